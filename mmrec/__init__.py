@@ -1,0 +1,1 @@
+"""Multimodal recommendation experiments from one YAML file, reproducible bit for bit."""

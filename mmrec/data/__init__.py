@@ -1,0 +1,27 @@
+"""Splits, vocabularies and the frozen data set."""
+
+from mmrec.data.dataset import Dataset, Features
+from mmrec.data.filtering import AlignedSplits, FilterReport, align
+from mmrec.data.interactions import COLD, Interactions
+from mmrec.data.reading import Table, read_split
+from mmrec.data.sampling import DistinctUsers, Triplets, TripletSampler, UniformUsers
+from mmrec.data.vocabulary import FloatArray, IntArray, Vocabulary
+
+__all__ = [
+    "COLD",
+    "AlignedSplits",
+    "Dataset",
+    "DistinctUsers",
+    "Features",
+    "FilterReport",
+    "FloatArray",
+    "IntArray",
+    "Interactions",
+    "Table",
+    "TripletSampler",
+    "Triplets",
+    "UniformUsers",
+    "Vocabulary",
+    "align",
+    "read_split",
+]

@@ -1,0 +1,151 @@
+"""Reading one split file: tab-separated user, item[, rating[, timestamp]], without a header."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mmrec.errors import DataError
+
+COLUMNS = ("user_id", "item_id", "rating", "timestamp")
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The rows of one split as its file gives them, ids as text.
+
+    ``frame`` has the columns ``user_id`` and ``item_id`` (categorical of str) and ``rating``
+    (float64; 1 where the file has none). A pair stands once: of repeated rows the last counts.
+    """
+
+    path: Path
+    frame: pd.DataFrame
+    has_ratings: bool
+    n_duplicates: int
+
+
+def read_split(path: Path) -> Table:
+    """Read a split file of two, three or four columns; a timestamp is read over.
+
+    Raises:
+        DataError: the file is missing, empty, not text, or a line does not have the form of the
+            first one; the message names file and line and shows the line.
+    """
+    n_columns = _count_columns(path)
+    names = list(COLUMNS[:n_columns])
+    try:
+        frame = pd.read_csv(
+            path,
+            sep="\t",
+            header=None,
+            names=names,
+            index_col=False,
+            dtype=str,  # straight to "category" would turn ids like 007 into numbers
+            encoding="utf-8-sig",
+            keep_default_na=False,
+            quoting=3,  # csv.QUOTE_NONE: a quotation mark is part of an id
+        )
+        frame = frame.astype("category")
+        ratings = _ratings(frame)
+    except (ValueError, UnicodeDecodeError) as error:  # pandas' ParserError is a ValueError
+        raise _first_bad_line(path, n_columns, error) from error
+    if frame[["user_id", "item_id"]].isna().any(axis=None) or _has_blank_id(frame):
+        raise _first_bad_line(path, n_columns, ValueError("an id is empty"))
+
+    frame = pd.DataFrame(
+        {
+            "user_id": frame["user_id"],
+            "item_id": frame["item_id"],
+            "rating": 1.0 if ratings is None else ratings,
+        }
+    )
+    repeated = frame.duplicated(["user_id", "item_id"], keep="last")
+    return Table(
+        path=path,
+        frame=frame.loc[~repeated].reset_index(drop=True),
+        has_ratings=ratings is not None,
+        n_duplicates=int(repeated.sum()),
+    )
+
+
+def _count_columns(path: Path) -> int:
+    """Return the number of columns of the first line that is not blank."""
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            first = next(((n, line) for n, line in enumerate(lines, 1) if line.strip()), None)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text: {error}") from error
+    if first is None:
+        raise DataError(f"{path}: the file is empty; expected lines of user<TAB>item[<TAB>rating]")
+    number, line = first
+    n_columns = line.count("\t") + 1
+    if not 2 <= n_columns <= len(COLUMNS):
+        raise DataError(
+            f"{path}:{number}: expected 2 to 4 columns separated by tabs (user, item, rating, "
+            f"timestamp), found {n_columns}: {_shown(line)}"
+        )
+    return n_columns
+
+
+def _ratings(frame: pd.DataFrame) -> pd.Series[float] | None:
+    """Return the ratings as float64, or None where the file has no rating at all."""
+    if "rating" not in frame:
+        return None
+    texts = frame["rating"].cat.categories
+    if len(texts) == 1 and texts[0].strip() == "":
+        return None
+    values = pd.Series([_rating(text) for text in texts], dtype=float)
+    ratings = frame["rating"].cat.codes.map(values)
+    if ratings.isna().any():
+        raise ValueError("a rating is missing")
+    return ratings
+
+
+def _rating(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is not a finite number")
+    return value
+
+
+def _has_blank_id(frame: pd.DataFrame) -> bool:
+    return any(
+        not text.strip() for name in COLUMNS[:2] for text in frame[name].cat.categories
+    )
+
+
+def _first_bad_line(path: Path, n_columns: int, error: Exception) -> DataError:
+    """Find what pandas stumbled over, slowly, so that the message can show the line."""
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip() and (complaint := _complaint(line, n_columns)):
+                if number == 1 and complaint.startswith("the rating"):
+                    complaint += "; if the file has a header, remove it"
+                return DataError(f"{path}:{number}: {complaint}: {_shown(line)}")
+    return DataError(f"{path}: cannot be read: {error}")
+
+
+def _complaint(line: str, n_columns: int) -> str | None:
+    if "�" in line:
+        return "the line is not UTF-8 text"
+    fields = line.rstrip("\r\n").split("\t")
+    if len(fields) != n_columns:
+        return f"expected {n_columns} tab-separated columns as in the first line, found {len(fields)}"
+    if not fields[0].strip() or not fields[1].strip():
+        return "the user or the item is empty"
+    if n_columns > 2:
+        try:
+            _rating(fields[2])
+        except ValueError:
+            return f"the rating {fields[2]!r} is not a finite number"
+    return None
+
+
+def _shown(line: str) -> str:
+    line = line.rstrip("\r\n")
+    return repr(line if len(line) <= 80 else line[:77] + "...")

@@ -1,0 +1,221 @@
+"""Two adjoint products over one sparse pattern, and the kernels behind them.
+
+Everything that mmrec does on graphs is made of
+
+    propagate:      y_i = sum over edges (i, j) of  a_ij x_j          (SpMM)
+    edge_products:  p_ij = <x_i, y_j>  for every edge (i, j)          (SDDMM)
+
+and each one's gradient is the other, or itself over the transposed pattern. Sums run over the
+sorted columns of one row at a time, so no result depends on the order in which threads finish:
+there is no scatter with atomics anywhere.
+
+Shapes: N rows, M columns, E edges, D width of the embeddings.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import FunctionCtx
+
+Backend = Literal["csr", "torch_sparse", "segment"]
+
+_BLOCK_VALUES = 1 << 24
+"""Gathered values held at once (64 MiB in float32): bounds the memory of the edge-wise products."""
+
+
+class Pattern(nn.Module):
+    """The edges of a sparse [N, M] matrix in CSR order, with those of its transpose.
+
+    A module so that it follows ``model.to(device)``; its buffers stay out of ``state_dict``,
+    because they are rebuilt from the data.
+    """
+
+    rowptr: Tensor
+    """[N+1] int64: the edges of row i are ``rowptr[i]:rowptr[i + 1]``."""
+    rows: Tensor
+    """[E] int64, ascending."""
+    cols: Tensor
+    """[E] int64, ascending within a row."""
+    transposed_rowptr: Tensor
+    """[M+1] int64."""
+    permutation: Tensor
+    """[E] int64: edge ``permutation[e]`` is the e-th one in the order of the transpose."""
+
+    def __init__(self, rows: Tensor, cols: Tensor, shape: tuple[int, int]) -> None:
+        """Take distinct edges that are already in CSR order.
+
+        Args:
+            rows: [E] int64, ascending.
+            cols: [E] int64, ascending within a row.
+            shape: (N, M).
+        """
+        super().__init__()
+        self.shape = shape
+        by_column = torch.argsort(cols, stable=True)
+        for name, buffer in (
+            ("rows", rows),
+            ("cols", cols),
+            ("rowptr", _offsets(rows, shape[0])),
+            ("permutation", by_column),
+            ("transposed_rowptr", _offsets(cols[by_column], shape[1])),
+            ("transposed_cols", rows[by_column]),
+        ):
+            self.register_buffer(name, buffer, persistent=False)
+
+    transposed_cols: Tensor
+
+    def __len__(self) -> int:
+        return len(self.cols)
+
+    def __repr__(self) -> str:
+        return f"<Pattern {self.shape[0]} x {self.shape[1]} with {len(self)} edges>"
+
+
+def coalesce(rows: Tensor, cols: Tensor, shape: tuple[int, int]) -> tuple[Pattern, Tensor]:
+    """Merge edges in any order, with repetitions, into a pattern.
+
+    Returns:
+        The pattern, and for each given edge its place in it, [len(rows)] int64.
+    """
+    keys, places = torch.unique(rows * shape[1] + cols, sorted=True, return_inverse=True)
+    return Pattern(keys // shape[1], keys % shape[1], shape), places
+
+
+def propagate(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
+    """Multiply the sparse matrix with dense columns: ``y_i = sum_j a_ij x_j``.
+
+    Differentiable in ``values`` and ``x``.
+
+    Args:
+        pattern: the edges of A, [N, M].
+        values: [E], the value of each edge.
+        x: [M, D].
+
+    Returns:
+        [N, D].
+    """
+    product: Tensor = _Propagate.apply(pattern, values, x)
+    return product
+
+
+def edge_products(pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
+    """Return the inner product ``<x_i, y_j>`` of every edge (i, j), [E].
+
+    Differentiable in ``x`` [N, D] and ``y`` [M, D]. Never holds more than a bounded number of
+    gathered rows, let alone the [N, M] product.
+    """
+    products: Tensor = _EdgeProducts.apply(pattern, x, y)
+    return products
+
+
+class _Propagate(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
+        ctx.pattern = pattern  # type: ignore[attr-defined]
+        ctx.save_for_backward(values, x)
+        return spmm(pattern.rowptr, pattern.cols, values, x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[override]
+        values, x = ctx.saved_tensors
+        pattern: Pattern = ctx.pattern
+        _, needs_values, needs_x = ctx.needs_input_grad
+        return (
+            None,
+            _row_dots(pattern.rows, pattern.cols, gradient, x) if needs_values else None,
+            _transposed_spmm(pattern, values, gradient) if needs_x else None,
+        )
+
+
+class _EdgeProducts(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
+        ctx.pattern = pattern  # type: ignore[attr-defined]
+        ctx.save_for_backward(x, y)
+        return _row_dots(pattern.rows, pattern.cols, x, y)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[override]
+        x, y = ctx.saved_tensors
+        pattern: Pattern = ctx.pattern
+        _, needs_x, needs_y = ctx.needs_input_grad
+        return (
+            None,
+            spmm(pattern.rowptr, pattern.cols, gradient, y) if needs_x else None,
+            _transposed_spmm(pattern, gradient, x) if needs_y else None,
+        )
+
+
+def _transposed_spmm(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
+    permuted = values[pattern.permutation]
+    return spmm(pattern.transposed_rowptr, pattern.transposed_cols, permuted, x)
+
+
+def _row_dots(rows: Tensor, cols: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    block = max(1, _BLOCK_VALUES // x.shape[1])
+    if len(rows) <= block:
+        return (x[rows] * y[cols]).sum(1)
+    return torch.cat(
+        [
+            (x[some_rows] * y[some_cols]).sum(1)
+            for some_rows, some_cols in zip(rows.split(block), cols.split(block), strict=True)
+        ]
+    )
+
+
+def _offsets(ascending: Tensor, n_rows: int) -> Tensor:
+    return torch.searchsorted(ascending, torch.arange(n_rows + 1, device=ascending.device))
+
+
+def spmm(
+    rowptr: Tensor, cols: Tensor, values: Tensor, x: Tensor, backend: Backend | None = None
+) -> Tensor:
+    """Multiply a CSR matrix [N, M] with ``x`` [M, D], without gradient.
+
+    Args:
+        rowptr: [N+1] int64.
+        cols: [E] int64.
+        values: [E].
+        x: [M, D].
+        backend: the kernel; by default the one of :func:`default_backend`.
+    """
+    backend = backend or default_backend(x.device.type)
+    x = x.contiguous()
+    if backend == "csr":
+        shape = (len(rowptr) - 1, len(x))
+        return torch.sparse_csr_tensor(rowptr, cols, values, shape, check_invariants=False) @ x
+    if backend == "torch_sparse":
+        product: Tensor = torch.ops.torch_sparse.spmm_sum(None, rowptr, cols, values, None, None, x)
+        return product
+    return torch.segment_reduce(values[:, None] * x[cols], "sum", offsets=rowptr, unsafe=True)
+
+
+@functools.cache
+def default_backend(device_type: str) -> Backend:
+    """Choose the kernel of :func:`spmm` for a device type, once per process.
+
+    On the CPU torch's own CSR product, which sums each row in order. On CUDA that product uses a
+    cuSPARSE algorithm which NVIDIA does not call bitwise reproducible, so there torch-sparse's
+    row-wise kernel if it was built for CUDA, else a segmented sum over the gathered rows: slower
+    and [E, D] in memory, but sequential within a row.
+    """
+    if device_type == "cpu":
+        with warnings.catch_warnings():  # torch says once per process that its CSR layout is beta
+            warnings.simplefilter("ignore")
+            torch.sparse_csr_tensor([0, 0], [], [], (1, 1), check_invariants=False)
+        return "csr"
+    return "torch_sparse" if _torch_sparse_has_cuda() else "segment"
+
+
+def _torch_sparse_has_cuda() -> bool:
+    try:
+        import torch_sparse  # noqa: F401 - registers torch.ops.torch_sparse
+    except (ImportError, OSError, RuntimeError):  # absent, or built for another torch or CUDA
+        return False
+    return bool(torch.ops.torch_sparse.cuda_version() != -1)

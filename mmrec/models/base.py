@@ -1,0 +1,183 @@
+"""What a recommender is: a configuration, a scorer and, if it is trained, a loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+import torch
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveFloat, PositiveInt
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from mmrec.data import Dataset, TripletSampler, UniformUsers
+
+MODELS: dict[str, type[Recommender]] = {}
+"""Every built-in recommender by its name in the experiment file."""
+
+_R = TypeVar("_R", bound="type[Recommender]")
+
+DEFAULT_LOADERS: Mapping[str, str] = {
+    "visual": "VisualAttribute",
+    "textual": "TextualAttribute",
+    "audio": "AudioAttribute",
+}
+"""The loader of a modality when the model's entry names none."""
+
+
+def _whole(value: object) -> object:
+    """Accept 64.0 and "64" for 64, as searches and quoted numbers give them; leave the rest."""
+    if isinstance(value, bool):
+        raise ValueError("expected a whole number, found a truth value")
+    return value
+
+
+Seed = Annotated[int, BeforeValidator(_whole)]
+
+
+class RecommenderConfig(BaseModel):
+    """Hyper-parameters of a recommender; every field may be a search dimension in the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    seed: Seed = 42
+    """Every random draw of the trial comes from this number."""
+
+
+class ModelConfig(RecommenderConfig):
+    """Hyper-parameters of a model that is trained by gradient."""
+
+    epochs: PositiveInt = 2
+    """Passes over the training interactions."""
+    batch_size: PositiveInt | Literal[-1] = -1
+    """Triplets in an optimisation step; -1 for as many as there are users."""
+    lr: PositiveFloat = 0.0005
+    """Learning rate of Adam."""
+
+
+class MultimodalConfig(ModelConfig):
+    """Hyper-parameters of a model that reads item features."""
+
+    modalities: tuple[str, ...] = ("visual", "textual")
+    """The modalities, one or more."""
+    loaders: tuple[str, ...] = ()
+    """The loader of each modality, position by position; by default the one of its name."""
+
+    @model_validator(mode="after")
+    def _check_loaders(self) -> MultimodalConfig:
+        if not self.modalities:
+            raise ValueError("modalities: expected at least one")
+        if len(set(self.modalities)) < len(self.modalities):
+            raise ValueError(f"modalities: one stands twice in {self.modalities}")
+        if self.loaders and len(self.loaders) != len(self.modalities):
+            raise ValueError(
+                f"loaders: expected one for each of the {len(self.modalities)} modalities "
+                f"{self.modalities}, found {len(self.loaders)}: {self.loaders}"
+            )
+        unnamed = [m for m in self.modalities if m not in DEFAULT_LOADERS]
+        if unnamed and not self.loaders:
+            raise ValueError(
+                f"loaders: missing; only {', '.join(DEFAULT_LOADERS)} have a loader by default, "
+                f"not {', '.join(unnamed)}"
+            )
+        return self
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The loader of each modality, in the order of ``modalities``."""
+        loaders = self.loaders or [DEFAULT_LOADERS[m] for m in self.modalities]
+        return dict(zip(self.modalities, loaders, strict=True))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Training triplets, three int64 tensors [B]."""
+
+    users: Tensor
+    positives: Tensor
+    negatives: Tensor
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+
+class Recommender(ABC):
+    """Scores items for users. Subclass it directly when nothing is trained by gradient.
+
+    Attributes:
+        Config: the class of ``config``.
+    """
+
+    Config: ClassVar[type[RecommenderConfig]] = RecommenderConfig
+
+    @abstractmethod
+    def scorer(self) -> Callable[[Tensor], Tensor]:
+        """Return a function from users [B] int64 to raw scores [B, I], higher is better.
+
+        It is asked for once per evaluation, so what all users share is computed here.
+        """
+
+
+class Model(nn.Module, Recommender):
+    """A recommender trained by gradient: say how to embed and what to minimise.
+
+    It never sees the optimiser, the device, seeds, the evaluation or files; parameters are
+    initialised in ``__init__`` under the trial's seed, and dropout draws under it too.
+
+    Attributes:
+        sampler: draws the triplets of an epoch.
+    """
+
+    Config: ClassVar[type[RecommenderConfig]] = ModelConfig
+    sampler: ClassVar[type[TripletSampler]] = UniformUsers
+
+    def __init__(self, config: Any, dataset: Dataset) -> None:  # noqa: ANN401 - the model's own
+        super().__init__()
+        self.config = config
+        self.n_users = dataset.n_users
+        self.n_items = dataset.n_items
+
+    @abstractmethod
+    def embed(self) -> tuple[Tensor, Tensor]:
+        """Return the embeddings to rank by: users [U, D] and items [I, D]."""
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the scalar that one optimisation step lowers."""
+
+    def scorer(self) -> Callable[[Tensor], Tensor]:
+        """Score by the inner product of the embeddings."""
+        users, items = self.embed()
+        return lambda batch: users[batch] @ items.T
+
+    def on_epoch_start(self, epoch: int) -> None:  # noqa: B027 - optional
+        """Prepare for an epoch, counted from 1; the default does nothing."""
+
+    def lr_factor(self, epoch: int) -> float:
+        """Return what the learning rate is multiplied with in an epoch, counted from 1."""
+        return 1.0
+
+
+def register(name: str) -> Callable[[_R], _R]:
+    """Make a recommender known to experiment files as ``name`` (a class decorator)."""
+
+    def add(recommender: _R) -> _R:
+        MODELS[name] = recommender
+        return recommender
+
+    return add
+
+
+def trainable_features(config: MultimodalConfig, dataset: Dataset) -> nn.ParameterDict:
+    """Return the raw features of each modality as parameters, {modality: [I, F_m]}."""
+    features = nn.ParameterDict()
+    for modality, loader in config.sources.items():  # one by one: from a dict they get sorted
+        features[modality] = nn.Parameter(torch.tensor(dataset.features_of(loader)))
+    return features
+
+
+def train_edges(dataset: Dataset) -> tuple[Tensor, Tensor]:
+    """Return the users and the items of the training interactions, two int64 tensors [E]."""
+    return torch.from_numpy(dataset.train.users), torch.from_numpy(dataset.train.items)

@@ -1,0 +1,69 @@
+"""The collaborative half of LATTICE: propagation over users and items, L2-normalised per layer.
+
+Each module maps the node embeddings [U+I, D] to a list of its layers, the input first; every
+layer's output is normalised, and that is what the next layer reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout, leaky_relu, normalize
+
+from mmrec.graph import Adjacency
+
+
+class LightGCNLayers(nn.Module):
+    """``x <- normalised(A x)``, without weights."""
+
+    def __init__(self, adjacency: Adjacency, n_layers: int) -> None:
+        super().__init__()
+        self.adjacency = adjacency
+        self.n_layers = n_layers
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return layers 0 to ``n_layers``, each [U+I, D]."""
+        layers = [x]
+        for _ in range(self.n_layers):
+            layers.append(normalize(self.adjacency(layers[-1])))
+        return layers
+
+
+class NGCFLayers(nn.Module):
+    """``x <- normalised(dropout(LeakyReLU((A x) W1 + b1 + ((A x) * x) W2 + b2)))``.
+
+    Neural Graph Collaborative Filtering (Wang et al., SIGIR 2019), equation 7, with a slope of
+    0.2 and self-loops in A.
+    """
+
+    def __init__(self, adjacency: Adjacency, factors: int, dropouts: Sequence[float]) -> None:
+        super().__init__()
+        self.adjacency = adjacency
+        self.dropouts = tuple(dropouts)
+        self.layers = nn.ModuleList(_NGCFWeights(factors) for _ in self.dropouts)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the input and one output for each dropout rate, each [U+I, D]."""
+        outputs = [x]
+        for layer, rate in zip(self.layers, self.dropouts, strict=True):
+            x = outputs[-1]
+            message = dropout(layer(self.adjacency(x), x), rate, training=self.training)
+            outputs.append(normalize(message))
+        return outputs
+
+
+class _NGCFWeights(nn.Module):
+    def __init__(self, factors: int) -> None:
+        super().__init__()
+        self.W1 = nn.Parameter(torch.empty(factors, factors))
+        self.b1 = nn.Parameter(torch.empty(1, factors))
+        self.W2 = nn.Parameter(torch.empty(factors, factors))
+        self.b2 = nn.Parameter(torch.empty(1, factors))
+        for weight in (self.W1, self.b1, self.W2, self.b2):
+            nn.init.xavier_uniform_(weight)
+
+    def forward(self, side: Tensor, x: Tensor) -> Tensor:
+        messages = side @ self.W1 + self.b1 + (side * x) @ self.W2 + self.b2
+        return leaky_relu(messages, negative_slope=0.2)

@@ -1,0 +1,78 @@
+"""Models and loaders from the user's own Python file (``external_models_path``)."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from mmrec.errors import ModelError, listing, nearest
+from mmrec.models.base import MODELS, Recommender
+
+PREFIX = "external."
+
+
+def load_external_module(path: Path) -> ModuleType:
+    """Import the user's file, once per process, under a name of its own.
+
+    An ``__init__.py`` is imported as the package of its folder, so it may import its siblings
+    with ``from .my_model import MyModel``.
+
+    Raises:
+        ModelError: the file is missing, or importing it fails.
+    """
+    path = path / "__init__.py" if path.is_dir() else path
+    name = f"mmrec_external_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise ModelError(f"external_models_path: {path}: no such file")
+    folder = [str(path.parent)] if path.name == "__init__.py" else None
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=folder)
+    if spec is None or spec.loader is None:
+        raise ModelError(f"external_models_path: {path}: expected a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ModelError(
+            f"external_models_path: importing {path} failed: {type(error).__name__}: {error}"
+        ) from error
+    return module
+
+
+def find_recommender(name: str, external: ModuleType | None) -> type[Recommender]:
+    """Return the class behind a key of ``models``: built in, or ``external.NAME``.
+
+    Raises:
+        ModelError: there is no such recommender; the message lists those there are.
+    """
+    if not name.startswith(PREFIX):
+        known = [*MODELS, *(PREFIX + own for own in _recommenders(external))]
+        if name not in MODELS:
+            raise ModelError(f"unknown model{nearest(name, known)}; known: {listing(known, 20)}")
+        return MODELS[name]
+    if external is None:
+        raise ModelError("external_models_path is missing: it says where external models are")
+    own = _recommenders(external)
+    asked = name.removeprefix(PREFIX)
+    if asked not in own:
+        raise ModelError(
+            f"{external.__file__} has no model {asked!r}{nearest(asked, own)}; "
+            f"it has: {listing(own, 20) or 'none'}"
+        )
+    return own[asked]
+
+
+def _recommenders(module: ModuleType | None) -> dict[str, type[Recommender]]:
+    return {
+        name: value
+        for name, value in vars(module or ModuleType("none")).items()
+        if isinstance(value, type)
+        and issubclass(value, Recommender)
+        and not getattr(value, "__abstractmethods__", None)
+    }

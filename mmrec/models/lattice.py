@@ -1,0 +1,166 @@
+"""LATTICE: item-item graphs mined from multimodal features, beside collaborative filtering."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from mmrec.data import Dataset, DistinctUsers
+from mmrec.graph import ItemGraph, RawItemGraphs, bipartite_adjacency, fuse
+from mmrec.models.base import (
+    Batch,
+    Model,
+    MultimodalConfig,
+    register,
+    train_edges,
+    trainable_features,
+)
+from mmrec.models.collaborative import LightGCNLayers, NGCFLayers
+from mmrec.models.losses import bpr_loss, l2_penalty
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+
+
+class LATTICEConfig(MultimodalConfig):
+    """Hyper-parameters of :class:`LATTICE`."""
+
+    factors: PositiveInt = 64
+    """Width of the user and item embeddings."""
+    factors_multimod: PositiveInt = 64
+    """Width of the projected features that the learned graph compares."""
+    n_layers: NonNegativeInt = 1
+    """Graph convolutions over the item graph."""
+    n_ui_layers: NonNegativeInt = 3
+    """Graph convolutions over users and items."""
+    top_k: PositiveInt = 100
+    """Neighbours kept for each item, itself among them; at most all items."""
+    cf: Literal["lightgcn", "ngcf", "mf"] = "lightgcn"
+    """The collaborative part; ``mf`` propagates over the item graph alone."""
+    l_m: Share = 0.1
+    """Share of the raw features' graphs in the item graph; the rest is learned."""
+    l_w: NonNegativeFloat = 0.01
+    """Weight of the L2 penalty on the embeddings of a batch."""
+    ws: tuple[PositiveInt, ...] = (64, 64, 64)
+    """Widths of the NGCF layers; layers are averaged, so each must equal ``factors``."""
+    dl: tuple[Dropout, ...] = (0.1, 0.1, 0.1)
+    """Dropout of each NGCF layer, in training."""
+
+    @model_validator(mode="after")
+    def _check_ngcf_layers(self) -> LATTICEConfig:
+        if self.cf != "ngcf":
+            return self
+        for name, values in (("ws", self.ws), ("dl", self.dl)):
+            if len(values) < self.n_ui_layers:
+                raise ValueError(
+                    f"{name}: expected a value for each of the {self.n_ui_layers} layers "
+                    f"(n_ui_layers), found {values}"
+                )
+        if any(width != self.factors for width in self.ws[: self.n_ui_layers]):
+            raise ValueError(
+                f"ws: layers are averaged, so every width must equal factors = {self.factors}, "
+                f"found {self.ws}"
+            )
+        return self
+
+
+@register("LATTICE")
+class LATTICE(Model):
+    """Mining Latent Structures for Multimedia Recommendation (Zhang et al., ACM MM 2021).
+
+    The item graph mixes the similarity of the raw features with one learned from their
+    projections; items gather over it, ``h = A^n_layers e`` (equation 7), and are ranked as
+    ``collaborative embedding + normalised(h)``.
+
+    The graph is learned once per epoch: the first batch builds it with a gradient, the others
+    use it as it is. Ranking always builds it anew from the current parameters.
+
+    Shapes: U users, I items, D ``factors``, M modalities, F_m features of modality m.
+    """
+
+    Config = LATTICEConfig
+    sampler = DistinctUsers
+    config: LATTICEConfig
+
+    def __init__(self, config: LATTICEConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.user_embedding = nn.Embedding(self.n_users, config.factors)
+        self.item_embedding = nn.Embedding(self.n_items, config.factors)
+        nn.init.xavier_uniform_(self.user_embedding.weight)
+        nn.init.xavier_uniform_(self.item_embedding.weight)
+        self.collaborative = self._collaborative_layers(dataset)
+
+        self.features = trainable_features(config, dataset)
+        self.projections = nn.ModuleDict(
+            {m: nn.Linear(x.shape[1], config.factors_multimod) for m, x in self.features.items()}
+        )
+        self.importance = nn.Parameter(torch.full((len(self.features),), 1 / len(self.features)))
+        self.raw_graphs = RawItemGraphs([x.detach() for x in self.features.values()], config.top_k)
+        self._graph_of_epoch: ItemGraph | None = None
+
+    def _collaborative_layers(self, dataset: Dataset) -> nn.Module | None:
+        if self.config.cf == "mf":
+            return None
+        adjacency = bipartite_adjacency(
+            *train_edges(dataset),
+            self.n_users,
+            self.n_items,
+            normalisation="row",
+            self_loops=True,
+        )
+        if self.config.cf == "lightgcn":
+            return LightGCNLayers(adjacency, self.config.n_ui_layers)
+        dropouts = self.config.dl[: self.config.n_ui_layers]
+        return NGCFLayers(adjacency, self.config.factors, dropouts)
+
+    def item_graph(self) -> ItemGraph:
+        """Build the item graph [I, I] from the current parameters (equations 1 to 6)."""
+        projected = [self.projections[m](x) for m, x in self.features.items()]  # eq. 1
+        return fuse(
+            self.raw_graphs,
+            projected,
+            self.importance.softmax(0),
+            top_k=self.config.top_k,
+            raw_share=self.config.l_m,
+        )
+
+    def embed(self) -> tuple[Tensor, Tensor]:
+        """Return users [U, D] and items [I, D] over the item graph of the current parameters."""
+        return self._embed(self.item_graph())
+
+    def _embed(self, graph: ItemGraph) -> tuple[Tensor, Tensor]:
+        latent = self.item_embedding.weight
+        for _ in range(self.config.n_layers):
+            latent = graph.propagate(latent)  # eq. 7
+        users, items = self.user_embedding.weight, self.item_embedding.weight
+        if self.collaborative is not None:
+            layers = self.collaborative(torch.cat([users, items]))
+            users, items = torch.stack(layers).mean(0).split([self.n_users, self.n_items])
+        return users, items + normalize(latent)
+
+    def on_epoch_start(self, epoch: int) -> None:
+        """Forget the last epoch's item graph."""
+        self._graph_of_epoch = None
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the BPR loss of the batch plus the weighted penalty on its embeddings."""
+        graph = self._graph_of_epoch
+        if graph is None:
+            graph = self.item_graph()
+            self._graph_of_epoch = graph.detach()
+        users, items = self._embed(graph)
+        user, positive, negative = (
+            users[batch.users],
+            items[batch.positives],
+            items[batch.negatives],
+        )
+        ranking = bpr_loss((user * positive).sum(1), (user * negative).sum(1))
+        return ranking + self.config.l_w * l2_penalty(user, positive, negative)
+
+    def lr_factor(self, epoch: int) -> float:
+        """Decay the learning rate to ``0.96^(t / 50)`` after t epochs."""
+        return float(0.96 ** ((epoch - 1) / 50))

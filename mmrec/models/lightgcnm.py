@@ -1,0 +1,103 @@
+"""LightGCN-M: LightGCN whose items start from projections of their multimodal features."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from mmrec.data import Dataset, UniformUsers
+from mmrec.graph import bipartite_adjacency
+from mmrec.models.base import (
+    Batch,
+    Model,
+    MultimodalConfig,
+    register,
+    train_edges,
+    trainable_features,
+)
+from mmrec.models.losses import bpr_loss, l2_penalty
+
+
+class LightGCNMConfig(MultimodalConfig):
+    """Hyper-parameters of :class:`LightGCNM`."""
+
+    factors: PositiveInt = 64
+    """Width of the user and item embeddings."""
+    n_layers: NonNegativeInt = 1
+    """Graph convolutions; 0 is matrix factorisation on projected features."""
+    l_w: NonNegativeFloat = 0.01
+    """Weight of the L2 penalty on the embeddings of a batch."""
+    normalize: bool = True
+    """Propagate over ``D^-1/2 A D^-1/2`` instead of A."""
+    aggregation: Literal["mean", "sum", "concat"] = "mean"
+    """How the modalities join: of their projections, or one projection of all features."""
+
+
+@register("LightGCNM")
+class LightGCNM(Model):
+    """LightGCN (He et al., SIGIR 2020) over users and multimodal items.
+
+    An item enters as ``e_i = mean_m normalised(W_m f_im + b_m)`` (or the sum, or one projection
+    of the concatenated features), a user as a free embedding. Embeddings are the mean of the
+    layers ``x^(l+1) = A x^(l)``, without self-loops. The raw features ``f`` are trained too.
+
+    The penalty is on the users before propagation and on the items after it.
+
+    Shapes: U users, I items, D ``factors``, F_m features of modality m.
+    """
+
+    Config = LightGCNMConfig
+    sampler = UniformUsers
+    config: LightGCNMConfig
+
+    def __init__(self, config: LightGCNMConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.user_embedding = nn.Embedding(self.n_users, config.factors)
+        nn.init.xavier_uniform_(self.user_embedding.weight)
+        self.features = trainable_features(config, dataset)
+        widths = {modality: x.shape[1] for modality, x in self.features.items()}
+        if config.aggregation == "concat":
+            widths = {"concat": sum(widths.values())}
+        self.projections = nn.ModuleDict(
+            {name: nn.Linear(width, config.factors) for name, width in widths.items()}
+        )
+        self.adjacency = bipartite_adjacency(
+            *train_edges(dataset),
+            self.n_users,
+            self.n_items,
+            normalisation="symmetric" if config.normalize else "none",
+        )
+
+    def embed_items(self) -> Tensor:
+        """Return the items before propagation, [I, D]."""
+        if self.config.aggregation == "concat":
+            features = torch.cat(list(self.features.values()), dim=1)
+            return normalize(self.projections["concat"](features))
+        projected = torch.stack(
+            [normalize(self.projections[m](x)) for m, x in self.features.items()]
+        )
+        return projected.mean(0) if self.config.aggregation == "mean" else projected.sum(0)
+
+    def embed(self) -> tuple[Tensor, Tensor]:
+        """Return users [U, D] and items [I, D], the mean of layers 0 to ``n_layers``."""
+        layers = [torch.cat([self.user_embedding.weight, self.embed_items()])]
+        for _ in range(self.config.n_layers):
+            layers.append(self.adjacency(layers[-1]))
+        users, items = torch.stack(layers).mean(0).split([self.n_users, self.n_items])
+        return users, items
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the BPR loss of the batch plus the weighted penalty."""
+        users, items = self.embed()
+        user, positive, negative = (
+            users[batch.users],
+            items[batch.positives],
+            items[batch.negatives],
+        )
+        ranking = bpr_loss((user * positive).sum(1), (user * negative).sum(1))
+        penalty = l2_penalty(self.user_embedding(batch.users), positive, negative)
+        return ranking + self.config.l_w * penalty
