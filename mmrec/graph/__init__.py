@@ -2,7 +2,8 @@
 
 from mmrec.graph.adjacency import Adjacency, bipartite_adjacency, symmetric_normalise
 from mmrec.graph.item_graph import ItemGraph, RawItemGraphs, fuse
-from mmrec.graph.neighbours import nearest_neighbours, top_k
+from mmrec.graph.neighbours import nearest_neighbours
+from mmrec.graph.selection import top_k
 from mmrec.graph.sparse import (
     Backend,
     Pattern,

@@ -1,0 +1,70 @@
+"""Reading an experiment: the file, its keys, its paths and the search space of each model.
+
+Nothing here knows a model, a metric or a loader by name, or imports torch.
+"""
+
+from mmrec.config.describe import Accepts
+from mmrec.config.distributions import Distribution
+from mmrec.config.experiment import Loaded, read_experiment
+from mmrec.config.fields import (
+    Count,
+    Flag,
+    Integer,
+    MetricLabel,
+    Natural,
+    NonNegativeReal,
+    PositiveReal,
+    Real,
+    Section,
+    parse_metric_label,
+)
+from mmrec.config.problems import KeyPath, Problem, Problems
+from mmrec.config.scalars import parse_scalar
+from mmrec.config.schema import (
+    DataConfig,
+    EarlyStopping,
+    Evaluation,
+    Experiment,
+    ExperimentFile,
+    ModelMeta,
+    SideInformation,
+)
+from mmrec.config.space import Choice, Dimension, Space, parse_space
+from mmrec.config.tuples import parse_tuple
+from mmrec.config.yaml import Document, parse_yaml, read_yaml
+
+__all__ = [
+    "Accepts",
+    "Choice",
+    "Count",
+    "DataConfig",
+    "Dimension",
+    "Distribution",
+    "Document",
+    "EarlyStopping",
+    "Evaluation",
+    "Experiment",
+    "ExperimentFile",
+    "Flag",
+    "Integer",
+    "KeyPath",
+    "Loaded",
+    "MetricLabel",
+    "ModelMeta",
+    "Natural",
+    "NonNegativeReal",
+    "PositiveReal",
+    "Problem",
+    "Problems",
+    "Real",
+    "Section",
+    "SideInformation",
+    "Space",
+    "parse_metric_label",
+    "parse_scalar",
+    "parse_space",
+    "parse_tuple",
+    "parse_yaml",
+    "read_experiment",
+    "read_yaml",
+]

@@ -1,0 +1,109 @@
+"""Random values for a search, with the names and the meaning that hyperopt gives them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmrec.config.scalars import parse_scalar
+
+NAMES = (
+    "choice",
+    "randint",
+    "uniform",
+    "quniform",
+    "loguniform",
+    "qloguniform",
+    "normal",
+    "qnormal",
+    "lognormal",
+    "qlognormal",
+)
+# Within these bounds no draw leaves the range of numpy's integers or of floats.
+_LARGEST = 2**62
+_LARGEST_LOGARITHM = 700
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A random number; make one with `distribution`, which checks the arguments.
+
+    ``loguniform`` and ``lognormal`` are exp() of the plain ones, so their arguments are
+    logarithms. The ``q`` forms round to multiples of their last argument, which can lead just
+    outside the bounds. ``randint`` leaves out its upper bound.
+    """
+
+    name: str
+    arguments: tuple[float, ...]
+
+    def draw(self, rng: np.random.Generator) -> int | float:
+        """Return one number."""
+        if self.name == "randint":
+            low, high = (0, *self.arguments)[-2:]
+            return int(rng.integers(int(low), int(high)))
+        first, second = self.arguments[:2]
+        if self.name.endswith("normal"):
+            value = float(rng.normal(first, second))
+        else:
+            value = float(rng.uniform(first, second))
+        if "log" in self.name:
+            value = math.exp(value)
+        if self.name.startswith("q"):
+            step = self.arguments[2]
+            value = float(round(value / step) * step)
+        return value
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(map(str, self.arguments))})"
+
+
+def distribution(name: str, arguments: Sequence[object]) -> Distribution:
+    """Check the arguments of the distribution called ``name``, any of `NAMES` but ``choice``.
+
+    Raises:
+        ValueError: There are too few or too many arguments, or they do not go together.
+    """
+    typed = [
+        parse_scalar(value.strip()) if isinstance(value, str) else value for value in arguments
+    ]
+    numbers = tuple(
+        value for value in typed if isinstance(value, int | float) and not isinstance(value, bool)
+    )
+    if (
+        len(numbers) < len(typed)
+        or not all(abs(n) < _LARGEST for n in numbers)
+        or not _fit(name, numbers)
+    ):
+        written = ", ".join(str(value) for value in arguments)
+        raise ValueError(f"found {name}({written}); accepted: {_form(name)}")
+    return Distribution(name, numbers)
+
+
+def _fit(name: str, numbers: Sequence[float]) -> bool:
+    if name == "randint":
+        bounds = (0, *numbers)[-2:]
+        return 1 <= len(numbers) <= 2 and bounds[0] < bounds[1] and all(n == int(n) for n in bounds)
+    steps = 1 if name.startswith("q") else 0
+    if len(numbers) != 2 + steps or any(step <= 0 for step in numbers[2:]):
+        return False
+    first, second = numbers[:2]
+    if name.endswith("normal"):
+        # A draw beyond 10 standard deviations does not happen.
+        fits, largest = second > 0, first + 10 * second
+    else:
+        fits, largest = first < second, second
+    return fits and ("log" not in name or largest <= _LARGEST_LOGARITHM)
+
+
+def _form(name: str) -> str:
+    if name == "randint":
+        return "randint(upper) or randint(low, high), whole numbers with 0 < upper, low < high"
+    normal = name.endswith("normal")
+    q = name.startswith("q")
+    parameters = ("mu, sigma" if normal else "low, high") + (", q" if q else "")
+    condition = ("sigma > 0" if normal else "low < high") + (" and q > 0" if q else "")
+    logarithms = "; the arguments are natural logarithms, below 700" if "log" in name else ""
+    return f"{name}({parameters}), numbers with {condition}{logarithms}"

@@ -1,0 +1,111 @@
+"""Types of configuration fields, stricter and more forgiving than pydantic's where it matters.
+
+Pydantic reads ``true`` as the number 1 and ``1`` as true; these types do not. They do read a
+number or a boolean that was quoted, by the rules of YAML 1.2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from mmrec.config.describe import Accepts
+from mmrec.config.scalars import parse_scalar
+
+
+class Section(BaseModel):
+    """Base of every section of the file: frozen, and with no room for a misspelt key."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
+    unsupported: ClassVar[Mapping[str, str]] = {}
+    """Keys of Elliot's that are known and refused, each with the sentence that says why."""
+
+
+def _unquoted(value: object) -> object:
+    """Type a quoted scalar; anything else passes, for the strict type behind to judge."""
+    return parse_scalar(value.strip()) if isinstance(value, str) and value.strip() else value
+
+
+def _number(value: object) -> object:
+    typed = _unquoted(value)
+    return typed if isinstance(typed, int | float) else value
+
+
+def _whole(value: object) -> object:
+    typed = _unquoted(value)
+    if isinstance(typed, float) and typed.is_integer():
+        return int(typed)
+    return typed if isinstance(typed, int) else value
+
+
+def _boolean(value: object) -> object:
+    typed = _unquoted(value)
+    return typed if isinstance(typed, bool) else value
+
+
+Integer = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
+"""A whole number: 3, 3.0 and "3", but not 3.7, true or "three"."""
+
+Natural = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_whole)]
+"""A whole number from 0 up."""
+
+Count = Annotated[int, Field(strict=True, ge=1), BeforeValidator(_whole)]
+"""A whole number from 1 up."""
+
+Real = Annotated[float, Field(strict=True, allow_inf_nan=False), BeforeValidator(_number)]
+"""A finite number: 0.1, 1e-5, 3 and "1e-5", but not true or .nan."""
+
+NonNegativeReal = Annotated[
+    float, Field(strict=True, allow_inf_nan=False, ge=0), BeforeValidator(_number)
+]
+"""A finite number from 0 up."""
+
+PositiveReal = Annotated[
+    float, Field(strict=True, allow_inf_nan=False, gt=0), BeforeValidator(_number)
+]
+"""A finite number above 0."""
+
+Flag = Annotated[bool, Field(strict=True), BeforeValidator(_boolean)]
+"""True or false, quoted or not, but not 0, 1, yes or no."""
+
+
+class MetricLabel(NamedTuple):
+    """A metric with an optional cutoff, written ``Recall@20``."""
+
+    name: str
+    cutoff: int | None
+
+    def __str__(self) -> str:
+        return self.name if self.cutoff is None else f"{self.name}@{self.cutoff}"
+
+
+def parse_metric_label(text: str) -> MetricLabel:
+    """Split ``Recall@20`` into name and cutoff; without ``@`` the cutoff is None.
+
+    >>> parse_metric_label("Recall@20")
+    MetricLabel(name='Recall', cutoff=20)
+
+    Raises:
+        ValueError: The text is not a name, or the cutoff is not a whole number from 1 up.
+    """
+    match = re.fullmatch(r"([^@\s]+)(?:@0*([1-9][0-9]{0,9}))?", text.strip())
+    if match is None:
+        raise ValueError(f"found {text!r}; accepted: a metric and a cutoff, such as Recall@20")
+    return MetricLabel(match[1], int(match[2]) if match[2] else None)
+
+
+def _checked_label(text: str) -> str:
+    return str(parse_metric_label(text))
+
+
+Label = Annotated[
+    str,
+    AfterValidator(_checked_label),
+    Accepts("a metric and a cutoff, such as Recall@20"),
+]
+"""The text of a metric label; read it with `parse_metric_label`."""

@@ -1,0 +1,164 @@
+"""Collect everything that is wrong with an experiment, so that it can be told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from mmrec.config.describe import Slot, found
+from mmrec.errors import ConfigError, listing, nearest
+
+if TYPE_CHECKING:
+    from mmrec.config.yaml import Document
+
+KeyPath = tuple[str | int, ...]
+"""Where a value stands: keys of mappings and positions in lists, from the root down."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong."""
+
+    path: KeyPath
+    message: str
+    line: int | None
+
+    @property
+    def key(self) -> str:
+        """The path in writing, such as ``experiment.evaluation.cutoffs[1]``."""
+        written = "".join(
+            f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path
+        )
+        return written.removeprefix(".")
+
+
+class Problems:
+    """The problems of one document, in the order of its lines and each of them once."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        # A dict for its keys alone: many points of a grid share one fault.
+        self._found: dict[Problem, None] = dict.fromkeys(document.problems)
+
+    def add(self, path: Sequence[str | int], message: str) -> None:
+        """Note that ``message`` is the matter with the value at ``path``."""
+        line = self._document.line_of(path)
+        self._found[Problem(tuple(path), message, line)] = None
+
+    def add_validation_error(
+        self, prefix_path: Sequence[str | int], error: ValidationError, model_class: type[BaseModel]
+    ) -> None:
+        """Note every fault that pydantic found when ``model_class`` read the value at a path."""
+        refused: dict[KeyPath, tuple[Any, Slot, list[str]]] = {}
+        for details in error.errors(include_url=False):
+            path, owner, slot = self._locate(tuple(prefix_path), details, model_class)
+            if details["type"] == "extra_forbidden":
+                self.add(path, _unknown(str(details["loc"][-1]), owner))
+            elif details["type"] == "missing" and isinstance(details["loc"][-1], int):
+                # A tuple of fixed length is short of an entry: the fault is the tuple's.
+                refused[path] = (details["input"], owner, [owner.accepts()])
+            elif details["type"] == "missing":
+                about = f" ({slot.description.rstrip('.')})" if slot.description else ""
+                self.add(path, f"required key is missing{about}; accepted: {slot.accepts()}")
+            elif details["type"] in ("value_error", "assertion_error"):
+                self.add(path, str(details["ctx"]["error"]))
+            else:
+                _, _, accepted = refused.setdefault(path, (details["input"], slot, []))
+                accepted.append(_accepted(slot, details))
+        # A union answers once for every branch; together the answers say what is accepted.
+        for path, (value, slot, accepted) in refused.items():
+            wanted = " or ".join(dict.fromkeys(accepted))
+            self.add(path, f"found {found(value)}{_hint(value, slot)}; accepted: {wanted}")
+
+    def raise_if_any(self) -> None:
+        """Raise all problems as one error.
+
+        Raises:
+            ConfigError: There is at least one problem; the message has one line for each.
+        """
+        if self._found:
+            raise ConfigError("\n".join(self._written(problem) for problem in self))
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(sorted(self._found, key=lambda problem: problem.line or 0))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def _written(self, problem: Problem) -> str:
+        line = "" if problem.line is None else f":{problem.line}"
+        key = f"{problem.key}: " if problem.path else ""
+        return f"{self._document.source}{line}: {key}{problem.message}"
+
+    def _locate(
+        self, prefix: KeyPath, details: ErrorDetails, model_class: type[BaseModel]
+    ) -> tuple[KeyPath, Slot, Slot]:
+        """Follow pydantic's location; return the written path, the model's slot, the value's slot.
+
+        The location also names the branches of unions and counts the one entry of a list that
+        was written without brackets; neither stands in the file.
+        """
+        value = self._document.data
+        for part in prefix:
+            value = _entry(value, part)
+        path, owner, slot = prefix, Slot(model_class), Slot(model_class)
+        for position, part in enumerate(details["loc"], start=1):
+            inner, inner_slot = _entry(value, part), slot.child(part)
+            unknown_key = details["type"] == "extra_forbidden" and position == len(details["loc"])
+            if inner is _ABSENT and inner_slot is None and not unknown_key:
+                continue
+            owner, slot = slot, inner_slot or Slot(Any)
+            if isinstance(part, str) or inner is not _ABSENT:
+                path, value = (*path, part), inner
+        return path, owner, slot
+
+
+_ABSENT = object()
+
+
+def _entry(value: object, key: str | int) -> object:
+    if isinstance(value, Mapping):
+        return value.get(key, _ABSENT)
+    if isinstance(value, list | tuple) and isinstance(key, int) and key < len(value):
+        return value[key]
+    return _ABSENT
+
+
+def _unknown(key: str, owner: Slot) -> str:
+    """Say that ``key`` is unknown, or why a key of Elliot's is refused."""
+    model = owner.model()
+    known = list(model.model_fields) if model else []
+    unsupported: Mapping[str, str] = getattr(model, "unsupported", {})
+    if key in unsupported:
+        return unsupported[key]
+    suggestion = nearest(key, [*known, *unsupported])
+    return f"unknown key{suggestion}; accepted: {listing(known, limit=len(known))}"
+
+
+def _accepted(slot: Slot, details: ErrorDetails) -> str:
+    context = details.get("ctx", {})
+    if slot.holds():
+        return details["msg"].removeprefix("Input should be ")
+    if "pattern" in context:
+        return f"{slot.accepts()} that matches {context['pattern']}"
+    if "max_length" in context:
+        return f"{slot.accepts()}, at most {context['max_length']} long"
+    return slot.accepts()
+
+
+def _hint(value: object, slot: Slot) -> str:
+    if isinstance(value, str):
+        return nearest(value, slot.choices())
+    if isinstance(value, int | float) and slot.holds(str):
+        return " (put it in quotes)"
+    if (
+        isinstance(value, list)
+        and slot.holds(int, float, bool, str)
+        and not slot.holds(list, tuple)
+    ):
+        return " (lists are searched only among the hyper-parameters of a model)"
+    return ""

@@ -1,0 +1,227 @@
+"""Read YAML 1.2 to plain Python and remember on which line every key stands.
+
+PyYAML scans and parses; the scalars are typed here, because PyYAML follows YAML 1.1, where
+``1e-5`` is a text and ``off`` a boolean. Keys are always text.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from mmrec.config.problems import KeyPath, Problem
+from mmrec.config.scalars import Scalar, parse_scalar
+from mmrec.config.syntax import syntax_error
+from mmrec.errors import ConfigError, listing, nearest
+
+_TAG = "tag:yaml.org,2002:"
+_UNTYPED = "untyped"
+_SCALAR_TAGS: dict[str, type] = {"int": int, "float": float, "bool": bool, "null": type(None)}
+_SAFE_TAGS = ("str", "map", "seq", *_SCALAR_TAGS)
+# A chain of aliases can stand for more values than memory holds; no experiment comes near this.
+_MOST_VALUES = 100_000
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a file says, and where it says it."""
+
+    data: Any
+    """Plain Python: dict, list, str, int, float, bool and None (from a dict also tuple)."""
+    source: str
+    """The name of the file, for messages."""
+    lines: Mapping[KeyPath, int]
+    """Line, from 1, of every key and list entry; empty for a dict."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the YAML although the rest can be read, such as a duplicate key."""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[Any, Any]) -> Document:
+        """Wrap an experiment written in Python; numpy values and paths become plain ones."""
+        return cls(_plain(data), "<dict>", {})
+
+    def line_of(self, path: Sequence[str | int]) -> int | None:
+        """Return the line of ``path``, else of its nearest known ancestor, else None."""
+        keys = tuple(path)
+        ancestors = (keys[:length] for length in range(len(keys), -1, -1))
+        return next((self.lines[key] for key in ancestors if key in self.lines), None)
+
+
+def read_yaml(path: Path) -> Document:
+    """Read the YAML file at ``path``.
+
+    Raises:
+        ConfigError: The file is missing, a folder, empty, not UTF-8, or not YAML.
+    """
+    if path.is_dir():
+        inside = _yaml_files(path)
+        holds = f"; it holds {listing(inside)}" if inside else ""
+        raise ConfigError(f"{path}: a folder, not an experiment file{holds}")
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        hint = nearest(path.name, _yaml_files(path.parent))
+        raise ConfigError(f"{path}: no such file{hint}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        byte = error.object[error.start]
+        raise ConfigError(
+            f"{path}:{line}: found the byte 0x{byte:02x}; accepted: text saved as UTF-8"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, source: str = "<text>") -> Document:
+    """Read YAML from ``text``; ``source`` is the name that messages give it.
+
+    Raises:
+        ConfigError: The text is empty or not YAML.
+    """
+    builder = _Builder()
+    try:
+        node = _Loader(text).get_single_node()
+        data = None if node is None else builder.build(node, ())
+    except yaml.YAMLError as error:
+        raise syntax_error(error, text, source) from None
+    except RecursionError:
+        raise ConfigError(f"{source}: lists and mappings are nested too deeply") from None
+    if node is None:
+        raise ConfigError(f"{source}: the file is empty; accepted: the one key 'experiment'")
+    return Document(data, source, builder.lines, tuple(builder.problems))
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's loader with its YAML 1.1 typing of unquoted scalars switched off."""
+
+    def resolve(self, kind: type[Node], value: object, implicit: Sequence[bool]) -> str:
+        if kind is ScalarNode:
+            return _UNTYPED if implicit[0] else f"{_TAG}str"
+        return f"{_TAG}seq" if kind is SequenceNode else f"{_TAG}map"
+
+
+@dataclass
+class _Builder:
+    """Turns PyYAML's nodes into plain values, noting lines and problems on the way."""
+
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    _open: list[Node] = field(default_factory=list)
+    _reported: set[int] = field(default_factory=set)
+
+    def build(self, node: Node, path: KeyPath) -> object:
+        """Return the value of ``node``, which stands at ``path``."""
+        self.lines.setdefault(path, _line(node))
+        if len(self.lines) > _MOST_VALUES:
+            raise yaml.MarkedYAMLError(
+                problem=f"more than {_MOST_VALUES} values, those of aliases included",
+                problem_mark=node.start_mark,
+            )
+        if self._is_open(node):
+            self._report(node, path, "an alias that refers to itself")
+            return None
+        self._open.append(node)
+        value = self._value(node, path)
+        self._open.pop()
+        return value
+
+    def _value(self, node: Node, path: KeyPath) -> object:
+        kind = node.tag.removeprefix(_TAG)
+        if kind not in (*_SAFE_TAGS, _UNTYPED):
+            accepted = listing(f"!!{name}" for name in _SAFE_TAGS)
+            self._report(node, path, f"found the tag {kind!r}; accepted: no tag, {accepted}")
+            return None
+        if isinstance(node, MappingNode):
+            value: dict[str, Any] = {}
+            for name, (key, child) in self._entries(node, path).items():
+                self.lines[*path, name] = _line(key)
+                value[name] = self.build(child, (*path, name))
+            return value
+        if isinstance(node, SequenceNode):
+            return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node, kind, path)
+
+    def _scalar(self, node: Node, kind: str, path: KeyPath) -> Scalar:
+        text: str = node.value
+        if kind == "str":
+            return text
+        value = parse_scalar(text)
+        if kind == "float" and type(value) is int:
+            value = float(value)
+        if kind == _UNTYPED or type(value) is _SCALAR_TAGS.get(kind):
+            return value
+        self._report(node, path, f"found {text!r}, which the tag !!{kind} does not fit")
+        return None
+
+    def _entries(self, node: MappingNode, path: KeyPath) -> dict[str, tuple[Node, Node]]:
+        """Return the key and value nodes by name: the merged ones, overridden by the own."""
+        own: dict[str, tuple[Node, Node]] = {}
+        merged: dict[str, tuple[Node, Node]] = {}
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                self._report(key, path, "found a list or mapping as a key; accepted: text")
+            elif key.value in own:
+                first = _line(own[key.value][0])
+                self._report(
+                    key, (*path, key.value), f"duplicate key; the first is on line {first}"
+                )
+            elif key.value == "<<" and key.tag == _UNTYPED:
+                merged = self._merged(value, path)
+            else:
+                own[key.value] = (key, value)
+        return merged | own
+
+    def _merged(self, node: Node, path: KeyPath) -> dict[str, tuple[Node, Node]]:
+        """Return the entries that ``<<`` brings in; the earlier of several mappings wins."""
+        entries: dict[str, tuple[Node, Node]] = {}
+        for source in reversed(node.value if isinstance(node, SequenceNode) else [node]):
+            if not isinstance(source, MappingNode) or self._is_open(source):
+                self._report(
+                    node,
+                    path,
+                    "found '<<' without a mapping; accepted: an alias, or a list of them",
+                )
+                continue
+            self._open.append(source)
+            entries |= self._entries(source, path)
+            self._open.pop()
+        return entries
+
+    def _is_open(self, node: Node) -> bool:
+        return any(node is ancestor for ancestor in self._open)
+
+    def _report(self, node: Node, path: KeyPath, message: str) -> None:
+        # An alias is built again wherever it is used; its faults are told once.
+        if id(node) not in self._reported:
+            self._reported.add(id(node))
+            self.problems.append(Problem(path, message, _line(node)))
+
+
+def _line(node: Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _yaml_files(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in folder.iterdir() if entry.suffix in (".yml", ".yaml"))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    # numpy's scalars and arrays; np.logspace(...) is a natural search dimension in a notebook.
+    return value.tolist() if hasattr(value, "tolist") else value

@@ -1,0 +1,115 @@
+"""Figures of a ranking on one held-out split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmrec.data import FloatArray, Interactions
+from mmrec.errors import ConfigError, DataError
+from mmrec.evaluation.context import BoolArray, Context, ground_truth, judge
+from mmrec.evaluation.metrics import Metric, Population, figure_name, find_metric
+from mmrec.evaluation.ranking import Ranking
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What an evaluator reports.
+
+    Keys are names such as ``Recall@20``: metrics in the order asked for, and for each of them the
+    cutoffs ascending.
+    """
+
+    figures: dict[str, float]
+    """The value of every metric at every cutoff; NaN where it is undefined."""
+    per_user: dict[str, FloatArray]
+    """[U] for the metrics that are a mean over users; NaN for users who do not count in it."""
+
+
+class Evaluator:
+    """Judges rankings by one held-out split.
+
+    Everything that does not depend on the ranking is computed once, here; an evaluation of 5,000
+    lists of 20 items takes a few milliseconds. Sums are numpy's, in float64: equal rankings get
+    equal bits.
+
+    Args:
+        train: the training split.
+        held_out: validation or test, in the same numbers.
+        metrics: names, in any spelling of upper and lower case.
+        cutoffs: lengths at which the lists are cut.
+        relevance_threshold: the least held-out rating that is relevant.
+
+    Raises:
+        ConfigError: a metric is unknown, none is given, or a cutoff is not positive.
+        DataError: no held-out row is relevant, the splits are numbered differently, or nDCG is
+            asked for and a rating is too large for its gain.
+    """
+
+    def __init__(
+        self,
+        train: Interactions,
+        held_out: Interactions,
+        metrics: Sequence[str],
+        cutoffs: Sequence[int],
+        relevance_threshold: float = 0.0,
+    ) -> None:
+        self.metrics = tuple(dict.fromkeys(find_metric(name) for name in metrics))
+        self.cutoffs = tuple(sorted(set(cutoffs)))
+        if not self.metrics or not self.cutoffs or self.cutoffs[0] < 1:
+            raise ConfigError(
+                f"expected at least one metric and positive cutoffs; found {list(metrics)} and "
+                f"{list(cutoffs)}"
+            )
+        self._truth = ground_truth(train, held_out, relevance_threshold, self.cutoffs[-1])
+        self._counts: dict[Population, BoolArray] = {
+            "relevant": self._truth.n_relevant > 0,
+            "held-out": np.ones(len(self._truth.users), np.bool_),
+        }
+        if find_metric("nDCG") in self.metrics and not np.isfinite(self._truth.ideal_dcg).all():
+            raise DataError(
+                f"the held-out rating {held_out.ratings.max():g} is too large for nDCG, whose gain "
+                f"is 2 ** rating; use nDCGRendle2020, or binarize the ratings"
+            )
+
+    @property
+    def n_users(self) -> int:
+        """The number of users with at least one relevant held-out item."""
+        return int(np.count_nonzero(self._counts["relevant"]))
+
+    def evaluate(self, ranking: Ranking) -> Evaluation:
+        """Compute all metrics at all cutoffs.
+
+        Args:
+            ranking: the lists of the U users of the training split, at least as long as the
+                largest cutoff.
+
+        Raises:
+            ModelError: the ranking has another form.
+        """
+        judged = judge(self._truth, ranking)
+        lists = {cutoff: judged.at(cutoff) for cutoff in self.cutoffs}
+        figures, per_user = {}, {}
+        for metric in self.metrics:
+            for cutoff in self.cutoffs:
+                name = figure_name(metric, cutoff)
+                if metric.over is None:
+                    figures[name] = float(metric.function(lists[cutoff]))
+                else:
+                    per_user[name] = self._values(metric, lists[cutoff], metric.over)
+                    figures[name] = _mean(per_user[name])
+        return Evaluation(figures, per_user)
+
+    def _values(self, metric: Metric, lists: Context, over: Population) -> FloatArray:
+        """Return the values of all users, [U], NaN for those who do not count."""
+        counts = self._counts[over]
+        values = np.full(self._truth.n_users, np.nan)
+        values[self._truth.users[counts]] = np.asarray(metric.function(lists))[counts]
+        return values
+
+
+def _mean(values: FloatArray) -> float:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else float("nan")

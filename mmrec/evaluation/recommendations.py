@@ -1,0 +1,243 @@
+"""Recommendation files: reading them, and evaluating lists that were made elsewhere."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mmrec.data import FloatArray, IntArray, Interactions, Vocabulary, read_split
+from mmrec.errors import DataError, listing
+from mmrec.evaluation.evaluator import Evaluator
+from mmrec.evaluation.ranking import NO_ITEM, Ranking
+
+
+def read_recommendations(path: Path) -> pd.DataFrame:
+    """Read a file of recommendations: user, item and score, tab-separated, without a header.
+
+    Returns:
+        One row for each recommendation, in the order of the file, with the columns ``user_id`` and
+        ``item_id`` (categorical of str) and ``score`` (float64). The index is the line in the file.
+
+    Raises:
+        DataError: the file is missing, empty or not text, a line is not user, item and number, or
+            a pair stands twice; the message names file and line.
+    """
+    try:
+        rows = list(_rows(path))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; expected a file of recommendations") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text: {error}") from error
+    if not rows:
+        raise DataError(f"{path}: the file is empty; expected lines of user<TAB>item<TAB>score")
+    lines, users, items, scores = zip(*rows, strict=True)
+    frame = pd.DataFrame(
+        {
+            "user_id": pd.Categorical(users),
+            "item_id": pd.Categorical(items),
+            "score": np.array(scores, np.float64),
+        },
+        index=pd.Index(lines, name="line"),
+    )
+    repeated = frame.duplicated(["user_id", "item_id"], keep=False)
+    if repeated.any():
+        user, item, _ = frame[repeated].iloc[0]
+        first, second = frame.index[(frame["user_id"] == user) & (frame["item_id"] == item)][:2]
+        raise DataError(
+            f"{path}:{second}: item {item!r} is recommended to user {user!r} a second time, after "
+            f"line {first}; expected each pair once"
+        )
+    return frame
+
+
+def _rows(path: Path) -> Iterator[tuple[int, str, str, float]]:
+    """Yield line number, user, item and score of every line that is not blank."""
+    with path.open(encoding="utf-8-sig") as file:
+        for line, text in enumerate(file, 1):
+            fields = text.rstrip("\n").split("\t")
+            if fields == [""]:
+                continue
+            if len(fields) != 3:
+                raise DataError(
+                    f"{path}:{line}: expected 3 tab-separated columns (user, item, score), found "
+                    f"{len(fields)}: {text.rstrip()[:80]!r}"
+                )
+            user, item, score = fields
+            if not user.strip() or not item.strip():
+                raise DataError(f"{path}:{line}: the user or the item is empty: {text[:80]!r}")
+            # Interned, a file of millions of lines holds each id once.
+            yield line, sys.intern(user), sys.intern(item), _score(score, path, line)
+
+
+def _score(text: str, path: Path, line: int) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if math.isnan(score):
+        hint = "; if the file has a header, remove it" if line == 1 else ""
+        raise DataError(f"{path}:{line}: expected a number as the score, found {text!r}{hint}")
+    return score
+
+
+def ranking_from_frame(
+    frame: pd.DataFrame, users: Vocabulary, items: Vocabulary, top_k: int
+) -> Ranking:
+    """Make lists from rows of ``user_id``, ``item_id`` and ``score``.
+
+    Lists are ordered by descending score, ties by ascending item number. Rows of users outside of
+    ``users`` are left out. An item outside of ``items`` keeps its place in the list, as -1: the
+    items after it were recommended at a lower rank, and so they are judged.
+
+    Returns:
+        The lists of all ``users``, cut or filled up to ``top_k`` places.
+    """
+    rows = users.numbers(frame["user_id"], missing="negative")
+    columns = items.numbers(frame["item_id"], missing="negative")
+    scores = frame["score"].to_numpy(np.float64)
+    order = np.lexsort((columns, -scores, rows))
+    order = order[rows[order] >= 0]
+    rows = rows[order]
+    places = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    within = places < top_k
+    order, at = order[within], (rows[within], places[within])
+
+    listed_items = np.full((len(users), top_k), NO_ITEM, np.int64)
+    listed_scores = np.full((len(users), top_k), -np.inf, np.float32)
+    listed_items[at] = columns[order]
+    with np.errstate(over="ignore"):  # a score beyond float32 becomes infinite; its rank is kept
+        listed_scores[at] = scores[order]
+    return Ranking(listed_items, listed_scores)
+
+
+@dataclass(frozen=True, eq=False)
+class FileEvaluation:
+    """The figures of a recommendation file, and what was done with its rows."""
+
+    figures: dict[str, float]
+    """As in :class:`~mmrec.evaluation.Evaluation`."""
+    per_user: dict[str, FloatArray]
+    """As in :class:`~mmrec.evaluation.Evaluation`; users are those of the training split."""
+    n_users: int
+    """The users who count: those with at least one relevant held-out item."""
+    n_users_without_list: int
+    """Users with held-out items but without a recommendation; they count, as misses."""
+    n_rows: int
+    """The rows of the file."""
+    ignored_rows: dict[str, int]
+    """How many rows of the file are ignored, by reason."""
+    kept_rows: dict[str, int]
+    """How many rows are unusual but evaluated as given, by what is unusual."""
+    ignored_test_rows: int
+    """The rows of the test split whose user the training split lacks."""
+
+
+def evaluate_file(
+    recs: Path,
+    train: Path,
+    test: Path,
+    *,
+    metrics: Sequence[str],
+    cutoffs: Sequence[int],
+    relevance_threshold: float = 0.0,
+    binarize: bool = False,
+) -> FileEvaluation:
+    """Evaluate the lists of a recommendation file as they are given.
+
+    An item that the training split lacks takes its place in the list and is a hit if it is in the
+    user's test items. An item of the user's own training items stays as well. Users with test items
+    whom the file does not mention count with an empty list.
+
+    Args:
+        recs: user, item and score, tab-separated, without a header.
+        train: the training split; it defines users, catalogue and popularity.
+        test: the split to evaluate on.
+        metrics: names, in any spelling of upper and lower case.
+        cutoffs: lengths at which the lists are cut.
+        relevance_threshold: the least test rating that is relevant.
+        binarize: take every rating as 1.
+
+    Raises:
+        ConfigError: a metric is unknown or a cutoff is not positive.
+        DataError: a file cannot be used, or the files have no user in common.
+    """
+    frame = read_recommendations(recs)
+    trained, held_out = read_split(train).frame, read_split(test).frame
+    users = Vocabulary(trained["user_id"].cat.categories)
+    items = Vocabulary(
+        item for part in (trained, held_out, frame) for item in part["item_id"].cat.categories
+    )
+    _require_known_users(frame, users, recs, train)
+    _require_known_users(held_out, users, test, train)
+    if binarize:
+        held_out = held_out.assign(rating=1.0)
+    training = _interactions(trained, users, items)
+    testing = _interactions(held_out, users, items)
+
+    evaluator = Evaluator(training, testing, metrics, cutoffs, relevance_threshold)
+    top_k = evaluator.cutoffs[-1]
+    evaluation = evaluator.evaluate(ranking_from_frame(frame, users, items, top_k))
+    ignored, kept, lengths = _row_facts(frame, users, items, training, testing)
+    return FileEvaluation(
+        figures=evaluation.figures,
+        per_user=evaluation.per_user,
+        n_users=evaluator.n_users,
+        n_users_without_list=int(np.count_nonzero((testing.user_degrees > 0) & (lengths == 0))),
+        n_rows=len(frame),
+        ignored_rows=ignored | {"past the last cutoff": int(np.maximum(lengths - top_k, 0).sum())},
+        kept_rows=kept,
+        ignored_test_rows=len(held_out) - len(testing),
+    )
+
+
+def _require_known_users(frame: pd.DataFrame, users: Vocabulary, path: Path, train: Path) -> None:
+    ids = frame["user_id"].cat.categories
+    if not any(user in users for user in ids):
+        raise DataError(
+            f"{path}: none of its users is in the training split {train}; it names "
+            f"{listing(ids, 3)}, the training split {listing(users.ids, 3)}"
+        )
+
+
+def _interactions(frame: pd.DataFrame, users: Vocabulary, items: Vocabulary) -> Interactions:
+    """Number the rows of known users."""
+    rows = users.numbers(frame["user_id"], missing="negative")
+    known = rows >= 0
+    return Interactions.from_arrays(
+        rows[known],
+        items.numbers(frame["item_id"][known]),
+        len(users),
+        len(items),
+        frame["rating"].to_numpy(np.float64)[known],
+    )
+
+
+def _row_facts(
+    frame: pd.DataFrame,
+    users: Vocabulary,
+    items: Vocabulary,
+    train: Interactions,
+    test: Interactions,
+) -> tuple[dict[str, int], dict[str, int], IntArray]:
+    """Count the ignored rows, the unusual rows, and the judged rows of each user [U]."""
+    rows = users.numbers(frame["user_id"], missing="negative")
+    columns = items.numbers(frame["item_id"])
+    is_known = rows >= 0
+    is_judged = is_known & (test.user_degrees[rows] > 0)
+    rows, columns = rows[is_judged], columns[is_judged]
+    is_own = np.isin(rows * len(items) + columns, train.users * len(items) + train.items)
+    ignored = {
+        "user not in the training split": int(np.count_nonzero(~is_known)),
+        "user without test items": int(np.count_nonzero(is_known & ~is_judged)),
+    }
+    kept = {
+        "item of the user's training items": int(np.count_nonzero(is_own)),
+        "item not in the training split": int(np.count_nonzero(train.item_degrees[columns] == 0)),
+    }
+    return ignored, kept, np.bincount(rows, minlength=len(users)).astype(np.int64)

@@ -1,0 +1,78 @@
+"""The record of every trial, appended to ``trials.jsonl`` as each trial ends."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mmrec.files import append_line
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What is kept of a trial: one line of ``trials.jsonl``."""
+
+    trial_id: str
+    """Hash of the model, its parameters, the protocol of selection and the data."""
+    name: str
+    """Short and unique: the model's name and the trial_id."""
+    model: str
+    """The key of the experiment file, for example ``external.LATTICE``."""
+    index: int
+    """Place in the model's search, from 0."""
+    parameters: dict[str, Any]
+    """Every hyper-parameter, given or default."""
+    status: Literal["finished", "failed"]
+    error: str | None = None
+    """Why a trial failed."""
+    best_epoch: int | None = None
+    validation: dict[str, float] = field(default_factory=dict)
+    """Figures of the best epoch, by label."""
+    test: dict[str, float] = field(default_factory=dict)
+    """Figures of the best epoch, by label; nothing is selected by them."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """Every evaluated epoch: epoch, loss, validation, test."""
+    losses: list[float] = field(default_factory=list)
+    """Mean training loss of every epoch."""
+    seconds: float = 0.0
+    weights_sha256: str | None = None
+    """Digest of the best epoch's weights; None for a recommender without any."""
+    lists_sha256: str | None = None
+    """Digest of the best epoch's recommendation lists."""
+
+    def to_json(self) -> str:
+        """Return one line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+class TrialStore:
+    """An append-only file of trial records; one process writes, anybody may read.
+
+    Every record is on the disk before :meth:`append` returns. A last line that a killed process
+    left unfinished is passed over by readers.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, record: TrialRecord) -> None:
+        """Add a record.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
+        append_line(self.path, record.to_json())
+
+    def read(self) -> list[TrialRecord]:
+        """Return the complete records, in the order they ended."""
+        if not self.path.exists():
+            return []
+        records = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                records.append(TrialRecord(**json.loads(line)))
+            except ValueError:
+                continue
+        return records

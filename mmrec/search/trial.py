@@ -1,0 +1,202 @@
+"""One trial: build a recommender, train it, keep what it has come to."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from mmrec.data import Dataset
+from mmrec.errors import TrialError
+from mmrec.evaluation import Ranking
+from mmrec.files import sha256, write_atomically
+from mmrec.models import Model, ModelConfig, Recommender, RecommenderConfig
+from mmrec.search.store import TrialRecord
+from mmrec.training import (
+    OnEpoch,
+    Outcome,
+    Protocol,
+    deterministic,
+    evaluate_untrained,
+    seed_for,
+    train,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class TrialSpec:
+    """What a trial is to do; its result depends on nothing else but the data and the device."""
+
+    trial_id: str
+    name: str
+    model: str
+    index: int
+    recommender: type[Recommender]
+    config: RecommenderConfig
+    protocol: Protocol
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every hyper-parameter as plain data."""
+        parameters: dict[str, Any] = self.config.model_dump(mode="json")
+        return parameters
+
+
+def trial_id(
+    model: str, config: RecommenderConfig, selection: Mapping[str, Any], fingerprint: str
+) -> str:
+    """Return 12 hexadecimal digits that name a trial.
+
+    Args:
+        model: the key of the experiment file.
+        config: the hyper-parameters, the seed among them.
+        selection: the parts of the protocol that the best epoch depends on.
+        fingerprint: of the data set.
+    """
+    facts = [model, config.model_dump(mode="json"), dict(selection), fingerprint]
+    return sha256(json.dumps(facts, sort_keys=True).encode())[:12]
+
+
+def run_trial(
+    spec: TrialSpec,
+    dataset: Dataset,
+    device: torch.device,
+    *,
+    restore_from: Path | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Outcome:
+    """Run a trial from its seed to its best epoch, deterministically.
+
+    Args:
+        spec: the trial.
+        dataset: what it is trained and evaluated on.
+        device: where.
+        restore_from: evaluate the weights of this file instead of training.
+        on_epoch: told about each epoch.
+
+    Raises:
+        TrialError: the loss or a score is not finite, or there are no weights to restore.
+    """
+    with deterministic(device):
+        torch.manual_seed(seed_for(spec.config.seed, "init"))
+        recommender = spec.recommender(spec.config, dataset)  # type: ignore[call-arg]
+        if not isinstance(recommender, Model):
+            with torch.no_grad():
+                return evaluate_untrained(recommender, spec.protocol, device)
+        if restore_from is not None:
+            return _restored(recommender, restore_from, spec.protocol, device)
+        assert isinstance(spec.config, ModelConfig)
+        return train(recommender, spec.config, dataset, spec.protocol, device, on_epoch)
+
+
+def _restored(model: Model, path: Path, protocol: Protocol, device: torch.device) -> Outcome:
+    state, epoch = load_weights(path)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise TrialError(f"restore: {path} does not fit the model: {error}") from error
+    model.to(device).eval()
+    with torch.no_grad():
+        outcome = evaluate_untrained(model, protocol, device, epoch=epoch)
+    outcome.best_state = state
+    return outcome
+
+
+def finished_record(spec: TrialSpec, outcome: Outcome, dataset: Dataset, seconds: float) -> TrialRecord:
+    """Describe a trial that has come to an end."""
+    best = outcome.best
+    assert best is not None
+    state = outcome.best_state
+    return TrialRecord(
+        trial_id=spec.trial_id,
+        name=spec.name,
+        model=spec.model,
+        index=spec.index,
+        parameters=spec.parameters,
+        status="finished",
+        best_epoch=best.record.epoch,
+        validation=best.record.validation,
+        test=best.record.test,
+        history=[asdict(record) for record in outcome.history],
+        losses=outcome.losses,
+        seconds=round(seconds, 3),
+        weights_sha256=None if state is None else digest_of_state(state),
+        lists_sha256=sha256(lists_as_tsv(best.ranking, dataset).encode()),
+    )
+
+
+def failed_record(spec: TrialSpec, error: BaseException, seconds: float) -> TrialRecord:
+    """Describe a trial that has failed."""
+    return TrialRecord(
+        trial_id=spec.trial_id,
+        name=spec.name,
+        model=spec.model,
+        index=spec.index,
+        parameters=spec.parameters,
+        status="failed",
+        error=f"{type(error).__name__}: {error}",
+        seconds=round(seconds, 3),
+    )
+
+
+def digest_of_state(state: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of a model's state: names, types, shapes and bits."""
+    parts: list[bytes | memoryview] = []
+    for name, tensor in sorted(state.items()):
+        parts.append(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        parts.append(memoryview(np.ascontiguousarray(tensor.numpy())).cast("B"))
+    return sha256(*parts)
+
+
+def save_weights(path: Path, state: Mapping[str, Tensor], record: TrialRecord) -> None:
+    """Write a model's best state as safetensors, with the trial's facts as metadata."""
+    facts = {
+        "trial_id": record.trial_id,
+        "best_epoch": str(record.best_epoch),
+        "parameters": json.dumps(record.parameters),
+    }
+    write_atomically(path, save({k: v.contiguous() for k, v in state.items()}, metadata=facts))
+
+
+def load_weights(path: Path) -> tuple[dict[str, Tensor], int]:
+    """Read what :func:`save_weights` wrote: the state and its epoch.
+
+    Raises:
+        TrialError: there is no such file, or it is damaged.
+    """
+    if not path.is_file():
+        raise TrialError(
+            f"restore: no weights at {path}; train the same trial once with save_weights: True"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            epoch = int((file.metadata() or {}).get("best_epoch", "0"))
+            return {name: file.get_tensor(name) for name in file.keys()}, epoch  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise TrialError(f"restore: {path} cannot be read as weights: {error}") from error
+
+
+def lists_as_tsv(ranking: Ranking, dataset: Dataset) -> str:
+    """Return recommendation lists as lines of user, item and score, ids as in the data's files."""
+    item_ids = np.array(dataset.items.ids, dtype=object)
+    lines = []
+    for user_id, items, scores in zip(
+        dataset.users.ids, ranking.items, ranking.scores, strict=True
+    ):
+        listed = items >= 0
+        lines.extend(
+            f"{user_id}\t{item_id}\t{score!r}\n"
+            for item_id, score in zip(item_ids[items[listed]], scores[listed].tolist(), strict=True)
+        )
+    return "".join(lines)

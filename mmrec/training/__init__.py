@@ -1,0 +1,23 @@
+"""Training: seeds, the deterministic context, the loop, and when it stops."""
+
+from mmrec.training.determinism import deterministic, resolve_device
+from mmrec.training.early_stopping import EarlyStopping
+from mmrec.training.protocol import LOSS, EpochRecord, Evaluated, Protocol
+from mmrec.training.seeding import rng_for, seed_for
+from mmrec.training.trainer import OnEpoch, Outcome, evaluate_untrained, train
+
+__all__ = [
+    "LOSS",
+    "EarlyStopping",
+    "EpochRecord",
+    "Evaluated",
+    "OnEpoch",
+    "Outcome",
+    "Protocol",
+    "deterministic",
+    "evaluate_untrained",
+    "resolve_device",
+    "rng_for",
+    "seed_for",
+    "train",
+]

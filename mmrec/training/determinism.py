@@ -1,0 +1,68 @@
+"""A context in which torch gives the same bits every time, and after which it is as before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import torch
+
+_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+
+
+@contextlib.contextmanager
+def deterministic(device: torch.device) -> Iterator[None]:
+    """Run a trial deterministically and leave the process as it was found.
+
+    Inside: deterministic algorithms only, no TF32, no autotuned convolutions, and torch's default
+    generators are free to be seeded. Afterwards every switch, the environment and the state of
+    the generators are what they were, so that a notebook's other cells do not notice.
+
+    Args:
+        device: where the trial runs; the generators of the CPU and of this device are restored.
+    """
+    cuda = [device] if device.type == "cuda" else []
+    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    was_warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    was_filling = torch.utils.deterministic.fill_uninitialized_memory
+    was_workspace = os.environ.get(_CUBLAS)
+    was_precision = torch.get_float32_matmul_precision()
+    was_cudnn = (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)
+    was_cudnn_tf32 = torch.backends.cudnn.allow_tf32
+    try:
+        with torch.random.fork_rng(devices=cuda):
+            os.environ[_CUBLAS] = ":4096:8"  # read when CUDA's first cuBLAS handle is made
+            torch.use_deterministic_algorithms(True)
+            # No result reads memory that it has not written; filling it would only cost time.
+            torch.utils.deterministic.fill_uninitialized_memory = False
+            torch.set_float32_matmul_precision("highest")
+            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+            torch.backends.cudnn.allow_tf32 = False
+            yield
+    finally:
+        torch.use_deterministic_algorithms(was_deterministic, warn_only=was_warn_only)
+        torch.utils.deterministic.fill_uninitialized_memory = was_filling
+        torch.set_float32_matmul_precision(was_precision)
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = was_cudnn
+        torch.backends.cudnn.allow_tf32 = was_cudnn_tf32
+        if was_workspace is None:
+            os.environ.pop(_CUBLAS, None)
+        else:
+            os.environ[_CUBLAS] = was_workspace
+
+
+def resolve_device(gpu: int) -> tuple[torch.device, str | None]:
+    """Return the device for the experiment's ``gpu``, and why it is another than asked for.
+
+    -1 is the CPU. An index that this machine lacks falls back to the CPU, so that a file written
+    for a machine with GPUs runs everywhere; the caller tells the user.
+    """
+    if gpu < 0:
+        return torch.device("cpu"), None
+    if not torch.cuda.is_available():
+        return torch.device("cpu"), f"gpu: {gpu} is not there (torch sees no CUDA device): using CPU"
+    if gpu >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        return torch.device("cpu"), f"gpu: {gpu} is not there (torch sees {count}): using CPU"
+    return torch.device("cuda", gpu), None

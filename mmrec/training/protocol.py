@@ -1,0 +1,100 @@
+"""How a trial is evaluated, which epoch is its best, and when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mmrec.data import FloatArray, Interactions
+from mmrec.evaluation import Evaluator, Ranking, rank
+from mmrec.training.early_stopping import EarlyStopping
+
+LOSS = "loss"
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """The figures of one evaluated epoch."""
+
+    epoch: int
+    """Counted from 1; 0 for a recommender that is not trained."""
+    loss: float | None
+    """Mean training loss of the epoch's batches."""
+    validation: dict[str, float]
+    """By label, for example ``Recall@20``."""
+    test: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """An evaluation with the lists it was made from."""
+
+    record: EpochRecord
+    ranking: Ranking
+    test_per_user: dict[str, FloatArray]
+    """By label, [U], NaN for users who do not count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Protocol:
+    """Everything about a trial that is not the model: evaluation, selection and stopping.
+
+    Selection reads validation figures or the training loss, never a test figure.
+    """
+
+    train: Interactions
+    validation: Evaluator
+    test: Evaluator
+    top_k: int
+    """Length of the recommendation lists."""
+    select_by: str
+    """The validation figure that is to be best, or ``loss``."""
+    higher_is_better: bool
+    """Direction of ``select_by``."""
+    validation_rate: int = 1
+    """Epochs from one evaluation to the next."""
+    early_stopping: EarlyStopping | None = None
+    monitor: str = LOSS
+    """What early stopping looks at: a validation figure, or ``loss``."""
+
+    def evaluate(
+        self,
+        scorer: Callable[[Tensor], Tensor],
+        device: torch.device,
+        *,
+        epoch: int = 0,
+        loss: float | None = None,
+    ) -> Evaluated:
+        """Rank all users once and judge the lists by both held-out splits."""
+        ranking = rank(scorer, self.train, self.top_k, device=device)
+        test = self.test.evaluate(ranking)
+        validation = (
+            test if self.validation is self.test else self.validation.evaluate(ranking)
+        )
+        record = EpochRecord(epoch, loss, validation.figures, test.figures)
+        return Evaluated(record, ranking, test.per_user)
+
+    def is_better(self, record: EpochRecord, best: EpochRecord | None) -> bool:
+        """Say whether a later record beats the best so far; an equal one does not."""
+        if best is None:
+            return True
+        value, best_value = self.selected_value(record), self.selected_value(best)
+        return value > best_value if self.higher_is_better else value < best_value
+
+    def selected_value(self, record: EpochRecord) -> float:
+        """Return what ``record`` is selected by; NaN ranks last."""
+        value = record.loss if self.select_by == LOSS else record.validation[self.select_by]
+        if value is None or value != value:  # NaN
+            return -float("inf") if self.higher_is_better else float("inf")
+        return value
+
+    def should_stop(self, losses: Sequence[float], records: Sequence[EpochRecord]) -> bool:
+        """Say whether training stops after these epochs' losses and these evaluations."""
+        if self.early_stopping is None:
+            return False
+        if self.monitor == LOSS:
+            return self.early_stopping.should_stop(losses)
+        return self.early_stopping.should_stop([r.validation[self.monitor] for r in records])
