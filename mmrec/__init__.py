@@ -1,1 +1,25 @@
 """Multimodal recommendation experiments from one YAML file, reproducible bit for bit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Results", "__version__", "run_experiment"]
+
+if TYPE_CHECKING:
+    from mmrec.reporting import Results
+    from mmrec.run import run_experiment
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Import the public names when they are first used, so that ``import mmrec`` loads no torch."""
+    if name == "run_experiment":
+        from mmrec.run import run_experiment
+
+        return run_experiment
+    if name == "Results":
+        from mmrec.reporting import Results
+
+        return Results
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

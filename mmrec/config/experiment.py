@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from mmrec.config.fields import Count
-from mmrec.config.paths import Frame
+from mmrec.config.paths import Frame, locate
 from mmrec.config.problems import Problems
 from mmrec.config.schema import Experiment, ExperimentFile
 from mmrec.config.yaml import Document, parse_yaml, read_yaml
@@ -29,6 +29,28 @@ class Loaded:
     """Everything wrong so far; whoever checks the models adds to it."""
     document: Document
     """The file as it was read, with its lines."""
+    frame: Frame
+    """What paths are read in."""
+
+    @property
+    def external_models_path(self) -> Path | None:
+        """The Python file of external models; known even when another key is at fault."""
+        if self.experiment is not None:
+            return self.experiment.external_models_path
+        written = _mapping(_mapping(self.document.data).get("experiment"))
+        path = written.get("external_models_path")
+        try:
+            return self.locate(path) if isinstance(path, str) else None
+        except ValueError:
+            return None
+
+    def locate(self, text: str) -> Path:
+        """Return the absolute path that a text of the file means.
+
+        Raises:
+            ValueError: The text is empty or has a brace that does not belong to ``{0}``.
+        """
+        return locate(text, self.frame)
 
 
 def read_experiment(source: str | Path | Mapping[str, Any], base_dir: Path | None = None) -> Loaded:
@@ -57,7 +79,7 @@ def read_experiment(source: str | Path | Mapping[str, Any], base_dir: Path | Non
         for name, settings in _mapping(written.get("models")).items()
         if isinstance(settings, Mapping)
     }
-    return Loaded(experiment, models, problems, document)
+    return Loaded(experiment, models, problems, document, frame)
 
 
 def _open(source: str | Path | Mapping[str, Any]) -> tuple[Document, Path]:

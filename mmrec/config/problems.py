@@ -56,6 +56,8 @@ class Problems:
         refused: dict[KeyPath, tuple[Any, Slot, list[str]]] = {}
         for details in error.errors(include_url=False):
             path, owner, slot = self._locate(tuple(prefix_path), details, model_class)
+            if _counts_valid_entries(details):
+                continue
             if details["type"] == "extra_forbidden":
                 self.add(path, _unknown(str(details["loc"][-1]), owner))
             elif details["type"] == "missing" and isinstance(details["loc"][-1], int):
@@ -128,6 +130,12 @@ def _entry(value: object, key: str | int) -> object:
     return _ABSENT
 
 
+def _counts_valid_entries(details: ErrorDetails) -> bool:
+    """Tell whether a list is called too short only because its faulty entries do not count."""
+    context = details.get("ctx", {})
+    return details["type"] == "too_short" and len(details["input"]) >= context["min_length"]
+
+
 def _unknown(key: str, owner: Slot) -> str:
     """Say that ``key`` is unknown, or why a key of Elliot's is refused."""
     model = owner.model()
@@ -153,12 +161,11 @@ def _accepted(slot: Slot, details: ErrorDetails) -> str:
 def _hint(value: object, slot: Slot) -> str:
     if isinstance(value, str):
         return nearest(value, slot.choices())
+    if slot.holds():
+        return ""
     if isinstance(value, int | float) and slot.holds(str):
         return " (put it in quotes)"
-    if (
-        isinstance(value, list)
-        and slot.holds(int, float, bool, str)
-        and not slot.holds(list, tuple)
-    ):
+    scalar = slot.holds(int, float, bool, str) and not slot.holds(list, tuple)
+    if isinstance(value, list) and scalar:
         return " (lists are searched only among the hyper-parameters of a model)"
     return ""

@@ -164,13 +164,15 @@ class _Builder:
         """Return the key and value nodes by name: the merged ones, overridden by the own."""
         own: dict[str, tuple[Node, Node]] = {}
         merged: dict[str, tuple[Node, Node]] = {}
+        first_keys: dict[str, Node] = {}
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
                 self._report(key, path, "found a list or mapping as a key; accepted: text")
-            elif key.value in own:
-                first = _line(own[key.value][0])
+                continue
+            first = first_keys.setdefault(key.value, key)
+            if first is not key:
                 self._report(
-                    key, (*path, key.value), f"duplicate key; the first is on line {first}"
+                    key, (*path, key.value), f"duplicate key; the first is on line {_line(first)}"
                 )
             elif key.value == "<<" and key.tag == _UNTYPED:
                 merged = self._merged(value, path)

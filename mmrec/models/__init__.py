@@ -17,6 +17,7 @@ from mmrec.models.external import find_recommender, load_external_module
 from mmrec.models.lattice import LATTICE, LATTICEConfig
 from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
 from mmrec.models.losses import bpr_loss, l2_penalty
+from mmrec.models.recommendation_file import RecommendationFile, RecommendationFileConfig
 
 __all__ = [
     "LATTICE",
@@ -30,6 +31,8 @@ __all__ = [
     "MostPop",
     "MultimodalConfig",
     "Random",
+    "RecommendationFile",
+    "RecommendationFileConfig",
     "Recommender",
     "RecommenderConfig",
     "bpr_loss",

@@ -5,14 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import torch
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveFloat, PositiveInt
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 from torch import Tensor, nn
 
-from mmrec.data import Dataset, TripletSampler, UniformUsers
+from mmrec.config import Count, Integer, Natural, PositiveReal, Section
+from mmrec.data import Dataset, Interactions, TripletSampler, UniformUsers
+from mmrec.evaluation import Ranking, rank
 
 MODELS: dict[str, type[Recommender]] = {}
 """Every built-in recommender by its name in the experiment file."""
@@ -27,33 +28,27 @@ DEFAULT_LOADERS: Mapping[str, str] = {
 """The loader of a modality when the model's entry names none."""
 
 
-def _whole(value: object) -> object:
-    """Accept 64.0 and "64" for 64, as searches and quoted numbers give them; leave the rest."""
-    if isinstance(value, bool):
-        raise ValueError("expected a whole number, found a truth value")
+def _batch_size(value: int) -> int:
+    if value < 1 and value != -1:
+        raise ValueError(f"found {value}; accepted: a whole number from 1 up, or -1")
     return value
 
 
-Seed = Annotated[int, BeforeValidator(_whole)]
-
-
-class RecommenderConfig(BaseModel):
+class RecommenderConfig(Section):
     """Hyper-parameters of a recommender; every field may be a search dimension in the file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    seed: Seed = 42
+    seed: Natural = 42
     """Every random draw of the trial comes from this number."""
 
 
 class ModelConfig(RecommenderConfig):
     """Hyper-parameters of a model that is trained by gradient."""
 
-    epochs: PositiveInt = 2
+    epochs: Count = 2
     """Passes over the training interactions."""
-    batch_size: PositiveInt | Literal[-1] = -1
+    batch_size: Annotated[Integer, AfterValidator(_batch_size)] = -1
     """Triplets in an optimisation step; -1 for as many as there are users."""
-    lr: PositiveFloat = 0.0005
+    lr: PositiveReal = 0.0005
     """Learning rate of Adam."""
 
 
@@ -118,6 +113,10 @@ class Recommender(ABC):
 
         It is asked for once per evaluation, so what all users share is computed here.
         """
+
+    def rank(self, train: Interactions, top_k: int, device: torch.device) -> Ranking:
+        """Return the ``top_k`` best items of every user, those of ``train`` left out."""
+        return rank(self.scorer(), train, top_k, device=device)
 
 
 class Model(nn.Module, Recommender):

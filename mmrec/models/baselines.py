@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
+from mmrec.config import Natural
 from mmrec.data import Dataset
-from mmrec.models.base import Recommender, RecommenderConfig, Seed, register
+from mmrec.models.base import Recommender, RecommenderConfig, register
 
 
 @register("MostPop")
@@ -28,7 +28,7 @@ class MostPop(Recommender):
 class RandomConfig(RecommenderConfig):
     """Configuration of :class:`Random`."""
 
-    random_seed: Seed | None = Field(default=None)
+    random_seed: Natural | None = None
     """Elliot's name for ``seed``; it wins where both are given."""
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from mmrec.config import Count, Natural, NonNegativeReal
 from mmrec.data import Dataset, DistinctUsers
 from mmrec.graph import ItemGraph, RawItemGraphs, bipartite_adjacency, fuse
 from mmrec.models.base import (
@@ -22,30 +23,30 @@ from mmrec.models.base import (
 from mmrec.models.collaborative import LightGCNLayers, NGCFLayers
 from mmrec.models.losses import bpr_loss, l2_penalty
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Dropout = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[NonNegativeReal, Field(le=1)]
+Dropout = Annotated[NonNegativeReal, Field(lt=1)]
 
 
 class LATTICEConfig(MultimodalConfig):
     """Hyper-parameters of :class:`LATTICE`."""
 
-    factors: PositiveInt = 64
+    factors: Count = 64
     """Width of the user and item embeddings."""
-    factors_multimod: PositiveInt = 64
+    factors_multimod: Count = 64
     """Width of the projected features that the learned graph compares."""
-    n_layers: NonNegativeInt = 1
+    n_layers: Natural = 1
     """Graph convolutions over the item graph."""
-    n_ui_layers: NonNegativeInt = 3
+    n_ui_layers: Natural = 3
     """Graph convolutions over users and items."""
-    top_k: PositiveInt = 100
+    top_k: Count = 100
     """Neighbours kept for each item, itself among them; at most all items."""
     cf: Literal["lightgcn", "ngcf", "mf"] = "lightgcn"
     """The collaborative part; ``mf`` propagates over the item graph alone."""
     l_m: Share = 0.1
     """Share of the raw features' graphs in the item graph; the rest is learned."""
-    l_w: NonNegativeFloat = 0.01
+    l_w: NonNegativeReal = 0.01
     """Weight of the L2 penalty on the embeddings of a batch."""
-    ws: tuple[PositiveInt, ...] = (64, 64, 64)
+    ws: tuple[Count, ...] = (64, 64, 64)
     """Widths of the NGCF layers; layers are averaged, so each must equal ``factors``."""
     dl: tuple[Dropout, ...] = (0.1, 0.1, 0.1)
     """Dropout of each NGCF layer, in training."""

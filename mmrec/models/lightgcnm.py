@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from mmrec.config import Count, Flag, Natural, NonNegativeReal
 from mmrec.data import Dataset, UniformUsers
 from mmrec.graph import bipartite_adjacency
 from mmrec.models.base import (
@@ -25,13 +25,13 @@ from mmrec.models.losses import bpr_loss, l2_penalty
 class LightGCNMConfig(MultimodalConfig):
     """Hyper-parameters of :class:`LightGCNM`."""
 
-    factors: PositiveInt = 64
+    factors: Count = 64
     """Width of the user and item embeddings."""
-    n_layers: NonNegativeInt = 1
+    n_layers: Natural = 1
     """Graph convolutions; 0 is matrix factorisation on projected features."""
-    l_w: NonNegativeFloat = 0.01
+    l_w: NonNegativeReal = 0.01
     """Weight of the L2 penalty on the embeddings of a batch."""
-    normalize: bool = True
+    normalize: Flag = True
     """Propagate over ``D^-1/2 A D^-1/2`` instead of A."""
     aggregation: Literal["mean", "sum", "concat"] = "mean"
     """How the modalities join: of their projections, or one projection of all features."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +92,7 @@ def run_trial(
         torch.manual_seed(seed_for(spec.config.seed, "init"))
         recommender = spec.recommender(spec.config, dataset)  # type: ignore[call-arg]
         if not isinstance(recommender, Model):
-            with torch.no_grad():
-                return evaluate_untrained(recommender, spec.protocol, device)
+            return evaluate_untrained(recommender, spec.protocol, device)
         if restore_from is not None:
             return _restored(recommender, restore_from, spec.protocol, device)
         assert isinstance(spec.config, ModelConfig)
@@ -107,17 +106,12 @@ def _restored(model: Model, path: Path, protocol: Protocol, device: torch.device
     except RuntimeError as error:
         raise TrialError(f"restore: {path} does not fit the model: {error}") from error
     model.to(device).eval()
-    with torch.no_grad():
-        outcome = evaluate_untrained(model, protocol, device, epoch=epoch)
-    outcome.best_state = state
-    return outcome
+    return replace(evaluate_untrained(model, protocol, device, epoch=epoch), best_state=state)
 
 
 def finished_record(spec: TrialSpec, outcome: Outcome, dataset: Dataset, seconds: float) -> TrialRecord:
     """Describe a trial that has come to an end."""
-    best = outcome.best
-    assert best is not None
-    state = outcome.best_state
+    best, state = outcome.best, outcome.best_state
     return TrialRecord(
         trial_id=spec.trial_id,
         name=spec.name,
@@ -196,7 +190,7 @@ def lists_as_tsv(ranking: Ranking, dataset: Dataset) -> str:
     ):
         listed = items >= 0
         lines.extend(
-            f"{user_id}\t{item_id}\t{score!r}\n"
-            for item_id, score in zip(item_ids[items[listed]], scores[listed].tolist(), strict=True)
+            f"{user_id}\t{item_id}\t{score}\n"  # numpy writes the fewest digits that tell it apart
+            for item_id, score in zip(item_ids[items[listed]], scores[listed], strict=True)
         )
     return "".join(lines)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from mmrec.data import FloatArray, Interactions
-from mmrec.evaluation import Evaluator, Ranking, rank
+from mmrec.evaluation import Evaluator, Ranking
+from mmrec.models import Recommender
 from mmrec.training.early_stopping import EarlyStopping
 
 LOSS = "loss"
@@ -62,14 +62,14 @@ class Protocol:
 
     def evaluate(
         self,
-        scorer: Callable[[Tensor], Tensor],
+        recommender: Recommender,
         device: torch.device,
         *,
         epoch: int = 0,
         loss: float | None = None,
     ) -> Evaluated:
         """Rank all users once and judge the lists by both held-out splits."""
-        ranking = rank(scorer, self.train, self.top_k, device=device)
+        ranking = recommender.rank(self.train, self.top_k, device)
         test = self.test.evaluate(ranking)
         validation = (
             test if self.validation is self.test else self.validation.evaluate(ranking)

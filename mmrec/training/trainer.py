@@ -21,35 +21,27 @@ OnEpoch = Callable[[int, float, EpochRecord | None], None]
 """Called after each epoch with its number, its loss, and its record if it was evaluated."""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """What a trial has come to."""
 
-    history: list[EpochRecord] = field(default_factory=list)
+    best: Evaluated
+    """The best epoch with its recommendation lists."""
+    history: list[EpochRecord]
     """The evaluated epochs, in order."""
     losses: list[float] = field(default_factory=list)
     """The mean loss of every epoch, in order."""
-    best: Evaluated | None = None
-    """The best epoch with its recommendation lists."""
     best_state: dict[str, Tensor] | None = None
-    """The model's state at the best epoch, on the CPU; None if nothing was trained."""
-
-    def add(self, evaluated: Evaluated, protocol: Protocol) -> bool:
-        """Append an evaluation and say whether it is the best so far."""
-        self.history.append(evaluated.record)
-        if not protocol.is_better(evaluated.record, self.best.record if self.best else None):
-            return False
-        self.best = evaluated
-        return True
+    """The model's state at the best epoch, on the CPU; None if nothing is trained."""
 
 
 def evaluate_untrained(
     recommender: Recommender, protocol: Protocol, device: torch.device, *, epoch: int = 0
 ) -> Outcome:
     """Evaluate a recommender as it is: one that is not trained, or one restored from weights."""
-    outcome = Outcome()
-    outcome.add(protocol.evaluate(recommender.scorer(), device, epoch=epoch), protocol)
-    return outcome
+    with torch.no_grad():
+        evaluated = protocol.evaluate(recommender, device, epoch=epoch)
+    return Outcome(evaluated, [evaluated.record])
 
 
 def train(
@@ -76,24 +68,21 @@ def train(
             *(config.batch_size, type(sampler).__name__, sampler.batch_size),
         )
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr, fused=True)
-    outcome = Outcome()
+    progress = _Progress(model, protocol, device)
     for epoch in range(1, config.epochs + 1):
         for group in optimizer.param_groups:
             group["lr"] = config.lr * model.lr_factor(epoch)
         loss = _run_epoch(model, sampler, optimizer, config.seed, epoch, device)
-        outcome.losses.append(loss)
-        is_last = epoch == config.epochs
-        record = None
-        if epoch % protocol.validation_rate == 0 or (is_last and not outcome.history):
-            record = _evaluate(model, protocol, device, outcome, epoch, loss)
+        progress.losses.append(loss)
+        record = progress.evaluate(epoch) if epoch % protocol.validation_rate == 0 else None
         if on_epoch is not None:
             on_epoch(epoch, loss, record)
-        if protocol.should_stop(outcome.losses, outcome.history):
+        if protocol.should_stop(progress.losses, progress.history):
             logger.info("early stopping after epoch %d", epoch)
             break
-    if outcome.best is None:  # stopped by the loss before the first evaluation was due
-        _evaluate(model, protocol, device, outcome, epoch, loss)
-    return outcome
+    if not progress.history:  # stopped by the loss before the first evaluation was due
+        progress.evaluate(epoch)
+    return progress.outcome()
 
 
 def _batch_size(config: ModelConfig, dataset: Dataset) -> int:
@@ -136,24 +125,35 @@ def _run_epoch(
     return float(values.mean())
 
 
-def _evaluate(
-    model: Model,
-    protocol: Protocol,
-    device: torch.device,
-    outcome: Outcome,
-    epoch: int,
-    loss: float,
-) -> EpochRecord:
-    model.eval()
-    with torch.no_grad():
-        scorer = model.scorer()
+class _Progress:
+    """The evaluations of a training, the best of them and the model's state there."""
+
+    def __init__(self, model: Model, protocol: Protocol, device: torch.device) -> None:
+        self.losses: list[float] = []
+        self.history: list[EpochRecord] = []
+        self._best: Evaluated | None = None
+        self._best_state: dict[str, Tensor] = {}
+        self._model, self._protocol, self._device = model, protocol, device
+
+    @torch.no_grad()
+    def evaluate(self, epoch: int) -> EpochRecord:
+        """Evaluate the model as it is now; keep its state if it is the best so far."""
+        self._model.eval()
         try:
-            evaluated = protocol.evaluate(scorer, device, epoch=epoch, loss=loss)
+            evaluated = self._protocol.evaluate(
+                self._model, self._device, epoch=epoch, loss=self.losses[-1]
+            )
         except ModelError as error:
             raise TrialError(f"evaluation after epoch {epoch}: {error}") from error
-    if outcome.add(evaluated, protocol):
-        outcome.best_state = {
-            name: tensor.detach().to("cpu", copy=True)
-            for name, tensor in model.state_dict().items()
-        }
-    return evaluated.record
+        self.history.append(evaluated.record)
+        if self._protocol.is_better(evaluated.record, self._best and self._best.record):
+            self._best = evaluated
+            self._best_state = {
+                name: tensor.detach().to("cpu", copy=True)
+                for name, tensor in self._model.state_dict().items()
+            }
+        return evaluated.record
+
+    def outcome(self) -> Outcome:
+        assert self._best is not None
+        return Outcome(self._best, self.history, self.losses, self._best_state)

@@ -48,7 +48,7 @@ def dimension(text: str) -> object:
     return space.dimensions.get("x", space.constants.get("x"))
 
 
-def test_constants_and_lists():
+def test_constants_and_lists() -> None:
     space = space_of(
         {
             "meta": {"verbose": True},
@@ -77,7 +77,7 @@ def test_constants_and_lists():
     assert list(points[0]) == ["meta", "lr", "factors", "cf", "l_w"]
 
 
-def test_without_lists_there_is_one_point():
+def test_without_lists_there_is_one_point() -> None:
     space = space_of({"lr": 0.1})
     assert space.size == 1
     assert list(space.grid()) == [{"lr": 0.1}]
@@ -92,7 +92,7 @@ axes = st.dictionaries(
 
 
 @given(axes)
-def test_the_grid_is_the_product(lists):
+def test_the_grid_is_the_product(lists: dict[str, list[int]]) -> None:
     space = space_of(lists)
     points = list(space.grid())
     assert [tuple(point.values()) for point in points] == list(itertools.product(*lists.values()))
@@ -101,7 +101,7 @@ def test_the_grid_is_the_product(lists):
 
 
 @given(axes, st.integers(0, 2**32))
-def test_draws_are_points_of_the_grid(lists, seed):
+def test_draws_are_points_of_the_grid(lists: dict[str, list[int]], seed: int) -> None:
     space = space_of(lists)
     assert space.draw(np.random.default_rng(seed)) in list(space.grid())
 
@@ -116,7 +116,9 @@ BOUNDED = ("uniform", "quniform", "loguniform", "qloguniform")
     st.floats(0.01, 10),
     st.integers(0, 2**32),
 )
-def test_draws_lie_in_their_bounds(name, low, width, q, seed):
+def test_draws_lie_in_their_bounds(
+    name: str, low: float, width: float, q: float, seed: int
+) -> None:
     arguments = [low, low + width, *([q] if name.startswith("q") else [])]
     space = space_of({"x": [name, *arguments]})
     value = space.draw(np.random.default_rng(seed))["x"]
@@ -134,13 +136,13 @@ def test_draws_lie_in_their_bounds(name, low, width, q, seed):
 
 
 @given(st.integers(-50, 50), st.integers(1, 50), st.integers(0, 2**32))
-def test_randint_leaves_out_its_upper_bound(low, width, seed):
+def test_randint_leaves_out_its_upper_bound(low: float, width: float, seed: int) -> None:
     value = space_of({"x": ["randint", low, low + width]}).draw(np.random.default_rng(seed))["x"]
     assert type(value) is int
     assert low <= value < low + width
 
 
-def test_randint_of_one_argument_starts_at_zero():
+def test_randint_of_one_argument_starts_at_zero() -> None:
     rng = np.random.default_rng(0)
     space = space_of({"x": ["randint", 3]})
     assert {space.draw(rng)["x"] for _ in range(100)} == {0, 1, 2}
@@ -175,12 +177,12 @@ class _Fixed:
         ("qlognormal", -1.0, 0.5),
     ],
 )
-def test_draws_by_hand(name, raw, value):
+def test_draws_by_hand(name: str, raw: float, value: object) -> None:
     arguments = (-2, 4, 0.5) if name.startswith("q") else (-2, 4)
     assert Distribution(name, arguments).draw(_Fixed(raw)) == value
 
 
-def test_draws_repeat_with_the_seed_and_are_plain():
+def test_draws_repeat_with_the_seed_and_are_plain() -> None:
     space = space_of(
         {
             "a": ["loguniform", -10, -1],
@@ -210,7 +212,7 @@ def test_draws_repeat_with_the_seed_and_are_plain():
         "['uniform(-5, 5)']",
     ],
 )
-def test_the_ways_to_write_a_distribution(text):
+def test_the_ways_to_write_a_distribution(text: str) -> None:
     assert dimension(text) == Distribution("uniform", (-5, 5))
     assert str(dimension(text)) == "uniform(-5, 5)"
 
@@ -234,11 +236,11 @@ def test_the_ways_to_write_a_distribution(text):
         ("null", None),
     ],
 )
-def test_other_values(text, value):
+def test_other_values(text: str, value: object) -> None:
     assert dimension(text) == value
 
 
-def test_a_distribution_has_no_grid():
+def test_a_distribution_has_no_grid() -> None:
     space = space_of({"lr": ["loguniform", -10, -1], "cf": ["mf", "ngcf"]})
     assert not space.is_finite
     assert space.size == 2
@@ -328,7 +330,7 @@ def test_a_distribution_has_no_grid():
         ),
     ],
 )
-def test_what_is_refused(text, message):
+def test_what_is_refused(text: str, message: str) -> None:
     assert refusal(f"x: {text}") == f"c.yml:1: x: {message}"
 
 
@@ -349,6 +351,7 @@ def test_what_is_refused(text, message):
         ("(0.1,1e-2)", (0.1, 0.01)),
         ("64", (64,)),
         ("()", ()),
+        ("[]", ()),
         ("[64, 64]", (64, 64)),
         ("[[visual], [visual, textual]]", Choice((("visual",), ("visual", "textual")))),
         ("[(visual, textual), (visual)]", Choice((("visual", "textual"), ("visual",)))),
@@ -359,15 +362,13 @@ def test_what_is_refused(text, message):
         ("null", None),
     ],
 )
-def test_tuple_valued_keys(text, value):
+def test_tuple_valued_keys(text: str, value: object) -> None:
     space = space_of(parse_yaml(f"modalities: {text}").data)
     assert {**space.dimensions, **space.constants} == {"modalities": value}
 
 
-def test_tuples_of_a_dict():
-    space = space_of(
-        {"modalities": ("visual", "textual"), "ws": [(64, 64), (32,)], "pair": (1, 2)}
-    )
+def test_tuples_of_a_dict() -> None:
+    space = space_of({"modalities": ("visual", "textual"), "ws": [(64, 64), (32,)], "pair": (1, 2)})
     assert space.constants == {"modalities": ("visual", "textual"), "pair": (1, 2)}
     assert space.dimensions == {"ws": Choice(((64, 64), (32,)))}
 
@@ -375,7 +376,7 @@ def test_tuples_of_a_dict():
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("('visual", "\"('visual\""),
+        ("('visual", '"(\'visual"'),
         ("(visual", "'(visual'"),
         ("\"('a',,'b')\"", "\"('a',,'b')\""),
         ("\"('a' 'b')\"", "\"('a' 'b')\""),
@@ -385,7 +386,7 @@ def test_tuples_of_a_dict():
         ("(a]", "'(a]'"),
     ],
 )
-def test_tuples_that_are_refused(text, found):
+def test_tuples_that_are_refused(text: str, found: str) -> None:
     assert refusal(f"ws: {text}") == (
         f"c.yml:1: ws: found {found}; accepted: a list such as ('visual', 'textual') or (64, 64)"
     )
@@ -394,17 +395,16 @@ def test_tuples_that_are_refused(text, found):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[]", "found an empty list; accepted: at least one value to try"),
         ("[[1, [2]]]", "found [1, [2]]; accepted: a flat list, or a list of flat lists"),
         ("[{a: 1}]", "found [{'a': 1}]; accepted: a flat list, or a list of flat lists"),
         ("[(1), (1)]", "found (1,) twice; accepted: every value once"),
     ],
 )
-def test_lists_of_tuples_that_are_refused(text, message):
+def test_lists_of_tuples_that_are_refused(text: str, message: str) -> None:
     assert refusal(f"ws: {text}") == f"c.yml:1: ws: {message}"
 
 
-def test_all_faulty_keys_are_told_with_their_lines():
+def test_all_faulty_keys_are_told_with_their_lines() -> None:
     document = parse_yaml("m:\n  lr: [uniform, 1]\n  ok: 3\n  ws: (1\n", "c.yml")
     problems = Problems(document)
     space = parse_space(document.data["m"], TUPLES, problems, ("m",))
@@ -416,5 +416,5 @@ words = st.lists(st.text(alphabet="abcxyz_", min_size=1, max_size=5), min_size=1
 
 
 @given(words)
-def test_python_tuples_read_back(members):
+def test_python_tuples_read_back(members: list[str]) -> None:
     assert parse_tuple(repr(tuple(members))) == tuple(members)

@@ -59,26 +59,26 @@ def told(text: str) -> list[str]:
         ("9" * 5000, math.inf),
     ],
 )
-def test_scalars_follow_yaml_1_2(text, value):
+def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
     assert parse_scalar(text) == value
     assert type(parse_scalar(text)) is type(value)
 
 
-def test_not_a_number():
+def test_not_a_number() -> None:
     assert math.isnan(parse_scalar(".nan"))
 
 
 @given(st.one_of(st.integers(), st.floats(allow_nan=False), st.booleans(), st.none()))
-def test_every_python_number_reads_back(value):
+def test_every_python_number_reads_back(value: object) -> None:
     assert parse_scalar("null" if value is None else repr(value).replace("inf", ".inf")) == value
 
 
-def test_quoted_scalars_and_keys_are_text():
+def test_quoted_scalars_and_keys_are_text() -> None:
     data = parse_yaml("a: '1'\nb: \"true\"\n1: x\non: y\n'<<': z\n").data
     assert data == {"a": "1", "b": "true", "1": "x", "on": "y", "<<": "z"}
 
 
-def test_tags_of_yaml_itself():
+def test_tags_of_yaml_itself() -> None:
     assert parse_yaml("[!!str 1, !!float 1, !!int '3', !!null '', !!bool 'true']").data == [
         "1",
         1.0,
@@ -88,7 +88,7 @@ def test_tags_of_yaml_itself():
     ]
 
 
-def test_lines_of_keys_and_entries():
+def test_lines_of_keys_and_entries() -> None:
     document = parse_yaml("a:\n  b: 1\n  c:\n    - x\n    - {d: 1}\n")
     assert document.lines == {
         (): 1,
@@ -101,7 +101,7 @@ def test_lines_of_keys_and_entries():
     }
 
 
-def test_line_of_the_nearest_ancestor():
+def test_line_of_the_nearest_ancestor() -> None:
     document = parse_yaml("\na:\n  b: 1\n")
     assert document.line_of(("a", "b", "x", 3)) == 3
     assert document.line_of(["a", "z"]) == 2
@@ -109,7 +109,7 @@ def test_line_of_the_nearest_ancestor():
     assert Document.from_dict({"a": 1}).line_of(("a",)) is None
 
 
-def test_anchors_and_merge_keys():
+def test_anchors_and_merge_keys() -> None:
     text = """
 base: &base {lr: 0.1, factors: 64}
 more: &more
@@ -134,17 +134,18 @@ three: *more
     assert document.problems == ()
 
 
-def test_every_duplicate_key_is_told_once():
-    text = "a: &a\n  x: 1\n  y: 2\n  x: 3\nb: *a\nc:\n  <<: *a\na: 5\na: 6\n"
+def test_every_duplicate_key_is_told_once() -> None:
+    text = "a: &a\n  x: 1\n  y: 2\n  x: 3\nb: *a\nc:\n  <<: *a\n  <<: *a\na: 5\na: 6\n"
     assert told(text) == [
         "c.yml:4: a.x: duplicate key; the first is on line 2",
-        "c.yml:8: a: duplicate key; the first is on line 1",
+        "c.yml:8: c.<<: duplicate key; the first is on line 7",
         "c.yml:9: a: duplicate key; the first is on line 1",
+        "c.yml:10: a: duplicate key; the first is on line 1",
     ]
     assert parse_yaml(text).data["a"] == {"x": 1, "y": 2}
 
 
-def test_faults_that_leave_the_rest_readable():
+def test_faults_that_leave_the_rest_readable() -> None:
     text = "a: !foo 1\nb: !!int x\nc: !!python/name:os.system ''\n? [1]\n: 2\n<<: 3\nd: &d [*d]\n"
     accepted = "accepted: no tag, !!str, !!map, !!seq, !!int, !!float, !!bool, !!null"
     assert told(text) == [
@@ -216,11 +217,11 @@ def test_faults_that_leave_the_rest_readable():
         ("[" * 3000, "c.yml: lists and mappings are nested too deeply"),
     ],
 )
-def test_text_that_is_not_yaml(text, message):
+def test_text_that_is_not_yaml(text: str, message: str) -> None:
     assert told(text) == [message]
 
 
-def test_aliases_cannot_fill_the_memory():
+def test_aliases_cannot_fill_the_memory() -> None:
     text = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
     )
@@ -228,7 +229,7 @@ def test_aliases_cannot_fill_the_memory():
     assert "not YAML: more than 100000 values, those of aliases included" in message
 
 
-def test_a_file_is_read_with_its_name(tmp_path: Path):
+def test_a_file_is_read_with_its_name(tmp_path: Path) -> None:
     path = tmp_path / "c.yml"
     path.write_bytes(b"\xef\xbb\xbfa: \xc3\xa9\r\nb: 1\r\n")
     document = read_yaml(path)
@@ -236,7 +237,7 @@ def test_a_file_is_read_with_its_name(tmp_path: Path):
     assert document.source == str(path)
 
 
-def test_files_that_cannot_be_read(tmp_path: Path):
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     good = tmp_path / "office.yml"
     good.write_text("a: 1\n")
     latin = tmp_path / "latin.yaml"
@@ -253,7 +254,7 @@ def test_files_that_cannot_be_read(tmp_path: Path):
         assert str(caught.value) == f"{path}{message}"
 
 
-def test_a_dict_becomes_plain():
+def test_a_dict_becomes_plain() -> None:
     document = Document.from_dict(
         {
             "lr": np.float64(0.1),

@@ -1,0 +1,42 @@
+"""Recommendation lists made elsewhere, evaluated beside the models of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mmrec.data import Dataset, Interactions
+from mmrec.errors import ModelError
+from mmrec.evaluation import Ranking, ranking_from_frame, read_recommendations
+from mmrec.models.base import Recommender, RecommenderConfig
+
+
+class RecommendationFileConfig(RecommenderConfig):
+    """Where the lists are."""
+
+    file: Path
+    """Lines of user, item and score, with tabs between them."""
+
+
+class RecommendationFile(Recommender):
+    """The lists of one file, as they are: one entry of Elliot's ``RecommendationFolder``.
+
+    Nothing is masked; an item that the training split lacks keeps its place and cannot be a hit.
+    """
+
+    Config = RecommendationFileConfig
+
+    def __init__(self, config: RecommendationFileConfig, dataset: Dataset) -> None:
+        self._frame = read_recommendations(config.file)
+        self._users, self._items = dataset.users, dataset.items
+
+    def scorer(self) -> Callable[[Tensor], Tensor]:
+        """Refuse: a file holds lists, not scores of all items."""
+        raise ModelError("a recommendation file has no scores of the items that it does not list")
+
+    def rank(self, train: Interactions, top_k: int, device: torch.device) -> Ranking:
+        """Return the file's lists, cut at ``top_k``."""
+        return ranking_from_frame(self._frame, self._users, self._items, top_k)

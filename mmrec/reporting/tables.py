@@ -1,0 +1,148 @@
+"""The tables and files of a run, under the names and in the layout of Elliot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from mmrec.config import Experiment
+from mmrec.evaluation import compare
+from mmrec.search import Plan, Study
+
+TESTS = ("paired_ttest", "wilcoxon_test")
+
+
+def best_table(studies: Sequence[Study]) -> pd.DataFrame:
+    """Return a row for the best trial of each model.
+
+    Columns: model, trial, best_epoch, the test figures by label, then the validation figures as
+    ``validation Recall@20``.
+    """
+    rows = []
+    for study in studies:
+        if study.best is not None:
+            best = study.best
+            row: dict[str, Any] = {"model": study.plan.name, "trial": best.name}
+            row |= {"best_epoch": best.best_epoch} | best.test
+            rows.append(row | {f"validation {k}": v for k, v in best.validation.items()})
+    return pd.DataFrame(rows)
+
+
+def trials_table(studies: Sequence[Study]) -> pd.DataFrame:
+    """Return a row for every trial: status, figures of its best epoch, parameters, and digests."""
+    rows = []
+    for study in studies:
+        for record in study.records:
+            row: dict[str, Any] = {"model": study.plan.name, "trial": record.name}
+            row |= {"status": record.status, "best_epoch": record.best_epoch} | record.test
+            row |= {f"validation {label}": value for label, value in record.validation.items()}
+            row |= {name: _plain(value) for name, value in record.parameters.items()}
+            row |= {"weights_sha256": record.weights_sha256, "lists_sha256": record.lists_sha256}
+            rows.append(row | {"error": record.error})
+    return pd.DataFrame(rows)
+
+
+def elliot_files(plan: Plan, studies: Sequence[Study], stamp: str) -> dict[str, str]:
+    """Return the files of the ``performance`` folder, {name: content}.
+
+    Args:
+        plan: the experiment.
+        studies: what has become of it.
+        stamp: date and time, the last part of every name.
+    """
+    files = {}
+    threshold = f"{plan.experiment.evaluation.relevance_threshold:g}"
+    for cutoff in plan.experiment.evaluation.cutoffs:
+        suffix = f"cutoff_{cutoff}_relthreshold_{threshold}_{stamp}"
+        best = pd.DataFrame(
+            [
+                {"model": study.best.name} | _at(cutoff, study.best.test)
+                for study in studies
+                if study.best is not None
+            ],
+            columns=["model", *plan.metrics],
+        )
+        files[f"rec_{suffix}.tsv"] = _tsv(best)
+        if plan.experiment.print_results_as_triplets:
+            triplets = best.melt("model", var_name="metric").sort_values("model", kind="stable")
+            files[f"triplets_rec_{suffix}.tsv"] = _tsv(triplets, header=False)
+        for study in studies:
+            if study.plan.searched:
+                files[f"rec_{study.plan.name}_{suffix}.tsv"] = _tsv(_search_table(study, cutoff))
+        for test, pairs in significance(plan.experiment, studies, cutoff):
+            files[f"stat_{test}_{suffix}.tsv"] = _tsv(pairs, header=False)
+    first = plan.experiment.evaluation.cutoffs[0]
+    name = f"bestmodelparams_cutoff_{first}_relthreshold_{threshold}_{stamp}.json"
+    files[name] = json.dumps(_best_parameters(plan, studies), indent=2) + "\n"
+    return files
+
+
+def _search_table(study: Study, cutoff: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"model": record.name}
+            | _at(cutoff, record.test)
+            | {name: _plain(value) for name, value in record.parameters.items()}
+            for record in study.records
+            if record.status == "finished"
+        ]
+    )
+
+
+def significance(
+    experiment: Experiment, studies: Sequence[Study], cutoff: int
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each test asked for with its table: model, model, metric and p of every pair."""
+    per_user = {
+        study.best.name: _at(cutoff, study.best_per_user)
+        for study in studies
+        if study.best is not None
+    }
+    for test in TESTS:
+        if getattr(experiment.evaluation, test) and len(per_user) > 1:
+            yield test, compare(per_user, test)
+
+
+def _best_parameters(plan: Plan, studies: Sequence[Study]) -> list[dict[str, Any]]:
+    settings = plan.experiment.evaluation
+    facts: list[dict[str, Any]] = [
+        {
+            "default_validation_metric": plan.metrics[0],
+            "default_validation_cutoff": settings.cutoffs[0],
+            "rel_threshold": settings.relevance_threshold,
+        }
+    ]
+    for study in studies:
+        if study.best is not None:
+            extra = {"name": study.best.name, "best_iteration": study.best.best_epoch}
+            facts.append(
+                {
+                    "meta": study.plan.meta.model_dump(mode="json"),
+                    "recommender": study.plan.key,
+                    "configuration": study.best.parameters | extra,
+                }
+            )
+    return facts
+
+
+def _at(cutoff: int, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the figures of one cutoff, by the bare name of the metric."""
+    ending = f"@{cutoff}"
+    return {
+        label.removesuffix(ending): value
+        for label, value in figures.items()
+        if label.endswith(ending)
+    }
+
+
+def _plain(value: object) -> object:
+    """Write a list in one cell."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def _tsv(table: pd.DataFrame, *, header: bool = True) -> str:
+    text: str = table.to_csv(sep="\t", index=False, header=header, lineterminator="\n")
+    return text

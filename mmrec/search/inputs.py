@@ -1,0 +1,97 @@
+"""The files an experiment reads: finding them, naming what is missing, loading the data set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from mmrec.config import DataConfig, Experiment, Problems, SideInformation
+from mmrec.data import Dataset, align, read_split
+from mmrec.errors import listing, nearest
+from mmrec.features import LOADERS, Loader, load_features
+
+_DATA = ("experiment", "data_config")
+
+
+def check_splits(data: DataConfig, problems: Problems) -> None:
+    """Add a problem for each split file that is not there."""
+    for key in ("train_path", "validation_path", "test_path"):
+        path: Path | None = getattr(data, key)
+        if path is not None and not path.is_file():
+            problems.add((*_DATA, key), missing_path(path))
+
+
+def plan_loaders(data: DataConfig, problems: Problems) -> tuple[Loader, ...]:
+    """Return the loaders of ``side_information``; what is wrong with an entry is a problem."""
+    loaders = []
+    for place, entry in enumerate(data.side_information):
+        path = (*_DATA, "side_information", place)
+        if entry.dataloader not in LOADERS:
+            problems.add(
+                (*path, "dataloader"),
+                f"unknown loader {entry.dataloader!r}{nearest(entry.dataloader, LOADERS)}; "
+                f"known: {listing(LOADERS, 20)}",
+            )
+        elif (folder := _loader_path(entry, path, problems)) is not None:
+            loaders.append(LOADERS[entry.dataloader](folder))
+    return tuple(loaders)
+
+
+def _loader_path(
+    entry: SideInformation, path: tuple[str | int, ...], problems: Problems
+) -> Path | None:
+    wanted = LOADERS[entry.dataloader].path_key
+    for option in entry.options:
+        if option != wanted:
+            problems.add(
+                (*path, option),
+                f"unknown key{nearest(option, [wanted])}; {entry.dataloader} accepts: {wanted}",
+            )
+    value = entry.options.get(wanted)
+    if value is None:
+        problems.add(path, f"{entry.dataloader} needs the key {wanted!r}, the path of its features")
+    elif not isinstance(value, Path):
+        problems.add((*path, wanted), f"found {value!r}; accepted: a path")
+    elif not value.exists():
+        problems.add((*path, wanted), missing_path(value))
+    else:
+        return value
+    return None
+
+
+def missing_path(path: Path) -> str:
+    """Say that a path is missing, how far it exists, and which name there is like it."""
+    if path.exists():
+        return f"{path} is not a file"
+    folder = path.parent
+    while not folder.is_dir():
+        folder = folder.parent
+    missing = path.relative_to(folder).parts[0]
+    there = sorted(entry.name for entry in folder.iterdir())
+    return f"no such path: {path}: {folder} has no {missing!r}{nearest(missing, there)}"
+
+
+def load_dataset(experiment: Experiment, loaders: tuple[Loader, ...]) -> Dataset:
+    """Read the splits and the features, and bring them together.
+
+    Raises:
+        DataError: a file is malformed, or the splits and the features share nothing.
+    """
+    data = experiment.data_config
+    tables = {"train": read_split(data.train_path), "test": read_split(data.test_path)}
+    if data.validation_path is not None:
+        tables["validation"] = read_split(data.validation_path)
+    known_items = {loader.name: loader.items() for loader in loaders}
+    aligned = align(tables, known_items, binarize=experiment.binarize)
+    dataset = Dataset(
+        name=experiment.dataset,
+        users=aligned.users,
+        items=aligned.items,
+        train=aligned.splits["train"],
+        validation=aligned.splits.get("validation"),
+        test=aligned.splits["test"],
+        report=aligned.report,
+    )
+    features = load_features(loaders, dataset.items.ids)
+    return replace(dataset, features=MappingProxyType(dict(features)))

@@ -1,0 +1,76 @@
+"""From an experiment file to the list of its trials, or to everything that is wrong with it.
+
+Nothing is trained and no split is read here; a plan that is made has only valid trials.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+
+from mmrec.config import Experiment, Loaded, Problems
+from mmrec.errors import ConfigError, ModelError
+from mmrec.evaluation import find_metric
+from mmrec.features import Loader
+from mmrec.models import load_external_module
+from mmrec.search.inputs import check_splits, plan_loaders
+from mmrec.search.model_plan import ModelPlan, ModelPlanner
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A valid experiment: its settings, its loaders and its trials."""
+
+    experiment: Experiment
+    loaders: tuple[Loader, ...]
+    metrics: tuple[str, ...]
+    """Canonical names, in the order of the file."""
+    models: tuple[ModelPlan, ...]
+
+    @property
+    def n_trials(self) -> int:
+        """The number of trials of all models."""
+        return sum(len(model.configs) for model in self.models)
+
+
+def make_plan(loaded: Loaded) -> Plan:
+    """Check all that an experiment names against what there is, and expand its search.
+
+    Raises:
+        ConfigError: with every problem of the file, its models included.
+    """
+    problems = loaded.problems
+    external = _external_module(loaded)
+    experiment = loaded.experiment
+    metrics: tuple[str, ...] = ()
+    loaders: tuple[Loader, ...] = ()
+    if experiment is not None:
+        metrics = _metrics(experiment, problems)
+        check_splits(experiment.data_config, problems)
+        loaders = plan_loaders(experiment.data_config, problems)
+    planner = ModelPlanner(loaded, external, metrics)
+    models = tuple(plan for key in loaded.models for plan in planner.plan(key))
+    problems.raise_if_any()
+    assert experiment is not None
+    return Plan(experiment, loaders, metrics, models)
+
+
+def _external_module(loaded: Loaded) -> ModuleType | None:
+    path = loaded.external_models_path
+    if path is None:
+        return None
+    try:
+        return load_external_module(path)
+    except ModelError as error:
+        loaded.problems.add(("experiment", "external_models_path"), str(error))
+        return None
+
+
+def _metrics(experiment: Experiment, problems: Problems) -> tuple[str, ...]:
+    names = []
+    for place, name in enumerate(experiment.evaluation.simple_metrics):
+        try:
+            names.append(find_metric(name).name)
+        except ConfigError as error:
+            problems.add(("experiment", "evaluation", "simple_metrics", place), str(error))
+    return tuple(names)

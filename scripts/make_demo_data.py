@@ -1,0 +1,22 @@
+"""Write the demonstration data set to ``data/demo``, or to the folder given."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mmrec.data.demo import write_demo
+
+
+def main() -> None:
+    """Write the data and say what it is."""
+    default = Path(__file__).parents[1] / "data" / "demo"
+    demo = write_demo(Path(sys.argv[1]) if len(sys.argv) > 1 else default)
+    print(
+        f"{demo.folder}: {demo.n_users} users, {demo.n_items} items, "
+        f"{demo.n_interactions} interactions, visual and textual vectors"
+    )
+
+
+if __name__ == "__main__":
+    main()
