@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   mmrec run config_files/demo.yml
-  mmrec evaluate --recs lists.tsv --train train.txt --test test.txt --cutoffs 10 20 --metrics Recall nDCG
+  mmrec evaluate --recs lists.tsv --train train.txt --test test.txt --cutoffs 10 20
 """
 
 

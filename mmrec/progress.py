@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -20,8 +21,8 @@ class ProgressBars:
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
-        self._trials: tqdm[None] | None = None
-        self._epochs: tqdm[None] | None = None
+        self._trials: tqdm[Any] | None = None
+        self._epochs: tqdm[Any] | None = None
         self._best = ""
 
     def __enter__(self) -> ProgressBars:

@@ -78,11 +78,11 @@ class Dataset:
             digest.update("\n".join(ids).encode())
         for split in (self.train, self.validation, self.test):
             for array in () if split is None else (split.users, split.items, split.ratings):
-                digest.update(np.ascontiguousarray(array))
+                digest.update(np.ascontiguousarray(array).data)
             digest.update(b"|")
         for loader, matrix in sorted(self.features.items()):
             digest.update(f"{loader}{matrix.shape}".encode())
-            digest.update(np.ascontiguousarray(matrix))
+            digest.update(np.ascontiguousarray(matrix).data)
         return digest.hexdigest()
 
     def __repr__(self) -> str:

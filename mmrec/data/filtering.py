@@ -70,7 +70,10 @@ class FilterReport:
                     (counts.duplicates, "repeated rows dropped (the last one counts)"),
                     (counts.without_features, "rows dropped for lack of a vector"),
                     (counts.unknown_users, "rows dropped of users who are not in training"),
-                    (counts.cold_items, "rows kept of items that cannot be recommended (untrained)"),
+                    (
+                        counts.cold_items,
+                        "rows kept of items that cannot be recommended (untrained)",
+                    ),
                     (counts.trained_pairs, "rows that are also in training and cannot be hit"),
                 )
                 if number
@@ -127,7 +130,8 @@ def align(
 
     users = Vocabulary(_ids(frames["train"], "user_id"))
     items = Vocabulary(_ids(frames["train"], "item_id"))
-    splits, counts = {}, {}
+    splits: dict[str, Interactions] = {}
+    counts: dict[str, SplitCounts] = {}
     for name, frame in frames.items():
         splits[name], counts[name] = _number(
             tables[name], frame, users, items, splits.get("train"), binarize=binarize

@@ -114,9 +114,7 @@ def _rating(text: str) -> float:
 
 
 def _has_blank_id(frame: pd.DataFrame) -> bool:
-    return any(
-        not text.strip() for name in COLUMNS[:2] for text in frame[name].cat.categories
-    )
+    return any(not text.strip() for name in COLUMNS[:2] for text in frame[name].cat.categories)
 
 
 def _first_bad_line(path: Path, n_columns: int, error: Exception) -> DataError:
@@ -135,7 +133,9 @@ def _complaint(line: str, n_columns: int) -> str | None:
         return "the line is not UTF-8 text"
     fields = line.rstrip("\r\n").split("\t")
     if len(fields) != n_columns:
-        return f"expected {n_columns} tab-separated columns as in the first line, found {len(fields)}"
+        return (
+            f"expected {n_columns} tab-separated columns as in the first line, found {len(fields)}"
+        )
     if not fields[0].strip() or not fields[1].strip():
         return "the user or the item is empty"
     if n_columns > 2:

@@ -85,10 +85,10 @@ def load_features(loaders: Sequence[Loader], item_ids: Sequence[str]) -> Mapping
             )
         finite = np.isfinite(matrix).all(axis=1)
         if not finite.all():
-            bad = listing(item_ids[row] for row in np.flatnonzero(~finite))
-            raise DataError(f"{loader.path}: the vectors of these items hold NaN or infinity: {bad}")
+            bad = listing(item_ids[int(row)] for row in np.flatnonzero(~finite))
+            raise DataError(
+                f"{loader.path}: the vectors of these items hold NaN or infinity: {bad}"
+            )
         matrix.setflags(write=False)
         matrices[loader.name] = matrix
     return matrices
-
-

@@ -59,7 +59,7 @@ class FolderLoader(Loader):
         usual = np.bincount(lengths).argmax()
         if (lengths != usual).any():
             odd = np.flatnonzero(lengths != usual)
-            named = listing(f"{self._files[item_ids[i]].name} ({lengths[i]})" for i in odd)
+            named = listing(f"{self._files[item_ids[int(i)]].name} ({lengths[i]})" for i in odd)
             raise DataError(
                 f"{self.path}: vectors of different lengths: most have {usual}, but {named}"
             )

@@ -100,7 +100,7 @@ def propagate(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
     Returns:
         [N, D].
     """
-    product: Tensor = _Propagate.apply(pattern, values, x)
+    product: Tensor = _Propagate.apply(pattern, values, x)  # type: ignore[no-untyped-call]
     return product
 
 
@@ -110,7 +110,7 @@ def edge_products(pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
     Differentiable in ``x`` [N, D] and ``y`` [M, D]. Never holds more than a bounded number of
     gathered rows, let alone the [N, M] product.
     """
-    products: Tensor = _EdgeProducts.apply(pattern, x, y)
+    products: Tensor = _EdgeProducts.apply(pattern, x, y)  # type: ignore[no-untyped-call]
     return products
 
 
@@ -122,7 +122,10 @@ class _Propagate(Function):
         return spmm(pattern.rowptr, pattern.cols, values, x)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[override]
+    def backward(  # ctx is torch's, without a type
+        ctx: Any,  # noqa: ANN401
+        gradient: Tensor,
+    ) -> tuple[None, Tensor | None, Tensor | None]:
         values, x = ctx.saved_tensors
         pattern: Pattern = ctx.pattern
         _, needs_values, needs_x = ctx.needs_input_grad
@@ -141,7 +144,10 @@ class _EdgeProducts(Function):
         return _row_dots(pattern.rows, pattern.cols, x, y)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[override]
+    def backward(  # ctx is torch's, without a type
+        ctx: Any,  # noqa: ANN401
+        gradient: Tensor,
+    ) -> tuple[None, Tensor | None, Tensor | None]:
         x, y = ctx.saved_tensors
         pattern: Pattern = ctx.pattern
         _, needs_x, needs_y = ctx.needs_input_grad

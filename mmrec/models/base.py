@@ -151,7 +151,7 @@ class Model(nn.Module, Recommender):
         users, items = self.embed()
         return lambda batch: users[batch] @ items.T
 
-    def on_epoch_start(self, epoch: int) -> None:  # noqa: B027 - optional
+    def on_epoch_start(self, epoch: int) -> None:
         """Prepare for an epoch, counted from 1; the default does nothing."""
 
     def lr_factor(self, epoch: int) -> float:

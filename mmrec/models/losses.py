@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -21,5 +22,5 @@ def bpr_loss(positive: Tensor, negative: Tensor) -> Tensor:
 
 def l2_penalty(*embeddings: Tensor) -> Tensor:
     """Return ``1/2 * sum of squares / B`` over tensors [B, D], a scalar."""
-    squares = sum(x.square().sum() for x in embeddings)
-    return squares / (2 * len(embeddings[0]))
+    squares = torch.stack([x.square().sum() for x in embeddings])
+    return squares.sum() / (2 * len(embeddings[0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from mmrec.config import Experiment
 from mmrec.evaluation import compare
 from mmrec.search import Plan, Study
 
-TESTS = ("paired_ttest", "wilcoxon_test")
+TESTS: tuple[Literal["paired_ttest", "wilcoxon_test"], ...] = ("paired_ttest", "wilcoxon_test")
 
 
 def best_table(studies: Sequence[Study]) -> pd.DataFrame:

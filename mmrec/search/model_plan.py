@@ -17,7 +17,6 @@ from mmrec.models import (
     ModelConfig,
     MultimodalConfig,
     RecommendationFile,
-    RecommendationFileConfig,
     Recommender,
     RecommenderConfig,
     find_recommender,

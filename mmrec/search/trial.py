@@ -109,7 +109,9 @@ def _restored(model: Model, path: Path, protocol: Protocol, device: torch.device
     return replace(evaluate_untrained(model, protocol, device, epoch=epoch), best_state=state)
 
 
-def finished_record(spec: TrialSpec, outcome: Outcome, dataset: Dataset, seconds: float) -> TrialRecord:
+def finished_record(
+    spec: TrialSpec, outcome: Outcome, dataset: Dataset, seconds: float
+) -> TrialRecord:
     """Describe a trial that has come to an end."""
     best, state = outcome.best, outcome.best_state
     return TrialRecord(
@@ -149,7 +151,7 @@ def digest_of_state(state: Mapping[str, Tensor]) -> str:
     parts: list[bytes | memoryview] = []
     for name, tensor in sorted(state.items()):
         parts.append(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        parts.append(memoryview(np.ascontiguousarray(tensor.numpy())).cast("B"))
+        parts.append(np.ascontiguousarray(tensor.numpy()).data)
     return sha256(*parts)
 
 
@@ -184,7 +186,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], int]:
 def lists_as_tsv(ranking: Ranking, dataset: Dataset) -> str:
     """Return recommendation lists as lines of user, item and score, ids as in the data's files."""
     item_ids = np.array(dataset.items.ids, dtype=object)
-    lines = []
+    lines: list[str] = []
     for user_id, items, scores in zip(
         dataset.users.ids, ranking.items, ranking.scores, strict=True
     ):

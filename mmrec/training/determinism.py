@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 
 import torch
+import torch.utils.deterministic as deterministic_settings
 
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
@@ -25,7 +26,7 @@ def deterministic(device: torch.device) -> Iterator[None]:
     cuda = [device] if device.type == "cuda" else []
     was_deterministic = torch.are_deterministic_algorithms_enabled()
     was_warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    was_filling = torch.utils.deterministic.fill_uninitialized_memory
+    was_filling = deterministic_settings.fill_uninitialized_memory  # type: ignore[attr-defined]
     was_workspace = os.environ.get(_CUBLAS)
     was_precision = torch.get_float32_matmul_precision()
     was_cudnn = (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)
@@ -35,14 +36,14 @@ def deterministic(device: torch.device) -> Iterator[None]:
             os.environ[_CUBLAS] = ":4096:8"  # read when CUDA's first cuBLAS handle is made
             torch.use_deterministic_algorithms(True)
             # No result reads memory that it has not written; filling it would only cost time.
-            torch.utils.deterministic.fill_uninitialized_memory = False
+            deterministic_settings.fill_uninitialized_memory = False  # type: ignore[attr-defined]
             torch.set_float32_matmul_precision("highest")
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
             torch.backends.cudnn.allow_tf32 = False
             yield
     finally:
         torch.use_deterministic_algorithms(was_deterministic, warn_only=was_warn_only)
-        torch.utils.deterministic.fill_uninitialized_memory = was_filling
+        deterministic_settings.fill_uninitialized_memory = was_filling  # type: ignore[attr-defined]
         torch.set_float32_matmul_precision(was_precision)
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = was_cudnn
         torch.backends.cudnn.allow_tf32 = was_cudnn_tf32
@@ -61,7 +62,9 @@ def resolve_device(gpu: int) -> tuple[torch.device, str | None]:
     if gpu < 0:
         return torch.device("cpu"), None
     if not torch.cuda.is_available():
-        return torch.device("cpu"), f"gpu: {gpu} is not there (torch sees no CUDA device): using CPU"
+        return torch.device(
+            "cpu"
+        ), f"gpu: {gpu} is not there (torch sees no CUDA device): using CPU"
     if gpu >= torch.cuda.device_count():
         count = torch.cuda.device_count()
         return torch.device("cpu"), f"gpu: {gpu} is not there (torch sees {count}): using CPU"

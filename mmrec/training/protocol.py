@@ -71,9 +71,7 @@ class Protocol:
         """Rank all users once and judge the lists by both held-out splits."""
         ranking = recommender.rank(self.train, self.top_k, device)
         test = self.test.evaluate(ranking)
-        validation = (
-            test if self.validation is self.test else self.validation.evaluate(ranking)
-        )
+        validation = test if self.validation is self.test else self.validation.evaluate(ranking)
         record = EpochRecord(epoch, loss, validation.figures, test.figures)
         return Evaluated(record, ranking, test.per_user)
 
