@@ -83,7 +83,8 @@ def _run(options: argparse.Namespace) -> int:
 def _summary(results: Results) -> str:
     lines = []
     if len(results.best):
-        lines.append(results.best.to_string(index=False, float_format="{:.4f}".format))
+        shown = [c for c in results.best.columns if not c.startswith("validation ")]
+        lines.append(results.best[shown].to_string(index=False, float_format="{:.4f}".format))
     failed = results.trials[results.trials["status"] == "failed"]
     lines += [f"failed: {row.trial}: {row.error}" for row in failed.itertuples()]
     return "\n".join([*lines, "", f"results: {results.folder}", f"report:  {results.report}"])

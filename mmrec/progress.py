@@ -1,7 +1,8 @@
-"""Progress bars: one over the trials, one over the epochs of the trial that runs."""
+"""How a run goes on: bars on a terminal or in a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 from typing import Any
 
@@ -12,20 +13,23 @@ from mmrec.search import TrialRecord, TrialSpec
 from mmrec.training import EpochRecord
 
 
-class ProgressBars:
-    """Shows how a run goes on; on a stream that is no terminal tqdm prints plain lines.
+class Progress:
+    """Shows a bar over the trials and one over the epochs of the trial that runs.
+
+    Where bars cannot be drawn, each trial that ends is a line on standard error.
 
     Args:
         enabled: False shows nothing.
     """
 
     def __init__(self, *, enabled: bool) -> None:
-        self._enabled = enabled
+        self._bars = enabled and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+        self._lines = enabled and not self._bars
         self._trials: tqdm[Any] | None = None
         self._epochs: tqdm[Any] | None = None
-        self._best = ""
+        self._place = self._label = self._figure = ""
 
-    def __enter__(self) -> ProgressBars:
+    def __enter__(self) -> Progress:
         return self
 
     def __exit__(
@@ -40,18 +44,15 @@ class ProgressBars:
 
     def trial_started(self, spec: TrialSpec, number: int, total: int) -> None:
         """Show the trial's name and a fresh bar for its epochs."""
+        self._place, self._label = f"[{number}/{total}]", spec.protocol.select_by
+        self._figure = ""
+        if not self._bars:
+            return
         if self._trials is None:
-            self._trials = tqdm(total=total, desc="trials", unit="trial", disable=not self._enabled)
+            self._trials = tqdm(total=total, desc="trials", unit="trial")
         self._trials.set_postfix_str(spec.name)
-        self._best = ""
         if isinstance(spec.config, ModelConfig):
-            self._epochs = tqdm(
-                total=spec.config.epochs,
-                desc=spec.name,
-                unit="epoch",
-                leave=False,
-                disable=not self._enabled,
-            )
+            self._epochs = tqdm(total=spec.config.epochs, desc=spec.name, unit="epoch", leave=False)
 
     def epoch_ended(
         self, spec: TrialSpec, epoch: int, loss: float, record: EpochRecord | None
@@ -59,16 +60,26 @@ class ProgressBars:
         """Move the epochs' bar on, with the loss and the last validation figure."""
         if self._epochs is None:
             return
-        label = spec.protocol.select_by
-        if record is not None and label in record.validation:
-            self._best = f", validation {label} {record.validation[label]:.4f}"
-        self._epochs.set_postfix_str(f"loss {loss:.4f}{self._best}")
+        if record is not None:
+            self._figure = _figure(self._label, record.validation)
+        self._epochs.set_postfix_str(f"loss {loss:.4f}{self._figure}")
         self._epochs.update()
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Move the trials' bar on."""
+        """Move the trials' bar on, or print the line of the trial."""
         if self._epochs is not None:
             self._epochs.close()
             self._epochs = None
         if self._trials is not None:
             self._trials.update()
+        if self._lines:
+            outcome = record.error or f"best epoch {record.best_epoch}" + _figure(
+                self._label, record.validation
+            )
+            print(
+                f"{self._place} {record.name}: {outcome} ({record.seconds:.1f} s)", file=sys.stderr
+            )
+
+
+def _figure(label: str, figures: dict[str, float]) -> str:
+    return f", validation {label} {figures[label]:.4f}" if label in figures else ""

@@ -21,7 +21,7 @@ from mmrec.config import read_experiment
 from mmrec.data import Dataset
 from mmrec.errors import DataError
 from mmrec.files import write_atomically
-from mmrec.progress import ProgressBars
+from mmrec.progress import Progress
 from mmrec.reporting import (
     Results,
     best_table,
@@ -69,8 +69,8 @@ def run_experiment(
             logger.info("%s", line)
         for note in notes:
             logger.warning("%s", note)
-        with ProgressBars(enabled=progress) as bars:
-            studies = run_plan(plan, dataset, device, TrialStore(folder / "trials.jsonl"), bars)
+        with Progress(enabled=progress) as observer:
+            studies = run_plan(plan, dataset, device, TrialStore(folder / "trials.jsonl"), observer)
     tables = elliot_files(plan, studies, folder.name.removeprefix("run_"))
     results = Results(best_table(studies), trials_table(studies), folder)
     manifest = make_manifest(

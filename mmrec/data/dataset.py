@@ -75,11 +75,12 @@ class Dataset:
         """SHA-256 of everything a result depends on: ids, splits, ratings and features."""
         digest = hashlib.sha256()
         for ids in (self.users.ids, self.items.ids):
-            digest.update("\n".join(ids).encode())
+            digest.update(f"{len(ids)} ids\n".encode())
+            digest.update("".join(f"{name}\n" for name in ids).encode())
         for split in (self.train, self.validation, self.test):
+            digest.update(f"{'no' if split is None else len(split)} rows\n".encode())
             for array in () if split is None else (split.users, split.items, split.ratings):
                 digest.update(np.ascontiguousarray(array).data)
-            digest.update(b"|")
         for loader, matrix in sorted(self.features.items()):
             digest.update(f"{loader}{matrix.shape}".encode())
             digest.update(np.ascontiguousarray(matrix).data)

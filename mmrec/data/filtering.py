@@ -132,9 +132,9 @@ def align(
     items = Vocabulary(_ids(frames["train"], "item_id"))
     splits: dict[str, Interactions] = {}
     counts: dict[str, SplitCounts] = {}
-    for name, frame in frames.items():
+    for name in sorted(frames, key=lambda name: name != "train"):  # the others look into it
         splits[name], counts[name] = _number(
-            tables[name], frame, users, items, splits.get("train"), binarize=binarize
+            tables[name], frames[name], users, items, splits.get("train"), binarize=binarize
         )
     report = FilterReport(
         splits=counts,

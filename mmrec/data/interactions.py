@@ -58,11 +58,11 @@ class Interactions:
 
     def _check(self) -> None:
         for name, numbers, low, size in (
-            ("user", self.users, 0, self.n_users),
-            ("item", self.items, COLD, self.n_items),
+            ("a user", self.users, 0, self.n_users),
+            ("an item", self.items, COLD, self.n_items),
         ):
             if len(numbers) and not (low <= numbers.min() and numbers.max() < size):
-                raise DataError(f"a {name} number lies outside {low}..{size - 1}")
+                raise DataError(f"{name} number lies outside {low}..{size - 1}")
         repeated = (np.diff(self.users) == 0) & (np.diff(self.items) == 0)
         repeated &= self.items[1:] != COLD
         if repeated.any():

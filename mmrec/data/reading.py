@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
@@ -51,9 +52,13 @@ def read_split(path: Path) -> Table:
         frame = frame.astype("category")
         ratings = _ratings(frame)
     except (ValueError, UnicodeDecodeError) as error:  # pandas' ParserError is a ValueError
-        raise _first_bad_line(path, n_columns, error) from error
-    if frame[["user_id", "item_id"]].isna().any(axis=None) or _has_blank_id(frame):
-        raise _first_bad_line(path, n_columns, ValueError("an id is empty"))
+        bad_line = _first_bad_line(path, n_columns)
+        raise bad_line or DataError(f"{path}: cannot be read: {error}") from error
+    # pandas fills a line that is too short with empty fields.
+    if _has_blank_field(frame):
+        bad_line = _first_bad_line(path, n_columns, rated=ratings is not None)
+        if bad_line is not None:
+            raise bad_line
 
     frame = pd.DataFrame(
         {
@@ -74,12 +79,12 @@ def read_split(path: Path) -> Table:
 def _count_columns(path: Path) -> int:
     """Return the number of columns of the first line that is not blank."""
     try:
-        with path.open(encoding="utf-8-sig") as lines:
-            first = next(((n, line) for n, line in enumerate(lines, 1) if line.strip()), None)
+        with _open(path) as lines:
+            first = next(((n, line) for n, line in enumerate(lines, 1) if _has_text(line)), None)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     if first is None:
         raise DataError(f"{path}: the file is empty; expected lines of user<TAB>item[<TAB>rating]")
     number, line = first
@@ -113,23 +118,33 @@ def _rating(text: str) -> float:
     return value
 
 
-def _has_blank_id(frame: pd.DataFrame) -> bool:
-    return any(not text.strip() for name in COLUMNS[:2] for text in frame[name].cat.categories)
+def _has_blank_field(frame: pd.DataFrame) -> bool:
+    return any(not text.strip() for name in frame for text in frame[name].cat.categories)
 
 
-def _first_bad_line(path: Path, n_columns: int, error: Exception) -> DataError:
-    """Find what pandas stumbled over, slowly, so that the message can show the line."""
-    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+def _first_bad_line(path: Path, n_columns: int, *, rated: bool = True) -> DataError | None:
+    """Find a faulty line, slowly, so that the message can show it."""
+    with _open(path) as lines:
         for number, line in enumerate(lines, 1):
-            if line.strip() and (complaint := _complaint(line, n_columns)):
+            if _has_text(line) and (complaint := _complaint(line, n_columns, rated)):
                 if number == 1 and complaint.startswith("the rating"):
                     complaint += "; if the file has a header, remove it"
                 return DataError(f"{path}:{number}: {complaint}: {_shown(line)}")
-    return DataError(f"{path}: cannot be read: {error}")
+    return None
 
 
-def _complaint(line: str, n_columns: int) -> str | None:
-    if "�" in line:
+def _open(path: Path) -> TextIO:
+    """Open the file as text; bytes that are not UTF-8 become lone surrogates, to be found later."""
+    return path.open(encoding="utf-8-sig", errors="surrogateescape")
+
+
+def _has_text(line: str) -> bool:
+    """Say whether pandas sees a row here: it skips empty lines and lines of spaces."""
+    return bool(line.strip(" \r\n"))
+
+
+def _complaint(line: str, n_columns: int, rated: bool) -> str | None:
+    if any("\ud800" <= character <= "\udfff" for character in line):
         return "the line is not UTF-8 text"
     fields = line.rstrip("\r\n").split("\t")
     if len(fields) != n_columns:
@@ -138,7 +153,7 @@ def _complaint(line: str, n_columns: int) -> str | None:
         )
     if not fields[0].strip() or not fields[1].strip():
         return "the user or the item is empty"
-    if n_columns > 2:
+    if n_columns > 2 and rated:
         try:
             _rating(fields[2])
         except ValueError:

@@ -15,7 +15,8 @@ from mmrec.errors import DataError, listing
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
-_WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
+# Python refuses to read longer integers from text.
+_WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,3999}")
 
 
 class Vocabulary:

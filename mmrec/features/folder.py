@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,18 +64,19 @@ class FolderLoader(Loader):
             raise DataError(
                 f"{self.path}: vectors of different lengths: most have {usual}, but {named}"
             )
-        return np.stack(vectors).astype(np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity
+            return np.stack(vectors).astype(np.float32)
 
 
 def _read_vector(path: Path) -> npt.NDArray[np.number]:
     try:
-        vector = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        with path.open("rb") as file:
+            vector: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    except Exception as error:  # numpy's parser answers damaged headers with many kinds of errors
         reason = "it holds a pickled object" if "allow_pickle" in str(error) else str(error)
         raise DataError(f"{path}: cannot be read as a vector: {reason}") from error
-    if not isinstance(vector, np.ndarray) or vector.dtype.kind not in "fiu":
-        kind = getattr(vector, "dtype", type(vector).__name__)
-        raise DataError(f"{path}: expected a vector of numbers, found {kind}")
+    if vector.dtype.kind not in "fiu":
+        raise DataError(f"{path}: expected a vector of numbers, found {vector.dtype}")
     if vector.ndim != 1 or not len(vector):
         raise DataError(f"{path}: expected a 1-D vector, found the shape {vector.shape}")
     return vector

@@ -28,11 +28,11 @@ def load_external_module(path: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     if not path.is_file():
-        raise ModelError(f"external_models_path: {path}: no such file")
+        raise ModelError(f"{path}: no such file")
     folder = [str(path.parent)] if path.name == "__init__.py" else None
     spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=folder)
     if spec is None or spec.loader is None:
-        raise ModelError(f"external_models_path: {path}: expected a Python file")
+        raise ModelError(f"{path}: expected a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -40,7 +40,7 @@ def load_external_module(path: Path) -> ModuleType:
     except Exception as error:
         del sys.modules[name]
         raise ModelError(
-            f"external_models_path: importing {path} failed: {type(error).__name__}: {error}"
+            f"importing {path} failed: {type(error).__name__}: {error}"
         ) from error
     return module
 

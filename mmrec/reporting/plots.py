@@ -41,7 +41,7 @@ MAX_CURVES = 50
 _INK = "#010203"
 _ACCENT = "#010204"
 _CSS = {_INK: "currentColor", _ACCENT: "var(--plot-accent, #2f74c0)"}
-_WIDTH = 4.7  # inches; its text can still be read when a phone scales it to 3.7
+_WIDTH = 4.2  # inches; its text can still be read when a phone scales it to 3.7
 _STYLE = {
     "svg.hashsalt": "mmrec",
     "svg.fonttype": "none",
@@ -87,7 +87,7 @@ def learning_curves(
         from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator
 
-        figure = Figure(figsize=(_WIDTH, 4.4), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 4.1), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         drawn = ranked(records, select_by or label)[:MAX_CURVES]
         for record in reversed(drawn):
@@ -96,7 +96,7 @@ def learning_curves(
             above.plot(range(1, len(record.losses) + 1), _finite(record.losses), **line)
             history = [(h["epoch"], h["validation"].get(label)) for h in record.history]
             evaluated = [pair for pair in history if pair[1] is not None]
-            mark = {"marker": "o", "markersize": 3 if is_best else 2} if len(evaluated) < 40 else {}
+            mark = {"marker": "o", "markersize": 3} if is_best or len(evaluated) == 1 else {}
             epochs, values = zip(*evaluated, strict=True) if evaluated else ((), ())
             below.plot(epochs, _finite(values), **line, **mark)
         text = f"{split} {label}"
@@ -139,7 +139,7 @@ def search_heatmap(
         from matplotlib.figure import Figure
         from matplotlib.patches import Rectangle
 
-        size = (max(_WIDTH, 1.4 + 0.75 * len(across)), 1.1 + 0.42 * max(2, len(down)))
+        size = (max(_WIDTH, 1.2 + 0.68 * len(across)), 1.1 + 0.42 * max(2, len(down)))
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
         for (x, y), value in _placed(cells, across, down):

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mmrec.config import EarlyStopping, Loaded, ModelMeta, Section, Space, parse_space
 from mmrec.errors import MmrecError, ModelError, listing, nearest
 from mmrec.evaluation import figure_name, find_metric, parse_figure_name
+from mmrec.features import LOADERS
 from mmrec.models import (
     ModelConfig,
     MultimodalConfig,
@@ -205,10 +206,11 @@ class ModelPlanner:
             if isinstance(config, MultimodalConfig) and declared is not None:
                 for modality, loader in config.sources.items():
                     if loader not in declared:
+                        like = "" if loader in LOADERS else nearest(loader, declared)
                         self._problems.add(
                             path,
                             f"modality {modality!r} needs the loader {loader!r}, which "
-                            f"side_information does not have{nearest(loader, declared)}; "
+                            f"side_information does not have{like}; "
                             f"it has: {listing(declared) or 'none'}",
                         )
             if isinstance(config, ModelConfig) and meta.validation_rate > config.epochs:

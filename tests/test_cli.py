@@ -1,0 +1,120 @@
+"""The commands, as they are typed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmrec.cli import main
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository's demonstration, shortened, with its data in a folder of its own."""
+    folder = tmp_path_factory.mktemp("demo")
+    subprocess.run(
+        [sys.executable, ROOT / "scripts/make_demo_data.py", folder / "data/demo"], check=True
+    )
+    text = (ROOT / "config_files/demo.yml").read_text()
+    (folder / "config_files").mkdir()
+    short = re.sub(r"epochs: \d+", "epochs: 5", text)
+    (folder / "config_files/demo.yml").write_text(short)
+    return folder
+
+
+def test_run_prints_the_best_trials_and_where_the_report_is(demo_folder, capsys):
+    assert main(["run", str(demo_folder / "config_files/demo.yml"), "--quiet"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("MostPop", "Random", "LightGCNM", "LATTICE"):
+        assert name in printed
+    report = Path(re.search(r"report: +(.*)", printed)[1])
+    assert report.read_text().startswith("<!DOCTYPE html>")
+
+
+def test_the_module_runs_like_the_command(demo_folder):
+    command = [sys.executable, "-m", "mmrec.run", demo_folder / "config_files/none.yml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "none.yml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_failed_trial_ends_with_1(demo_folder, tmp_path, capsys):
+    text = (demo_folder / "config_files/demo.yml").read_text()
+    text = text[: text.index("    LightGCNM:")] + text[text.index("    LATTICE:") :]
+    text = text.replace("lr: [0.001, 0.005]", "lr: 1e30").replace("l_m: [0.3, 0.7]", "l_m: 0.3")
+    (demo_folder / "config_files/failing.yml").write_text(text)
+    assert main(["run", str(demo_folder / "config_files/failing.yml"), "--quiet"]) == 1
+    assert re.search(r"failed: LATTICE_\w+: TrialError: ", capsys.readouterr().out)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    contents = {
+        "train": "u\ta\t1\nv\tb\t1\n",
+        "test": "u\tb\t1\nv\ta\t1\nv\tc\t1\n",
+        "recs": "u\tb\t0.9\nu\tc\t0.5\nv\tc\t-1\nv\ta\t-2\n",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
+    return {name: str(tmp_path / name) for name in contents}
+
+
+def test_evaluate_prints_the_figures_and_writes_them(files, tmp_path, capsys):
+    out = tmp_path / "figures.json"
+    code = main(
+        ["evaluate", "--recs", files["recs"], "--train", files["train"], "--test", files["test"]]
+        + ["--cutoffs", "1", "2", "--metrics", "recall", "nDCG", "--json", str(out)]
+    )
+    assert code == 0
+    # User u has b of {b} at rank 1; v has c, then a, of {a, c}: 1/2 of them at 1, all at 2.
+    expected = {"Recall@1": 0.75, "Recall@2": 1.0, "nDCG@1": 1.0, "nDCG@2": 1.0}
+    assert json.loads(out.read_text())["figures"] == pytest.approx(expected)
+    printed = capsys.readouterr().out
+    assert "Recall@1  0.750000" in printed
+    assert "over 2 users" in printed
+
+
+def test_evaluate_with_a_threshold_counts_only_the_relevant(files, tmp_path, capsys):
+    Path(files["test"]).write_text("u\tb\t2\nv\ta\t5\nv\tc\t1\n")
+    arguments = ["evaluate", *(f"--{name}={path}" for name, path in files.items())]
+    arguments += ["--relevance-threshold", "3", "--cutoffs", "1", "--metrics", "Recall", "MRR"]
+    assert main(arguments) == 0
+    assert "over 1 users" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changed", "content", "message"),
+    [
+        ("recs", "u\tb\n", "recs:1: expected 3 tab-separated columns (user, item, score), found 2"),
+        ("recs", "", "recs: the file is empty"),
+        ("test", "u b 1\n", "test:1: expected 2 to 4 columns separated by tabs"),
+    ],
+)
+def test_evaluate_names_the_file_and_line_of_bad_input(files, capsys, changed, content, message):
+    Path(files[changed]).write_text(content)
+    assert main(["evaluate", *(f"--{name}={path}" for name, path in files.items())]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("mmrec: ")
+    assert message in error
+
+
+def test_importing_the_package_loads_no_torch():
+    program = "import sys, mmrec; assert mmrec.__version__; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_help_names_the_commands(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    printed = capsys.readouterr().out
+    assert "mmrec run config_files/demo.yml" in printed
