@@ -154,6 +154,17 @@ class Model(nn.Module, Recommender):
     def on_epoch_start(self, epoch: int) -> None:
         """Prepare for an epoch, counted from 1; the default does nothing."""
 
+    def epoch_state(self) -> dict[str, Tensor]:
+        """Return what the rest of an epoch needs beyond parameters and buffers, for a checkpoint.
+
+        Only a model that computes something in ``on_epoch_start`` or in the first batch, and
+        reuses it in the other ones, has any.
+        """
+        return {}
+
+    def load_epoch_state(self, state: dict[str, Tensor]) -> None:  # optional
+        """Undo :meth:`epoch_state`."""
+
     def lr_factor(self, epoch: int) -> float:
         """Return what the learning rate is multiplied with in an epoch, counted from 1."""
         return 1.0

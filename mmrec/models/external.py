@@ -39,9 +39,7 @@ def load_external_module(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise ModelError(
-            f"importing {path} failed: {type(error).__name__}: {error}"
-        ) from error
+        raise ModelError(f"importing {path} failed: {type(error).__name__}: {error}") from error
     return module
 
 

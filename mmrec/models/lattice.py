@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from mmrec.config import Count, Natural, NonNegativeReal
 from mmrec.data import Dataset, DistinctUsers
-from mmrec.graph import ItemGraph, RawItemGraphs, bipartite_adjacency, fuse
+from mmrec.graph import ItemGraph, Pattern, RawItemGraphs, bipartite_adjacency, fuse
 from mmrec.models.base import (
     Batch,
     Model,
@@ -146,6 +146,20 @@ class LATTICE(Model):
     def on_epoch_start(self, epoch: int) -> None:
         """Forget the last epoch's item graph."""
         self._graph_of_epoch = None
+
+    def epoch_state(self) -> dict[str, Tensor]:
+        """Return the item graph of the epoch that runs."""
+        graph = self._graph_of_epoch
+        if graph is None:
+            return {}
+        return {"rows": graph.pattern.rows, "cols": graph.pattern.cols, "values": graph.values}
+
+    def load_epoch_state(self, state: dict[str, Tensor]) -> None:
+        """Take up the item graph of an epoch again."""
+        if state:
+            shape = (self.n_items, self.n_items)
+            pattern = Pattern(state["rows"], state["cols"], shape)
+            self._graph_of_epoch = ItemGraph(pattern, state["values"])
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty on its embeddings."""

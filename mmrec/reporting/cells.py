@@ -12,6 +12,7 @@ import pandas as pd
 
 from mmrec.reporting.selection import (
     best_cells,
+    figure_title,
     higher_is_better,
     is_number,
     levels,
@@ -178,19 +179,22 @@ def trials(study: Study, split: str) -> Table:
     plan, records = study.plan, study.records
     varied = searched(study)
     tested = list(dict.fromkeys(label for record in records for label in record.test))
-    head = ["trial", *varied, "status", f"{split} {plan.select_by}"]
+    # Without a validation split the selected figure is one of the test figures: once is enough.
+    selected = [] if split == "test" and plan.select_by in tested else [plan.select_by]
+    head = ["trial", *varied, "status", *(figure_title(label, split) for label in selected)]
     head += [*(f"test {label}" for label in tested), "best epoch", "seconds", "weights", "lists"]
+    width = len(selected) + len(tested) + 1
     rows = []
     for record in records:
         row: list[object] = [Cell(str(record.index + 1), record.name)]
         row += [parameter(record.parameters.get(name)) for name in varied]
         if record.status == "failed":
-            told = Cell(record.error or "no message", kind="error", span=len(tested) + 2)
+            told = Cell(record.error or "no message", kind="error", span=width)
             row += [Cell("failed", kind="error"), told, seconds(record), digest(None), digest(None)]
         else:
             is_best = study.best is not None and record.trial_id == study.best.trial_id
             row += [Cell("best" if is_best else record.status, strong=is_best)]
-            row += [selected_value(record, plan.select_by)]
+            row += [selected_value(record, label) for label in selected]
             row += [*(record.test.get(label) for label in tested), record.best_epoch]
             row += [seconds(record), digest(record.weights_sha256), digest(record.lists_sha256)]
         rows.append(row)
@@ -205,11 +209,11 @@ def searched(study: Study) -> list[str]:
     return [n for n in names if n in study.plan.searched or len(levels(records, n)) > 1]
 
 
-def fixed(study: Study) -> dict[str, Cell]:
+def fixed(study: Study) -> dict[str, str]:
     """Return the hyper-parameters that all trials share."""
     varied = searched(study)
     shared = study.records[0].parameters if study.records else {}
-    return {name: parameter(value) for name, value in shared.items() if name not in varied}
+    return {name: value_text(value) for name, value in shared.items() if name not in varied}
 
 
 def curves(records: Sequence[TrialRecord], label: str, select_by: str, split: str) -> Table:
@@ -232,11 +236,13 @@ def curves(records: Sequence[TrialRecord], label: str, select_by: str, split: st
             row += [entry.get("loss"), entry.get("validation", {}).get(label)]
         rows.append(row)
     more = f" of the {len(shown)} best trials" if len(shown) > 1 else ""
-    caption = f"Loss and {split} {label} of the evaluated epochs{more}."
-    return table(f"{caption} Every epoch and trial is in trials.jsonl.", head, rows)
+    caption = f"Loss and {split} {label} of evaluated epochs{more}. All are in trials.jsonl."
+    return table(caption, head, rows)
 
 
-def grid(records: Sequence[TrialRecord], parameters: tuple[str, str], label: str) -> Table:
+def grid(
+    records: Sequence[TrialRecord], parameters: tuple[str, str], label: str, split: str
+) -> Table:
     """Return the data of a heatmap."""
     across, down = (levels(records, name) for name in parameters)
     values = best_cells(records, parameters, label)
@@ -244,7 +250,11 @@ def grid(records: Sequence[TrialRecord], parameters: tuple[str, str], label: str
         [value_text(y), *(values.get((repr(x), repr(y))) for x in across)] for y in down
     ]
     head = [f"{parameters[1]} \\ {parameters[0]}", *map(value_text, across)]
-    return table(f"{label} by {parameters[0]} (across) and {parameters[1]} (down).", head, rows)
+    return table(
+        f"{figure_title(label, split)} by {parameters[0]} (across) and {parameters[1]} (down).",
+        head,
+        rows,
+    )
 
 
 def points(records: Sequence[TrialRecord], name: str, label: str, split: str) -> Table:
@@ -253,8 +263,10 @@ def points(records: Sequence[TrialRecord], name: str, label: str, split: str) ->
         [
             str(record.index + 1),
             parameter(record.parameters.get(name)),
-            Cell("failed") if record.status == "failed" else selected_value(record, label),
+            Cell("failed", kind="number")
+            if record.status == "failed"
+            else selected_value(record, label),
         ]
         for record in records
     ]
-    return table(f"Trials by {name}.", ["trial", name, f"{split} {label}"], rows)
+    return table(f"Trials by {name}.", ["trial", name, figure_title(label, split)], rows)

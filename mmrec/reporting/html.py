@@ -17,9 +17,11 @@ from mmrec.reporting import cells, plots
 from mmrec.reporting.selection import (
     MAX_CATEGORIES,
     figure_title,
+    is_number,
     levels,
     ranked,
     selected_value,
+    value_text,
 )
 from mmrec.search import Study
 from mmrec.training import LOSS
@@ -93,7 +95,7 @@ def report_html(
         took=_duration(manifest["started"], manifest["ended"]),
         best=cells.best_models(best, studies, split),
         significance=[cells.p_values(k, x, studies) for k, x in significance.items() if len(x)],
-        models=[_model(study, split) for study in studies],
+        models=[_model(study, split, f"model-{n}") for n, study in enumerate(studies, 1)],
         has_plots=plots.is_available(),
         protocol=_protocol(manifest, studies),
         data=_data(manifest["data"]),
@@ -134,7 +136,7 @@ def _headline(studies: Sequence[Study], split: str) -> Headline | None:
     return Headline(name, figure_title(label, split), value, winner.test)
 
 
-def _model(study: Study, split: str) -> dict[str, Any]:
+def _model(study: Study, split: str, anchor: str) -> dict[str, Any]:
     """Collect what the section of a model shows."""
     failures = defaultdict(list)
     for record in study.records:
@@ -142,20 +144,27 @@ def _model(study: Study, split: str) -> dict[str, Any]:
             failures[record.error or "no message"].append(record.index + 1)
     return {
         "name": study.plan.name,
+        "anchor": anchor,
         "best": study.best,
         "selected_by": figure_title(study.plan.select_by, split),
         "value": study.best and selected_value(study.best, study.plan.select_by),
         "n_trials": len(study.records),
         "n_failed": sum(map(len, failures.values())),
         "failures": dict(failures),
-        "searched": {
-            name: [cells.parameter(value) for value in levels(study.records, name)]
-            for name in cells.searched(study)
-        },
+        "searched": {name: _tried(levels(study.records, name)) for name in cells.searched(study)},
         "fixed": cells.fixed(study),
         "plots": list(_plots(study, split)),
         "trials": cells.trials(study, split),
     }
+
+
+def _tried(values: Sequence[Any]) -> str:
+    texts = [value_text(value) for value in values]
+    if len(texts) <= MAX_CATEGORIES:
+        return " \N{MIDDLE DOT} ".join(texts)
+    if all(map(is_number, values)):
+        return f"{len(texts)} values from {texts[0]} to {texts[-1]}"
+    return f"{len(texts)} values"
 
 
 def _plots(study: Study, split: str) -> Iterator[Plot]:
@@ -181,7 +190,7 @@ def _plots(study: Study, split: str) -> Iterator[Plot]:
             yield _plot(
                 f"Search over {pair[0]} and {pair[1]}. A stronger colour is a better value.",
                 _heatmap(study, pair, split),
-                cells.grid(records, pair, by),
+                cells.grid(records, pair, by, split),
             )
         return
     for name in tried:

@@ -90,13 +90,15 @@ def learning_curves(
         figure = Figure(figsize=(_WIDTH, 4.1), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         drawn = ranked(records, select_by or label)[:MAX_CURVES]
+        pale = _pale(0.3 * min(1, 6 / max(1, len(drawn))) ** 0.5, linewidth=0.9)
         for record in reversed(drawn):
             is_best = record is drawn[0]
-            line = {"color": _ACCENT, "linewidth": 2} if is_best else _pale(linewidth=0.9)
+            line = {"color": _ACCENT, "linewidth": 2} if is_best else pale
             above.plot(range(1, len(record.losses) + 1), _finite(record.losses), **line)
             history = [(h["epoch"], h["validation"].get(label)) for h in record.history]
             evaluated = [pair for pair in history if pair[1] is not None]
-            mark = {"marker": "o", "markersize": 3} if is_best or len(evaluated) == 1 else {}
+            is_marked = len(evaluated) == 1 or (is_best and len(evaluated) <= 40)
+            mark = {"marker": "o", "markersize": 3} if is_marked else {}
             epochs, values = zip(*evaluated, strict=True) if evaluated else ((), ())
             below.plot(epochs, _finite(values), **line, **mark)
         text = f"{split} {label}"
@@ -261,7 +263,7 @@ def _style() -> Iterator[None]:
         yield
 
 
-def _pale(alpha: float = 0.25, **look: float) -> dict[str, Any]:
+def _pale(alpha: float, **look: float) -> dict[str, Any]:
     return {"color": _INK, "alpha": alpha, **look}
 
 

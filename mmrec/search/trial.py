@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,14 @@ from mmrec.files import sha256, write_atomically
 from mmrec.models import Model, ModelConfig, Recommender, RecommenderConfig
 from mmrec.search.store import TrialRecord
 from mmrec.training import (
+    Checkpoint,
     OnEpoch,
     Outcome,
     Protocol,
+    Trainer,
     deterministic,
     evaluate_untrained,
     seed_for,
-    train,
 )
 
 logger = logging.getLogger(__name__)
@@ -74,7 +75,9 @@ def run_trial(
     device: torch.device,
     *,
     restore_from: Path | None = None,
+    checkpoint: Checkpoint | None = None,
     on_epoch: OnEpoch | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Run a trial from its seed to its best epoch, deterministically.
 
@@ -83,10 +86,13 @@ def run_trial(
         dataset: what it is trained and evaluated on.
         device: where.
         restore_from: evaluate the weights of this file instead of training.
+        checkpoint: where the state of the training is kept, and found again.
         on_epoch: told about each epoch.
+        stop: asked after each step whether to save the state and end.
 
     Raises:
         TrialError: the loss or a score is not finite, or there are no weights to restore.
+        Interrupted: ``stop`` said yes.
     """
     with deterministic(device):
         torch.manual_seed(seed_for(spec.config.seed, "init"))
@@ -96,7 +102,10 @@ def run_trial(
         if restore_from is not None:
             return _restored(recommender, restore_from, spec.protocol, device)
         assert isinstance(spec.config, ModelConfig)
-        return train(recommender, spec.config, dataset, spec.protocol, device, on_epoch)
+        trainer = Trainer(
+            recommender, spec.config, dataset, spec.protocol, device, checkpoint=checkpoint
+        )
+        return trainer.run(on_epoch, stop)
 
 
 def _restored(model: Model, path: Path, protocol: Protocol, device: torch.device) -> Outcome:

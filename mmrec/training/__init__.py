@@ -1,23 +1,32 @@
 """Training: seeds, the deterministic context, the loop, and when it stops."""
 
+from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic, resolve_device
 from mmrec.training.early_stopping import EarlyStopping
 from mmrec.training.protocol import LOSS, EpochRecord, Evaluated, Protocol
 from mmrec.training.seeding import rng_for, seed_for
-from mmrec.training.trainer import OnEpoch, Outcome, evaluate_untrained, train
+from mmrec.training.trainer import (
+    Interrupted,
+    OnEpoch,
+    Outcome,
+    Trainer,
+    evaluate_untrained,
+)
 
 __all__ = [
     "LOSS",
+    "Checkpoint",
     "EarlyStopping",
     "EpochRecord",
     "Evaluated",
+    "Interrupted",
     "OnEpoch",
     "Outcome",
     "Protocol",
+    "Trainer",
     "deterministic",
     "evaluate_untrained",
     "resolve_device",
     "rng_for",
     "seed_for",
-    "train",
 ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from mmrec.data import Dataset, TripletSampler
+from mmrec.data import Dataset
 from mmrec.errors import ModelError, TrialError
 from mmrec.models import Batch, Model, ModelConfig, Recommender
+from mmrec.training.checkpoint import Checkpoint, TrainingState
 from mmrec.training.protocol import EpochRecord, Evaluated, Protocol
 from mmrec.training.seeding import rng_for, seed_for
 
@@ -19,6 +21,10 @@ logger = logging.getLogger(__name__)
 
 OnEpoch = Callable[[int, float, EpochRecord | None], None]
 """Called after each epoch with its number, its loss, and its record if it was evaluated."""
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; its state is in the checkpoint."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,115 +50,162 @@ def evaluate_untrained(
     return Outcome(evaluated, [evaluated.record])
 
 
-def train(
-    model: Model,
-    config: ModelConfig,
-    dataset: Dataset,
-    protocol: Protocol,
-    device: torch.device,
-    on_epoch: OnEpoch | None = None,
-) -> Outcome:
-    """Train a model and keep its best epoch by the protocol.
+class Trainer:
+    """Trains a model and keeps its best epoch by the protocol.
 
-    To be called inside :func:`mmrec.training.deterministic`: it seeds torch's default generators
-    at the start of each epoch, for the model's dropout, from the trial's seed and the epoch.
+    To be used inside :func:`mmrec.training.deterministic`: it seeds torch's default generators at
+    the start of each epoch, for the model's dropout, from the trial's seed and the epoch.
 
-    Raises:
-        TrialError: a loss is NaN or infinite; the message names epoch and batch.
+    Args:
+        model: is moved to ``device``.
+        config: its hyper-parameters.
+        dataset: what it is trained on.
+        protocol: how it is evaluated, selected and stopped.
+        device: where it is trained.
+        checkpoint: where its state is kept, and found again; None keeps none.
     """
-    model.to(device)
-    sampler = model.sampler(dataset.train, _batch_size(config, dataset))
-    if sampler.batch_size < config.batch_size:
-        logger.warning(
-            "batch_size %d is above what %s can fill: using %d",
-            *(config.batch_size, type(sampler).__name__, sampler.batch_size),
-        )
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.lr, fused=True)
-    progress = _Progress(model, protocol, device)
-    for epoch in range(1, config.epochs + 1):
-        for group in optimizer.param_groups:
-            group["lr"] = config.lr * model.lr_factor(epoch)
-        loss = _run_epoch(model, sampler, optimizer, config.seed, epoch, device)
-        progress.losses.append(loss)
-        record = progress.evaluate(epoch) if epoch % protocol.validation_rate == 0 else None
-        if on_epoch is not None:
-            on_epoch(epoch, loss, record)
-        if protocol.should_stop(progress.losses, progress.history):
-            logger.info("early stopping after epoch %d", epoch)
-            break
-    if not progress.history:  # stopped by the loss before the first evaluation was due
-        progress.evaluate(epoch)
-    return progress.outcome()
 
+    def __init__(
+        self,
+        model: Model,
+        config: ModelConfig,
+        dataset: Dataset,
+        protocol: Protocol,
+        device: torch.device,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        self.model = model.to(device)
+        self.config = config
+        self.protocol = protocol
+        self.device = device
+        self.checkpoint = checkpoint
+        batch_size = dataset.n_users if config.batch_size == -1 else config.batch_size
+        self.sampler = model.sampler(dataset.train, batch_size)
+        if self.sampler.batch_size < batch_size:
+            logger.warning(
+                "batch_size %d is more than the users there are to draw from: using %d",
+                *(batch_size, self.sampler.batch_size),
+            )
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=config.lr, fused=True)
+        self.state = TrainingState()
 
-def _batch_size(config: ModelConfig, dataset: Dataset) -> int:
-    return dataset.n_users if config.batch_size == -1 else config.batch_size
+    def run(
+        self, on_epoch: OnEpoch | None = None, stop: Callable[[], bool] = lambda: False
+    ) -> Outcome:
+        """Train to the end, from the checkpoint if there is one.
 
+        Args:
+            on_epoch: told about each epoch that ends.
+            stop: asked after each step; when it says yes the state is saved and training ends.
 
-def _run_epoch(
-    model: Model,
-    sampler: TripletSampler,
-    optimizer: torch.optim.Optimizer,
-    seed: int,
-    epoch: int,
-    device: torch.device,
-) -> float:
-    """Take one pass of optimisation steps and return the mean loss of its batches.
+        Raises:
+            TrialError: a loss or a score is NaN or infinite; the message says where.
+            Interrupted: ``stop`` said yes.
+        """
+        self._restore()
+        state = self.state
+        while state.epoch <= self.config.epochs and not self._is_done():
+            loss = self._run_epoch(stop)
+            epoch = state.epoch
+            state.losses.append(loss)
+            record = None
+            if epoch % self.protocol.validation_rate == 0:
+                record = self._evaluate(epoch)
+            state.epoch, state.step_losses = epoch + 1, []
+            if on_epoch is not None:
+                on_epoch(epoch, loss, record)
+            if self.checkpoint and self.checkpoint.is_due(epoch, evaluated=record is not None):
+                self._save()
+        if state.best is None:  # stopped by the loss before the first evaluation was due
+            self._evaluate(state.epoch - 1)
+        assert state.best is not None
+        return Outcome(state.best, state.history, state.losses, state.best_state)
 
-    The losses are read once, at the end: reading each would make the host wait for the device.
-    """
-    torch.manual_seed(seed_for(seed, "epoch", epoch))
-    model.train()
-    model.on_epoch_start(epoch)
-    triplets = sampler.draw_epoch(rng_for(seed, "triplets", epoch))
-    columns = (torch.from_numpy(column).to(device) for column in triplets)
-    losses = []
-    for batch in zip(*(c.split(sampler.batch_size) for c in columns), strict=True):
-        optimizer.zero_grad(set_to_none=True)
-        loss = model.loss(Batch(*batch))
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.detach())
-    values = torch.stack(losses).double().cpu()
-    wrong = (~values.isfinite()).nonzero()
-    if len(wrong):
-        batch_number = int(wrong[0]) + 1
-        raise TrialError(
-            f"the loss of epoch {epoch}, batch {batch_number} of {len(values)}, is "
-            f"{values[batch_number - 1].item()}; a lower lr may help"
-        )
-    return float(values.mean())
+    def _is_done(self) -> bool:
+        return self.protocol.should_stop(self.state.losses, self.state.history)
 
+    def _run_epoch(self, stop: Callable[[], bool]) -> float:
+        """Take one pass of optimisation steps and return the mean loss of its batches.
 
-class _Progress:
-    """The evaluations of a training, the best of them and the model's state there."""
+        The losses are read once, at the end: reading each would make the host wait for the device.
+        """
+        epoch, losses = self.state.epoch, self.state.step_losses
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.lr * self.model.lr_factor(epoch)
+        self.model.train()
+        if not losses:  # else the epoch was interrupted, and all of this restored
+            torch.manual_seed(seed_for(self.config.seed, "epoch", epoch))
+            self.model.on_epoch_start(epoch)
+        triplets = self.sampler.draw_epoch(rng_for(self.config.seed, "triplets", epoch))
+        columns = (torch.from_numpy(column).to(self.device) for column in triplets)
+        batches = list(zip(*(c.split(self.sampler.batch_size) for c in columns), strict=True))
+        for batch in batches[len(losses) :]:
+            self.optimizer.zero_grad(set_to_none=True)
+            loss = self.model.loss(Batch(*batch))
+            loss.backward()
+            self.optimizer.step()
+            losses.append(loss.detach())
+            if stop():
+                self._save()
+                raise Interrupted
+        return self._mean(losses)
 
-    def __init__(self, model: Model, protocol: Protocol, device: torch.device) -> None:
-        self.losses: list[float] = []
-        self.history: list[EpochRecord] = []
-        self._best: Evaluated | None = None
-        self._best_state: dict[str, Tensor] = {}
-        self._model, self._protocol, self._device = model, protocol, device
+    def _mean(self, losses: list[Tensor]) -> float:
+        values = torch.stack(losses).double().cpu()
+        wrong = (~values.isfinite()).nonzero()
+        if len(wrong):
+            number = int(wrong[0]) + 1
+            raise TrialError(
+                f"the loss of epoch {self.state.epoch}, batch {number} of {len(values)}, is "
+                f"{values[number - 1].item()}; a lower lr may help"
+            )
+        return float(values.mean())
 
     @torch.no_grad()
-    def evaluate(self, epoch: int) -> EpochRecord:
+    def _evaluate(self, epoch: int) -> EpochRecord:
         """Evaluate the model as it is now; keep its state if it is the best so far."""
-        self._model.eval()
+        state = self.state
+        self.model.eval()
         try:
-            evaluated = self._protocol.evaluate(
-                self._model, self._device, epoch=epoch, loss=self.losses[-1]
+            evaluated = self.protocol.evaluate(
+                self.model, self.device, epoch=epoch, loss=state.losses[-1]
             )
         except ModelError as error:
             raise TrialError(f"evaluation after epoch {epoch}: {error}") from error
-        self.history.append(evaluated.record)
-        if self._protocol.is_better(evaluated.record, self._best.record if self._best else None):
-            self._best = evaluated
-            self._best_state = {
+        state.history.append(evaluated.record)
+        if self.protocol.is_better(evaluated.record, state.best.record if state.best else None):
+            state.best = evaluated
+            state.best_state = {
                 name: tensor.detach().to("cpu", copy=True)
-                for name, tensor in self._model.state_dict().items()
+                for name, tensor in self.model.state_dict().items()
             }
         return evaluated.record
 
-    def outcome(self) -> Outcome:
-        assert self._best is not None
-        return Outcome(self._best, self.history, self.losses, self._best_state)
+    def _save(self) -> None:
+        if self.checkpoint is None:
+            return
+        content: dict[str, Any] = {
+            "state": self.state.to_plain(),
+            "model": self.model.state_dict(),
+            "epoch_state": self.model.epoch_state(),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": torch.get_rng_state(),
+        }
+        if self.device.type == "cuda":
+            content["cuda_rng"] = torch.cuda.get_rng_state(self.device)
+        self.checkpoint.save(content)
+
+    def _restore(self) -> None:
+        content = self.checkpoint.load(self.device) if self.checkpoint else None
+        if content is None:
+            return
+        self.state = TrainingState.from_plain(content["state"], self.device)
+        self.model.load_state_dict(content["model"])
+        self.model.load_epoch_state(content["epoch_state"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        torch.set_rng_state(content["rng"].cpu())
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(content["cuda_rng"].cpu(), self.device)
+        logger.info(
+            "going on from epoch %d, step %d", self.state.epoch, len(self.state.step_losses)
+        )

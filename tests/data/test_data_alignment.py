@@ -135,7 +135,7 @@ def test_binarize_sets_every_rating_to_one(tables: dict[str, Table]) -> None:
 
 def test_the_order_of_the_splits_is_of_no_account(tables: dict[str, Table]) -> None:
     reversed_tables = dict(reversed(tables.items()))
-    assert list(reversed_tables)[0] == "test"
+    assert next(iter(reversed_tables)) == "test"
     one, other = align(tables, KNOWN), align(reversed_tables, KNOWN)
     assert one.report.splits == other.report.splits
     for name, split in one.splits.items():

@@ -41,7 +41,7 @@ def test_positives_are_the_user_s_and_negatives_are_not(
     assert len(users) == len(positives) == len(negatives) > 0
     assert {array.dtype for array in (users, positives, negatives)} == {np.dtype(np.int64)}
     assert mask[users, positives].all()
-    assert 0 <= negatives.min()
+    assert negatives.min() >= 0
     assert negatives.max() < mask.shape[1]
     assert not mask[users, negatives].any()
 

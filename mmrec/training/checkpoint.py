@@ -1,0 +1,119 @@
+"""The state of an unfinished training on disk: enough to go on with the same bits."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmrec.evaluation import Ranking
+from mmrec.files import write_atomically
+from mmrec.training.protocol import EpochRecord, Evaluated
+
+FORMAT = 1
+
+
+@dataclass(eq=False)
+class TrainingState:
+    """How far a training has come, apart from the model's and the optimiser's tensors."""
+
+    epoch: int = 1
+    """The epoch that runs or is to run next, counted from 1."""
+    step_losses: list[Tensor] = field(default_factory=list)
+    """Losses of the steps taken in that epoch, scalars on the device."""
+    losses: list[float] = field(default_factory=list)
+    """Mean losses of the epochs that have ended."""
+    history: list[EpochRecord] = field(default_factory=list)
+    """The evaluated epochs."""
+    best: Evaluated | None = None
+    best_state: dict[str, Tensor] = field(default_factory=dict)
+    """The model's state at the best epoch, on the CPU."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return tensors and plain values only, as :func:`torch.load` reads without unpickling."""
+        return {
+            "epoch": self.epoch,
+            "step_losses": [loss.cpu() for loss in self.step_losses],
+            "losses": self.losses,
+            "history": [asdict(record) for record in self.history],
+            "best": None if self.best is None else _plain_evaluated(self.best),
+            "best_state": self.best_state,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any], device: torch.device) -> TrainingState:
+        """Undo :meth:`to_plain`."""
+        return cls(
+            epoch=plain["epoch"],
+            step_losses=[loss.to(device) for loss in plain["step_losses"]],
+            losses=plain["losses"],
+            history=[EpochRecord(**record) for record in plain["history"]],
+            best=None if plain["best"] is None else _evaluated(plain["best"]),
+            best_state=plain["best_state"],
+        )
+
+
+def _plain_evaluated(evaluated: Evaluated) -> dict[str, Any]:
+    return {
+        "record": asdict(evaluated.record),
+        "items": torch.from_numpy(evaluated.ranking.items),
+        "scores": torch.from_numpy(evaluated.ranking.scores),
+        "per_user": {k: torch.from_numpy(v) for k, v in evaluated.test_per_user.items()},
+    }
+
+
+def _evaluated(plain: dict[str, Any]) -> Evaluated:
+    return Evaluated(
+        EpochRecord(**plain["record"]),
+        Ranking(plain["items"].numpy(), plain["scores"].numpy()),
+        {label: values.numpy() for label, values in plain["per_user"].items()},
+    )
+
+
+class Checkpoint:
+    """One file that is replaced, atomically, by each newer state.
+
+    Args:
+        path: of the file; its folder is made when it is needed.
+        rate: epochs from one checkpoint to the next; None for one at each evaluation.
+    """
+
+    def __init__(self, path: Path, rate: int | None = None) -> None:
+        self.path = path
+        self.rate = rate
+
+    def is_due(self, epoch: int, *, evaluated: bool) -> bool:
+        """Say whether to save after an epoch."""
+        return evaluated if self.rate is None else epoch % self.rate == 0
+
+    def save(self, content: dict[str, Any]) -> None:
+        """Replace the file.
+
+        Raises:
+            DataError: it cannot be written; the earlier one is intact.
+        """
+        buffer = io.BytesIO()
+        torch.save({"format": FORMAT} | content, buffer)
+        write_atomically(self.path, buffer.getvalue())
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """Return the last saved content, or None if there is none that can be used.
+
+        A file that cannot be read, or of another format, is as good as none: the trial then
+        starts from its beginning and comes to the same result.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            content: dict[str, Any] = torch.load(self.path, map_location=device, weights_only=True)
+        except Exception:  # torch raises half a dozen kinds for a damaged file
+            return None
+        return content if content.get("format") == FORMAT else None
+
+    def remove(self) -> None:
+        """Delete the file, once the trial's result is kept elsewhere."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,112 @@
+"""The registry, loaders of one's own, and what is checked of every loader's answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence, Set
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import refusal, write_text, write_vectors
+
+from mmrec.data import Features
+from mmrec.errors import DataError
+from mmrec.features import LOADERS, Loader, VisualAttribute, load_features, register_loader
+
+
+@pytest.fixture(autouse=True)
+def _registry() -> Iterator[None]:
+    """Forget the loaders that a test registers."""
+    before = dict(LOADERS)
+    yield
+    LOADERS.clear()
+    LOADERS.update(before)
+
+
+class JsonAttribute(Loader):
+    """Reads ``{item: [number, ...]}``."""
+
+    path_key = "json_features"
+
+    def _table(self) -> dict[str, list[float]]:
+        return json.loads(self.path.read_text())
+
+    def items(self) -> Set[str]:
+        return self._table().keys()
+
+    def read(self, item_ids: Sequence[str]) -> Features:
+        table = self._table()
+        return np.array([table[item] for item in item_ids], np.float32)
+
+
+def test_the_built_in_loaders() -> None:
+    assert list(LOADERS) == ["VisualAttribute", "TextualAttribute", "AudioAttribute"]
+    assert all(name == loader.__name__ for name, loader in LOADERS.items())
+
+
+def test_a_loader_of_one_s_own(tmp_path: Path) -> None:
+    assert register_loader(JsonAttribute) is JsonAttribute
+    path = write_text(tmp_path / "f.json", '{"b": [1, 2], "a": [3, 4], "c": [5, 6]}')
+    loader = LOADERS["JsonAttribute"](path)
+    assert (loader.name, loader.path, loader.path_key) == ("JsonAttribute", path, "json_features")
+    folder = write_vectors(tmp_path / "visual", {"a": np.ones(3), "b": np.zeros(3)})
+    features = load_features([loader, VisualAttribute(folder)], ["a", "b"])
+    assert list(features) == ["JsonAttribute", "VisualAttribute"]
+    assert features["JsonAttribute"].tolist() == [[3, 4], [1, 2]]
+    assert features["VisualAttribute"].tolist() == [[1, 1, 1], [0, 0, 0]]
+
+
+def test_a_loader_must_say_its_items_and_read_them() -> None:
+    class Half(Loader):
+        path_key = "half"
+
+        def items(self) -> Set[str]:
+            return set()
+
+    with pytest.raises(TypeError, match=r"abstract method '?read'?"):
+        Half(Path())
+
+
+def answering(answer: object) -> Loader:
+    class Given(JsonAttribute):
+        def read(self, item_ids: Sequence[str]) -> Features:
+            return answer  # type: ignore[return-value]
+
+    return Given(Path("some/where"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "shape"),
+    [
+        (np.ones((3, 4)), "(3, 4)"),
+        (np.ones((1, 4)), "(1, 4)"),
+        (np.ones(2), "(2,)"),
+        (np.ones((2, 0)), "(2, 0)"),
+        (np.ones((2, 3, 4)), "(2, 3, 4)"),
+    ],
+)
+def test_other_shapes_are_refused(answer: np.ndarray, shape: str) -> None:
+    assert refusal(DataError, load_features, [answering(answer)], ["a", "b"]) == (
+        f"some/where: Given returned the shape {shape}, expected one vector for each of the 2 items"
+    )
+
+
+def test_values_that_are_not_finite_are_refused_with_the_items() -> None:
+    answer = np.ones((12, 2))
+    answer[2:11, 1] = np.nan
+    ids = [f"i{n}" for n in range(12)]
+    assert refusal(DataError, load_features, [answering(answer)], ids) == (
+        "some/where: the vectors of these items hold NaN or infinity: "
+        "i2, i3, i4, i5, i6, i7, i8, i9 and 1 more"
+    )
+
+
+def test_matrices_are_read_only_contiguous_float32() -> None:
+    answer = np.asfortranarray(np.arange(6).reshape(2, 3))
+    (matrix,) = load_features([answering(answer)], ["a", "b"]).values()
+    assert matrix.dtype == np.float32
+    assert matrix.flags.c_contiguous
+    with pytest.raises(ValueError, match="read-only"):
+        matrix[0, 0] = 7
+    np.testing.assert_array_equal(matrix, answer)

@@ -1,0 +1,378 @@
+"""The report: complete, closed to outside text, the same every time, and never in the way."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from copy import deepcopy
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mmrec.reporting.html import report_html
+from mmrec.reporting.tables import best_table
+from mmrec.search import Study, TrialRecord
+
+VOID = {"meta", "br", "hr", "img", "link", "input"}
+EVIL = "<script>alert(1)</script>\"'&"
+MANIFEST: dict[str, Any] = {
+    "started": "2026-01-02T10:00:00+01:00",
+    "ended": "2026-01-02T10:02:05+01:00",
+    "notes": ["gpu 0 is not there: running on the CPU"],
+    "experiment": {
+        "dataset": "office",
+        "top_k": 20,
+        "evaluation": {"cutoffs": [10, 20], "relevance_threshold": 0.0},
+    },
+    "protocol": {
+        "candidates": "items not trained on",
+        "selected_on": "validation",
+        "averaged_over": "users with a relevant item",
+        "selected_by": {},
+    },
+    "data": {
+        "fingerprint": "f" * 64,
+        "users": 1000,
+        "items": 2000,
+        "features": {"VisualAttribute": [2000, 4096]},
+        "splits": {
+            "train": {"rows_read": 9000, "without_features": 17, "rows_kept": 8983},
+            "test": {"rows_read": 900, "without_features": 0, "rows_kept": 900},
+        },
+        "items_dropped": 3,
+        "users_dropped": 1,
+    },
+    "environment": {"python": "3.11.9", "cuda": None, "packages": {"numpy": "2.0"}},
+    "trials": [],
+    "tables_sha256": {"rec_cutoff_20.tsv": "c" * 64},
+}
+
+
+class Page(HTMLParser):
+    """Checks nesting, and collects what the tests ask for."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.rows: list[int] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append(0)
+        if tag in ("td", "th"):
+            self.rows[-1] += int(dict(attrs).get("colspan") or 1)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("style", "text"):
+            self.text += data
+
+    def all(self, name: str) -> list[str]:
+        return [value for attribute, value in self.attributes if attribute == name]
+
+    @property
+    def words(self) -> str:
+        """The text of the page, with its line breaks as blanks."""
+        return re.sub(r"\s+([.,;])", r"\1", " ".join(self.text.split()))
+
+
+def finished(index: int, value: float, *, epochs: int = 4, **parameters: object) -> TrialRecord:
+    best = {"Recall@20": value, "nDCG@20": value / 2}
+    history = [
+        {
+            "epoch": epoch,
+            "loss": 1 / epoch,
+            "validation": {label: v - (epochs - epoch) / 100 for label, v in best.items()},
+            "test": {},
+        }
+        for epoch in range(2, epochs + 1, 2)
+    ]
+    return TrialRecord(
+        trial_id=f"id{index}",
+        name=f"M_id{index}",
+        model="external.M",
+        index=index,
+        parameters={"lr": 0.1, "epochs": epochs, "modalities": ["visual", "textual"], **parameters},
+        status="finished",
+        best_epoch=epochs,
+        validation=best,
+        test={label: v - 0.01 for label, v in best.items()},
+        history=history,
+        losses=[1 / epoch for epoch in range(1, epochs + 1)],
+        seconds=12.345,
+        weights_sha256=f"{index}a" * 32,
+        lists_sha256=f"{index}b" * 32,
+    )
+
+
+def failed(index: int, error: str, **parameters: object) -> TrialRecord:
+    return TrialRecord(
+        f"id{index}", f"M_id{index}", "external.M", index, dict(parameters), "failed", error
+    )
+
+
+def study(
+    *records: TrialRecord, name: str = "M", searched: tuple[str, ...] = (), by: str = "Recall@20"
+) -> Study:
+    plan = SimpleNamespace(name=name, key=f"external.{name}", searched=searched, select_by=by)
+    done = [record for record in records if record.status == "finished"]
+    best = max(done, key=lambda record: record.validation.get("Recall@20", 0), default=None)
+    return Study(plan, list(records), best)  # type: ignore[arg-type]
+
+
+def two_models() -> list[Study]:
+    first = study(
+        finished(0, 0.1012345678, lr=0.1),
+        finished(1, 0.2, lr=0.01),
+        failed(2, "TrialError: the loss is nan", lr=1.0, epochs=4),
+        name="LATTICE",
+        searched=("lr",),
+    )
+    second = study(finished(3, 0.15), name="LightGCNM")
+    return [first, second]
+
+
+def render(
+    studies: list[Study],
+    significance: dict[str, pd.DataFrame] | None = None,
+    command: str = "mmrec run office.yml",
+    **changes: object,
+) -> str:
+    manifest = deepcopy(MANIFEST)
+    for key, value in changes.items():
+        if isinstance(value, dict):
+            manifest[key].update(value)
+        else:
+            manifest[key] = value
+    return report_html(manifest, studies, best_table(studies), significance or {}, command)
+
+
+def p_values(*names: str) -> pd.DataFrame:
+    columns = ["model_a", "model_b", "metric", "p_value"]
+    rows = [
+        (a, b, metric, p)
+        for metric, p in (("Recall", 2e-9), ("nDCG", 0.25))
+        for a, b in (names, names[::-1])
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_the_page_is_well_formed_and_needs_nothing_else() -> None:
+    html = render(two_models(), {"paired_ttest, cutoff 20": p_values("M_id1", "M_id3")})
+    page = Page(html)
+    assert html.startswith("<!DOCTYPE html>")
+    assert "http://" not in html
+    assert "https://" not in html
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert page.all("src") == []
+    ids = page.all("id")
+    assert len(ids) == len(set(ids))
+    assert all(link[0] == "#" and link[1:] in ids for link in page.all("href"))
+    assert set(re.findall(r"url\(#?([^)]*)\)", html)) <= set(ids)
+    assert set(page.all("scope")) == {"col", "row"}
+    assert page.tags.count("caption") == page.tags.count("table")
+    assert page.tags.count("h1") == page.tags.count("main") == 1
+    assert page.tags.count("svg") == 3  # curves of both models, one search
+
+
+def test_every_row_of_a_table_is_as_wide_as_its_header() -> None:
+    html = render(two_models())
+    for table in re.findall(r"<table>.*?</table>", html, re.DOTALL):
+        assert len(set(Page(table).rows)) == 1
+
+
+def test_the_same_arguments_give_the_same_page() -> None:
+    assert render(two_models()) == render(two_models())
+
+
+def test_what_the_run_came_to_stands_in_words() -> None:
+    words = Page(render(two_models())).words
+    assert "LATTICE is the best of 2 models by its validation Recall@20 of 0.2000." in words
+    assert "its best trial reaches Recall@20 0.1900 and nDCG@20 0.0900." in words
+    assert "4 trials were run; 3 finished and 1 failed." in words
+    assert "took 2 min 5 s" in words
+    assert "gpu 0 is not there: running on the CPU" in words
+    assert "mmrec run office.yml" in words
+
+
+def test_figures_have_four_decimals_and_all_their_digits_in_a_title() -> None:
+    html = render(two_models())
+    assert '<td class="number" title="0.1012345678">0.1012</td>' in html
+    assert '<code title="' + "0a" * 32 + '">0a0a0a0a…</code>' in html
+
+
+def test_the_best_value_of_a_metric_stands_out_in_its_direction() -> None:
+    studies = [study(finished(0, 0.1), name="A"), study(finished(1, 0.2), name="B")]
+    for one, popularity in zip(studies, (3.0, 5.0), strict=True):
+        assert one.best is not None
+        one.best.test["ARP@20"] = popularity  # the lower the better
+    html = render(studies)
+    strong = re.findall(r'class="number strong"[^>]*>([^<]*)<', html)
+    assert strong == ["3.0000", "0.1900", "0.0900"]
+
+
+def test_a_failed_trial_tells_why() -> None:
+    page = Page(render(two_models()))
+    assert "Trial 3 failed. TrialError: the loss is nan" in page.words
+    assert "1 of 3 trials of LATTICE failed." in page.words
+    assert page.text.count("TrialError: the loss is nan") == 2  # said, and in the table
+
+
+def test_text_from_outside_is_text() -> None:
+    records = [finished(0, 0.1, **{EVIL: EVIL}), finished(1, 0.2, **{EVIL: f"{EVIL}2"})]
+    evil = study(*records, failed(2, EVIL, **{EVIL: EVIL}), name=EVIL, searched=(EVIL,))
+    other = study(finished(3, 0.3), name="B")
+    html = render(
+        [evil, other],
+        {EVIL: p_values("M_id1", "M_id3")},
+        command=EVIL,
+        notes=[EVIL],
+        experiment={"dataset": EVIL},
+        environment={EVIL: EVIL, "packages": {EVIL: EVIL}},
+        tables_sha256={EVIL: EVIL},
+    )
+    page = Page(html)
+    assert "script" not in page.tags
+    assert "<script" not in html
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert page.text.count(EVIL) > 10
+
+
+def test_p_values_name_the_models_and_stand_once() -> None:
+    page = Page(render(two_models(), {"wilcoxon_test, cutoff 20": p_values("M_id1", "M_id3")}))
+    assert "Wilcoxon test, cutoff 20: p-values." in page.words
+    assert page.words.count("LATTICE and LightGCNM") == 1
+    assert "< 0.0001 0.2500" in page.words
+    assert "2e-09" in page.all("title")
+
+
+def test_protocol_and_data_are_told() -> None:
+    words = Page(render(two_models())).words
+    for fact in (
+        "items not trained on",
+        "validation Recall@20 (LATTICE, LightGCNM)",
+        "20 items long, cut at 10, 20",
+        "a rating of at least 0",
+        "0.449% of all pairs",
+        "4,096 values for each item",
+        "3 items for lack of a feature vector, and 1 user who had no other item",
+        "train 9,000 17 8,983",
+    ):
+        assert fact in words
+    assert "repeated" not in words  # a reason that holds for no row has no column
+
+
+def test_selection_on_test_is_a_warning() -> None:
+    warning = "The figures were selected on the test split."
+    assert warning not in Page(render(two_models())).words
+    words = Page(render(two_models(), protocol={"selected_on": "test"})).words
+    assert warning in words
+    assert "by its test Recall@20" in words
+    assert "validation Recall@20" not in words
+
+
+def test_without_matplotlib_the_data_of_the_figures_remains(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    page = Page(render(two_models()))
+    assert "svg" not in page.tags
+    assert 'pip install "mmrec[report]"' in page.words
+    assert page.words.count("Data of this figure") == 3
+    assert "trial 2, validation Recall@20" in page.words
+
+
+def test_importing_the_report_does_not_import_matplotlib() -> None:
+    code = "import sys, mmrec.reporting.html; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_one_trial() -> None:
+    page = Page(render([study(finished(0, 0.1))]))
+    assert "The best trial of M has a validation Recall@20 of 0.1000." in page.words
+    assert "1 trial was run; it finished." in page.words
+    assert page.tags.count("svg") == 1
+    assert "stands out" not in page.words
+
+
+def test_no_finished_trial() -> None:
+    html = render([study(failed(0, "TrialError: no", lr=1), failed(1, "TrialError: no", lr=2))])
+    page = Page(html)
+    assert "No trial finished, so there are no results." in page.words
+    assert "Trials 1, 2 failed. TrialError: no" in page.words
+    assert "svg" not in page.tags
+
+
+def test_no_trial_at_all() -> None:
+    assert "No trial was run." in Page(render([study()])).words
+
+
+def test_no_figures_of_validation() -> None:
+    record = finished(0, 0.1)
+    record.validation.clear()
+    page = Page(render([study(record)]))
+    assert "The best trial of M has a validation Recall@20." in page.words
+    assert "svg" not in page.tags
+
+
+def test_a_recommender_that_is_not_trained_has_no_learning_curves() -> None:
+    record = finished(0, 0.1)
+    record.losses.clear()
+    record.history[:] = [{"epoch": 0, "loss": None, "validation": record.validation, "test": {}}]
+    assert "svg" not in Page(render([study(record)])).tags
+
+
+def test_models_selected_by_their_loss_are_compared_by_a_figure() -> None:
+    studies = [
+        study(finished(0, 0.1), name="A", by="loss"),
+        study(finished(1, 0.2), name="B", by="loss"),
+    ]
+    words = Page(render(studies)).words
+    assert "B is the best of 2 models by its validation Recall@20 of 0.2000." in words
+    assert "with a training loss at the best epoch of 0.2500 at epoch 4 of 4." in words
+
+
+@pytest.mark.parametrize(
+    ("parameters", "n_plots"),
+    [
+        ([{"lr": 0.1, "l_m": 1}, {"lr": 0.1, "l_m": 2}], 2),
+        ([{"lr": x, "l_m": y} for x in (1, 2) for y in (1, 2)], 2),
+        ([{"lr": x, "l_m": x, "f": x} for x in (1, 2)], 4),
+        ([{"lr": x, "l_m": x, "f": x, "g": x} for x in (1, 2)], 5),
+        ([{"lr": x / 7, "l_m": x} for x in range(12)], 3),
+    ],
+    ids=["one differs", "grid of two", "pairs of three", "four one by one", "drawn at random"],
+)
+def test_the_search_is_drawn_by_what_was_searched(
+    parameters: list[dict[str, Any]], n_plots: int
+) -> None:
+    records = [finished(n, 0.1 + n / 100, **point) for n, point in enumerate(parameters)]
+    html = render([study(*records, searched=tuple(parameters[0]))])
+    assert Page(html).tags.count("svg") == n_plots
+
+
+def test_many_epochs_and_trials_are_written_out_in_part() -> None:
+    records = [finished(n, 0.1 + n / 1000, epochs=1000, lr=n) for n in range(12)]
+    page = Page(render([study(*records, searched=("lr",))]))
+    assert "of the 10 best trials" in page.words
+    assert len(page.rows) < 200
