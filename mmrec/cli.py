@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MmrecError as error:
         print(f"mmrec: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("mmrec: interrupted; the trials that have ended are recorded", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as interruption:
+        print(f"mmrec: {interruption or 'interrupted'}", file=sys.stderr)
+        return 128 + getattr(interruption, "signal", signal.SIGINT)
     return code
 
 
@@ -53,6 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run an experiment file", description=_run.__doc__)
     run.add_argument("config", help="the experiment file (YAML)")
     run.add_argument("--quiet", action="store_true", help="no progress bars")
+    run.add_argument("--workers", type=int, metavar="N", help="run N trials side by side")
+    run.add_argument(
+        "--fresh", action="store_true", help="start anew instead of going on with an unfinished run"
+    )
     run.set_defaults(command=_run)
 
     evaluate = commands.add_parser(
@@ -75,7 +80,12 @@ def _run(options: argparse.Namespace) -> int:
     """Run every trial of an experiment file and write tables, manifest and report."""
     from mmrec.run import run_experiment  # here, so that --help does not wait for torch
 
-    results = run_experiment(Path(options.config), progress=not options.quiet)
+    results = run_experiment(
+        Path(options.config),
+        progress=not options.quiet,
+        workers=options.workers,
+        fresh=options.fresh,
+    )
     print(_summary(results))
     return 1 if results.n_failed else 0
 

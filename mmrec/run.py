@@ -17,9 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mmrec.config import read_experiment
+import torch
+
+from mmrec.config import Loaded, read_experiment
 from mmrec.data import Dataset
-from mmrec.errors import DataError
 from mmrec.files import write_atomically
 from mmrec.progress import Progress
 from mmrec.reporting import (
@@ -31,8 +32,26 @@ from mmrec.reporting import (
     significance,
     trials_table,
 )
-from mmrec.search import Plan, Study, TrialStore, load_dataset, make_plan, run_plan
-from mmrec.training import resolve_device
+from mmrec.search import (
+    Assignment,
+    Executor,
+    Plan,
+    ProcessExecutor,
+    RunFolder,
+    RunInterrupted,
+    SerialExecutor,
+    StopRequest,
+    Study,
+    TrialSpec,
+    Workplace,
+    identity,
+    load_dataset,
+    make_plan,
+    make_specs,
+    run_plan,
+    stop_on_signals,
+)
+from mmrec.training import Interrupted, resolve_device
 
 logger = logging.getLogger(__name__)
 
@@ -42,14 +61,22 @@ def run_experiment(
     *,
     base_dir: Path | None = None,
     progress: bool = True,
+    workers: int | None = None,
+    fresh: bool = False,
 ) -> Results:
     """Run all trials of an experiment and write its results.
+
+    A run of the same experiment that was interrupted or killed is gone on with: trials that have
+    ended are not repeated, the interrupted one goes on from its checkpoint, and the results are
+    those of a run without interruption, bit for bit.
 
     Args:
         config: the path of an experiment file, its text, or the same as a dict.
         base_dir: where relative paths start, for a text or a dict; by default the working
             directory. Those of a file start at its folder.
         progress: show bars over trials and epochs.
+        workers: processes that run trials side by side; by default the file's ``execution``.
+        fresh: start anew; an unfinished run stays where it is.
 
     Returns:
         The tables of the run and the folder of its files.
@@ -57,39 +84,85 @@ def run_experiment(
     Raises:
         ConfigError: the experiment is wrong; nothing was trained, the message lists every problem.
         DataError: a split or a feature file cannot be used, or a result cannot be written.
+        RunInterrupted: SIGINT or SIGTERM came; the message says how to go on.
     """
-    plan = make_plan(read_experiment(config, base_dir))
+    started = datetime.now().astimezone()
+    loaded = read_experiment(config, base_dir)
+    plan = make_plan(loaded)
+    n_workers = workers or plan.experiment.execution.workers
     device, fallback = resolve_device(plan.experiment.gpu)
     dataset = load_dataset(plan.experiment, plan.loaders)
+    specs = make_specs(plan, dataset)
+    threads = plan.experiment.execution.threads or max(1, torch.get_num_threads() // n_workers)
     notes = [*([fallback] if fallback else []), *_notes(plan, dataset)]
-    started = datetime.now().astimezone()
-    folder = _make_run_folder(plan.experiment.path_output_rec_performance, started)
-    with _log_to(folder / "run.log"):
-        for line in (repr(dataset), *dataset.report.lines()):
-            logger.info("%s", line)
-        for note in notes:
-            logger.warning("%s", note)
-        with Progress(enabled=progress) as observer:
-            studies = run_plan(plan, dataset, device, TrialStore(folder / "trials.jsonl"), observer)
-    tables = elliot_files(plan, studies, folder.name.removeprefix("run_"))
-    results = Results(best_table(studies), trials_table(studies), folder)
-    manifest = make_manifest(
-        plan,
-        dataset,
-        device,
-        studies,
-        tables,
-        notes=notes,
-        started=started.isoformat(timespec="seconds"),
-        ended=datetime.now().astimezone().isoformat(timespec="seconds"),
+    folder = RunFolder.open(
+        plan.experiment.path_output_rec_performance, identity(plan, specs), started, fresh=fresh
     )
-    for name, content in tables.items():
-        write_atomically(plan.experiment.path_output_rec_performance / name, content)
-    command = "run_experiment(config)"
-    if isinstance(config, Path) or (isinstance(config, str) and "\n" not in config):
-        command = f"mmrec run {config}"
-    _write_run_folder(results, manifest, plan, studies, command)
-    return results
+    try:
+        with (
+            _log_to(folder.path / "run.log"),
+            stop_on_signals() as stop,
+            Progress(enabled=progress) as observer,
+        ):
+            for line in (repr(dataset), *dataset.report.lines()):
+                logger.info("%s", line)
+            for note in notes:
+                logger.warning("%s", note)
+            executor: Executor
+            if n_workers == 1:
+                workplace = Workplace(plan.experiment, dataset, device, threads, folder)
+                executor = SerialExecutor(workplace, observer, stop)
+            else:
+                assignments = _assign(loaded, plan, folder, n_workers, threads)
+                executor = ProcessExecutor(assignments, _places(specs), observer, stop)
+            studies = _run(plan, specs, folder, executor, stop)
+        return _write(
+            plan, dataset, studies, folder, device, threads, notes, started, _command(config)
+        )
+    finally:
+        folder.release()
+
+
+def _run(
+    plan: Plan,
+    specs: list[list[TrialSpec]],
+    folder: RunFolder,
+    executor: Executor,
+    stop: StopRequest,
+) -> list[Study]:
+    try:
+        return run_plan(plan, specs, folder, executor)
+    except Interrupted:
+        assert stop.signal is not None
+        raise RunInterrupted(
+            f"interrupted; {len(folder.trials.read())} of {plan.n_trials} trials have ended. Run "
+            f"the same experiment again to go on with {folder.path}",
+            stop.signal,
+        ) from None
+
+
+def _assign(
+    loaded: Loaded, plan: Plan, folder: RunFolder, workers: int, threads: int
+) -> list[Assignment]:
+    devices = plan.experiment.execution.devices or (plan.experiment.gpu,)
+    return [
+        Assignment(
+            experiment=loaded.document.data,
+            base_dir=loaded.frame.base_dir,
+            folder=folder.path,
+            threads=threads,
+            gpu=devices[number % len(devices)],
+        )
+        for number in range(workers)
+    ]
+
+
+def _places(specs: list[list[TrialSpec]]) -> dict[str, tuple[int, int]]:
+    return {
+        spec.trial_id: (number, place)
+        for number, trials in enumerate(specs)
+        for place, spec in enumerate(trials)
+    }
 
 
 def _notes(plan: Plan, dataset: Dataset) -> list[str]:
@@ -107,40 +180,50 @@ def _notes(plan: Plan, dataset: Dataset) -> list[str]:
     return notes
 
 
-def _make_run_folder(performance: Path, started: datetime) -> Path:
-    """Make a folder that no other run has, also when two start in the same second."""
-    stamp = started.strftime("%Y_%m_%d_%H_%M_%S")
-    for attempt in range(1, 1000):
-        folder = performance / f"run_{stamp}{'' if attempt == 1 else f'_{attempt}'}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            if not performance.is_dir():
-                raise DataError(f"{performance}: is not a folder") from None
-        except OSError as error:
-            raise DataError(f"{folder}: cannot be made: {error.strerror or error}") from error
-        else:
-            return folder
-    raise DataError(f"{performance}: a thousand runs have started in this second")
+def _command(config: str | Path | Mapping[str, Any]) -> str:
+    """Return what runs the experiment again."""
+    if isinstance(config, Path) or (isinstance(config, str) and "\n" not in config):
+        return f"mmrec run {config}"
+    return "run_experiment(config)"
 
 
-def _write_run_folder(
-    results: Results,
-    manifest: Mapping[str, Any],
+def _write(
     plan: Plan,
+    dataset: Dataset,
     studies: Sequence[Study],
+    folder: RunFolder,
+    device: torch.device,
+    threads: int,
+    notes: Sequence[str],
+    started: datetime,
     command: str,
-) -> None:
-    write_atomically(results.folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+) -> Results:
+    """Write the tables and the report; the manifest comes last and says that all is there."""
+    tables = elliot_files(plan, studies, folder.stamp)
+    for name, content in tables.items():
+        write_atomically(plan.experiment.path_output_rec_performance / name, content)
+    results = Results(best_table(studies), trials_table(studies), folder.path)
     for name, table in (("best.tsv", results.best), ("trials.tsv", results.trials)):
-        write_atomically(results.folder / name, table.to_csv(sep="\t", index=False))
+        write_atomically(folder.path / name, table.to_csv(sep="\t", index=False))
+    manifest = make_manifest(
+        plan,
+        dataset,
+        device,
+        studies,
+        tables,
+        threads=threads,
+        notes=notes,
+        started=started.isoformat(timespec="seconds"),
+        ended=datetime.now().astimezone().isoformat(timespec="seconds"),
+    )
     tests = {
         f"{test}, cutoff {cutoff}": table
         for cutoff in plan.experiment.evaluation.cutoffs
         for test, table in significance(plan.experiment, studies, cutoff)
     }
-    page = report_html(manifest, studies, results.best, tests, command)
-    write_atomically(results.report, page)
+    write_atomically(results.report, report_html(manifest, studies, results.best, tests, command))
+    write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+    return results
 
 
 @contextmanager

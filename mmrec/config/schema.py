@@ -193,6 +193,8 @@ class Evaluation(Section):
     """A held-out rating of at least this makes an item relevant."""
     paired_ttest: Flag = False
     """Compare the models pairwise by Student's paired t-test."""
+    require_validation: Flag = False
+    """Refuse an experiment without a validation split, instead of selecting on test."""
     wilcoxon_test: Flag = False
     """Compare the models pairwise by Wilcoxon's signed-rank test."""
 
@@ -215,6 +217,24 @@ class Evaluation(Section):
         if twice:
             raise ValueError(f"found {listing(twice)} twice; accepted: each once")
         return value
+
+
+class Execution(Section):
+    """How the trials are run; nothing here changes a result but ``threads``."""
+
+    workers: Count = 1
+    """Processes that run trials side by side."""
+    devices: Annotated[
+        tuple[Annotated[Integer, Field(ge=-1)], ...] | None,
+        BeforeValidator(_as_list),
+        Accepts("a list of numbers of CUDA devices, -1 for the CPU"),
+    ] = None
+    """The device of each worker, in turn; without it, all use ``gpu``."""
+    threads: Count | None = None
+    """Threads of a trial; without it, the cores shared out to the workers. Sums of another number
+    of threads may differ in their last bits."""
+    checkpoint_rate: Count | None = None
+    """Epochs between two checkpoints; without it, one at each evaluation."""
 
 
 class Experiment(Section):
@@ -265,6 +285,8 @@ class Experiment(Section):
     """Folder for tables of results."""
     print_results_as_triplets: Flag = False
     """Also write the results as rows of model, metric and value."""
+    execution: Execution = Execution()
+    """Workers, devices, threads and checkpoints."""
     models: Annotated[
         dict[
             str, Annotated[dict[str, Any], Accepts("a mapping of settings, {} if there are none")]

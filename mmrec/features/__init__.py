@@ -1,20 +1,30 @@
-"""Per-item vectors of each modality and the loaders that read them."""
+"""Per-item vectors of each modality, the formats they come in, and the loaders that read them."""
 
-from mmrec.features.base import LOADERS, Loader, load_features, register_loader
-from mmrec.features.folder import (
+from mmrec.features.base import (
+    LOADERS,
+    Loader,
+    absent_items,
+    load_features,
+    register_loader,
+)
+from mmrec.features.loaders import (
     AudioAttribute,
     FolderLoader,
     TextualAttribute,
     VisualAttribute,
 )
+from mmrec.features.missing import MISSING, Missing
 
 __all__ = [
     "LOADERS",
+    "MISSING",
     "AudioAttribute",
     "FolderLoader",
     "Loader",
+    "Missing",
     "TextualAttribute",
     "VisualAttribute",
+    "absent_items",
     "load_features",
     "register_loader",
 ]

@@ -2,102 +2,172 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+import hashlib
+import logging
+import os
+import stat
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mmrec.data import Features
 from mmrec.errors import DataError, listing
-from mmrec.features.base import Loader, register_loader
+from mmrec.features.source import ItemwiseSource, Numbers, Source, check_vector, reading
+from mmrec.features.store import PackedStore
+
+logger = logging.getLogger(__name__)
+
+MIN_PACKED = 1000
+"""Fewer vectors than this are read from their files every time: that takes an instant."""
 
 
-class FolderLoader(Loader):
-    """Reads a folder of ``<item>.npy``; everything else in the folder is left alone.
+class FolderSource(Source):
+    """A folder of ``<item>.npy``; everything else in the folder is left alone.
 
     The name of a file, without ``.npy``, is the id of its item. Files of items that nobody asks
-    for are never opened, and no file is ever unpickled.
+    for are never opened, and no file is ever unpickled. A folder that has only subfolders, as
+    Ducho writes them (library/model/layer), stands for the one of them that holds vectors.
+
+    Args:
+        path: the folder.
+        cache_dir: where the vectors are packed (:class:`PackedStore`); None: nowhere.
+
+    Raises:
+        DataError: the folder holds no vectors, or several of its subfolders do.
     """
 
-    @cached_property
-    def _files(self) -> dict[str, Path]:
-        try:
-            entries = list(self.path.iterdir())
-        except FileNotFoundError:
-            raise DataError(f"{self.path}: no such folder ({self.name})") from None
-        except NotADirectoryError:
-            raise DataError(
-                f"{self.path}: expected a folder of <item>.npy files ({self.name})"
-            ) from None
-        files = {
-            entry.stem: entry
-            for entry in entries
-            if entry.suffix == ".npy" and not entry.name.startswith(".") and entry.is_file()
-        }
-        if not files:
-            raise DataError(f"{self.path}: the folder holds no <item>.npy file ({self.name})")
-        return files
+    def __init__(self, path: Path, cache_dir: Path | None = None) -> None:
+        with reading(path, "a folder"):
+            self._listing = _list_vectors(path)
+        super().__init__(self._listing.folder)
+        self._cache_dir = cache_dir
+        self._reader = VectorReader()
+        self._files = ItemwiseSource(
+            self.path,
+            self.ids,
+            lambda item_ids: [self._read_vector(item_id) for item_id in item_ids],
+            lambda item_id: f"{item_id}.npy",
+        )
 
-    def items(self) -> Set[str]:
-        """Return the ids that have a file."""
-        return self._files.keys()
+    @property
+    def ids(self) -> Set[str]:
+        """The ids that have a file."""
+        return self._listing.states.keys()
 
     def read(self, item_ids: Sequence[str]) -> Features:
-        """Read the vectors of ``item_ids``, [len(item_ids), F] float32.
+        """Return the vectors of ``item_ids``, [len(item_ids), F] float32, perhaps mapped.
 
         Raises:
             DataError: files are missing, unreadable, not 1-D vectors of numbers, or of
                 different lengths.
         """
-        absent = [item_id for item_id in item_ids if item_id not in self._files]
-        if absent:
-            raise DataError(f"{self.path}: no file for the items {listing(absent)}")
-        vectors = [_read_vector(self._files[item_id]) for item_id in item_ids]
-        lengths = np.array([len(vector) for vector in vectors])
-        usual = np.bincount(lengths).argmax()
-        if (lengths != usual).any():
-            odd = np.flatnonzero(lengths != usual)
-            named = listing(f"{self._files[item_ids[int(i)]].name} ({lengths[i]})" for i in odd)
-            raise DataError(
-                f"{self.path}: vectors of different lengths: most have {usual}, but {named}"
-            )
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity
-            return np.stack(vectors).astype(np.float32)
+        self._refuse_absent(item_ids, "file")
+        if self._cache_dir is not None and len(item_ids) >= MIN_PACKED:
+            store = PackedStore(self._cache_dir, self.path, self._listing.key)
+            packed = store.read(item_ids, self._read_vector)
+            if packed is not None:
+                return packed
+        return self._files.read(item_ids)
+
+    def _read_vector(self, item_id: str) -> Numbers:
+        return self._reader.read(self.path / f"{item_id}.npy")
 
 
-def _read_vector(path: Path) -> npt.NDArray[np.number]:
-    try:
-        with path.open("rb") as file:
-            vector: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    except Exception as error:  # numpy's parser answers damaged headers with many kinds of errors
-        reason = "it holds a pickled object" if "allow_pickle" in str(error) else str(error)
-        raise DataError(f"{path}: cannot be read as a vector: {reason}") from error
-    if vector.dtype.kind not in "fiu":
-        raise DataError(f"{path}: expected a vector of numbers, found {vector.dtype}")
-    if vector.ndim != 1 or not len(vector):
-        raise DataError(f"{path}: expected a 1-D vector, found the shape {vector.shape}")
-    return vector
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """The vectors of a folder, by what its directory says about them.
+
+    Attributes:
+        folder: the folder that holds them itself.
+        states: by item id, the size and the time of the last change of its file.
+    """
+
+    folder: Path
+    states: dict[str, str]
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of the folder's true place and of every file's name, size and time."""
+        lines = sorted(f"{item_id}\0{state}" for item_id, state in self.states.items())
+        text = "\n".join([str(self.folder.resolve()), *lines])
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-@register_loader
-class VisualAttribute(FolderLoader):
-    """Visual vectors, from the folder ``visual_features``."""
+class VectorReader:
+    """Reads ``.npy`` files of one vector each.
 
-    path_key = "visual_features"
+    Most files of a folder begin with the same bytes, and parsing them takes longer than all the
+    rest: a file that begins as the last one did is read without.
+    """
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._kind: np.dtype[Any] = np.dtype(np.float32)
+        self._n_bytes = 0
+
+    def read(self, path: Path) -> Numbers:
+        """Return the vector [F] of a file; nothing is unpickled.
+
+        Raises:
+            DataError: the file is unreadable, or not a 1-D vector of numbers.
+        """
+        with reading(path, "a vector"), path.open("rb", buffering=0) as file:
+            if self._header and file.read(len(self._header)) == self._header:
+                content = file.read()
+                if len(content) == self._n_bytes:
+                    return np.frombuffer(content, self._kind)
+            file.seek(0)
+            vector: Numbers = np.lib.format.read_array(file, allow_pickle=False)
+            check_vector(path, vector)
+            n_header = file.tell() - vector.nbytes
+            file.seek(0)
+            self._header = file.read(n_header)
+            self._kind, self._n_bytes = vector.dtype, vector.nbytes
+        return vector
 
 
-@register_loader
-class TextualAttribute(FolderLoader):
-    """Textual vectors, from the folder ``textual_features``."""
+def _list_vectors(path: Path) -> Listing:
+    states = _scan(path)
+    if states:
+        return Listing(path, states)
+    inner = list(_folders_with_vectors(path))
+    if not inner:
+        raise DataError(f"{path}: the folder holds no <item>.npy file")
+    if len(inner) > 1:
+        named = listing((str(folder.relative_to(path)) for folder in inner), 20)
+        raise DataError(
+            f"{path}: the folder holds no <item>.npy file itself, but {len(inner)} of its "
+            f"subfolders do; choose one: {named}"
+        )
+    logger.info("%s: reading its only subfolder with vectors, %s", path, inner[0])
+    return Listing(inner[0], _scan(inner[0]))
 
-    path_key = "textual_features"
+
+def _scan(folder: Path) -> dict[str, str]:
+    """Return the size and time of every vector's file by item id; the only cost per file."""
+    states = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if _is_vector(entry.name):
+                try:
+                    status = entry.stat()
+                except FileNotFoundError:  # a link to nowhere
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    states[entry.name[:-4]] = f"{status.st_size} {status.st_mtime_ns}"
+    return states
 
 
-@register_loader
-class AudioAttribute(FolderLoader):
-    """Audio vectors, from the folder ``audio_features``."""
+def _is_vector(name: str) -> bool:
+    return name.endswith(".npy") and not name.startswith(".")
 
-    path_key = "audio_features"
+
+def _folders_with_vectors(path: Path) -> Iterator[Path]:
+    for folder, subfolders, files in os.walk(path):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        if any(map(_is_vector, files)):
+            yield Path(folder)

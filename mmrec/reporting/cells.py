@@ -166,9 +166,11 @@ def splits(counts: Mapping[str, Mapping[str, int]]) -> Table:
         "trained_pairs": "kept, but pair in training",
     }
     shown = [key for key in reasons if any(split.get(key) for split in counts.values())]
+    order = [*dict.fromkeys(["train", "validation", "test", *counts])]
     rows = [
         [name, split["rows_read"], *(split.get(key, 0) for key in shown), split["rows_kept"]]
-        for name, split in counts.items()
+        for name in order
+        if (split := counts.get(name)) is not None
     ]
     head = ["split", "rows read", *(reasons[key] for key in shown), "rows kept"]
     return table("Interactions of each split.", head, rows)

@@ -55,6 +55,7 @@ class Headline:
     by: str
     value: float | None
     test: Mapping[str, float]
+    """Up to three of its test figures, of the cutoff that it was selected by."""
 
 
 def report_html(
@@ -133,7 +134,9 @@ def _headline(studies: Sequence[Study], split: str) -> Headline | None:
     winner = next(iter(ranked(bests, label)), bests[0])
     value = selected_value(winner, label)
     name = by_trial[winner.name].plan.name
-    return Headline(name, figure_title(label, split), value, winner.test)
+    told = [k for k in winner.test if k.partition("@")[2] == label.partition("@")[2]]
+    test = {k: winner.test[k] for k in (told or list(winner.test))[:3]}
+    return Headline(name, figure_title(label, split), value, test)
 
 
 def _model(study: Study, split: str, anchor: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def make_manifest(
     studies: Sequence[Study],
     tables: Mapping[str, str],
     *,
+    threads: int,
     notes: Sequence[str],
     started: str,
     ended: str,
@@ -48,6 +49,7 @@ def make_manifest(
         device: where it was run.
         studies: what has become of it.
         tables: {name: content} of the tables that were written.
+        threads: of torch while a trial ran.
         notes: what the user was warned of.
         started: ISO date and time.
         ended: ISO date and time.
@@ -72,7 +74,7 @@ def make_manifest(
             "items_dropped": dataset.report.items_dropped,
             "users_dropped": dataset.report.users_dropped,
         },
-        "environment": environment(device),
+        "environment": environment(device, threads),
         "trials": [
             {
                 "trial_id": record.trial_id,
@@ -88,7 +90,7 @@ def make_manifest(
     }
 
 
-def environment(device: torch.device) -> dict[str, Any]:
+def environment(device: torch.device, threads: int) -> dict[str, Any]:
     """Return versions, device and settings that the bits of a result may depend on."""
     return {
         "python": platform.python_version(),
@@ -97,7 +99,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "cuda": torch.version.cuda,
-        "threads": torch.get_num_threads(),
+        "threads": threads,
         "propagation_backend": default_backend(device.type),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
     }

@@ -112,7 +112,7 @@ def learning_curves(
         above.set_title("mean training loss")
         below.set_title(text)
         below.set_xlabel("epoch")
-        below.xaxis.set_major_locator(MaxNLocator(integer=True))
+        below.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         figure.set_label(f"Learning curves of {len(drawn)} trials. Below, {text}.")
         return figure
 

@@ -14,8 +14,14 @@ from mmrec.features import LOADERS, Loader, load_features
 _DATA = ("experiment", "data_config")
 
 
-def check_splits(data: DataConfig, problems: Problems) -> None:
-    """Add a problem for each split file that is not there."""
+def check_splits(experiment: Experiment, problems: Problems) -> None:
+    """Add a problem for each split file that is not there, and for a validation that has to be."""
+    data = experiment.data_config
+    if experiment.evaluation.require_validation and data.validation_path is None:
+        problems.add(
+            ("experiment", "evaluation", "require_validation"),
+            "data_config has no validation_path, so epochs and trials would be selected on test",
+        )
     for key in ("train_path", "validation_path", "test_path"):
         path: Path | None = getattr(data, key)
         if path is not None and not path.is_file():

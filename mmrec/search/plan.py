@@ -46,7 +46,7 @@ def make_plan(loaded: Loaded) -> Plan:
     loaders: tuple[Loader, ...] = ()
     if experiment is not None:
         metrics = _metrics(experiment, problems)
-        check_splits(experiment.data_config, problems)
+        check_splits(experiment, problems)
         loaders = plan_loaders(experiment.data_config, problems)
     planner = ModelPlanner(loaded, external, metrics)
     models = tuple(plan for key in loaded.models for plan in planner.plan(key))

@@ -74,6 +74,7 @@ def run_trial(
     dataset: Dataset,
     device: torch.device,
     *,
+    threads: int | None = None,
     restore_from: Path | None = None,
     checkpoint: Checkpoint | None = None,
     on_epoch: OnEpoch | None = None,
@@ -85,6 +86,7 @@ def run_trial(
         spec: the trial.
         dataset: what it is trained and evaluated on.
         device: where.
+        threads: of torch while the trial runs; None leaves their number as it is.
         restore_from: evaluate the weights of this file instead of training.
         checkpoint: where the state of the training is kept, and found again.
         on_epoch: told about each epoch.
@@ -94,7 +96,7 @@ def run_trial(
         TrialError: the loss or a score is not finite, or there are no weights to restore.
         Interrupted: ``stop`` said yes.
     """
-    with deterministic(device):
+    with deterministic(device, threads):
         torch.manual_seed(seed_for(spec.config.seed, "init"))
         recommender = spec.recommender(spec.config, dataset)  # type: ignore[call-arg]
         if not isinstance(recommender, Model):
@@ -168,10 +170,12 @@ def save_weights(path: Path, state: Mapping[str, Tensor], record: TrialRecord) -
     """Write a model's best state as safetensors, with the trial's facts as metadata."""
     facts = {
         "trial_id": record.trial_id,
-        "best_epoch": str(record.best_epoch),
-        "parameters": json.dumps(record.parameters),
+        "best_epoch": record.best_epoch,
+        "parameters": record.parameters,
     }
-    write_atomically(path, save({k: v.contiguous() for k, v in state.items()}, metadata=facts))
+    # One key alone: safetensors writes several in an order that changes from file to file.
+    metadata = {"mmrec": json.dumps(facts)}
+    write_atomically(path, save({k: v.contiguous() for k, v in state.items()}, metadata=metadata))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], int]:
@@ -186,7 +190,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], int]:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            epoch = int((file.metadata() or {}).get("best_epoch", "0"))
+            epoch = json.loads((file.metadata() or {}).get("mmrec", "{}")).get("best_epoch", 0)
             return {name: file.get_tensor(name) for name in file.keys()}, epoch  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise TrialError(f"restore: {path} cannot be read as weights: {error}") from error

@@ -13,7 +13,7 @@ _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 
 @contextlib.contextmanager
-def deterministic(device: torch.device) -> Iterator[None]:
+def deterministic(device: torch.device, threads: int | None = None) -> Iterator[None]:
     """Run a trial deterministically and leave the process as it was found.
 
     Inside: deterministic algorithms only, no TF32, no autotuned convolutions, and torch's default
@@ -22,7 +22,9 @@ def deterministic(device: torch.device) -> Iterator[None]:
 
     Args:
         device: where the trial runs; the generators of the CPU and of this device are restored.
+        threads: of torch inside; None leaves their number as it is.
     """
+    was_threads = torch.get_num_threads()
     cuda = [device] if device.type == "cuda" else []
     was_deterministic = torch.are_deterministic_algorithms_enabled()
     was_warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
@@ -40,8 +42,11 @@ def deterministic(device: torch.device) -> Iterator[None]:
             torch.set_float32_matmul_precision("highest")
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
             torch.backends.cudnn.allow_tf32 = False
+            if threads is not None:
+                torch.set_num_threads(threads)
             yield
     finally:
+        torch.set_num_threads(was_threads)
         torch.use_deterministic_algorithms(was_deterministic, warn_only=was_warn_only)
         deterministic_settings.fill_uninitialized_memory = was_filling  # type: ignore[attr-defined]
         torch.set_float32_matmul_precision(was_precision)

@@ -307,11 +307,19 @@ def test_importing_the_report_does_not_import_matplotlib() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_the_summary_tells_a_few_figures_of_the_cutoff_selected_by() -> None:
+    record = finished(0, 0.1)
+    record.test.update({f"{metric}@{k}": 0.5 for metric in ("HR", "MAP", "MRR") for k in (10, 20)})
+    summary = Page(render([study(record)])).words.partition("1 trial was run")[0]
+    assert summary.endswith("reaches Recall@20 0.0900, nDCG@20 0.0400 and HR@20 0.5000. ")
+
+
 def test_one_trial() -> None:
     page = Page(render([study(finished(0, 0.1))]))
     assert "The best trial of M has a validation Recall@20 of 0.1000." in page.words
     assert "1 trial was run; it finished." in page.words
     assert page.tags.count("svg") == 1
+    assert "1 trial, with a validation Recall@20 of 0.1000 at epoch 4 of 4." in page.words
     assert "stands out" not in page.words
 
 
@@ -331,7 +339,8 @@ def test_no_figures_of_validation() -> None:
     record = finished(0, 0.1)
     record.validation.clear()
     page = Page(render([study(record)]))
-    assert "The best trial of M has a validation Recall@20." in page.words
+    assert "The best trial of M has" not in page.words
+    assert "1 trial, best at epoch 4 of 4." in page.words
     assert "svg" not in page.tags
 
 

@@ -64,7 +64,8 @@ def test_files_of_a_run(experiment_file):
         expected |= {f"{name}_{end}" for name in names}
     assert {p.name for p in (out / "performance").iterdir()} == {*expected, results.folder.name}
     assert {p.name for p in results.folder.iterdir()} == {
-        *("manifest.json", "trials.jsonl", "trials.tsv", "best.tsv", "report.html", "run.log")
+        *("manifest.json", "trials.jsonl", "trials.tsv", "best.tsv", "report.html", "run.log"),
+        *("identity.json", "run.lock", "per_user"),
     }
 
     best = pd.read_csv(out / "performance" / f"rec_cutoff_3_relthreshold_1_{stamp}.tsv", sep="\t")
@@ -205,7 +206,7 @@ def test_a_failed_trial_is_recorded_and_the_others_go_on(experiment_file):
 
 def test_trials_are_on_disk_as_they_end(experiment_file, monkeypatch):
     path = experiment_file({"MostPop": {}, "LightGCNM": settings()})
-    monkeypatch.setattr("mmrec.search.runner.run_trial", _interrupted_at_second())
+    monkeypatch.setattr("mmrec.search.execution.run_trial", _interrupted_at_second())
     with pytest.raises(KeyboardInterrupt):
         run(path)
     (folder,) = (path.parents[1] / "results/tiny/performance").iterdir()

@@ -1,0 +1,170 @@
+"""The ids of a matrix's rows: from inside its file, from a file beside it, or the row numbers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmrec.errors import DataError, listing
+from mmrec.features.source import Numbers, reading
+
+logger = logging.getLogger(__name__)
+
+ID_SUFFIXES = (".ids.txt", ".txt", ".tsv", ".json")
+"""What follows the stem of a matrix's file in the name of its id file."""
+
+
+def number_rows(ids: Iterable[str], place: Path | str, unit: str = "row") -> dict[str, int]:
+    """Return the row of every id, counted from 0.
+
+    Args:
+        ids: one for each row.
+        place: what messages name.
+        unit: ``row``, counted from 0, or ``line``, counted from 1.
+
+    Raises:
+        DataError: an id is empty or stands twice.
+    """
+    first = 1 if unit == "line" else 0
+    rows: dict[str, int] = {}
+    for row, item_id in enumerate(ids):
+        if not item_id:
+            raise DataError(f"{place}: the id of {unit} {row + first} is empty")
+        before = rows.setdefault(item_id, row)
+        if before != row:
+            raise DataError(
+                f"{place}: the id {item_id!r} stands twice: {unit}s {before + first} and "
+                f"{row + first}"
+            )
+    return rows
+
+
+def rows_beside(path: Path, n_rows: int) -> dict[str, int]:
+    """Return the row of every id of a matrix whose file holds no ids.
+
+    They come from the one file beside it with the same stem and one of :data:`ID_SUFFIXES`: text
+    with one id a line, a JSON list, or a JSON mapping from id to row. Without such a file the ids
+    are the row numbers, and the log says so.
+
+    Args:
+        path: the file of the matrix.
+        n_rows: the number of its rows N.
+
+    Raises:
+        DataError: there are several id files, or the one there is does not fit.
+    """
+    found = id_files(path)
+    if len(found) > 1:
+        raise DataError(
+            f"{path}: which file holds its ids? Found {listing(file.name for file in found)}; "
+            "keep one of them"
+        )
+    if not found:
+        logger.info(
+            "%s: no id file beside it (such as %s%s): the ids are the row numbers 0 to %d",
+            path,
+            path.stem,
+            ID_SUFFIXES[0],
+            n_rows - 1,
+        )
+        return {str(row): row for row in range(n_rows)}
+    rows = _read_rows(found[0])
+    if len(rows) != n_rows:
+        raise DataError(f"{found[0]}: {len(rows)} ids for the {n_rows} rows of {path.name}")
+    return rows
+
+
+def id_files(path: Path) -> list[Path]:
+    """Return the files beside a matrix that would be read as its ids."""
+    candidates = [path.with_name(path.stem + suffix) for suffix in ID_SUFFIXES]
+    return [candidate for candidate in candidates if candidate.is_file()]
+
+
+def ids_of_array(array: Numbers, place: Path | str) -> list[str]:
+    """Return an array of text or whole numbers as ids.
+
+    Raises:
+        DataError: the array is not 1-D or holds anything else.
+    """
+    if array.ndim != 1 or array.dtype.kind not in "USiu":
+        raise DataError(
+            f"{place}: expected ids as a 1-D array of text or whole numbers, "
+            f"found {array.dtype} of the shape {array.shape}"
+        )
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8")
+    return [str(item_id) for item_id in array.tolist()]
+
+
+def ids_of_values(values: Iterable[Any], place: Path | str) -> list[str]:
+    """Return texts and whole numbers as ids.
+
+    Raises:
+        DataError: a value is anything else.
+    """
+    ids = []
+    for row, value in enumerate(values):
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise DataError(
+                f"{place}: expected text or a whole number as the id of row {row}, found {value!r}"
+            )
+        ids.append(str(value))
+    return ids
+
+
+def parse_json_ids(text: str | bytes, place: Path | str) -> dict[str, int]:
+    """Return the row of every id of a JSON list, or of a JSON mapping from id to row.
+
+    Raises:
+        DataError: the text is no JSON, or something else; the message names line or row.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_Pairs)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{place}: line {error.lineno}: not JSON: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{place}: cannot be read as ids: {error}") from error
+    if isinstance(value, _Pairs):
+        return _rows_of_mapping(value, place)
+    if not isinstance(value, list):
+        raise DataError(
+            f"{place}: expected a list of ids or a mapping from id to row, found {value!r:.80}"
+        )
+    return number_rows(ids_of_values(value, place), place)
+
+
+class _Pairs(tuple[tuple[str, Any], ...]):
+    """The entries of a JSON object, repeated keys included."""
+
+    __slots__ = ()
+
+
+def _rows_of_mapping(pairs: _Pairs, place: Path | str) -> dict[str, int]:
+    ids: list[str | None] = [None] * len(pairs)
+    for item_id, row in pairs:
+        if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < len(pairs):
+            raise DataError(
+                f"{place}: the row of {item_id!r} is {row!r:.40}; "
+                f"expected a whole number from 0 to {len(pairs) - 1}"
+            )
+        if ids[row] is not None:
+            raise DataError(f"{place}: {ids[row]!r} and {item_id!r} have the same row {row}")
+        ids[row] = item_id
+    return number_rows([item_id or "" for item_id in ids], place)
+
+
+def _read_rows(path: Path) -> dict[str, int]:
+    with reading(path, "ids"):
+        text = path.read_text(encoding="utf-8-sig")
+    if path.suffix == ".json":
+        return parse_json_ids(text, path)
+    lines = text.rstrip("\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        if "\t" in line:
+            raise DataError(f"{path}:{number}: expected one id a line, found {line!r:.80}")
+    return number_rows(lines, path, "line")

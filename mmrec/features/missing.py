@@ -1,0 +1,128 @@
+"""What becomes of items that lack the vector of a modality: the policies of the key ``missing``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from mmrec.data import Features, FloatArray, IntArray
+
+Missing = Literal["drop", "zeros", "mean", "neighbours", "error"]
+"""The policies of one loader.
+
+``drop``: the item leaves the experiment, with its interactions (as in Elliot). ``zeros``: a vector
+of zeros. ``mean``: the mean vector of the items of the training split that have one.
+``neighbours``: the mean vector of the most similar items (:func:`fill_missing`). ``error``: the
+run is refused, with the ids of the items.
+"""
+
+MISSING: tuple[str, ...] = get_args(Missing)
+
+N_NEIGHBOURS = 10
+"""How many similar items stand in for one under ``neighbours``."""
+
+_BLOCK_ITEMS = 256
+"""Items without a vector that are compared with all others at once."""
+_BLOCK_VALUES = 1 << 22
+"""Values that are brought to unit length at once (32 MiB in float64)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Partial:
+    """The vectors of one modality, of those items that have one.
+
+    Shapes: I items, P of them present, F features.
+    """
+
+    policy: Missing
+    present: npt.NDArray[np.bool_]
+    """[I]: which items have a vector; at least one."""
+    vectors: Features
+    """[P, F]: their vectors, in the order of the items."""
+
+
+def fill_missing(partials: Mapping[str, Partial]) -> dict[str, Features]:
+    """Give every item a vector in every modality.
+
+    Under ``neighbours`` a vector is the mean of those of the :data:`N_NEIGHBOURS` most similar
+    items that have one. The similarity of two items is their mean cosine over the other
+    modalities in which both have a vector; the cosine with a zero vector is 0. Equal similarities
+    are taken in the order of the items, and the result is the same on every machine but for the
+    rounding of the mean. An item with no such modality gets the ``mean``.
+
+    Args:
+        partials: by loader name; all over the same items.
+
+    Returns:
+        By loader name the vectors [I, F] float32.
+    """
+    return {name: _complete(name, partials) for name in partials}
+
+
+def _complete(name: str, partials: Mapping[str, Partial]) -> Features:
+    own = partials[name]
+    if own.present.all():
+        return own.vectors
+    matrix = np.zeros((len(own.present), own.vectors.shape[1]), np.float32)
+    matrix[own.present] = own.vectors
+    if own.policy == "mean":
+        matrix[~own.present] = _mean(own.vectors)
+    elif own.policy == "neighbours":
+        others = [partial for key, partial in partials.items() if key != name]
+        absent = np.flatnonzero(~own.present)
+        for start in range(0, len(absent), _BLOCK_ITEMS):
+            items = absent[start : start + _BLOCK_ITEMS]
+            matrix[items] = _means_of_neighbours(items, own, others)
+    return matrix
+
+
+def _mean(vectors: Features) -> FloatArray:
+    return vectors.mean(axis=0, dtype=np.float64)
+
+
+def _means_of_neighbours(items: IntArray, own: Partial, others: list[Partial]) -> FloatArray:
+    candidates = np.flatnonzero(own.present)
+    total = np.zeros((len(items), len(candidates)))
+    shared = np.zeros(total.shape, np.int64)
+    for other in others:
+        rows = np.flatnonzero(other.present[items])
+        columns = np.flatnonzero(other.present[candidates])
+        place = np.ix_(rows, columns)
+        row_of = np.cumsum(other.present) - 1
+        total[place] += _cosines(
+            other.vectors[row_of[items[rows]]], other.vectors, row_of[candidates[columns]]
+        )
+        shared[place] += 1
+    # Rounded, so that what is equal on paper is so here and does not depend on the order in which
+    # a matrix product adds.
+    similarity = np.round(total / np.maximum(shared, 1), 10)
+    similarity[shared == 0] = -np.inf
+    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :N_NEIGHBOURS]
+    means = np.empty((len(items), own.vectors.shape[1]))
+    for row, chosen in enumerate(nearest):
+        comparable = chosen[similarity[row, chosen] > -np.inf]
+        means[row] = _mean(own.vectors[comparable] if len(comparable) else own.vectors)
+    return means
+
+
+def _cosines(left: Features, vectors: Features, rows: IntArray) -> FloatArray:
+    """Return the cosines of ``left`` [A, F] with some rows of ``vectors``, [A, len(rows)]."""
+    result = np.empty((len(left), len(rows)))
+    directions = _directions(left)
+    step = max(1, _BLOCK_VALUES // vectors.shape[1])
+    for start in range(0, len(rows), step):
+        block = _directions(vectors[rows[start : start + step]])
+        result[:, start : start + step] = directions @ block.T
+    return result
+
+
+def _directions(vectors: Features) -> FloatArray:
+    """Return the vectors with length 1; those of zeros as they are."""
+    wide = vectors.astype(np.float64)
+    # Not a sum of squares, which would differ with the memory layout.
+    lengths = np.sqrt(np.einsum("if,if->i", wide, wide))
+    return wide / np.where(lengths > 0, lengths, 1)[:, None]

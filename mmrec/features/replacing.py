@@ -1,0 +1,32 @@
+"""Writing files too large for memory, or many at once, so that they appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path to write a file or folder to, which takes the place of ``path`` in the end.
+
+    If the block raises, what it has written vanishes and ``path`` is as it was. The temporary
+    path has the name of ``path`` and lies in a folder beside it, made if need be, so whatever is
+    written there too (an id file, say) can be moved along.
+
+    Raises:
+        OSError: the file system refuses.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=path.parent, prefix=".mmrec-", ignore_cleanup_errors=True
+    ) as folder:
+        temporary = Path(folder, path.name)
+        yield temporary
+        if temporary.is_file():
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+        temporary.replace(path)

@@ -1,0 +1,138 @@
+"""Tensors as item vectors: ``.safetensors``, and ``.pt`` files of torch.
+
+Nothing is unpickled: torch reads with ``weights_only=True``.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmrec.errors import DataError, listing
+from mmrec.features.ids import ids_of_values, number_rows, parse_json_ids, rows_beside
+from mmrec.features.source import (
+    ItemwiseSource,
+    MatrixSource,
+    Numbers,
+    Source,
+    check_matrix,
+    check_vector,
+    reading,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_KINDS = {
+    **{f"F{8 * size}": f"<f{size}" for size in (2, 4, 8)},
+    **{f"{sign}{8 * size}": f"<{sign.lower()}{size}" for sign in "IU" for size in (1, 2, 4, 8)},
+    "BF16": "<u2",  # the upper half of a float32
+}
+"""What numpy calls the types of safetensors."""
+
+
+def open_safetensors(path: Path) -> Source:
+    """Map the tensor ``features`` [N, F].
+
+    Its ids are a JSON list under ``ids`` in the metadata, else they stand in a file beside it,
+    else they are the row numbers.
+
+    Raises:
+        DataError: the file is damaged, or holds other tensors.
+    """
+    from safetensors import safe_open
+
+    with reading(path, "safetensors"):
+        with safe_open(path, framework="np") as file:  # checks every size and offset
+            names = list(file.keys())
+            ids = (file.metadata() or {}).get("ids")
+        if "features" not in names:
+            raise DataError(
+                f"{path}: expected the tensor 'features', found {listing(names) or 'none'}"
+            )
+        with path.open("rb") as raw:
+            n_header = int.from_bytes(raw.read(8), "little")
+            entry = json.loads(raw.read(n_header))["features"]
+        if entry["dtype"] not in _KINDS:
+            raise DataError(f"{path}: expected a matrix of numbers, found {entry['dtype']}")
+        matrix: Numbers = np.asarray(
+            np.memmap(
+                path,
+                _KINDS[entry["dtype"]],
+                mode="r",
+                offset=8 + n_header + entry["data_offsets"][0],
+                shape=tuple(entry["shape"]),
+            )
+        )
+    if entry["dtype"] == "BF16":
+        matrix = (matrix.astype(np.uint32) << 16).view(np.float32)
+    check_matrix(path, matrix)
+    rows = rows_beside(path, len(matrix)) if ids is None else parse_json_ids(ids, f"{path}: ids")
+    return MatrixSource(path, rows, matrix)
+
+
+def open_pt(path: Path) -> Source:
+    """Read ``{"ids": [...], "features": tensor}``, a dict from id to tensor, or one tensor.
+
+    A tensor alone gets its ids from the file beside it, else from the row numbers.
+
+    Raises:
+        DataError: the file is damaged, needs unpickling, or holds anything else.
+    """
+    content = _load(path)
+    if not isinstance(content, Mapping):
+        matrix = check_matrix(path, _numbers(content, path, "a matrix"))
+        return MatrixSource(path, rows_beside(path, len(matrix)), matrix)
+    if set(content) == {"ids", "features"}:
+        ids = content["ids"]
+        if not isinstance(ids, Sequence) or isinstance(ids, str):
+            ids = _numbers(ids, f"{path}: ids", "a list of ids").tolist()
+        rows = number_rows(ids_of_values(ids, f"{path}: ids"), path)
+        return MatrixSource(path, rows, _numbers(content["features"], path, "a matrix"))
+    if not content:
+        raise DataError(f"{path}: the dict is empty")
+    keys = dict(zip(number_rows(ids_of_values(content, path), path), content, strict=True))
+
+    def read_vectors(item_ids: Sequence[str]) -> list[Numbers]:
+        vectors = []
+        for item_id in item_ids:
+            place = f"{path}: {item_id}"
+            vector = _numbers(content[keys[item_id]], place, "a vector")
+            vectors.append(check_vector(place, vector))
+        return vectors
+
+    return ItemwiseSource(path, keys.keys(), read_vectors)
+
+
+def _load(path: Path) -> Any:  # noqa: ANN401 - whatever torch has saved
+    import torch
+
+    with reading(path, "a file of torch"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a format is old does not matter here
+        # Only files in the present format can be mapped.
+        mapped = zipfile.is_zipfile(path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+
+
+def _numbers(value: object, place: Path | str, what: str) -> Numbers:
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        raise DataError(f"{place}: expected {what} as a tensor, found {type(value).__name__}")
+    with reading(place, what):
+        return _to_numpy(value)
+
+
+def _to_numpy(tensor: Tensor) -> Numbers:
+    import torch
+
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()
+    array: Numbers = tensor.detach().numpy()
+    return array

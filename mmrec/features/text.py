@@ -1,0 +1,166 @@
+"""Text as item vectors: ``.csv`` and ``.tsv``, plain or gzipped, and RecBole's atomic files.
+
+The numbers of a line are read with Python's own parser, so a float32 that was written with nine
+digits comes back the same.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from mmrec.data import FloatArray
+from mmrec.errors import DataError, listing
+from mmrec.features.ids import number_rows
+from mmrec.features.source import MatrixSource, Source, as_float32, reading
+
+_Rows = Iterator[tuple[int, str, Sequence[str]]]
+"""The number of a line, its id, and its numbers as they are written."""
+
+_RECBOLE_HEADER = re.compile(r"[^\t:]+:(token|float)(_seq)?(\t[^\t:]+:(token|float)(_seq)?)+\r?\n")
+_ID_COLUMNS = ("", "id", "item", "item_id")
+
+
+def open_csv(path: Path) -> Source:
+    """Read lines of an id and its numbers, separated by commas; a header line is read over.
+
+    Raises:
+        DataError: a line is malformed; the message names and shows it.
+    """
+    return _read(path, lambda lines: _delimited(csv.reader(lines, strict=True)))
+
+
+def open_tsv(path: Path) -> Source:
+    """Read lines of an id and its numbers, separated by tabs; a header line is read over.
+
+    Raises:
+        DataError: a line is malformed; the message names and shows it.
+    """
+    return _read(path, lambda lines: _delimited(_split(lines)))
+
+
+def open_recbole(path: Path) -> Source:
+    """Read an atomic file such as ``iid:token<TAB>item_emb:float_seq``, numbers between spaces.
+
+    The ids are the first ``token`` column, the vectors the one ``float_seq`` column.
+
+    Raises:
+        DataError: the header or a line is malformed; the message names and shows it.
+    """
+    return _read(path, lambda lines: _atomic(path, _split(lines)))
+
+
+def is_recbole(path: Path) -> bool:
+    """Say whether a file begins with the header of an atomic file."""
+    with reading(path, "text"), path.open("rb") as file:
+        start = file.readline(4096)
+    return bool(_RECBOLE_HEADER.fullmatch(start.decode("utf-8", "replace").removeprefix("\ufeff")))
+
+
+def _split(lines: TextIO) -> Iterator[list[str]]:
+    return (line.rstrip("\n").split("\t") for line in lines)
+
+
+def _delimited(records: Iterator[list[str]]) -> _Rows:
+    for line, fields in enumerate(records, 1):
+        if fields in ([], [""]):
+            continue
+        if line == 1 and _is_header(fields):
+            continue
+        yield line, fields[0], fields[1:]
+
+
+def _is_header(fields: Sequence[str]) -> bool:
+    named = fields[0].casefold() in _ID_COLUMNS
+    return named or not any(map(_is_number, fields[1:]))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _atomic(path: Path, records: Iterator[list[str]]) -> _Rows:
+    header = next(records, [])
+    kinds = [name.rpartition(":")[2] for name in header]
+    if "token" not in kinds or kinds.count("float_seq") != 1:
+        raise DataError(
+            f"{path}:1: expected a header with a column 'NAME:token' and one column "
+            f"'NAME:float_seq', found {listing(header)!r:.80}"
+        )
+    id_column, vector_column = kinds.index("token"), kinds.index("float_seq")
+    for line, fields in enumerate(records, 2):
+        if fields == [""]:
+            continue
+        if len(fields) != len(header):
+            raise DataError(
+                f"{path}:{line}: expected {len(header)} columns as in the header, "
+                f"found {len(fields)}"
+            )
+        yield line, fields[id_column], fields[vector_column].split()
+
+
+def _read(path: Path, parse: Callable[[TextIO], _Rows]) -> Source:
+    ids: list[str] = []
+    lines: list[int] = []
+    vectors: list[FloatArray] = []
+    with reading(path, "text"), _open(path) as file:
+        for line, item_id, numbers in _guarded(path, parse(file)):
+            vector = _vector(f"{path}:{line}", item_id, numbers)
+            if vectors and len(vector) != len(vectors[0]):
+                raise DataError(
+                    f"{path}:{line}: expected {len(vectors[0])} numbers as in line {lines[0]}, "
+                    f"found {len(vector)}"
+                )
+            ids.append(item_id)
+            lines.append(line)
+            vectors.append(vector)
+    if not vectors:
+        raise DataError(f"{path}: expected lines of an id and its numbers, found none")
+    rows = number_rows(ids, path, "line") if lines[0] == 1 else number_rows(ids, path)
+    return MatrixSource(path, rows, as_float32(np.stack(vectors)))
+
+
+def _guarded(path: Path, rows: _Rows) -> _Rows:
+    """Pass the rows on; say after which line a file broke off."""
+    line = 0
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except DataError:
+            raise
+        except Exception as error:  # gzip, csv and decoding have many kinds of errors
+            raise DataError(f"{path}: cannot be read after line {line}: {error}") from error
+        line = row[0]
+        yield row
+
+
+def _open(path: Path) -> TextIO:
+    """Open as text; bytes that are not UTF-8 become lone surrogates, which are refused later."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    return opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape")
+
+
+def _vector(place: str, item_id: str, numbers: Sequence[str]) -> FloatArray:
+    if any("\ud800" <= character <= "\udfff" for character in item_id):
+        raise DataError(f"{place}: the line is not UTF-8 text")
+    if not numbers:
+        raise DataError(f"{place}: expected an id and its numbers, found {item_id!r:.80} alone")
+    try:
+        return np.fromiter(map(float, numbers), np.float64, len(numbers))
+    except ValueError:
+        wrong = next(number for number in numbers if not _is_number(number))
+        raise DataError(
+            f"{place}: expected numbers after the id {item_id!r:.40}, found {wrong!r:.40}"
+        ) from None

@@ -1,0 +1,99 @@
+"""Executing one trial: train, write what is to be kept, describe what has become of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mmrec.config import Experiment
+from mmrec.data import Dataset
+from mmrec.errors import DataError, MmrecError
+from mmrec.files import write_atomically
+from mmrec.search.model_plan import ModelPlan
+from mmrec.search.run_folder import RunFolder
+from mmrec.search.store import TrialRecord
+from mmrec.search.trial import (
+    TrialSpec,
+    failed_record,
+    finished_record,
+    lists_as_tsv,
+    run_trial,
+    save_weights,
+)
+from mmrec.training import Interrupted, OnEpoch
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Workplace:
+    """Everything a trial needs beside its own settings."""
+
+    experiment: Experiment
+    dataset: Dataset
+    device: torch.device
+    threads: int
+    """Threads of torch while a trial runs."""
+    folder: RunFolder
+
+    def execute(
+        self,
+        model: ModelPlan,
+        spec: TrialSpec,
+        on_epoch: OnEpoch | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> TrialRecord:
+        """Run a trial to its end; a failure is described, not raised.
+
+        Weights, lists and the users' values are on the disk when this returns.
+
+        Raises:
+            DataError: a result cannot be written.
+            Interrupted: ``stop`` said yes, and the state is in the trial's checkpoint.
+        """
+        weights = weights_path(self.experiment, spec.name)
+        started = time.perf_counter()
+        try:
+            outcome = run_trial(
+                spec,
+                self.dataset,
+                self.device,
+                threads=self.threads,
+                restore_from=weights if model.meta.restore else None,
+                checkpoint=self.folder.checkpoint(
+                    spec.name, self.experiment.execution.checkpoint_rate
+                ),
+                on_epoch=on_epoch,
+                stop=stop,
+            )
+        except (Interrupted, DataError):
+            raise
+        except Exception as error:  # whatever a model does, the other trials go on
+            logger.error("trial %s failed: %s: %s", spec.name, type(error).__name__, error)
+            if not isinstance(error, MmrecError):
+                logger.info("%s", traceback.format_exc())
+            return failed_record(spec, error, time.perf_counter() - started)
+        record = finished_record(spec, outcome, self.dataset, time.perf_counter() - started)
+        if model.meta.save_weights and outcome.best_state is not None and not model.meta.restore:
+            save_weights(weights, outcome.best_state, record)
+        if model.meta.save_recs:
+            lists = lists_as_tsv(outcome.best.ranking, self.dataset)
+            write_atomically(lists_path(self.experiment, record), lists)
+        self.folder.save_per_user(spec.name, outcome.best.test_per_user)
+        return record
+
+
+def weights_path(experiment: Experiment, name: str) -> Path:
+    """Return where the weights of a trial are kept."""
+    return experiment.path_output_rec_weight / name / f"best-weights-{name}.safetensors"
+
+
+def lists_path(experiment: Experiment, record: TrialRecord) -> Path:
+    """Return where the recommendation lists of a trial are kept."""
+    return experiment.path_output_rec_result / f"{record.name}_it={record.best_epoch}.tsv"

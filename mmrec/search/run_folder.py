@@ -1,0 +1,132 @@
+"""The folder of one run: what has ended, what is under way, and who works in it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from mmrec.data import FloatArray
+from mmrec.errors import DataError
+from mmrec.files import write_atomically
+from mmrec.search.store import TrialStore
+from mmrec.training import Checkpoint
+
+logger = logging.getLogger(__name__)
+
+_IDENTITY = "identity.json"
+_MANIFEST = "manifest.json"
+
+
+class RunFolder:
+    """A folder ``run_<time>``; it is finished once it has a manifest.
+
+    Get one from :meth:`open`, which goes on with an unfinished run of the same experiment.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.trials = TrialStore(path / "trials.jsonl")
+        self._lock = FileLock(path / "run.lock")
+
+    @classmethod
+    def open(
+        cls, performance: Path, identity: str, started: datetime, *, fresh: bool = False
+    ) -> RunFolder:
+        """Return the unfinished run of an experiment, or a new one, locked for this process.
+
+        The lock is the operating system's: it goes with the process that holds it, however that
+        ends.
+
+        Args:
+            performance: the folder that holds the runs.
+            identity: what is equal for runs of the same experiment on the same data.
+            started: names a new folder.
+            fresh: make a new one in any case; an unfinished one stays as it is.
+
+        Raises:
+            DataError: another process is at work on the experiment, or no folder can be made.
+        """
+        if not fresh:
+            for path in sorted(performance.glob("run_*"), reverse=True):
+                if cls._identity_of(path) == identity and not (path / _MANIFEST).exists():
+                    folder = cls(path)
+                    folder._acquire()
+                    logger.info("going on with %s", path)
+                    return folder
+        folder = cls(_make_folder(performance, started))
+        folder._acquire()
+        write_atomically(folder.path / _IDENTITY, json.dumps({"identity": identity}) + "\n")
+        return folder
+
+    @staticmethod
+    def _identity_of(path: Path) -> str | None:
+        try:
+            identity: str = json.loads((path / _IDENTITY).read_text())["identity"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return identity
+
+    def _acquire(self) -> None:
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise DataError(
+                f"{self.path}: another process is running this experiment; wait for it, or start "
+                "a run of its own with --fresh"
+            ) from None
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be locked: {error}") from error
+
+    def release(self) -> None:
+        """Let other processes at the folder."""
+        with contextlib.suppress(OSError):  # checkpoints of unfinished trials stay
+            (self.path / "checkpoints").rmdir()
+        self._lock.release()
+
+    @property
+    def stamp(self) -> str:
+        """Date and time of the run's start, as they stand in the names of its files."""
+        return self.path.name.removeprefix("run_")
+
+    def checkpoint(self, name: str, rate: int | None) -> Checkpoint:
+        """Return where the state of an unfinished trial is kept."""
+        return Checkpoint(self.path / "checkpoints" / f"{name}.pt", rate)
+
+    def save_per_user(self, name: str, values: Mapping[str, FloatArray]) -> None:
+        """Keep a trial's test values of each user, {label: [U]}, for tests of significance."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **values)
+        write_atomically(self._per_user_path(name), buffer.getvalue())
+
+    def per_user(self, name: str) -> dict[str, FloatArray]:
+        """Return what :meth:`save_per_user` has kept."""
+        with np.load(self._per_user_path(name), allow_pickle=False) as archive:
+            return dict(archive)
+
+    def _per_user_path(self, name: str) -> Path:
+        return self.path / "per_user" / f"{name}.npz"
+
+
+def _make_folder(performance: Path, started: datetime) -> Path:
+    """Make a folder that no other run has, also when two start in the same second."""
+    stamp = started.strftime("%Y_%m_%d_%H_%M_%S")
+    for attempt in range(1, 1000):
+        folder = performance / f"run_{stamp}{'' if attempt == 1 else f'_{attempt}'}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if not performance.is_dir():
+                raise DataError(f"{performance}: is not a folder") from None
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be made: {error.strerror or error}") from error
+        else:
+            return folder
+    raise DataError(f"{performance}: a thousand runs have started in this second")

@@ -1,0 +1,302 @@
+"""The shipped test kit: on mmrec's models, and on models that break its rules one by one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from helpers import ROOT, refusal
+from pydantic import ConfigDict
+from torch import Tensor, nn
+
+from mmrec.data import Dataset, DistinctUsers
+from mmrec.errors import DataError
+from mmrec.models import (
+    LATTICE,
+    Batch,
+    LightGCNM,
+    Model,
+    ModelConfig,
+    bpr_loss,
+    load_external_module,
+)
+from mmrec.testing import ModelTests, tiny_dataset
+
+Settings = Mapping[str, Any]
+
+
+class TestLightGCNM(ModelTests):
+    model = LightGCNM
+    config: ClassVar[Settings] = {"factors": 8}
+
+
+class TestLightGCNMConcat(ModelTests):
+    model = LightGCNM
+    config: ClassVar[Settings] = {
+        "factors": 8,
+        "aggregation": "concat",
+        "normalize": False,
+        "n_layers": 2,
+        "modalities": ("audio", "visual", "textual"),
+    }
+
+
+class TestLightGCNMSum(ModelTests):
+    model = LightGCNM
+    config: ClassVar[Settings] = {
+        "factors": 8,
+        "aggregation": "sum",
+        "n_layers": 0,
+        "modalities": ("textual",),
+    }
+
+
+class TestLATTICE(ModelTests):
+    model = LATTICE
+    config: ClassVar[Settings] = {"factors": 8, "factors_multimod": 6, "top_k": 4}
+
+
+class TestLATTICENgcf(ModelTests):
+    model = LATTICE
+    config: ClassVar[Settings] = {
+        "factors": 8,
+        "factors_multimod": 6,
+        "top_k": 4,
+        "cf": "ngcf",
+        "n_ui_layers": 2,
+        "ws": (8, 8),
+        "dl": (0.2, 0.2),
+    }
+
+
+class TestLATTICEMf(ModelTests):
+    model = LATTICE
+    config: ClassVar[Settings] = {
+        "factors": 8,
+        "factors_multimod": 6,
+        "top_k": 4,
+        "cf": "mf",
+        "modalities": ("visual", "textual", "audio"),
+    }
+
+
+class PlainConfig(ModelConfig):
+    """Of the model below."""
+
+    factors: int = 4
+
+
+class Plain(Model):
+    """Matrix factorisation: the least that keeps every rule."""
+
+    Config = PlainConfig
+    sampler = DistinctUsers
+    config: PlainConfig
+
+    def __init__(self, config: PlainConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.users = nn.Embedding(self.n_users, config.factors)
+        self.items = nn.Embedding(self.n_items, config.factors)
+
+    def embed(self) -> tuple[Tensor, Tensor]:
+        return self.users.weight, self.items.weight
+
+    def loss(self, batch: Batch) -> Tensor:
+        user = self.users(batch.users)
+        positive, negative = self.items(batch.positives), self.items(batch.negatives)
+        return bpr_loss((user * positive).sum(1), (user * negative).sum(1))
+
+
+class TestPlain(ModelTests):
+    model = Plain
+
+
+@pytest.fixture(scope="module")
+def example() -> ModuleType:
+    path = ROOT / "external" / "models" / "__init__.py"
+    if not path.exists():
+        pytest.skip("the worked example is not here")
+    return load_external_module(path)
+
+
+@pytest.mark.parametrize("name", [name for name in dir(ModelTests) if name.startswith("test_")])
+def test_the_worked_example_of_an_external_model(name: str, example: ModuleType) -> None:
+    class Kit(ModelTests):
+        model = example.FeatureMF
+        config: ClassVar[Settings] = {"factors": 8}
+
+    getattr(Kit(), name)()
+
+
+# From here on: models that break one rule each, and the test that has to notice.
+
+
+class UnseededNumpy(Plain):
+    def __init__(self, config: PlainConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        start = np.random.normal(size=self.items.weight.shape)  # noqa: NPY002
+        self.items.weight.data = torch.from_numpy(start).float()
+
+
+class OwnGenerator(Plain):
+    def __init__(self, config: PlainConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        for embedding in (self.users, self.items):
+            start = np.random.default_rng().normal(size=embedding.weight.shape)
+            embedding.weight.data = torch.from_numpy(start).float()
+
+
+class Unseeded(Plain):
+    """Draws nothing from the seed: constant weights, and the same triplets every time."""
+
+    class AlwaysTheSame(DistinctUsers):
+        def draw_epoch(self, rng: np.random.Generator) -> object:
+            return super().draw_epoch(np.random.default_rng(0))
+
+    sampler = AlwaysTheSame  # type: ignore[assignment]
+
+    def __init__(self, config: PlainConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        for number, embedding in enumerate((self.users, self.items)):
+            values = torch.arange(float(embedding.weight.numel())).sin() + number
+            embedding.weight.data = values.view_as(embedding.weight)
+
+
+class UnusedParameter(Plain):
+    def __init__(self, config: PlainConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.idle = nn.Linear(3, 3)
+
+
+class DetachedItems(Plain):
+    def loss(self, batch: Batch) -> Tensor:
+        return super().loss(batch) + 0 * self.items.weight.detach().sum()
+
+    def embed(self) -> tuple[Tensor, Tensor]:
+        return self.users.weight, self.items.weight[1:]
+
+
+class Ascending(Plain):
+    def loss(self, batch: Batch) -> Tensor:
+        return -super().loss(batch)
+
+    def lr_factor(self, epoch: int) -> float:
+        return -1.0
+
+
+class LossPerTriplet(Plain):
+    def loss(self, batch: Batch) -> Tensor:
+        return super().loss(batch).expand(2)
+
+
+class AlwaysDropout(Plain):
+    def embed(self) -> tuple[Tensor, Tensor]:
+        return nn.functional.dropout(self.users.weight, 0.5), self.items.weight
+
+
+class WrongScorer(Plain):
+    def scorer(self) -> Callable[[Tensor], Tensor]:
+        return lambda users: torch.zeros(len(users), 3)
+
+
+class HiddenState(Plain):
+    """Ranks by a tensor that is neither parameter nor buffer."""
+
+    def __init__(self, config: PlainConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.bias = torch.randn(self.n_items, config.factors)
+
+    def embed(self) -> tuple[Tensor, Tensor]:
+        return self.users.weight, self.items.weight + self.bias
+
+
+class LenientConfig(PlainConfig):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Lenient(Plain):
+    Config = LenientConfig
+
+
+BROKEN = {
+    UnseededNumpy: "test_draws_from_torch_s_default_generator_alone",
+    OwnGenerator: "test_the_same_seed_gives_the_same_bits",
+    Unseeded: "test_another_seed_gives_another_training",
+    UnusedParameter: "test_every_parameter_gets_a_gradient",
+    DetachedItems: "test_embed_has_a_row_for_every_user_and_item",
+    Ascending: "test_the_loss_falls",
+    LossPerTriplet: "test_the_loss_is_a_finite_scalar",
+    AlwaysDropout: "test_embed_is_repeatable_in_evaluation",
+    WrongScorer: "test_scores_have_a_column_for_every_item",
+    HiddenState: "test_the_state_is_the_whole_model",
+    Lenient: "test_an_unknown_hyper_parameter_is_refused",
+}
+
+
+@pytest.mark.parametrize(("broken", "name"), BROKEN.items(), ids=[b.__name__ for b in BROKEN])
+def test_a_broken_rule_is_noticed(broken: type[Model], name: str) -> None:
+    class Kit(ModelTests):
+        model = broken
+
+    with pytest.raises(AssertionError):
+        getattr(Kit(), name)()
+
+
+def test_the_kit_does_not_import_pytest() -> None:
+    assert "pytest" in sys.modules
+    source = (ROOT / "mmrec" / "testing.py").read_text()
+    assert "import pytest" not in source
+
+
+def test_tiny_dataset_is_what_it_says() -> None:
+    data = tiny_dataset(["A", "B"], n_users=13, n_items=20, n_features=4)
+    assert data.features_of("A").shape == (20, 4)
+    assert data.features_of("B").shape == (20, 5)
+    assert data.items.ids[:3] == ["7", "17", "27"]
+    validation = data.validation
+    assert validation is not None
+    assert len(validation) == len(data.test) == 13
+    taken = {
+        (user, item)
+        for split in (data.train, validation, data.test)
+        for user, item in zip(split.users.tolist(), split.items.tolist(), strict=True)
+    }
+    # Everyone has the items of the own group, once.
+    assert taken == {(u, i) for u in range(13) for i in range(20) if u % 3 == i % 3}
+    assert len(data.train) + 26 == len(taken)
+    assert data.train.item_degrees.min() > 0
+
+
+@pytest.mark.parametrize(("n_users", "n_items"), [(9, 9), (9, 40), (40, 9), (31, 10)])
+def test_every_item_of_a_tiny_dataset_is_trained(n_users: int, n_items: int) -> None:
+    data = tiny_dataset(n_users=n_users, n_items=n_items)
+    assert data.train.item_degrees.min() > 0
+    assert data.train.user_degrees.min() > 0
+
+
+def test_tiny_dataset_depends_on_its_arguments_alone() -> None:
+    assert tiny_dataset().fingerprint == tiny_dataset().fingerprint
+    others = [tiny_dataset(seed=1), tiny_dataset(["A"]), tiny_dataset(n_users=13)]
+    assert len({data.fingerprint for data in (tiny_dataset(), *others)}) == 4
+    # A loader's features do not depend on its companions.
+    alone = tiny_dataset(["VisualAttribute"]).features_of("VisualAttribute")
+    np.testing.assert_array_equal(alone, tiny_dataset().features_of("VisualAttribute"))
+
+
+def test_tiny_dataset_refuses_to_be_tinier() -> None:
+    def build() -> Dataset:
+        return tiny_dataset(n_users=8, n_items=12)
+
+    assert refusal(DataError, build) == "expected at least 9 users and items, found 8 and 12"
+
+
+def test_kit_paths_are_not_needed(tmp_path: Path) -> None:
+    assert list(tmp_path.iterdir()) == []
+    TestPlain().test_the_loss_falls()
+    assert list(tmp_path.iterdir()) == []

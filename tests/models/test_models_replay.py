@@ -1,0 +1,251 @@
+"""Replaying recorded steps: the reference's six files, and many from a dense implementation."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from dense_reference import N_ITEMS, Case, record
+from helpers import REFERENCE, ROOT
+
+SCRIPT = ROOT / "scripts" / "replay_reference.py"
+STEPS = REFERENCE / "steps"
+NAMES = [
+    "lattice_lightgcn",
+    "lattice_mf",
+    "lattice_ngcf",
+    "lightgcnm_concat",
+    "lightgcnm_mean",
+    "lightgcnm_sum_unnormalized",
+]
+recorded_files = pytest.mark.skipif(
+    not STEPS.is_dir(), reason="the recorded values (../shared/reference) are not here"
+)
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("replay_reference", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    def call(*arguments: Path | str) -> int:
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
+        status: int = script.main()
+        return status
+
+    return call
+
+
+def expected_quantities(path: Path) -> set[str]:
+    """The name of every quantity that a file records."""
+    with np.load(path) as recorded:
+        keys, n_steps = recorded.files, len(recorded["loss"])
+    quantities = {f"loss of step {step}" for step in range(n_steps)}
+    quantities |= {"final user embeddings", "final item embeddings", "final scores"}
+    for key in keys:
+        kind, _, name = key.partition("/")
+        if kind == "grad_step0":
+            quantities.add(f"gradient of {name}")
+        elif kind == "final":
+            quantities.add(f"final {name}")
+    if "item_graph_after_step0_dense" in keys:
+        quantities.add("item graph of step 0")
+    return quantities
+
+
+def assert_agrees(script: ModuleType, path: Path) -> None:
+    rows = list(script.replay(path))
+    assert {row.quantity for row in rows} == expected_quantities(path)
+    assert [row.quantity for row in rows if not row.within] == []
+
+
+@recorded_files
+@pytest.mark.parametrize("name", NAMES)
+def test_agrees_with_the_reference(name: str, script: ModuleType) -> None:
+    assert_agrees(script, STEPS / f"{name}.npz")
+
+
+@recorded_files
+def test_the_reference_has_no_other_files() -> None:
+    assert sorted(path.stem for path in STEPS.glob("*.npz")) == NAMES
+
+
+@recorded_files
+def test_command_line() -> None:
+    files = [str(STEPS / f"{name}.npz") for name in NAMES]
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), *files], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line.endswith(".npz")] == files
+    assert lines[-1] == "0 quantities out of bounds"
+    assert "OUT OF BOUNDS" not in done.stdout
+    assert sum("loss of step" in line for line in lines) == 36
+
+
+def perturbed(source: Path, target: Path, key: str) -> Path:
+    """Copy a file with one of its numbers changed by a thousandth of the largest, and a bit."""
+    with np.load(source) as archive:
+        recorded: dict[str, Any] = dict(archive)
+    values = recorded[key].astype(np.float64)
+    values.flat[values.size // 2] += 1e-3 * np.abs(values).max() + 1e-4
+    recorded[key] = values
+    np.savez(target, **recorded)
+    return target
+
+
+QUANTITIES = {
+    "loss": "loss of step 3",
+    "grad_step0/Gu.weight": "gradient of Gu.weight",
+    "final/Gu.weight": "final Gu.weight",
+    "final_user": "final user embeddings",
+    "final_item": "final item embeddings",
+    "final_scores": "final scores",
+    "item_graph_after_step0_dense": "item graph of step 0",
+    "grad_step0/importance_weights_m": "gradient of importance_weights_m",
+    "final/projection_m.textual.bias": "final projection_m.textual.bias",
+}
+
+
+@recorded_files
+@pytest.mark.parametrize("key", QUANTITIES)
+def test_one_changed_value_is_found(
+    key: str, run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = perturbed(STEPS / "lattice_lightgcn.npz", tmp_path / "copy.npz", key)
+    assert run(path, STEPS / "lightgcnm_mean.npz") == 1
+    output = capsys.readouterr().out
+    (found,) = [line for line in output.splitlines() if line.endswith("OUT OF BOUNDS")]
+    assert found.startswith(f"{QUANTITIES[key]} ")
+    assert output.endswith("1 quantities out of bounds\n")
+
+
+@recorded_files
+def test_a_nan_is_found(run: Callable[..., int], tmp_path: Path) -> None:
+    with np.load(STEPS / "lightgcnm_mean.npz") as archive:
+        recorded: dict[str, Any] = dict(archive)
+    recorded["loss"][4] = np.nan
+    np.savez(tmp_path / "copy.npz", **recorded)
+    assert run(tmp_path / "copy.npz") == 1
+
+
+@recorded_files
+def test_other_inputs_give_other_numbers(script: ModuleType, tmp_path: Path) -> None:
+    # A comparison that always succeeded would also succeed with another learning rate.
+    with np.load(STEPS / "lattice_ngcf.npz") as archive:
+        recorded: dict[str, Any] = dict(archive)
+    np.savez(tmp_path / "copy.npz", **(recorded | {"lr": 1.1 * recorded["lr"]}))
+    rows = {row.quantity: row.within for row in script.replay(tmp_path / "copy.npz")}
+    assert rows["loss of step 0"]
+    assert not rows["loss of step 1"]
+    assert not rows["final Gu.weight"]
+
+
+VISUAL, BOTH = {"visual": 7}, {"visual": 7, "textual": 4}
+THREE = {"visual": 7, "textual": 4, "audio": 9}
+# Not the order of the alphabet, and names that no loader has by default.
+OTHER = {"zebra": 5, "ant": 8}
+
+
+def lightgcnm(
+    widths: dict[str, int],
+    aggregation: str = "mean",
+    normalize: bool = True,
+    n_layers: int = 1,
+    **case: Any,
+) -> Case:
+    settings = {"aggregation": aggregation, "normalize": normalize, "n_layers": n_layers}
+    return Case("LightGCNM", settings, widths, **case)
+
+
+def lattice(
+    widths: dict[str, int],
+    cf: str = "lightgcn",
+    top_k: int = 4,
+    l_m: float = 0.4,
+    n_layers: int = 1,
+    n_ui_layers: int = 2,
+    **case: Any,
+) -> Case:
+    settings = {
+        "cf": cf,
+        "top_k": top_k,
+        "l_m": l_m,
+        "n_layers": n_layers,
+        "n_ui_layers": n_ui_layers,
+        "rebuild_item_graph_at_steps": np.array([2, 3]),
+    }
+    return Case("LATTICE", settings, widths, **case)
+
+
+CASES = {
+    "LightGCNM, one modality": lightgcnm(VISUAL),
+    "LightGCNM, three modalities": lightgcnm(THREE, factors=3),
+    "LightGCNM, other names": lightgcnm(OTHER, n_layers=2),
+    "LightGCNM, no layers": lightgcnm(BOTH, n_layers=0),
+    "LightGCNM, three layers": lightgcnm(BOTH, n_layers=3, factors=2),
+    "LightGCNM, mean, raw": lightgcnm(BOTH, "mean", False, 2),
+    "LightGCNM, sum": lightgcnm(BOTH, "sum", True, 2),
+    "LightGCNM, sum, raw": lightgcnm(THREE, "sum", False, 1),
+    "LightGCNM, concat": lightgcnm(THREE, "concat", True, 1, factors=9),
+    "LightGCNM, concat, raw": lightgcnm(BOTH, "concat", False, 2),
+    "LightGCNM, concat of one": lightgcnm(VISUAL, "concat"),
+    "LightGCNM, duplicate items": lightgcnm(BOTH, duplicates=True),
+    "LightGCNM, no penalty": lightgcnm(BOTH, l_w=0.0),
+    "LATTICE, one modality": lattice(VISUAL),
+    "LATTICE, three modalities": lattice(THREE, factors=3, factors_multimod=8),
+    "LATTICE, other names": lattice(OTHER, factors=9, factors_multimod=2),
+    "LATTICE, no item layers": lattice(BOTH, n_layers=0),
+    "LATTICE, three item layers": lattice(BOTH, n_layers=3),
+    "LATTICE, no user-item layers": lattice(BOTH, n_ui_layers=0),
+    "LATTICE, four user-item layers": lattice(BOTH, n_ui_layers=4),
+    "LATTICE, top 1": lattice(BOTH, top_k=1),
+    "LATTICE, top I": lattice(BOTH, top_k=N_ITEMS),
+    "LATTICE, top above I": lattice(THREE, top_k=N_ITEMS + 20),
+    "LATTICE, learned graph alone": lattice(BOTH, l_m=0.0),
+    "LATTICE, raw graph alone": lattice(BOTH, l_m=1.0),
+    "LATTICE, mf": lattice(BOTH, "mf", n_layers=2, n_ui_layers=1),
+    "LATTICE, mf, one modality": lattice(VISUAL, "mf", l_m=0.9),
+    "LATTICE, ngcf": lattice(BOTH, "ngcf"),
+    "LATTICE, ngcf, no layers": lattice(BOTH, "ngcf", n_ui_layers=0),
+    "LATTICE, ngcf, four layers": lattice(THREE, "ngcf", n_ui_layers=4, factors=4),
+    "LATTICE, duplicate items": lattice(BOTH, duplicates=True, seed=25),
+    "LATTICE, duplicate items, top I": lattice(THREE, "mf", N_ITEMS, duplicates=True),
+    "LATTICE, no penalty": lattice(BOTH, l_w=0.0),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_agrees_with_a_dense_implementation(case: Case, script: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "case.npz"
+    record(case, path)
+    assert_agrees(script, path)
+
+
+def test_the_dense_implementation_agrees_with_itself_only(
+    script: ModuleType, tmp_path: Path
+) -> None:
+    # The cases do differ: a file replayed under another setting is out of bounds.
+    path = tmp_path / "case.npz"
+    record(lattice(BOTH), path)
+    with np.load(path) as archive:
+        recorded: dict[str, Any] = dict(archive)
+    for key, value in {"top_k": 5, "l_m": 0.5, "n_layers": 2, "n_ui_layers": 1, "cf": "mf"}.items():
+        np.savez(path, **(recorded | {key: value}))
+        assert any(not row.within for row in script.replay(path)), key

@@ -1,0 +1,296 @@
+"""Runs that are interrupted, killed, or meet each other."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import settings
+from filelock import FileLock
+
+from mmrec import Results, run_experiment
+from mmrec.errors import DataError
+from mmrec.search import TrialStore
+
+KEPT = {"save_recs": True, "save_weights": True}
+GRID = {
+    "LightGCNM": settings(epochs=6, lr=[0.01, 0.02], meta=KEPT),
+    "LATTICE": settings(
+        epochs=6, top_k=4, cf="ngcf", ws=[8, 8, 8], l_m=[0.3, 0.7], batch_size=8, meta=KEPT
+    ),
+}
+COMMAND = [sys.executable, "-m", "mmrec.run", "--quiet"]
+
+
+def run(path: Path, **options: object) -> Results:
+    return run_experiment(path, progress=False, **options)
+
+
+def digests(results: Results) -> pd.DataFrame:
+    return results.trials[["trial", "best_epoch", "nDCG@5", "weights_sha256", "lists_sha256"]]
+
+
+def runs(path: Path) -> list[Path]:
+    performance = path.parents[1] / "results/tiny/performance"
+    return sorted(performance.glob("run_*")) if performance.exists() else []
+
+
+def output_files(path: Path) -> dict[str, bytes]:
+    """Weights and lists; none of them may be torn or left over."""
+    results = path.parents[1] / "results" / "tiny"
+    return {
+        str(file.relative_to(results)): file.read_bytes()
+        for folder in ("recs", "weights")
+        for file in (results / folder).rglob("*")
+        if file.is_file()
+    }
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Make the run believe that SIGINT came during its ``steps``-th optimisation step."""
+    taken = []
+
+    def stop(request: object) -> bool:
+        taken.append(request)
+        if len(taken) == steps:
+            request.signal = signal.SIGINT
+        return len(taken) >= steps
+
+    monkeypatch.setattr("mmrec.search.signals.StopRequest.__call__", stop)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 29, 40, 61, 100, 139, 200])
+def test_an_interrupted_run_goes_on_to_the_same_bits(experiment_file, monkeypatch, steps):
+    path = experiment_file(GRID)
+    uninterrupted = run(path, fresh=True)
+    expected, files = digests(uninterrupted), output_files(path)
+    with monkeypatch.context() as patched:
+        stop_after(patched, steps)
+        with pytest.raises(KeyboardInterrupt, match="Run the same experiment again") as stopped:
+            run(path, fresh=True)
+    assert stopped.value.signal == signal.SIGINT
+    folder = runs(path)[-1]
+    ended = (folder / "trials.jsonl").read_text() if (folder / "trials.jsonl").exists() else ""
+    resumed = run(path)
+    assert resumed.folder == folder
+    pd.testing.assert_frame_equal(digests(resumed), expected)
+    assert output_files(path) == files
+    assert (folder / "trials.jsonl").read_text().startswith(ended)  # nothing is repeated
+    assert not (folder / "checkpoints").exists()
+
+
+def test_fresh_starts_anew_and_leaves_the_unfinished_run_as_it_is(experiment_file, monkeypatch):
+    path = experiment_file(GRID)
+    with monkeypatch.context() as patched:
+        stop_after(patched, 50)
+        with pytest.raises(KeyboardInterrupt):
+            run(path)
+    (unfinished,) = runs(path)
+    before = {p: p.read_bytes() for p in unfinished.rglob("*") if p.is_file()}
+    fresh = run(path, fresh=True)
+    assert fresh.folder != unfinished
+    assert {p: p.read_bytes() for p in unfinished.rglob("*") if p.is_file()} == before
+
+
+def test_another_experiment_does_not_go_on_with_it(experiment_file, monkeypatch):
+    path = experiment_file(GRID)
+    with monkeypatch.context() as patched:
+        stop_after(patched, 50)
+        with pytest.raises(KeyboardInterrupt):
+            run(path)
+    other = run(experiment_file({"MostPop": {}}))
+    assert other.folder != runs(path)[0]
+
+
+def test_a_damaged_checkpoint_costs_time_but_not_the_result(experiment_file, monkeypatch):
+    path = experiment_file(GRID)
+    expected = digests(run(path))
+    with monkeypatch.context() as patched:
+        stop_after(patched, 50)
+        with pytest.raises(KeyboardInterrupt):
+            run(path)
+    (checkpoint,) = (runs(path)[-1] / "checkpoints").iterdir()
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    pd.testing.assert_frame_equal(digests(run(path)), expected)
+
+
+def test_a_run_that_is_under_way_is_not_joined(experiment_file, monkeypatch):
+    path = experiment_file(GRID)
+    with monkeypatch.context() as patched:
+        stop_after(patched, 50)
+        with pytest.raises(KeyboardInterrupt):
+            run(path)
+    (folder,) = runs(path)
+    with FileLock(folder / "run.lock"), pytest.raises(DataError, match="another process"):
+        run(path)
+    run(path)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_signals_end_the_command_in_good_order(experiment_file, number, code):
+    long = {"LightGCNM": settings(epochs=5000, meta={"validation_rate": 5000})}
+    path = experiment_file(long)
+    process = subprocess.Popen([*COMMAND, path], stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: runs(path) and (runs(path)[0] / "run.log").exists())
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Run the same experiment again to go on with" in error
+    assert list((runs(path)[0] / "checkpoints").glob("*.pt"))
+
+
+def wait_for(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_killed_at_random_points_nothing_is_lost_or_repeated(experiment_file, seed):
+    """Ten kills for each seed, anywhere: in training, while a file is written, in the report."""
+    draw = random.Random(seed)
+    models = {
+        name: entry | {"epochs": 60, "meta": KEPT | {"validation_rate": 3}}
+        for name, entry in GRID.items()
+    }
+    path = experiment_file(models, execution={"threads": 1})
+    expected = digests(run(path, fresh=True))
+    files = output_files(path)
+    folder = None
+    seen = ""
+    for _ in range(10):
+        command = COMMAND if folder else [*COMMAND, "--fresh"]
+        process = subprocess.Popen([*command, path], stderr=subprocess.DEVNULL)
+        if folder is None:
+            wait_for(lambda: len(runs(path)) == 2)
+            folder = runs(path)[-1]
+        wait_for(lambda p=process, f=folder: p.poll() is not None or is_locked(f))
+        time.sleep(draw.uniform(0, 1.2))
+        process.kill()
+        process.wait()
+        store = folder / "trials.jsonl"
+        text = store.read_text() if store.exists() else ""
+        assert text.startswith(seen.rpartition("\n")[0])
+        seen = text
+        if (folder / "manifest.json").exists():
+            break
+    resumed = run(path) if not (folder / "manifest.json").exists() else None
+    records = TrialStore(folder / "trials.jsonl").read()
+    assert len({record.trial_id for record in records}) == len(records) == len(expected)
+    by_name = {record.name: record.weights_sha256 for record in records}
+    assert by_name == dict(zip(expected["trial"], expected["weights_sha256"], strict=True))
+    if resumed is not None:
+        assert resumed.folder == folder
+        pd.testing.assert_frame_equal(digests(resumed), expected)
+    assert output_files(path) == files | {
+        name: data for name, data in output_files(path).items() if Path(name).name.startswith(".")
+    }
+
+
+def is_locked(folder: Path) -> bool:
+    lock = FileLock(folder / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Exception:
+        return True
+    lock.release()
+    return False
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_any_number_of_workers_gives_the_same_tables(experiment_file, workers):
+    path = experiment_file(GRID, execution={"threads": 1})
+    alone = run(path)
+    beside = run(path, workers=workers)
+    pd.testing.assert_frame_equal(digests(alone), digests(beside))
+    assert output_files(path)
+
+
+def test_a_worker_that_dies_costs_only_its_trial(experiment_file):
+    path = experiment_file()
+    (path.parent / "mine.py").write_text(
+        "import os, signal\n"
+        "from mmrec.models import LightGCNM\n"
+        "class Deadly(LightGCNM):\n"
+        "    def __init__(self, config, dataset):\n"
+        "        super().__init__(config, dataset)\n"
+        "        if config.lr > 0.5:\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    models = {"external.Deadly": settings(lr=[0.01, 0.9, 0.02]), "MostPop": {}}
+    path = experiment_file(
+        models, external_models_path="mine.py", execution={"workers": 2, "threads": 1}
+    )
+    results = run(path)
+    assert results.trials["status"].tolist() == ["finished", "failed", "finished", "finished"]
+    assert "died 2 times (killed by SIGKILL)" in results.trials["error"][1]
+
+
+def test_a_killed_worker_is_replaced_and_its_trial_done_again(experiment_file, tmp_path):
+    path = experiment_file()
+    (path.parent / "mine.py").write_text(
+        "import os, pathlib, signal\n"
+        "from mmrec.models import LightGCNM\n"
+        f"mark = pathlib.Path({str(tmp_path / 'mark')!r})\n"
+        "class Unlucky(LightGCNM):\n"
+        "    def on_epoch_start(self, epoch):\n"
+        "        if epoch == 3 and not mark.exists():\n"
+        "            mark.touch()\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    models = {"external.Unlucky": settings(lr=[0.01, 0.02])}
+    path = experiment_file(models, external_models_path="mine.py", execution={"threads": 1})
+    beside = run(path, workers=2)
+    assert (tmp_path / "mark").exists()
+    pd.testing.assert_frame_equal(digests(beside), digests(run(path)))
+
+
+def test_interrupting_workers_keeps_their_checkpoints(experiment_file):
+    long = {"LightGCNM": settings(epochs=5000, lr=[0.01, 0.02], meta={"validation_rate": 5000})}
+    path = experiment_file(long, execution={"workers": 2, "threads": 1})
+    process = subprocess.Popen(
+        [*COMMAND, path], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_for(lambda: runs(path) and (runs(path)[0] / "run.log").exists())
+    time.sleep(8)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert len(list((runs(path)[0] / "checkpoints").glob("*.pt"))) == 2
+
+
+def test_a_full_disk_is_an_error_and_what_was_written_stays(experiment_file, monkeypatch):
+    path = experiment_file(GRID)
+    import mmrec.files
+
+    real, calls = mmrec.files.os.fsync, []
+
+    def fsync(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) > 20:
+            raise OSError(28, "No space left on device")
+        real(handle)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mmrec.files.os.fsync", fsync)
+        with pytest.raises(DataError, match="cannot be written: No space left on device"):
+            run(path)
+    (folder,) = runs(path)
+    kept = (folder / "trials.jsonl").read_text()
+    assert TrialStore(folder / "trials.jsonl").read()
+    again = run(path)
+    assert again.folder == folder
+    assert (folder / "trials.jsonl").read_text().startswith(kept)
+    assert again.n_failed == 0

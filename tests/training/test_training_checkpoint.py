@@ -1,0 +1,253 @@
+"""Stopped anywhere and continued, a training comes to the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import write_text
+from scripted import CPU, Epoch, Scripted, protocol, run
+
+from mmrec.data import Dataset
+from mmrec.evaluation import Evaluator
+from mmrec.models import LATTICE, Model, ModelConfig
+from mmrec.testing import ModelTests
+from mmrec.training import (
+    Checkpoint,
+    EarlyStopping,
+    EpochRecord,
+    Interrupted,
+    Outcome,
+    Protocol,
+    Trainer,
+    deterministic,
+)
+
+
+class Kit(ModelTests):
+    """LATTICE with dropout: 3 epochs of 5 steps, an item graph that lasts an epoch."""
+
+    model = LATTICE
+
+    def configured(self, **changes: object) -> ModelConfig:
+        ngcf = {"cf": "ngcf", "n_ui_layers": 2, "ws": (4, 4), "dl": (0.3, 0.3)}
+        settings = {"factors": 4, "factors_multimod": 3, "top_k": 4, "batch_size": 10}
+        return super().configured(**(ngcf | settings | changes))
+
+
+N_STEPS = 15
+
+
+def judged(data: Dataset) -> Protocol:
+    assert data.validation is not None
+    validation, test = (
+        Evaluator(data.train, split, ["Recall"], [5]) for split in (data.validation, data.test)
+    )
+    return protocol(
+        train=data.train, validation=validation, test=test, top_k=5, select_by="Recall@5"
+    )
+
+
+def train(
+    checkpoint: Checkpoint | None = None,
+    *,
+    stop_after: int | None = None,
+    settings: dict[str, object] | None = None,
+) -> tuple[Outcome, list[int]]:
+    """Train in a model and a trainer of its own; return the outcome and the epochs told of."""
+    kit = Kit()
+    config, data = kit.configured(**(settings or {})), kit.dataset()
+    told: list[int] = []
+
+    def on_epoch(epoch: int, loss: float, record: EpochRecord | None) -> None:
+        told.append(epoch)
+
+    with deterministic(CPU):
+        trainer = Trainer(kit.built(config), config, data, judged(data), CPU, checkpoint)
+        return trainer.run(on_epoch, stop=countdown(stop_after)), told
+
+
+def countdown(steps: int | None) -> Callable[[], bool]:
+    """Return a function that says yes when it is asked for the ``steps``-th time."""
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == steps
+
+    return stop
+
+
+def assert_same(one: Outcome, other: Outcome) -> None:
+    assert one.losses == other.losses
+    assert one.history == other.history
+    assert one.best.record == other.best.record
+    assert one.best_state is not None
+    assert other.best_state is not None
+    for name, tensor in one.best_state.items():
+        assert torch.equal(tensor, other.best_state[name]), name
+    assert (one.best.ranking.items == other.best.ranking.items).all()
+    assert (one.best.ranking.scores == other.best.ranking.scores).all()
+    for label, values in one.best.test_per_user.items():
+        assert values.tolist() == other.best.test_per_user[label].tolist()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> Outcome:
+    outcome, told = train()
+    assert told == [1, 2, 3]
+    # 3 epochs of 5 batches: 48 training interactions by 10.
+    assert train(stop_after=N_STEPS + 1)[1] == [1, 2, 3]
+    return outcome
+
+
+@pytest.mark.parametrize("step", range(1, N_STEPS + 1))
+def test_stopped_at_any_step(step: int, uninterrupted: Outcome, tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "deep" / "trial.ckpt")
+    with pytest.raises(Interrupted):
+        train(checkpoint, stop_after=step)
+    torch.manual_seed(step)  # the process goes on with something else
+    outcome, told = train(checkpoint)
+    assert_same(outcome, uninterrupted)
+    assert told == list(range((step - 1) // 5 + 1, 4))
+
+
+def test_stopped_again_and_again(uninterrupted: Outcome, tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt")
+    for _ in range(N_STEPS):
+        with pytest.raises(Interrupted):
+            train(checkpoint, stop_after=1)
+    assert_same(train(checkpoint, stop_after=1)[0], uninterrupted)
+
+
+def test_killed_between_two_checkpoints(uninterrupted: Outcome, tmp_path: Path) -> None:
+    # What was done after the last checkpoint is done again.
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt")
+
+    class Killed(BaseException):
+        pass
+
+    def kill() -> bool:
+        kill.steps = getattr(kill, "steps", 0) + 1  # type: ignore[attr-defined]
+        if kill.steps == 8:  # type: ignore[attr-defined]
+            raise Killed
+        return False
+
+    kit = Kit()
+    config, data = kit.configured(), kit.dataset()
+    with pytest.raises(Killed), deterministic(CPU):
+        Trainer(kit.built(config), config, data, judged(data), CPU, checkpoint).run(stop=kill)
+    outcome, told = train(checkpoint)
+    assert_same(outcome, uninterrupted)
+    assert told == [2, 3]
+
+
+def test_a_finished_training_is_not_repeated(uninterrupted: Outcome, tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt")
+    assert train(checkpoint)[1] == [1, 2, 3]
+    outcome, told = train(checkpoint)
+    assert_same(outcome, uninterrupted)
+    assert told == []
+
+
+def test_a_training_that_had_stopped_early_stays_stopped(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt")
+    script = [Epoch((float(n),), validation=1) for n in range(5)]
+    stopping = {"early_stopping": EarlyStopping(1, "min"), "monitor": "loss"}
+    config = ModelConfig(epochs=5, batch_size=2)
+    first, _ = run(script, **stopping)
+    assert first.losses == [0, 1]
+
+    class Follows(Scripted):
+        pass
+
+    Follows.script = script
+    from scripted import DATA
+
+    for expected in ([1, 2], []):
+        told: list[int] = []
+        with deterministic(CPU):
+            model: Model = Follows(config, DATA)
+            trainer = Trainer(model, config, DATA, protocol(**stopping), CPU, checkpoint)
+            outcome = trainer.run(lambda epoch, *_, told=told: told.append(epoch))
+        assert outcome.losses == [0, 1]
+        assert told == expected
+
+
+@pytest.mark.parametrize(
+    ("rate", "due"),
+    [(None, [2, 4, 6]), (1, [1, 2, 3, 4, 5, 6]), (3, [3, 6]), (7, [])],
+)
+def test_when_a_checkpoint_is_due(rate: int | None, due: list[int]) -> None:
+    checkpoint = Checkpoint(Path("unused"), rate)
+    epochs = range(1, 7)
+    assert [e for e in epochs if checkpoint.is_due(e, evaluated=e % 2 == 0)] == due
+
+
+def test_without_a_place_nothing_is_saved(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(stop_after=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: b"no checkpoint at all",
+        lambda content: bytes(reversed(content)),
+    ],
+    ids=["empty", "half", "text", "reversed"],
+)
+def test_a_damaged_file_is_as_good_as_none(
+    damage: Callable[[bytes], bytes], uninterrupted: Outcome, tmp_path: Path
+) -> None:
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt")
+    with pytest.raises(Interrupted):
+        train(checkpoint, stop_after=7)
+    write_text(checkpoint.path, damage(checkpoint.path.read_bytes()))
+    outcome, told = train(checkpoint)
+    assert_same(outcome, uninterrupted)
+    assert told == [1, 2, 3]
+
+
+def test_another_format_is_as_good_as_none(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt")
+    checkpoint.save({"x": torch.ones(2)})
+    content = checkpoint.load(CPU)
+    assert content is not None
+    assert content["x"].tolist() == [1, 1]
+    for other in ({"format": 999}, {}, [1, 2]):
+        torch.save(other, checkpoint.path)
+        assert checkpoint.load(CPU) is None
+
+
+def test_nothing_is_unpickled(tmp_path: Path) -> None:
+    marker = tmp_path / "exploded"
+
+    class Bomb:
+        def __reduce__(self) -> tuple[object, ...]:
+            return Path.touch, (marker,)
+
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt")
+    torch.save({"format": 1, "x": Bomb()}, checkpoint.path)
+    assert checkpoint.load(CPU) is None
+    assert not marker.exists()
+
+
+def test_a_checkpoint_is_replaced_and_removed(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt")
+    assert checkpoint.load(CPU) is None
+    checkpoint.remove()  # there is none: nothing happens
+    for value in (1, 2):
+        checkpoint.save({"x": value})
+    content = checkpoint.load(CPU)
+    assert content is not None
+    assert content["x"] == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["trial.ckpt"]
+    checkpoint.remove()
+    assert list(tmp_path.iterdir()) == []
