@@ -3,6 +3,7 @@
 from mmrec.graph.adjacency import Adjacency, bipartite_adjacency, symmetric_normalise
 from mmrec.graph.item_graph import ItemGraph, RawItemGraphs, fuse
 from mmrec.graph.neighbours import nearest_neighbours
+from mmrec.graph.normalised import mean_of_normalised_layers
 from mmrec.graph.selection import top_k
 from mmrec.graph.sparse import (
     Backend,
@@ -25,6 +26,7 @@ __all__ = [
     "default_backend",
     "edge_products",
     "fuse",
+    "mean_of_normalised_layers",
     "nearest_neighbours",
     "propagate",
     "spmm",

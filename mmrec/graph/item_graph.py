@@ -39,8 +39,8 @@ class ItemGraph:
     def to_dense(self) -> Tensor:
         """Return the matrix [I, I]; for tests and small examples."""
         dense = self.values.new_zeros(self.pattern.shape)
-        dense[self.pattern.rows, self.pattern.cols] = self.values
-        return dense
+        places = (self.pattern.rows, self.pattern.cols)
+        return dense.index_put(places, self.values, accumulate=True)
 
 
 class RawItemGraphs(nn.Module):
@@ -75,13 +75,7 @@ class RawItemGraphs(nn.Module):
 
 def _raw_graph(features: Tensor, top_k: int) -> ItemGraph:
     neighbours, similarities = nearest_neighbours(features, top_k)
-    rows, cols, kept = _without_self(neighbours)
-    items = torch.arange(len(features), device=features.device)
-    pattern, places = coalesce(
-        torch.cat([rows, items]), torch.cat([cols, items]), (len(items), len(items))
-    )
-    edges = torch.cat([similarities[kept], similarities.new_ones(len(items))])
-    return ItemGraph(pattern, symmetric_normalise(pattern, _spread(edges, places, len(pattern))))
+    return _normalised([neighbours], [_without_self(neighbours, similarities)])
 
 
 def fuse(
@@ -104,42 +98,64 @@ def fuse(
     Returns:
         The item graph; its values have a gradient in ``projected`` and ``weights``.
     """
-    n_items = len(projected[0])
-    shape = (n_items, n_items)
-    learned = []
-    for x in projected:
-        rows, cols, _ = _without_self(nearest_neighbours(x, top_k)[0])  # eq. 3: which stay
-        pattern, _ = coalesce(rows, cols, shape)
+    lists, similarities = [], []
+    for weight, x in zip(weights, projected, strict=True):
+        neighbours, _ = nearest_neighbours(x, top_k)  # eq. 3: which stay, without gradient
         directions = normalize(x)
-        learned.append(ItemGraph(pattern, edge_products(pattern, directions, directions)))  # eq. 2
-
-    items = torch.arange(n_items, device=weights.device)
-    patterns = [graph.pattern for graph in learned]
-    sources = [(p.rows, p.cols) for p in (*patterns, raw.pattern)] + [(items, items)]
-    union, places = coalesce(
-        torch.cat([rows for rows, _ in sources]), torch.cat([cols for _, cols in sources]), shape
-    )
-    *learned_places, raw_places, diagonal = places.split([len(rows) for rows, _ in sources])
-
-    similarity = _spread(weights.new_ones(n_items), diagonal, len(union))
-    for weight, graph, place in zip(weights, learned, learned_places, strict=True):
-        similarity = similarity + _spread(weight * graph.values, place, len(union))  # eq. 4
-    values = symmetric_normalise(union, similarity)  # eq. 5
-    raw_values = _spread(weights @ raw.values, raw_places, len(union))
-    return ItemGraph(union, (1 - raw_share) * values + raw_share * raw_values)  # eq. 6
+        cosines = edge_products(  # eq. 2, of those alone, with gradient
+            Pattern.from_lists(neighbours, len(x)), directions, directions
+        )
+        lists.append(neighbours)
+        similarities.append(weight * _without_self(neighbours, cosines.view_as(neighbours)))
+    learned = _normalised(lists, similarities)  # eq. 4: the rows of all modalities, side by side
+    raw_values = raw_share * (weights @ raw.values)
+    return _beside(learned.pattern, (1 - raw_share) * learned.values, raw.pattern, raw_values)
 
 
-def _without_self(neighbours: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Turn neighbour lists [I, k] into edges (rows, cols) and the [I, k] mask of those kept.
+def _normalised(lists: Sequence[Tensor], similarities: Sequence[Tensor]) -> ItemGraph:
+    """Add a diagonal of 1 to weighted neighbour lists and normalise symmetrically (eq. 5).
 
-    An item's similarity with itself is set to 1 whatever it is, so it is no edge that is learned.
+    Args:
+        lists: neighbours, tensors [I, K_m] int64; those in several lists add up.
+        similarities: their values, of the same shapes.
     """
-    items = torch.arange(len(neighbours), device=neighbours.device)
-    rows = items[:, None].expand_as(neighbours)
-    kept = neighbours != rows
-    return rows[kept], neighbours[kept], kept
+    n_items = len(lists[0])
+    items = torch.arange(n_items, device=lists[0].device)[:, None]
+    ones = similarities[0].new_ones(n_items, 1)
+    pattern = Pattern.from_lists(torch.cat([*lists, items], dim=1), n_items)
+    values = torch.cat([*similarities, ones], dim=1).flatten()
+    return ItemGraph(pattern, symmetric_normalise(pattern, values))
+
+
+def _without_self(neighbours: Tensor, similarities: Tensor) -> Tensor:
+    """Zero an item's similarity with itself, [I, K]: it is set to 1 apart, whatever it is."""
+    items = torch.arange(len(neighbours), device=neighbours.device)[:, None]
+    return similarities.masked_fill(neighbours == items, 0.0)
+
+
+def _beside(
+    learned: Pattern, learned_values: Tensor, raw: Pattern, raw_values: Tensor
+) -> ItemGraph:
+    """Add two graphs (eq. 6) by putting their rows side by side; nothing has to be sorted."""
+    rowptr = learned.rowptr + raw.rowptr
+    edges = torch.arange(len(learned) + len(raw), device=rowptr.device)
+    places = torch.cat(
+        [
+            edges[: len(learned)] + raw.rowptr[learned.rows],
+            edges[: len(raw)] + learned.rowptr[raw.rows + 1],
+        ]
+    )
+    size = len(edges)
+
+    def put(x: Tensor, y: Tensor) -> Tensor:
+        return x.new_empty(size).scatter(0, places, torch.cat([x, y]))
+
+    pattern = Pattern(
+        put(learned.rows, raw.rows), put(learned.cols, raw.cols), learned.shape, rowptr
+    )
+    return ItemGraph(pattern, put(learned_values, raw_values))
 
 
 def _spread(values: Tensor, places: Tensor, length: int) -> Tensor:
-    """Put ``values`` at distinct ``places`` of a vector of zeros; differentiable in ``values``."""
-    return values.new_zeros(length).scatter(0, places, values)
+    """Add up ``values`` at their ``places`` in a vector of zeros."""
+    return values.new_zeros(length).index_add(0, places, values)

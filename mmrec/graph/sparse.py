@@ -18,7 +18,9 @@ import functools
 import warnings
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
@@ -30,45 +32,62 @@ _BLOCK_VALUES = 1 << 24
 
 
 class Pattern(nn.Module):
-    """The edges of a sparse [N, M] matrix in CSR order, with those of its transpose.
+    """The edges of a sparse [N, M] matrix, row after row; its transpose is found when needed.
 
     A module so that it follows ``model.to(device)``; its buffers stay out of ``state_dict``,
-    because they are rebuilt from the data.
+    because they are rebuilt from the data. An edge may stand more than once: its values add up.
+
+    Args:
+        rows: [E] int64, ascending.
+        cols: [E] int64, in any order within a row.
+        shape: (N, M).
+        rowptr: [N+1] int64, where the edges of each row begin, if it is known already.
     """
 
-    rowptr: Tensor
-    """[N+1] int64: the edges of row i are ``rowptr[i]:rowptr[i + 1]``."""
     rows: Tensor
     """[E] int64, ascending."""
     cols: Tensor
-    """[E] int64, ascending within a row."""
-    transposed_rowptr: Tensor
-    """[M+1] int64."""
-    permutation: Tensor
-    """[E] int64: edge ``permutation[e]`` is the e-th one in the order of the transpose."""
+    """[E] int64."""
+    rowptr: Tensor
+    """[N+1] int64: the edges of row i are ``rowptr[i]:rowptr[i + 1]``."""
 
-    def __init__(self, rows: Tensor, cols: Tensor, shape: tuple[int, int]) -> None:
-        """Take distinct edges that are already in CSR order.
-
-        Args:
-            rows: [E] int64, ascending.
-            cols: [E] int64, ascending within a row.
-            shape: (N, M).
-        """
+    def __init__(
+        self, rows: Tensor, cols: Tensor, shape: tuple[int, int], rowptr: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.shape = shape
-        by_column = torch.argsort(cols, stable=True)
-        for name, buffer in (
-            ("rows", rows),
-            ("cols", cols),
-            ("rowptr", _offsets(rows, shape[0])),
-            ("permutation", by_column),
-            ("transposed_rowptr", _offsets(cols[by_column], shape[1])),
-            ("transposed_cols", rows[by_column]),
-        ):
+        rowptr = _offsets(rows, shape[0]) if rowptr is None else rowptr
+        for name, buffer in (("rows", rows), ("cols", cols), ("rowptr", rowptr)):
             self.register_buffer(name, buffer, persistent=False)
+        self._transposed: tuple[Tensor, Tensor, Tensor] | None = None
 
-    transposed_cols: Tensor
+    @classmethod
+    def from_lists(cls, lists: Tensor, n_cols: int) -> Pattern:
+        """Make the edges from each row to the columns of its list, [N, K] int64."""
+        n_rows, length = lists.shape
+        rows = torch.arange(n_rows, device=lists.device)
+        rowptr = torch.arange(n_rows + 1, device=lists.device) * length
+        return cls(rows.repeat_interleave(length), lists.flatten(), (n_rows, n_cols), rowptr)
+
+    def transposed(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the transpose: its row pointer [M+1], its columns [E], and the permutation [E].
+
+        Edge ``permutation[e]`` is the e-th one of the transpose.
+        """
+        if self._transposed is None or self._transposed[0].device != self.cols.device:
+            self._transposed = self._transpose()
+        return self._transposed
+
+    def _transpose(self) -> tuple[Tensor, Tensor, Tensor]:
+        if self.cols.device.type == "cpu":  # scipy counts instead of sorting
+            numbers = np.arange(len(self))
+            arrays = (numbers, self.cols.numpy(), self.rowptr.numpy())
+            csc = csr_array(arrays, shape=self.shape).tocsc()
+            parts = (csc.indptr, csc.indices, csc.data)
+            return tuple(torch.from_numpy(part.astype(np.int64)) for part in parts)  # type: ignore[return-value]
+        permutation = torch.argsort(self.cols, stable=True)
+        rowptr = _offsets(self.cols[permutation], self.shape[1])
+        return rowptr, self.rows[permutation], permutation
 
     def __len__(self) -> int:
         return len(self.cols)
@@ -132,7 +151,7 @@ class _Propagate(Function):
         return (
             None,
             _row_dots(pattern.rows, pattern.cols, gradient, x) if needs_values else None,
-            _transposed_spmm(pattern, values, gradient) if needs_x else None,
+            transposed_spmm(pattern, values, gradient) if needs_x else None,
         )
 
 
@@ -154,13 +173,14 @@ class _EdgeProducts(Function):
         return (
             None,
             spmm(pattern.rowptr, pattern.cols, gradient, y) if needs_x else None,
-            _transposed_spmm(pattern, gradient, x) if needs_y else None,
+            transposed_spmm(pattern, gradient, x) if needs_y else None,
         )
 
 
-def _transposed_spmm(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
-    permuted = values[pattern.permutation]
-    return spmm(pattern.transposed_rowptr, pattern.transposed_cols, permuted, x)
+def transposed_spmm(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
+    """Return ``A^T x``, [M, D] for ``x`` [N, D], without gradient."""
+    rowptr, cols, permutation = pattern.transposed()
+    return spmm(rowptr, cols, values[permutation], x)
 
 
 def _row_dots(rows: Tensor, cols: Tensor, x: Tensor, y: Tensor) -> Tensor:

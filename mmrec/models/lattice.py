@@ -139,8 +139,8 @@ class LATTICE(Model):
             latent = graph.propagate(latent)  # eq. 7
         users, items = self.user_embedding.weight, self.item_embedding.weight
         if self.collaborative is not None:
-            layers = self.collaborative(torch.cat([users, items]))
-            users, items = torch.stack(layers).mean(0).split([self.n_users, self.n_items])
+            nodes = self.collaborative(torch.cat([users, items]))
+            users, items = nodes.split([self.n_users, self.n_items])
         return users, items + normalize(latent)
 
     def on_epoch_start(self, epoch: int) -> None:

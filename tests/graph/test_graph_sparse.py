@@ -70,9 +70,10 @@ def test_coalesce_sorts_merges_and_says_where_edges_went() -> None:
     assert places.tolist() == [3, 1, 2, 0, 3]
     # Rows 1 and 3 are empty; by columns the edges are (2,0) | (0,1) (2,1) | - | (0,3) | -.
     assert pattern.rowptr.tolist() == [0, 2, 2, 4, 4]
-    assert pattern.transposed_rowptr.tolist() == [0, 1, 3, 3, 4, 4]
-    assert pattern.permutation.tolist() == [2, 0, 3, 1]
-    assert pattern.transposed_cols.tolist() == [2, 0, 2, 0]
+    rowptr, columns, permutation = pattern.transposed()
+    assert rowptr.tolist() == [0, 1, 3, 3, 4, 4]
+    assert permutation.tolist() == [2, 0, 3, 1]
+    assert columns.tolist() == [2, 0, 2, 0]
     assert (len(pattern), pattern.shape) == (4, (4, 5))
     assert repr(pattern) == "<Pattern 4 x 5 with 4 edges>"
     assert not pattern.state_dict()  # it is rebuilt from the data
