@@ -66,7 +66,7 @@ def rank(
         The lists, copied from ``device`` once for every batch.
 
     Raises:
-        ModelError: the scores have another shape than [B, I], or one of them is NaN.
+        ModelError: the scores have another shape than [B, I], or the score of a candidate is NaN.
     """
     n_users, n_items = train.n_users, train.n_items
     items = np.full((n_users, top_k), NO_ITEM, np.int64)
@@ -76,10 +76,10 @@ def rank(
     for start in range(0, n_users, step):
         stop = min(start + step, n_users)
         batch = torch.cat([_scored(scorer, a, train, device) for a in range(start, stop, BLOCK)])
-        _refuse_nan(batch, start)
         known = pairs[train.offsets[start] : train.offsets[stop]] - start * n_items
         batch.view(-1).index_fill_(0, known, -torch.inf)
         best_scores, best_items = best(batch[: stop - start], min(top_k, n_items))
+        _refuse_nan(best_scores, start)  # NaN sorts first, so it shows among the best
         best_items.masked_fill_(best_scores == -torch.inf, NO_ITEM)
         width = best_items.shape[1]
         items[start:stop, :width] = best_items.cpu().numpy()

@@ -59,6 +59,7 @@ class Pattern(nn.Module):
         rowptr = _offsets(rows, shape[0]) if rowptr is None else rowptr
         for name, buffer in (("rows", rows), ("cols", cols), ("rowptr", rowptr)):
             self.register_buffer(name, buffer, persistent=False)
+        self._csr: tuple[Tensor, Tensor] | None = None
         self._transposed: tuple[Tensor, Tensor, Tensor] | None = None
 
     @classmethod
@@ -69,22 +70,30 @@ class Pattern(nn.Module):
         rowptr = torch.arange(n_rows + 1, device=lists.device) * length
         return cls(rows.repeat_interleave(length), lists.flatten(), (n_rows, n_cols), rowptr)
 
+    def csr(self) -> tuple[Tensor, Tensor]:
+        """Return row pointer and columns as the kernels of the device like them best."""
+        if self._csr is None or self._csr[0].device != self.cols.device:
+            self._csr = (_for_kernels(self.rowptr), _for_kernels(self.cols))
+        return self._csr
+
     def transposed(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return the transpose: its row pointer [M+1], its columns [E], and the permutation [E].
 
         Edge ``permutation[e]`` is the e-th one of the transpose.
         """
         if self._transposed is None or self._transposed[0].device != self.cols.device:
-            self._transposed = self._transpose()
+            rowptr, cols, permutation = self._transpose()
+            self._transposed = (_for_kernels(rowptr), _for_kernels(cols), permutation)
         return self._transposed
 
     def _transpose(self) -> tuple[Tensor, Tensor, Tensor]:
         if self.cols.device.type == "cpu":  # scipy counts instead of sorting
-            numbers = np.arange(len(self))
-            arrays = (numbers, self.cols.numpy(), self.rowptr.numpy())
+            arrays = (np.arange(len(self)), self.cols.numpy(), self.rowptr.numpy())
             csc = csr_array(arrays, shape=self.shape).tocsc()
-            parts = (csc.indptr, csc.indices, csc.data)
-            return tuple(torch.from_numpy(part.astype(np.int64)) for part in parts)  # type: ignore[return-value]
+            rowptr, cols, permutation = (
+                torch.from_numpy(part) for part in (csc.indptr, csc.indices, csc.data)
+            )
+            return rowptr, cols, permutation
         permutation = torch.argsort(self.cols, stable=True)
         rowptr = _offsets(self.cols[permutation], self.shape[1])
         return rowptr, self.rows[permutation], permutation
@@ -138,7 +147,7 @@ class _Propagate(Function):
     def forward(ctx: FunctionCtx, pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
         ctx.pattern = pattern  # type: ignore[attr-defined]
         ctx.save_for_backward(values, x)
-        return spmm(pattern.rowptr, pattern.cols, values, x)
+        return spmm(*pattern.csr(), values, x)
 
     @staticmethod
     def backward(  # ctx is torch's, without a type
@@ -150,7 +159,7 @@ class _Propagate(Function):
         _, needs_values, needs_x = ctx.needs_input_grad
         return (
             None,
-            _row_dots(pattern.rows, pattern.cols, gradient, x) if needs_values else None,
+            _row_dots(pattern, gradient, x) if needs_values else None,
             transposed_spmm(pattern, values, gradient) if needs_x else None,
         )
 
@@ -160,7 +169,7 @@ class _EdgeProducts(Function):
     def forward(ctx: FunctionCtx, pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
         ctx.pattern = pattern  # type: ignore[attr-defined]
         ctx.save_for_backward(x, y)
-        return _row_dots(pattern.rows, pattern.cols, x, y)
+        return _row_dots(pattern, x, y)
 
     @staticmethod
     def backward(  # ctx is torch's, without a type
@@ -172,7 +181,7 @@ class _EdgeProducts(Function):
         _, needs_x, needs_y = ctx.needs_input_grad
         return (
             None,
-            spmm(pattern.rowptr, pattern.cols, gradient, y) if needs_x else None,
+            spmm(*pattern.csr(), gradient, y) if needs_x else None,
             transposed_spmm(pattern, gradient, x) if needs_y else None,
         )
 
@@ -180,17 +189,22 @@ class _EdgeProducts(Function):
 def transposed_spmm(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
     """Return ``A^T x``, [M, D] for ``x`` [N, D], without gradient."""
     rowptr, cols, permutation = pattern.transposed()
-    return spmm(rowptr, cols, values[permutation], x)
+    return spmm(rowptr, cols, values.index_select(0, permutation), x)
 
 
-def _row_dots(rows: Tensor, cols: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def _row_dots(pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
+    if default_backend(x.device.type) == "csr":
+        zeros = x.new_zeros(len(pattern))
+        sampled = torch.sparse_csr_tensor(
+            *pattern.csr(), zeros, pattern.shape, check_invariants=False
+        )
+        products: Tensor = torch.sparse.sampled_addmm(sampled, x, y.T, beta=0.0).values()
+        return products
     block = max(1, _BLOCK_VALUES // x.shape[1])
-    if len(rows) <= block:
-        return (x[rows] * y[cols]).sum(1)
     return torch.cat(
         [
-            (x[some_rows] * y[some_cols]).sum(1)
-            for some_rows, some_cols in zip(rows.split(block), cols.split(block), strict=True)
+            (x.index_select(0, rows) * y.index_select(0, cols)).sum(1)
+            for rows, cols in zip(pattern.rows.split(block), pattern.cols.split(block), strict=True)
         ]
     )
 
@@ -199,14 +213,20 @@ def _offsets(ascending: Tensor, n_rows: int) -> Tensor:
     return torch.searchsorted(ascending, torch.arange(n_rows + 1, device=ascending.device))
 
 
+def _for_kernels(index: Tensor) -> Tensor:
+    """Return an index as int32 on the CPU, whose library would convert it at each product."""
+    fits = index.numel() == 0 or int(index.max()) < 2**31
+    return index.to(torch.int32) if index.device.type == "cpu" and fits else index.long()
+
+
 def spmm(
     rowptr: Tensor, cols: Tensor, values: Tensor, x: Tensor, backend: Backend | None = None
 ) -> Tensor:
     """Multiply a CSR matrix [N, M] with ``x`` [M, D], without gradient.
 
     Args:
-        rowptr: [N+1] int64.
-        cols: [E] int64.
+        rowptr: [N+1] int32 or int64.
+        cols: [E] of the same type.
         values: [E].
         x: [M, D].
         backend: the kernel; by default the one of :func:`default_backend`.
@@ -216,10 +236,13 @@ def spmm(
     if backend == "csr":
         shape = (len(rowptr) - 1, len(x))
         return torch.sparse_csr_tensor(rowptr, cols, values, shape, check_invariants=False) @ x
+    rowptr, cols = rowptr.long(), cols.long()
     if backend == "torch_sparse":
         product: Tensor = torch.ops.torch_sparse.spmm_sum(None, rowptr, cols, values, None, None, x)
         return product
-    return torch.segment_reduce(values[:, None] * x[cols], "sum", offsets=rowptr, unsafe=True)
+    return torch.segment_reduce(
+        values[:, None] * x.index_select(0, cols), "sum", offsets=rowptr, unsafe=True
+    )
 
 
 @functools.cache

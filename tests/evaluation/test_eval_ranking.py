@@ -149,7 +149,7 @@ def test_scores_carry_no_gradient_and_may_have_any_number_type() -> None:
 def test_nan_is_an_error_that_names_the_user(user: int, item: int, batch_size: int) -> None:
     scores = np.zeros((300, 5), np.float32)
     scores[user, item] = np.nan
-    train = interactions(np.eye(300, 5, dtype=bool))  # also where a training item is hidden
+    train = interactions(np.eye(300, 5, k=5, dtype=bool))  # nobody has trained on the item
     with pytest.raises(ModelError, match=rf"user number {user} .*NaN"):
         rank(table_scorer(scores), train, 2, batch_size=batch_size)
 

@@ -1,0 +1,35 @@
+"""Keeping freed memory for the next step, on Linux with glibc.
+
+glibc gives every block above 32 MiB back to the system when it is freed. The gradient of wide
+features is such a block: each step would get its pages anew, zeroed one by one, which costs more
+than the product that fills them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_KEEP, _DEFAULT_TRIM, _DEFAULT_MMAP_MAX = 2**31 - 1, 128 * 1024, 65536
+
+
+@contextmanager
+def keep_freed_memory() -> Iterator[None]:
+    """Let freed memory stay with the process inside; give it back afterwards.
+
+    Changes no result. Elsewhere than on Linux with glibc it does nothing.
+    """
+    libc = ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
+    if libc is not None:
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEEP)
+    try:
+        yield
+    finally:
+        if libc is not None:
+            libc.mallopt(_M_MMAP_MAX, _DEFAULT_MMAP_MAX)
+            libc.mallopt(_M_TRIM_THRESHOLD, _DEFAULT_TRIM)
+            libc.malloc_trim(0)
