@@ -1,8 +1,11 @@
 """Settings of every test; its place also lets tests import ``helpers``."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+from tiny_experiment import Write, experiment_writer
 
 settings.register_profile("mmrec", deadline=None)
 settings.load_profile("mmrec")
@@ -10,3 +13,20 @@ settings.load_profile("mmrec")
 # Before torch is imported: on data this small, threads that wait for each other cost more than
 # they do. Tests that need several set their number themselves.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def experiment_file(tmp_path: Path) -> Write:
+    """Return a function that writes an experiment with the given models and other keys."""
+    return experiment_writer(tmp_path)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the tests that need CUDA out of the collection where there is none."""
+    import torch
+
+    if torch.cuda.is_available():
+        return
+    needing = [item for item in items if item.get_closest_marker("cuda")]
+    config.hook.pytest_deselected(items=needing)
+    items[:] = [item for item in items if item not in needing]

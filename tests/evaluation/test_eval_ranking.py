@@ -14,16 +14,7 @@ from mmrec.data import Interactions
 from mmrec.errors import ModelError
 from mmrec.evaluation import Ranking, Scorer, rank
 
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.cuda,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
-        ],
-    ),
-]
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 
 
 def table_scorer(scores: np.ndarray, device: str = "cpu") -> Scorer:
