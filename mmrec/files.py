@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from mmrec.errors import DataError
 
@@ -18,12 +20,21 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             it is intact.
     """
     data = content.encode() if isinstance(content, str) else content
+    write_through(path, lambda file: file.write(data))
+
+
+def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let ``write`` fill a temporary file and put it in place of ``path`` when it is complete.
+
+    Raises:
+        DataError: the file cannot be written; an earlier version of it is intact.
+    """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())

@@ -193,7 +193,9 @@ def transposed_spmm(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
 
 
 def _row_dots(pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
-    if default_backend(x.device.type) == "csr":
+    n_rows, n_cols = pattern.shape
+    # torch's sampled product refuses more edges than places: lists of whole tiny catalogues.
+    if default_backend(x.device.type) == "csr" and len(pattern) <= n_rows * n_cols:
         zeros = x.new_zeros(len(pattern))
         sampled = torch.sparse_csr_tensor(
             *pattern.csr(), zeros, pattern.shape, check_invariants=False
