@@ -1,6 +1,6 @@
 """Splits, vocabularies and the frozen data set."""
 
-from mmrec.data.dataset import Dataset, Features
+from mmrec.data.dataset import PARTS, Dataset, Features, fingerprint_of
 from mmrec.data.filtering import AlignedSplits, FilterReport, align
 from mmrec.data.interactions import COLD, Interactions
 from mmrec.data.reading import Table, read_split
@@ -9,6 +9,7 @@ from mmrec.data.vocabulary import FloatArray, IntArray, Vocabulary
 
 __all__ = [
     "COLD",
+    "PARTS",
     "AlignedSplits",
     "Dataset",
     "DistinctUsers",
@@ -23,5 +24,6 @@ __all__ = [
     "UniformUsers",
     "Vocabulary",
     "align",
+    "fingerprint_of",
     "read_split",
 ]

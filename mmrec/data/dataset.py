@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -15,6 +15,12 @@ from mmrec.data.filtering import FilterReport
 from mmrec.data.interactions import Interactions
 from mmrec.data.vocabulary import Vocabulary
 from mmrec.errors import DataError, nearest
+from mmrec.files import sha256
+
+PARTS = ("users", "items", "train", "validation", "test")
+"""The parts of a data set's fingerprint beside its loaders."""
+
+_Digests = npt.NDArray[np.uint8]
 
 Features = npt.NDArray[np.float32]
 """[I, F] float32: row i is the vector of item number i."""
@@ -38,8 +44,10 @@ class Dataset:
     report: FilterReport = field(default_factory=FilterReport)
 
     def __post_init__(self) -> None:
-        """Check that every feature matrix has a row for every item."""
+        """Check that every feature matrix has a row for every item, and a name of its own."""
         for loader, matrix in self.features.items():
+            if loader in PARTS:
+                raise DataError(f"{loader}: a loader cannot have the name of a split or of ids")
             if matrix.ndim != 2 or len(matrix) != len(self.items):
                 raise DataError(
                     f"{loader}: expected a matrix of {len(self.items)} rows, one for each item, "
@@ -73,18 +81,24 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of everything a result depends on: ids, splits, ratings and features."""
-        digest = hashlib.sha256()
-        for ids in (self.users.ids, self.items.ids):
-            digest.update(f"{len(ids)} ids\n".encode())
-            digest.update("".join(f"{name}\n" for name in ids).encode())
-        for split in (self.train, self.validation, self.test):
-            digest.update(f"{'no' if split is None else len(split)} rows\n".encode())
-            for array in () if split is None else (split.users, split.items, split.ratings):
-                digest.update(np.ascontiguousarray(array).data)
+        return fingerprint_of(self.fingerprints)
+
+    @cached_property
+    def fingerprints(self) -> Mapping[str, str]:
+        """SHA-256 of each part: ``users``, ``items``, the splits there are, and each loader.
+
+        Splits go by the ids of their users and items, not by their numbers: where an id that no
+        row of a split has comes or goes, the fingerprint of the split stays.
+        """
+        users, items = _digests(self.users.ids), _digests(self.items.ids)
+        parts = {"users": sha256(users.data), "items": sha256(items.data)}
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        for name, split in splits.items():
+            if split is not None:
+                parts[name] = _fingerprint_of_split(split, users, items)
         for loader, matrix in sorted(self.features.items()):
-            digest.update(f"{loader}{matrix.shape}".encode())
-            digest.update(np.ascontiguousarray(matrix).data)
-        return digest.hexdigest()
+            parts[loader] = sha256(str(matrix.shape).encode(), np.ascontiguousarray(matrix).data)
+        return MappingProxyType(parts)
 
     def __repr__(self) -> str:
         held_out = 0 if self.validation is None else len(self.validation)
@@ -93,3 +107,20 @@ class Dataset:
             f"<Dataset {self.name} ({self.n_users} users x {self.n_items} items; train "
             f"{len(self.train)}, validation {held_out}, test {len(self.test)}; {widths})>"
         )
+
+
+def fingerprint_of(fingerprints: Mapping[str, str]) -> str:
+    """Return the one fingerprint of a data set that has these fingerprints of its parts."""
+    return sha256("".join(f"{part} {x}\n" for part, x in sorted(fingerprints.items())).encode())
+
+
+def _fingerprint_of_split(split: Interactions, users: _Digests, items: _Digests) -> str:
+    known = np.append(items, np.zeros((1, items.shape[1]), np.uint8), axis=0)  # COLD is the last
+    rows = (users[split.users], known[split.items], split.ratings)
+    return sha256(*(np.ascontiguousarray(column).data for column in rows))
+
+
+def _digests(ids: Sequence[str]) -> _Digests:
+    """Return a digest of each id, [n, 16] uint8."""
+    digests = b"".join(hashlib.blake2b(name.encode(), digest_size=16).digest() for name in ids)
+    return np.frombuffer(digests, np.uint8).reshape(len(ids), 16)

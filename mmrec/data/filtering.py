@@ -2,7 +2,8 @@
 
 The rules, in this order:
 
-1. An item stays if every loader has a vector for it; rows of other items leave all splits.
+1. An item stays if every loader has a vector for it, or can do without; rows of other items leave
+   all splits.
    Rows decide which users are left, so one pass already reaches the fixed point.
 2. The users and items of the model are those of the training split.
 3. Held-out rows of users that the training split lacks are dropped. Held-out rows of items that
@@ -48,6 +49,8 @@ class FilterReport:
     splits: Mapping[str, SplitCounts] = field(default_factory=dict)
     missing_items: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By loader: the ids of the interactions' items that it has no vector for."""
+    filled_items: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By loader: the ids of the model's items that stay though it has no vector for them."""
     users_dropped: int = 0
     items_dropped: int = 0
 
@@ -63,6 +66,12 @@ class FilterReport:
                 f"dropped for lack of a vector: {self.items_dropped} items, "
                 f"and {self.users_dropped} users who had no other"
             )
+        lines.extend(
+            f"{loader} has no vector for {len(ids)} of the items of training, which are filled in: "
+            f"{listing(ids, limit=5)}"
+            for loader, ids in self.filled_items.items()
+            if ids
+        )
         for name, counts in self.splits.items():
             told = [
                 f"{number} {what}"
@@ -105,7 +114,8 @@ def align(
 
     Args:
         tables: ``train``, ``test`` and perhaps ``validation``.
-        known_items: by loader, the ids of the items that it has a vector for.
+        known_items: by loader, the ids of the items that it has a vector for; only of loaders that
+            cannot do without.
         binarize: set every rating to 1.
 
     Raises:

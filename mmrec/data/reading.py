@@ -105,10 +105,7 @@ def _ratings(frame: pd.DataFrame) -> pd.Series[float] | None:
     if len(texts) == 1 and texts[0].strip() == "":
         return None
     values = pd.Series([_rating(text) for text in texts], dtype=float)
-    ratings = frame["rating"].cat.codes.map(values)
-    if ratings.isna().any():
-        raise ValueError("a rating is missing")
-    return ratings
+    return frame["rating"].cat.codes.map(values)
 
 
 def _rating(text: str) -> float:

@@ -124,6 +124,60 @@ def test_fingerprint_changes_with_everything_a_result_depends_on() -> None:
     assert repeated == {}
 
 
+def differing(one: Dataset, other: Dataset) -> set[str]:
+    parts = one.fingerprints.keys() | other.fingerprints.keys()
+    return {p for p in parts if one.fingerprints.get(p) != other.fingerprints.get(p)}
+
+
+def test_every_part_has_a_fingerprint_of_its_own() -> None:
+    base = dataset()
+    assert list(base.fingerprints) == [
+        *("users", "items", "train", "validation", "test", "TextualAttribute", "VisualAttribute")
+    ]
+    assert "validation" not in dataset(validation=None).fingerprints
+    expected = {
+        "train pair": {"train"},
+        "train rating bit": {"train"},
+        "validation pair": {"validation"},
+        "no validation": {"validation"},
+        "empty validation": {"validation"},
+        "test rating": {"test"},
+        "held-out splits exchanged": {"validation", "test"},
+        "feature bit": {"VisualAttribute"},
+        "loader name": {"Visual", "VisualAttribute"},
+        "loader left out": {"TextualAttribute"},
+    }
+    others = changed()
+    assert {name: differing(base, others[name]) for name in expected} == expected
+
+
+def test_fingerprints_of_splits_do_not_depend_on_ids_without_a_row() -> None:
+    base = dataset(features={})
+    # User 3 and item 6 come before all others, so every number is another one.
+    more = dataset(
+        features={},
+        users=Vocabulary(["1", "3", "5"]),
+        items=Vocabulary(["6", "7", "8", "30"]),
+        train=interactions([[0, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]),
+        validation=interactions([[0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]]),
+        test=interactions([[0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0]]),
+    )
+    assert differing(base, more) == {"users", "items", "train"}
+
+
+def test_fingerprints_tell_a_cold_item_from_every_other() -> None:
+    cold, warm = (
+        dataset(test=Interactions.from_arrays(np.array([0]), np.array([item]), 2, 3))
+        for item in (-1, 2)
+    )
+    assert differing(cold, warm) == {"test"}
+
+
+def test_a_loader_cannot_have_the_name_of_another_part() -> None:
+    with pytest.raises(DataError, match="test: a loader cannot have the name of a split"):
+        dataset(features={"test": np.zeros((3, 1), np.float32)})
+
+
 def test_fingerprint_tells_ids_apart_that_read_alike() -> None:
     # Written without a mark between users and items, both are "1 2 | 34 5".
     one = dataset(users=Vocabulary(["1", "2"]), items=Vocabulary(["34", "5", "60"]))

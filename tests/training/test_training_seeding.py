@@ -78,15 +78,16 @@ print(hash("nondeterministic hash"))
 
 
 def test_another_process_with_other_hashes_gives_the_same_bits() -> None:
-    told = [
-        subprocess.run(
+    processes = [
+        subprocess.Popen(
             [sys.executable, "-W", "error", "-c", TRAINING],
             env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
-            check=True,
-        ).stdout.splitlines()
+        )
         for seed in ("1", "2")
     ]
-    assert told[0][:2] == told[1][:2]
-    assert told[0][2] != told[1][2]  # the hashes of the two processes do differ
+    one, other = (process.communicate()[0].splitlines() for process in processes)
+    assert [process.returncode for process in processes] == [0, 0]
+    assert one[:2] == other[:2]
+    assert one[2] != other[2]  # the hashes of the two processes do differ

@@ -1,22 +1,8 @@
-"""A test kit for models and loaders: mmrec's own, and those that others write.
-
-The test of a model is a class of a few lines, which pytest runs::
-
-    from mmrec.testing import ModelTests
-
-
-    class TestMyModel(ModelTests):
-        model = MyModel
-        config = {"factors": 8}
-
-:class:`LoaderTests` does the same for a loader of side information, and :func:`tiny_dataset` is
-data for tests of one's own. pytest itself is not imported here.
-"""
+"""The tests that every model has to pass."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,82 +10,13 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from mmrec.data import Dataset, Features, Interactions, Vocabulary
-from mmrec.errors import DataError
+from mmrec.data import Dataset
 from mmrec.evaluation import Evaluator
-from mmrec.features import LOADERS, Loader, load_features
 from mmrec.models import Batch, Model, ModelConfig, MultimodalConfig
+from mmrec.testing.data import refusal, tiny_dataset
 from mmrec.training import Outcome, Protocol, Trainer, deterministic, rng_for, seed_for
 
 _CPU = torch.device("cpu")
-_N_GROUPS = 3
-
-
-def tiny_dataset(
-    loaders: Sequence[str] = ("VisualAttribute", "TextualAttribute"),
-    *,
-    n_users: int = 12,
-    n_items: int = 18,
-    n_features: int = 5,
-    seed: int = 0,
-) -> Dataset:
-    """Return a small synthetic data set that a model can learn; the same for the same arguments.
-
-    Users and items belong to three groups. A user takes every item of the own group: one of them
-    is for validation, one for test, the others are for training, and every item is in the
-    training of someone. The features of an item are those of its group plus noise.
-
-    Args:
-        loaders: names of the loaders whose features it pretends to have read. They have different
-            widths, so that a model that mixes modalities up fails.
-        n_users: at least 9.
-        n_items: at least 9.
-        n_features: width of the first loader's features; each further one is wider by 1.
-        seed: of the noise.
-
-    Raises:
-        DataError: there are fewer than 9 users or items.
-    """
-    if min(n_users, n_items) < _N_GROUPS**2:
-        raise DataError(
-            f"expected at least {_N_GROUPS**2} users and items, found {n_users} and {n_items}"
-        )
-    pairs: dict[str, list[tuple[int, int]]] = {"train": [], "validation": [], "test": []}
-    for user in range(n_users):
-        own = range(user % _N_GROUPS, n_items, _N_GROUPS)
-        place = user // _N_GROUPS % len(own)
-        for number, item in enumerate(own):
-            after = (number - place) % len(own)
-            pairs["validation" if after == 0 else "test" if after == 1 else "train"].append(
-                (user, item)
-            )
-    splits = {
-        name: Interactions.from_arrays(
-            np.array([user for user, _ in rows]),
-            np.array([item for _, item in rows]),
-            n_users,
-            n_items,
-        )
-        for name, rows in pairs.items()
-    }
-    return Dataset(
-        name="tiny",
-        users=Vocabulary(f"user{number:05d}" for number in range(n_users)),
-        items=Vocabulary(str(10 * number + 7) for number in range(n_items)),
-        train=splits["train"],
-        validation=splits["validation"],
-        test=splits["test"],
-        features={
-            loader: _group_features(n_items, n_features + number, rng_for(seed, loader))
-            for number, loader in enumerate(loaders)
-        },
-    )
-
-
-def _group_features(n_items: int, width: int, rng: np.random.Generator) -> Features:
-    groups = np.arange(n_items) % _N_GROUPS
-    centres, noise = rng.normal(size=(_N_GROUPS, width)), rng.normal(size=(n_items, width))
-    return np.asarray(centres[groups] + noise / 4, np.float32)
 
 
 class ModelTests:
@@ -253,100 +170,8 @@ class ModelTests:
 
     def test_an_unknown_hyper_parameter_is_refused(self) -> None:
         """A misspelt key is an error and not ignored."""
-        message = _refusal(ValidationError, lambda: self.configured(no_such_hyper_parameter=1))
+        message = refusal(ValidationError, lambda: self.configured(no_such_hyper_parameter=1))
         assert "no_such_hyper_parameter" in message, f"the message does not name it: {message}"
-
-
-class LoaderTests:
-    """What every :class:`mmrec.features.Loader` has to keep, as tests.
-
-    Subclass it under a name that begins with ``Test``, set ``loader``, and override :meth:`write`
-    unless the loader reads folders of ``<item>.npy``.
-    """
-
-    loader: ClassVar[type[Loader]]
-    """The class under test."""
-    ids: ClassVar[Sequence[str]] = ("10", "9", "007", "7", "B00-x")
-    """Ids that the format can hold; the default ones trip up whoever reads them as numbers."""
-
-    def write(self, path: Path, vectors: Mapping[str, Features]) -> Path:
-        """Write ``vectors`` by item id in the loader's own format.
-
-        Args:
-            path: does not exist yet; write a file or a folder there, or below it.
-            vectors: all of one length, float32.
-
-        Returns:
-            What the experiment file would name, usually ``path``.
-        """
-        path.mkdir()
-        for item_id, vector in vectors.items():
-            np.save(path / f"{item_id}.npy", vector)
-        return path
-
-    def written(self, folder: Path) -> tuple[Loader, dict[str, Features]]:
-        """Write a random vector for every id; return a loader on them, and the vectors."""
-        rng = rng_for(0, "vectors")
-        vectors = {name: rng.normal(size=4).astype(np.float32) for name in self.ids}
-        return self.loader(self.write(folder / "features", vectors)), vectors
-
-    def test_is_registered_under_its_name(self) -> None:
-        """Experiment files find it: it is decorated with ``register_loader``."""
-        name = self.loader.__name__
-        assert LOADERS.get(name) is self.loader, f"{name} lacks the decorator @register_loader"
-        assert self.loader(Path()).name == name
-
-    def test_names_the_key_of_its_path(self) -> None:
-        """``path_key`` is the key of the ``side_information`` entry."""
-        key = self.loader.path_key
-        assert isinstance(key, str)
-        assert key.isidentifier(), f"path_key is {key!r}, expected a plain word"
-
-    def test_items_are_those_that_have_a_vector(self, tmp_path: Path) -> None:
-        """Ids arrive as the text they were written as."""
-        loader, vectors = self.written(tmp_path)
-        assert set(loader.items()) == set(vectors)
-
-    def test_rows_follow_the_order_asked_for(self, tmp_path: Path) -> None:
-        """Row r is the vector of the r-th id asked for, whatever the order in the files."""
-        loader, vectors = self.written(tmp_path)
-        for asked in (self.ids, self.ids[::-1], self.ids[1:3], self.ids[-1:]):
-            found = loader.read(asked)
-            expected = np.stack([vectors[item_id] for item_id in asked])
-            assert found.dtype == np.float32, f"expected float32, found {found.dtype}"
-            assert np.array_equal(found, expected), f"asked for {asked}: {found}, not {expected}"
-
-    def test_reading_twice_gives_the_same(self, tmp_path: Path) -> None:
-        """A loader keeps no position in its files."""
-        loader, _ = self.written(tmp_path)
-        assert np.array_equal(loader.read(self.ids), loader.read(self.ids))
-
-    def test_what_it_reads_is_accepted(self, tmp_path: Path) -> None:
-        """The framework takes the matrix: its shape, and that every value is finite."""
-        loader, vectors = self.written(tmp_path)
-        matrix = load_features([loader], self.ids)[loader.name]
-        assert matrix.shape == (len(vectors), 4)
-
-    def test_an_item_without_a_vector_is_named(self, tmp_path: Path) -> None:
-        """Asked for an item that it lacks, a loader says which one."""
-        loader, _ = self.written(tmp_path)
-        message = _refusal(DataError, lambda: loader.read([self.ids[0], "no-such-item"]))
-        assert "no-such-item" in message, f"the message does not name the item: {message}"
-
-    def test_a_missing_path_is_named(self, tmp_path: Path) -> None:
-        """A path that is not there is an error that names it."""
-        path = tmp_path / "no-such-path"
-        message = _refusal(DataError, self.loader(path).items)
-        assert str(path) in message, f"the message does not name the path: {message}"
-
-
-def _refusal(kind: type[Exception], action: Callable[[], object]) -> str:
-    """Return the message of the error that ``action`` has to raise."""
-    try:
-        action()
-    except kind as error:
-        return str(error)
-    raise AssertionError(f"expected a {kind.__name__}, found none")
 
 
 def _protocol(dataset: Dataset) -> Protocol:
