@@ -1,4 +1,4 @@
-"""The command line: ``mmrec run | evaluate``."""
+"""The command line: ``mmrec run | verify | diff | evaluate``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   mmrec run config_files/demo.yml
+  mmrec verify results/demo/performance/run_2026_01_31_12_00_00
   mmrec evaluate --recs lists.tsv --train train.txt --test test.txt --cutoffs 10 20
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return 0, or 2 after an error the user can mend, or 1 if a trial failed."""
+    """Run a command and return its exit code.
+
+    0: all is well. 1: a trial failed, or two runs differ. 2: an error that the user can mend.
+    3: a run could not be repeated. 128 and more: stopped by a signal.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     logging.basicConfig(
@@ -58,7 +64,28 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--fresh", action="store_true", help="start anew instead of going on with an unfinished run"
     )
+    run.add_argument(
+        "--verify", action="store_true", help="then run all again, and compare (see verify)"
+    )
     run.set_defaults(command=_run)
+
+    verify = commands.add_parser(
+        "verify", help="run a finished run again and compare", description=_verify.__doc__
+    )
+    verify.add_argument("run", type=Path, metavar="RUN", help="the folder of the run")
+    verify.add_argument("--trial", metavar="ID", help="only this trial")
+    verify.add_argument(
+        "--base-dir", type=Path, metavar="DIR", help="where relative paths of the experiment start"
+    )
+    verify.add_argument("--quiet", action="store_true", help="no progress bars")
+    verify.set_defaults(command=_verify)
+
+    diff = commands.add_parser(
+        "diff", help="explain how two runs differ", description=_diff.__doc__
+    )
+    diff.add_argument("one", type=Path, metavar="RUN_A", help="the folder of a run")
+    diff.add_argument("other", type=Path, metavar="RUN_B", help="the folder of the other")
+    diff.set_defaults(command=_diff)
 
     evaluate = commands.add_parser(
         "evaluate", help="score a file of recommendations", description=_evaluate.__doc__
@@ -71,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--relevance-threshold", type=float, default=0.0, metavar="T")
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
     evaluate.set_defaults(command=_evaluate)
-    for command in (run, evaluate):
+    for command in (run, verify, diff, evaluate):
         command.add_argument("--verbose", action="store_true", help="say more")
     return parser
 
@@ -87,7 +114,41 @@ def _run(options: argparse.Namespace) -> int:
         fresh=options.fresh,
     )
     print(_summary(results))
-    return 1 if results.n_failed else 0
+    code = 1 if results.n_failed else 0
+    return _verified_apart(results.folder, quiet=options.quiet) or code if options.verify else code
+
+
+def _verified_apart(folder: Path, *, quiet: bool) -> int:
+    """Verify a run in a process of its own, which shares nothing with the one that made it."""
+    print(flush=True)
+    command = [sys.executable, "-m", "mmrec.cli", "verify", str(folder)]
+    return subprocess.run([*command, *(["--quiet"] if quiet else [])], check=False).returncode
+
+
+def _verify(options: argparse.Namespace) -> int:
+    """Run the trials of a finished run again and compare every loss, weight, list and figure.
+
+    Exit code 0: identical. 3: different; what differs first is printed.
+    """
+    from mmrec.verify import verify_run
+
+    verification = verify_run(
+        options.run, options.trial, base_dir=options.base_dir, progress=not options.quiet
+    )
+    print(verification)
+    return 0 if verification.is_identical else 3
+
+
+def _diff(options: argparse.Namespace) -> int:
+    """Explain how two runs differ: config, data, environment, protocol and trials.
+
+    Reads what the runs have recorded and runs nothing. Exit code 0: the same. 1: different.
+    """
+    from mmrec.verify import diff_runs
+
+    difference = diff_runs(options.one, options.other)
+    print(difference)
+    return 0 if difference.is_equal else 1
 
 
 def _summary(results: Results) -> str:

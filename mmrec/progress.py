@@ -73,7 +73,8 @@ class Progress:
         if self._trials is not None:
             self._trials.update()
         if self._lines:
-            outcome = record.error or f"best epoch {record.best_epoch}" + _figure(
+            ended = "" if record.pruned_at is None else f"pruned after epoch {record.pruned_at}, "
+            outcome = record.error or f"{ended}best epoch {record.best_epoch}" + _figure(
                 self._label, record.validation
             )
             print(

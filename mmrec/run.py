@@ -24,12 +24,16 @@ from mmrec.data import Dataset
 from mmrec.files import write_atomically
 from mmrec.progress import Progress
 from mmrec.reporting import (
+    Origin,
     Results,
+    begin_session,
     best_table,
     elliot_files,
+    item_digests,
     make_manifest,
     report_html,
     significance,
+    significance_table,
     trials_table,
 )
 from mmrec.search import (
@@ -37,17 +41,18 @@ from mmrec.search import (
     Executor,
     Plan,
     ProcessExecutor,
+    RayExecutor,
     RunFolder,
     RunInterrupted,
     SerialExecutor,
+    SpecMaker,
     StopRequest,
     Study,
-    TrialSpec,
     Workplace,
+    check_ray,
     identity,
     load_dataset,
     make_plan,
-    make_specs,
     run_plan,
     stop_on_signals,
 )
@@ -75,7 +80,7 @@ def run_experiment(
         base_dir: where relative paths start, for a text or a dict; by default the working
             directory. Those of a file start at its folder.
         progress: show bars over trials and epochs.
-        workers: processes that run trials side by side; by default the file's ``execution``.
+        workers: how many trials are run side by side; by default the file's ``execution``.
         fresh: start anew; an unfinished run stays where it is.
 
     Returns:
@@ -89,16 +94,32 @@ def run_experiment(
     started = datetime.now().astimezone()
     loaded = read_experiment(config, base_dir)
     plan = make_plan(loaded)
-    n_workers = workers or plan.experiment.execution.workers
+    execution = plan.experiment.execution
+    if execution.backend == "ray":
+        check_ray(loaded.problems)
+    n_workers = workers or execution.workers
     device, fallback = resolve_device(plan.experiment.gpu)
     dataset = load_dataset(plan.experiment, plan.loaders)
-    specs = make_specs(plan, dataset)
-    threads = plan.experiment.execution.threads or max(1, torch.get_num_threads() // n_workers)
-    notes = [*([fallback] if fallback else []), *_notes(plan, dataset)]
+    specs = SpecMaker(plan, dataset)
+    threads = (
+        execution.threads
+        or execution.cpus_per_trial
+        or max(1, torch.get_num_threads() // n_workers)
+    )
+    notes = [
+        *([fallback] if fallback and execution.backend != "ray" else []),
+        *_notes(plan, dataset),
+    ]
+    devices = [resolve_device(gpu)[0] for gpu in execution.devices or ()]
+    origin = Origin.of(
+        loaded, plan.experiment, devices or [device], threads, started.isoformat(timespec="seconds")
+    )
     folder = RunFolder.open(
-        plan.experiment.path_output_rec_performance, identity(plan, specs), started, fresh=fresh
+        plan.experiment.path_output_rec_performance, identity(plan, dataset), started, fresh=fresh
     )
     try:
+        sessions, session_notes = begin_session(folder.path, origin)
+        notes += session_notes
         with (
             _log_to(folder.path / "run.log"),
             stop_on_signals() as stop,
@@ -109,23 +130,23 @@ def run_experiment(
             for note in notes:
                 logger.warning("%s", note)
             executor: Executor
-            if n_workers == 1:
+            assignments = _assign(loaded, plan, folder, n_workers, threads)
+            if execution.backend == "ray":
+                executor = RayExecutor(assignments[0], execution, n_workers, observer, stop)
+            elif n_workers == 1:
                 workplace = Workplace(plan.experiment, dataset, device, threads, folder)
                 executor = SerialExecutor(workplace, observer, stop)
             else:
-                assignments = _assign(loaded, plan, folder, n_workers, threads)
-                executor = ProcessExecutor(assignments, _places(specs), observer, stop)
+                executor = ProcessExecutor(assignments, observer, stop)
             studies = _run(plan, specs, folder, executor, stop)
-        return _write(
-            plan, dataset, studies, folder, device, threads, notes, started, _command(config)
-        )
+        return _write(origin, plan, dataset, studies, folder, notes, sessions, _command(config))
     finally:
         folder.release()
 
 
 def _run(
     plan: Plan,
-    specs: list[list[TrialSpec]],
+    specs: SpecMaker,
     folder: RunFolder,
     executor: Executor,
     stop: StopRequest,
@@ -144,7 +165,10 @@ def _run(
 def _assign(
     loaded: Loaded, plan: Plan, folder: RunFolder, workers: int, threads: int
 ) -> list[Assignment]:
-    devices = plan.experiment.execution.devices or (plan.experiment.gpu,)
+    execution = plan.experiment.execution
+    devices = execution.devices or (plan.experiment.gpu,)
+    if execution.backend == "ray" and plan.experiment.gpu >= 0:
+        devices = (0,)  # a task sees only the GPU that Ray lends it
     return [
         Assignment(
             experiment=loaded.document.data,
@@ -155,14 +179,6 @@ def _assign(
         )
         for number in range(workers)
     ]
-
-
-def _places(specs: list[list[TrialSpec]]) -> dict[str, tuple[int, int]]:
-    return {
-        spec.trial_id: (number, place)
-        for number, trials in enumerate(specs)
-        for place, spec in enumerate(trials)
-    }
 
 
 def _notes(plan: Plan, dataset: Dataset) -> list[str]:
@@ -177,6 +193,11 @@ def _notes(plan: Plan, dataset: Dataset) -> list[str]:
         for model in plan.models
         if model.meta.hyper_opt_alg == "grid" and model.is_drawn
     )
+    if plan.experiment.execution.address or plan.experiment.execution.gpus_per_trial:
+        notes.append(
+            "trials run on nodes of a Ray cluster; the environment in the manifest is that of the "
+            "machine that started the run"
+        )
     return notes
 
 
@@ -188,14 +209,13 @@ def _command(config: str | Path | Mapping[str, Any]) -> str:
 
 
 def _write(
+    origin: Origin,
     plan: Plan,
     dataset: Dataset,
     studies: Sequence[Study],
     folder: RunFolder,
-    device: torch.device,
-    threads: int,
     notes: Sequence[str],
-    started: datetime,
+    sessions: Sequence[Mapping[str, Any]],
     command: str,
 ) -> Results:
     """Write the tables and the report; the manifest comes last and says that all is there."""
@@ -203,17 +223,22 @@ def _write(
     for name, content in tables.items():
         write_atomically(plan.experiment.path_output_rec_performance / name, content)
     results = Results(best_table(studies), trials_table(studies), folder.path)
-    for name, table in (("best.tsv", results.best), ("trials.tsv", results.trials)):
+    own = {"best.tsv": results.best, "trials.tsv": results.trials}
+    compared = significance_table(plan.experiment, studies)
+    if len(compared):
+        own["significance.tsv"] = compared
+    for name, table in own.items():
         write_atomically(folder.path / name, table.to_csv(sep="\t", index=False))
+    digests = item_digests(dataset, plan.loaders)
+    write_atomically(folder.path / "features.json", json.dumps(digests) + "\n")
     manifest = make_manifest(
+        origin,
         plan,
         dataset,
-        device,
         studies,
         tables,
-        threads=threads,
         notes=notes,
-        started=started.isoformat(timespec="seconds"),
+        sessions=sessions,
         ended=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
     tests = {

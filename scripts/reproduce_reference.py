@@ -27,7 +27,9 @@ TOLERANCE = {"Recall@20": 0.010, "nDCG@20": 0.007, "validation Recall@20": 0.010
 def main() -> int:
     """Run both models and compare."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("data", type=Path, help="train.txt, val.txt, test.txt, image_feat, text_feat")
+    parser.add_argument(
+        "data", type=Path, help="train.txt, val.txt, test.txt, image_feat, text_feat"
+    )
     parser.add_argument("--runs", type=Path, help="the recorded runs (JSON)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[123, 7, 2024])
     parser.add_argument("--epochs", type=int, default=60)
@@ -37,7 +39,10 @@ def main() -> int:
     options = parser.parse_args()
     recorded = json.loads(options.runs.read_text())["models"] if options.runs else {}
     too_far = 0
-    for model, file in (("LightGCNM", "hands_on_lightgcnm.yml"), ("LATTICE", "hands_on_lattice.yml")):
+    for model, file in (
+        ("LightGCNM", "hands_on_lightgcnm.yml"),
+        ("LATTICE", "hands_on_lattice.yml"),
+    ):
         results = run_experiment(experiment(CONFIGS / file, options), base_dir=CONFIGS)
         columns = ["trial", "best_epoch", *TOLERANCE]
         print(results.trials[columns].to_string(index=False))

@@ -18,16 +18,15 @@ from mmrec.config.fields import (
     Section,
     parse_metric_label,
 )
+from mmrec.config.meta import EarlyStopping, ModelMeta, SeedRepeat
 from mmrec.config.problems import KeyPath, Problem, Problems
 from mmrec.config.scalars import parse_scalar
 from mmrec.config.schema import (
     DataConfig,
-    EarlyStopping,
     Evaluation,
     Execution,
     Experiment,
     ExperimentFile,
-    ModelMeta,
     SideInformation,
 )
 from mmrec.config.space import Choice, Dimension, Space, parse_space
@@ -60,6 +59,7 @@ __all__ = [
     "Problems",
     "Real",
     "Section",
+    "SeedRepeat",
     "SideInformation",
     "Space",
     "parse_metric_label",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -25,6 +26,8 @@ NAMES = (
 # Within these bounds no draw leaves the range of numpy's integers or of floats.
 _LARGEST = 2**62
 _LARGEST_LOGARITHM = 700
+_SMALLEST_SHARE = 2**-53
+"""Nearer to 0 or 1 a normal distribution has no quantile: about 8.2 standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,36 @@ class Distribution:
             low, high = (0, *self.arguments)[-2:]
             return int(rng.integers(int(low), int(high)))
         first, second = self.arguments[:2]
-        if self.name.endswith("normal"):
-            value = float(rng.normal(first, second))
-        else:
-            value = float(rng.uniform(first, second))
+        if self.is_normal:
+            return self._shaped(float(rng.normal(first, second)))
+        return self._shaped(float(rng.uniform(first, second)))
+
+    def at(self, share: float) -> int | float:
+        """Return the quantile: the number that this share of all draws stay below.
+
+        For a uniform ``share`` it is a draw of the distribution, so an algorithm that can only
+        search an interval searches any distribution through it. A share of 0 or 1 gives a bound;
+        the normal family has none and is cut at 8.2 standard deviations.
+
+        Args:
+            share: from 0 to 1.
+        """
+        if self.name == "randint":
+            low, high = (int(bound) for bound in (0, *self.arguments)[-2:])
+            return min(low + int(share * (high - low)), high - 1)
+        first, second = self.arguments[:2]
+        if self.is_normal:
+            inner = min(max(share, _SMALLEST_SHARE), 1 - _SMALLEST_SHARE)
+            return self._shaped(NormalDist(first, second).inv_cdf(inner))
+        return self._shaped(min(first + share * (second - first), float(second)))
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether it belongs to the normal family, which has no bounds."""
+        return self.name.endswith("normal")
+
+    def _shaped(self, value: float) -> float:
+        """Make a number of the plain distribution one of its ``log`` and ``q`` forms."""
         if "log" in self.name:
             value = math.exp(value)
         if self.name.startswith("q"):

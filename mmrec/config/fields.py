@@ -7,8 +7,8 @@ number or a boolean that was quoted, by the rules of YAML 1.2.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, ClassVar, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -72,6 +72,17 @@ PositiveReal = Annotated[
 
 Flag = Annotated[bool, Field(strict=True), BeforeValidator(_boolean)]
 """True or false, quoted or not, but not 0, 1, yes or no."""
+
+
+def as_list(value: object) -> object:
+    """Wrap the single entry of a list that was written without brackets."""
+    return [value] if isinstance(value, str | int | float | Mapping) else value
+
+
+def repeated(values: Iterable[Any]) -> list[Any]:
+    """Return the values that stand in ``values`` more than once."""
+    listed = list(values)
+    return [value for value in dict.fromkeys(listed) if listed.count(value) > 1]
 
 
 class MetricLabel(NamedTuple):

@@ -5,9 +5,10 @@ The settings of a model stay as they are written: the model's own configuration 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,17 +20,20 @@ from pydantic import (
 )
 
 from mmrec.config.describe import Accepts
-from mmrec.config.fields import Count, Flag, Integer, Label, Natural, NonNegativeReal, Real, Section
+from mmrec.config.fields import (
+    Count,
+    Flag,
+    Integer,
+    Natural,
+    Real,
+    Section,
+    as_list,
+    repeated,
+)
 from mmrec.config.paths import FilePath, Frame, LoaderOption
-from mmrec.errors import listing
+from mmrec.errors import listing, nearest
 
-_Algorithm = Literal["grid", "rand", "tpe", "atpe", "mix", "anneal"]
 _USE_FIXED = "not available yet in this version; use strategy: fixed"
-
-
-def _as_list(value: object) -> object:
-    """Wrap the single entry of a list that was written without brackets."""
-    return [value] if isinstance(value, str | int | float | Mapping) else value
 
 
 def _pytorch(value: object) -> object:
@@ -37,7 +41,7 @@ def _pytorch(value: object) -> object:
 
 
 def _cutoffs(value: object, info: ValidationInfo) -> object:
-    return [Frame.of(info).top_k] if value in (None, ()) else _as_list(value)
+    return [Frame.of(info).top_k] if value in (None, ()) else as_list(value)
 
 
 def _within_top_k(value: int, info: ValidationInfo) -> int:
@@ -47,61 +51,13 @@ def _within_top_k(value: int, info: ValidationInfo) -> int:
     return value
 
 
-def _lower(value: object) -> object:
-    lowered = value.lower() if isinstance(value, str) else value
-    return lowered if lowered in get_args(_Algorithm) else value
-
-
-def _repeated(values: Iterable[Any]) -> list[Any]:
-    """Return the values that stand in ``values`` more than once."""
-    listed = list(values)
-    return [value for value in dict.fromkeys(listed) if listed.count(value) > 1]
-
-
-class ModelMeta(Section):
-    """How a model is searched, validated and saved: the key ``meta`` of a model."""
-
-    unsupported: ClassVar[Mapping[str, str]] = {
-        "write_best_iterations": "not supported, and without effect in Elliot; remove the key",
-    }
-
-    hyper_opt_alg: Annotated[_Algorithm, BeforeValidator(_lower)] = "grid"
-    """How points of the search space are chosen; upper or lower case."""
-    hyper_max_evals: Count | None = None
-    """How many points are tried; without it, every point of the grid."""
-    validation_rate: Count = 1
-    """Epochs between two evaluations."""
-    validation_metric: Label | None = None
-    """What the best epoch and the best trial are chosen by; without it, the first metric."""
-    save_weights: Flag = False
-    """Keep the weights of the best epoch."""
-    save_recs: Flag = False
-    """Write the recommendation lists of the best epoch."""
-    restore: Flag = False
-    """Start from saved weights instead of training."""
-    verbose: Flag = False
-    """Tell more while training."""
-    optimize_internal_loss: Flag = False
-    """Choose the best epoch and trial by the training loss, not by the validation metric."""
-
-
-class EarlyStopping(Section):
-    """When to stop training before the last epoch: the key ``early_stopping`` of a model."""
-
-    patience: Count
-    """How many evaluations in a row must be worse than the one before them."""
-    monitor: Label | None = None
-    """``loss`` or a metric such as Recall@20; without it, the validation metric."""
-    mode: Literal["auto", "min", "max"] = "auto"
-    """Whether less or more is better; ``auto`` knows it from what is monitored."""
-    min_delta: NonNegativeReal | None = None
-    """A gain of this much or less counts as none."""
-    rel_delta: NonNegativeReal | None = None
-    """A gain of this fraction or less counts as none."""
-    baseline: Real | None = None
-    """Values that do not get past this one count as no gain."""
-    verbose: Flag = False
-    """Tell what was compared."""
+def _ray_address(value: str) -> str:
+    if re.fullmatch(r"auto|(ray://)?(\[[0-9A-Fa-f:]+\]|[\w.-]+):[0-9]+", value) is None:
+        raise ValueError(
+            f"found {value!r}{nearest(value, ['auto'])}; accepted: auto, host:port or "
+            "ray://host:port"
+        )
+    return value
 
 
 class SideInformation(Section):
@@ -142,7 +98,7 @@ class DataConfig(Section):
     """Interactions that are reported on."""
     side_information: Annotated[
         tuple[_Source, ...],
-        BeforeValidator(_as_list),
+        BeforeValidator(as_list),
         Accepts("a list of mappings, each with the key 'dataloader'"),
     ] = ()
     """Features of the items, one entry for every loader."""
@@ -159,7 +115,7 @@ class DataConfig(Section):
     @field_validator("side_information")
     @classmethod
     def _loaders_differ(cls, value: tuple[SideInformation, ...]) -> tuple[SideInformation, ...]:
-        twice = _repeated(entry.dataloader for entry in value)
+        twice = repeated(entry.dataloader for entry in value)
         if twice:
             raise ValueError(
                 f"found the dataloader {listing(twice)} twice; accepted: every loader once, "
@@ -185,7 +141,7 @@ class Evaluation(Section):
     simple_metrics: Annotated[
         tuple[str, ...],
         Field(min_length=1),
-        BeforeValidator(_as_list),
+        BeforeValidator(as_list),
         Accepts("the name of a metric, or a list of names"),
     ]
     """Names of the metrics; upper or lower case."""
@@ -201,8 +157,8 @@ class Evaluation(Section):
     @field_validator("cutoffs")
     @classmethod
     def _cutoffs_differ(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if _repeated(value):
-            raise ValueError(f"found {listing(_repeated(value))} twice; accepted: each once")
+        if repeated(value):
+            raise ValueError(f"found {listing(repeated(value))} twice; accepted: each once")
         return value
 
     @field_validator("simple_metrics")
@@ -213,7 +169,7 @@ class Evaluation(Section):
             raise ValueError(
                 f"found {listing(labels)}; accepted: names alone, with the numbers in cutoffs"
             )
-        twice = _repeated(name.casefold() for name in value)
+        twice = repeated(name.casefold() for name in value)
         if twice:
             raise ValueError(f"found {listing(twice)} twice; accepted: each once")
         return value
@@ -222,11 +178,20 @@ class Evaluation(Section):
 class Execution(Section):
     """How the trials are run; nothing here changes a result but ``threads``."""
 
+    backend: Literal["processes", "ray"] = "processes"
+    """``processes`` of this machine, or a ``ray`` cluster."""
+    address: Annotated[str, AfterValidator(_ray_address)] | None = None
+    """The Ray cluster: ``auto`` for the one that this machine belongs to, ``host:port`` or
+    ``ray://host:port``; without it, Ray is started on this machine and ended with the run."""
+    cpus_per_trial: Count | None = None
+    """CPUs that Ray sets aside for a trial; without it, as many as its ``threads``."""
+    gpus_per_trial: Annotated[Real, Field(ge=0, le=1)] = 0.0
+    """GPUs that Ray sets aside for a trial; with 0.5, two trials share one."""
     workers: Count = 1
-    """Processes that run trials side by side."""
+    """Trials that are run side by side."""
     devices: Annotated[
         tuple[Annotated[Integer, Field(ge=-1)], ...] | None,
-        BeforeValidator(_as_list),
+        BeforeValidator(as_list),
         Accepts("a list of numbers of CUDA devices, -1 for the CPU"),
     ] = None
     """The device of each worker, in turn; without it, all use ``gpu``."""
@@ -235,6 +200,22 @@ class Execution(Section):
     of threads may differ in their last bits."""
     checkpoint_rate: Count | None = None
     """Epochs between two checkpoints; without it, one at each evaluation."""
+
+    @field_validator("address", "cpus_per_trial", "gpus_per_trial")
+    @classmethod
+    def _is_for_ray(cls, value: object, info: ValidationInfo) -> object:
+        if value and info.data.get("backend") == "processes":
+            raise ValueError(
+                f"found {value!r}, which only 'backend: ray' uses; set that, or remove this key"
+            )
+        return value
+
+    @field_validator("devices")
+    @classmethod
+    def _is_for_processes(cls, value: object, info: ValidationInfo) -> object:
+        if value is not None and info.data.get("backend") == "ray":
+            raise ValueError("with 'backend: ray', Ray chooses the devices; use gpus_per_trial")
+        return value
 
 
 class Experiment(Section):
@@ -286,7 +267,7 @@ class Experiment(Section):
     print_results_as_triplets: Flag = False
     """Also write the results as rows of model, metric and value."""
     execution: Execution = Execution()
-    """Workers, devices, threads and checkpoints."""
+    """Where trials run, workers, devices, threads and checkpoints."""
     models: Annotated[
         dict[
             str, Annotated[dict[str, Any], Accepts("a mapping of settings, {} if there are none")]
@@ -295,6 +276,17 @@ class Experiment(Section):
         Accepts("a mapping from the name of a model to its settings, with at least one model"),
     ]
     """The models, each with ``meta``, ``early_stopping`` and its hyper-parameters, as written."""
+
+    @field_validator("execution")
+    @classmethod
+    def _ray_lends_what_gpu_asks(cls, value: Execution, info: ValidationInfo) -> Execution:
+        gpu = info.data.get("gpu")
+        if value.backend == "ray" and gpu is not None and (gpu >= 0) != (value.gpus_per_trial > 0):
+            raise ValueError(
+                f"found gpu: {gpu} with gpus_per_trial: {value.gpus_per_trial:g}; accepted with "
+                "'backend: ray': gpu: -1 for the CPU, or gpu: 0 with gpus_per_trial above 0"
+            )
+        return value
 
 
 class ExperimentFile(Section):

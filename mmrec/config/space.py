@@ -72,13 +72,14 @@ class Space:
                 raise ValueError(f"{name}: {dimension} has no last value; a grid needs lists")
             axes.append(dimension.options)
         for values in itertools.product(*axes):
-            yield self._point(dict(zip(self.dimensions, values, strict=True)))
+            yield self.point(dict(zip(self.dimensions, values, strict=True)))
 
     def draw(self, rng: np.random.Generator) -> dict[str, Any]:
         """Return one random point, constants included."""
-        return self._point({name: axis.draw(rng) for name, axis in self.dimensions.items()})
+        return self.point({name: axis.draw(rng) for name, axis in self.dimensions.items()})
 
-    def _point(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    def point(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a point, constants included, from a value for every dimension."""
         return {n: chosen[n] if n in chosen else self.constants[n] for n in self.names}
 
 

@@ -15,7 +15,19 @@ from mmrec.evaluation.recommendations import (
     ranking_from_frame,
     read_recommendations,
 )
-from mmrec.evaluation.significance import compare, paired_ttest, wilcoxon_test
+from mmrec.evaluation.significance import (
+    SignificanceTest,
+    cohens_d,
+    cohens_dz,
+    compare,
+    compare_in_full,
+    holm,
+    paired_ttest,
+    rank_biserial,
+    welch_ttest,
+    wilcoxon_test,
+)
+from mmrec.evaluation.spread import Spread, spread
 
 __all__ = [
     "METRICS",
@@ -25,14 +37,23 @@ __all__ = [
     "Metric",
     "Ranking",
     "Scorer",
+    "SignificanceTest",
+    "Spread",
+    "cohens_d",
+    "cohens_dz",
     "compare",
+    "compare_in_full",
     "evaluate_file",
     "figure_name",
     "find_metric",
+    "holm",
     "paired_ttest",
     "parse_figure_name",
     "rank",
+    "rank_biserial",
     "ranking_from_frame",
     "read_recommendations",
+    "spread",
+    "welch_ttest",
     "wilcoxon_test",
 ]

@@ -1,10 +1,10 @@
-"""Whether two models differ: tests over the users who count for both."""
+"""Whether two models differ: tests over the users who count for both, or over seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from scipy import stats
 from mmrec.data import FloatArray
 from mmrec.errors import ConfigError, DataError, nearest
 
-SignificanceTest = Literal["paired_ttest", "wilcoxon_test"]
+SignificanceTest = Literal["paired_ttest", "wilcoxon_test", "welch_ttest"]
 
 
 def paired_ttest(a: FloatArray, b: FloatArray) -> float:
@@ -58,17 +58,115 @@ def wilcoxon_test(a: FloatArray, b: FloatArray) -> float:
     return float(stats.wilcoxon(differences).pvalue)
 
 
-def _differences(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return ``a - b`` of the users who count for both."""
+def welch_ttest(a: FloatArray, b: FloatArray) -> float:
+    """Return the two-sided p-value of Welch's t-test of two independent samples.
+
+    p is 1 if a sample has fewer than two values, or neither has any spread and their means are
+    equal; without spread but with different means it is 0.
+
+    Args:
+        a: values of one model, one for every seed; NaN ones are left out.
+        b: values of the other; the samples may differ in size.
+    """
+    a, b = _known(a), _known(b)
+    if min(len(a), len(b)) < 2:
+        return 1.0
+    difference = float(a.mean() - b.mean())
+    shares = np.array([_variance(a) / len(a), _variance(b) / len(b)])
+    if not shares.any():
+        return 0.0 if difference else 1.0
+    freedom = shares.sum() ** 2 / (shares**2 / [len(a) - 1, len(b) - 1]).sum()
+    return float(2 * stats.t.sf(abs(difference) / np.sqrt(shares.sum()), freedom))
+
+
+def cohens_dz(a: FloatArray, b: FloatArray) -> float:
+    """Return the effect size of the paired t-test: mean over standard deviation of ``a - b``.
+
+    0 if all differences are 0, infinite if they are all equal but not 0, NaN for fewer than two.
+    """
+    differences = _differences(a, b)
+    if len(differences) < 2:
+        return np.nan
+    return _ratio(differences.mean(), differences.std(ddof=1) if np.ptp(differences) else 0.0)
+
+
+def rank_biserial(a: FloatArray, b: FloatArray) -> float:
+    """Return the effect size of Wilcoxon's test, the matched-pairs rank-biserial correlation.
+
+    The ranks of the absolute differences are shared out to those in favour of ``a`` and those in
+    favour of ``b``; it is the difference of the two shares, from -1 to 1, and 0 if nobody differs.
+    """
+    differences = _differences(a, b)
+    differences = differences[differences != 0]
+    if not len(differences):
+        return 0.0
+    ranks = stats.rankdata(np.abs(differences))
+    return float((ranks * np.sign(differences)).sum() / ranks.sum())
+
+
+def cohens_d(a: FloatArray, b: FloatArray) -> float:
+    """Return the effect size of Welch's test: difference of means over root of mean variance.
+
+    0, infinite and NaN as for :func:`cohens_dz`.
+    """
+    a, b = _known(a), _known(b)
+    if min(len(a), len(b)) < 2:
+        return np.nan
+    return _ratio(a.mean() - b.mean(), np.sqrt((_variance(a) + _variance(b)) / 2))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for their number by Holm's step-down method.
+
+    The i-th smallest of m is multiplied by m - i + 1; none is smaller than the one before it, and
+    none exceeds 1.
+    """
+    order = np.argsort(p_values, kind="stable")
+    factors = np.arange(len(order), 0, -1)
+    corrected = np.empty(len(order))
+    corrected[order] = np.maximum.accumulate(np.asarray(p_values, dtype=float)[order] * factors)
+    return [float(p_value) for p_value in corrected.clip(max=1.0)]
+
+
+def _paired(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the values of the users who count for both."""
     if len(a) != len(b):
         raise DataError(f"values of {len(a)} and of {len(b)} users cannot be paired")
-    differences = a - b
-    return differences[~np.isnan(differences)]
+    both = ~np.isnan(a - b)
+    return a[both], b[both]
 
 
-_TESTS: dict[str, Callable[[FloatArray, FloatArray], float]] = {
-    "paired_ttest": paired_ttest,
-    "wilcoxon_test": wilcoxon_test,
+def _differences(a: FloatArray, b: FloatArray) -> FloatArray:
+    a, b = _paired(a, b)
+    return a - b
+
+
+def _known(values: FloatArray) -> FloatArray:
+    return values[~np.isnan(values)]
+
+
+def _variance(values: FloatArray) -> float:
+    """Return the variance; equal values have none, whatever the rounding of their mean."""
+    return float(values.var(ddof=1)) if np.ptp(values) else 0.0
+
+
+def _ratio(mean: float, spread: float) -> float:
+    if spread == 0:
+        return float(np.sign(mean) * np.inf) if mean else 0.0
+    return float(mean / spread)
+
+
+class _Test(NamedTuple):
+    p_value: Callable[[FloatArray, FloatArray], float]
+    effect: str
+    effect_size: Callable[[FloatArray, FloatArray], float]
+    is_paired: bool = True
+
+
+_TESTS: dict[str, _Test] = {
+    "paired_ttest": _Test(paired_ttest, "cohens_dz", cohens_dz),
+    "wilcoxon_test": _Test(wilcoxon_test, "rank_biserial", rank_biserial),
+    "welch_ttest": _Test(welch_ttest, "cohens_d", cohens_d, is_paired=False),
 }
 
 
@@ -90,15 +188,51 @@ def compare(
         ConfigError: there is no such test.
         DataError: two models were not evaluated on the same users.
     """
+    full = compare_in_full(per_user_by_model, test)
+    columns = ["model_a", "model_b", "metric", "p_value"]
+    swapped = full.rename(columns={"model_a": "model_b", "model_b": "model_a"})
+    both = pd.concat([full[columns], swapped[columns]])
+    return both.sort_index(kind="stable").reset_index(drop=True)
+
+
+def compare_in_full(
+    values_by_model: Mapping[str, Mapping[str, FloatArray]], test: SignificanceTest
+) -> pd.DataFrame:
+    """Test every pair of models once on every metric that both have, with what a paper reports.
+
+    Args:
+        values_by_model: by model, then by figure, values of users or of seeds.
+        test: the test to use.
+
+    Returns:
+        Columns ``test``, ``model_a``, ``model_b``, ``metric``, ``n`` (pairs of values, or the
+        smaller sample), ``mean_a``, ``mean_b``, ``p_value``, ``p_holm`` (corrected over all rows),
+        ``effect`` and ``effect_size`` (its name and value, positive in favour of ``model_a``).
+
+    Raises:
+        ConfigError: there is no such test.
+        DataError: two models cannot be paired.
+    """
     if test not in _TESTS:
         raise ConfigError(
             f"unknown test {test!r}{nearest(test, _TESTS)}; accepted: {', '.join(_TESTS)}"
         )
+    chosen = _TESTS[test]
     rows = []
-    for (model_a, values_a), (model_b, values_b) in combinations(per_user_by_model.items(), 2):
+    for (model_a, values_a), (model_b, values_b) in combinations(values_by_model.items(), 2):
         for metric in values_a:
             if metric in values_b:
-                p_value = _TESTS[test](values_a[metric], values_b[metric])
-                rows.append((model_a, model_b, metric, p_value))
-                rows.append((model_b, model_a, metric, p_value))
-    return pd.DataFrame(rows, columns=["model_a", "model_b", "metric", "p_value"])
+                a, b = values_a[metric], values_b[metric]
+                a, b = _paired(a, b) if chosen.is_paired else (_known(a), _known(b))
+                n, means = min(len(a), len(b)), (_mean(a), _mean(b))
+                figures = (chosen.p_value(a, b), chosen.effect_size(a, b))
+                rows.append((test, model_a, model_b, metric, n, *means, *figures))
+    columns = ["test", "model_a", "model_b", "metric", "n", "mean_a", "mean_b"]
+    table = pd.DataFrame(rows, columns=[*columns, "p_value", "effect_size"])
+    table.insert(8, "p_holm", holm(table["p_value"].tolist()))
+    table.insert(9, "effect", chosen.effect)
+    return table
+
+
+def _mean(values: FloatArray) -> float:
+    return float(values.mean()) if len(values) else np.nan

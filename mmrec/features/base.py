@@ -95,15 +95,7 @@ def load_features(loaders: Sequence[Loader], item_ids: Sequence[str]) -> Mapping
         DataError: a matrix has another shape or holds NaN or infinity, or vectors are missing that
             may not be; the message names the items.
     """
-    partials = {}
-    for loader in loaders:
-        absent = absent_items(loader, item_ids)
-        _refuse_or_tell(loader, absent, len(item_ids))
-        lacking = frozenset(absent)
-        present = np.array([item_id not in lacking for item_id in item_ids], np.bool_)
-        there = [item_id for item_id in item_ids if item_id not in lacking]
-        partials[loader.name] = Partial(loader.missing, present, _read(loader, there))
-    matrices = fill_missing(partials)
+    matrices = fill_missing({loader.name: _read_present(loader, item_ids) for loader in loaders})
     for matrix in matrices.values():
         matrix.setflags(write=False)
     return matrices
@@ -117,9 +109,18 @@ def absent_items(loader: Loader, item_ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(item_id for item_id in item_ids if item_id not in known)
 
 
-def _refuse_or_tell(loader: Loader, absent: tuple[str, ...], n_items: int) -> None:
+def _read_present(loader: Loader, item_ids: Sequence[str]) -> Partial:
+    absent = absent_items(loader, item_ids)
     if not absent:
-        return
+        return Partial(loader.missing, np.ones(len(item_ids), np.bool_), _read(loader, item_ids))
+    _refuse_or_tell(loader, absent, len(item_ids))
+    lacking = frozenset(absent)
+    present = np.array([item_id not in lacking for item_id in item_ids], np.bool_)
+    there = [item_id for item_id in item_ids if item_id not in lacking]
+    return Partial(loader.missing, present, _read(loader, there))
+
+
+def _refuse_or_tell(loader: Loader, absent: tuple[str, ...], n_items: int) -> None:
     told = f"{loader.name} has no vector for {len(absent)} of the {n_items} items"
     if loader.missing == "error":
         raise DataError(f"{loader.path}: {told}: {listing(absent)} (missing: error)")

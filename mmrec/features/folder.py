@@ -7,6 +7,7 @@ import logging
 import os
 import stat
 from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -56,7 +57,7 @@ class FolderSource(Source):
     @property
     def ids(self) -> Set[str]:
         """The ids that have a file."""
-        return self._listing.states.keys()
+        return self._listing.ids
 
     def read(self, item_ids: Sequence[str]) -> Features:
         """Return the vectors of ``item_ids``, [len(item_ids), F] float32, perhaps mapped.
@@ -83,17 +84,18 @@ class Listing:
 
     Attributes:
         folder: the folder that holds them itself.
-        states: by item id, the size and the time of the last change of its file.
+        ids: the ids that have a file.
+        states: of every file its name, size and time of the last change.
     """
 
     folder: Path
-    states: dict[str, str]
+    ids: Set[str]
+    states: Sequence[str]
 
     @cached_property
     def key(self) -> str:
         """SHA-256 of the folder's true place and of every file's name, size and time."""
-        lines = sorted(f"{item_id}\0{state}" for item_id, state in self.states.items())
-        text = "\n".join([str(self.folder.resolve()), *lines])
+        text = "\n".join([str(self.folder.resolve()), *sorted(self.states)])
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -117,7 +119,7 @@ class VectorReader:
         """
         with reading(path, "a vector"), path.open("rb", buffering=0) as file:
             if self._header and file.read(len(self._header)) == self._header:
-                content = file.read()
+                content = file.read(self._n_bytes + 1)
                 if len(content) == self._n_bytes:
                     return np.frombuffer(content, self._kind)
             file.seek(0)
@@ -131,9 +133,9 @@ class VectorReader:
 
 
 def _list_vectors(path: Path) -> Listing:
-    states = _scan(path)
-    if states:
-        return Listing(path, states)
+    found = _scan(path)
+    if found.ids:
+        return found
     inner = list(_folders_with_vectors(path))
     if not inner:
         raise DataError(f"{path}: the folder holds no <item>.npy file")
@@ -144,30 +146,44 @@ def _list_vectors(path: Path) -> Listing:
             f"subfolders do; choose one: {named}"
         )
     logger.info("%s: reading its only subfolder with vectors, %s", path, inner[0])
-    return Listing(inner[0], _scan(inner[0]))
+    return _scan(inner[0])
 
 
-def _scan(folder: Path) -> dict[str, str]:
-    """Return the size and time of every vector's file by item id; the only cost per file."""
-    states = {}
-    with os.scandir(folder) as entries:
+def _scan(folder: Path) -> Listing:
+    """List the vectors of a folder; all that a packed folder costs for each of its files."""
+    ids: dict[str, None] = {}
+    states = []
+    with _entries(folder) as entries:
         for entry in entries:
-            if _is_vector(entry.name):
+            name = entry.name
+            if name[-4:] == ".npy" and name[0] != ".":
                 try:
                     status = entry.stat()
                 except FileNotFoundError:  # a link to nowhere
                     continue
                 if stat.S_ISREG(status.st_mode):
-                    states[entry.name[:-4]] = f"{status.st_size} {status.st_mtime_ns}"
-    return states
+                    ids[name[:-4]] = None
+                    states.append(f"{name}\0{status.st_size} {status.st_mtime_ns}")
+    return Listing(folder, ids.keys(), states)
 
 
-def _is_vector(name: str) -> bool:
-    return name.endswith(".npy") and not name.startswith(".")
+@contextmanager
+def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """Iterate over a folder; where it can be held open, its entries are found faster."""
+    if os.scandir not in os.supports_fd:
+        with os.scandir(folder) as entries:
+            yield entries
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with os.scandir(handle) as entries:
+            yield entries
+    finally:
+        os.close(handle)
 
 
 def _folders_with_vectors(path: Path) -> Iterator[Path]:
     for folder, subfolders, files in os.walk(path):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        if any(map(_is_vector, files)):
+        if any(name[-4:] == ".npy" and name[0] != "." for name in files):
             yield Path(folder)

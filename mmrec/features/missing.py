@@ -81,13 +81,14 @@ def _complete(name: str, partials: Mapping[str, Partial]) -> Features:
 
 
 def _mean(vectors: Features) -> FloatArray:
-    return vectors.mean(axis=0, dtype=np.float64)
+    mean: FloatArray = vectors.mean(axis=0, dtype=np.float64)
+    return mean
 
 
 def _means_of_neighbours(items: IntArray, own: Partial, others: list[Partial]) -> FloatArray:
     candidates = np.flatnonzero(own.present)
     total = np.zeros((len(items), len(candidates)))
-    shared = np.zeros(total.shape, np.int64)
+    shared = np.zeros(total.shape, np.int8)
     for other in others:
         rows = np.flatnonzero(other.present[items])
         columns = np.flatnonzero(other.present[candidates])
@@ -101,12 +102,23 @@ def _means_of_neighbours(items: IntArray, own: Partial, others: list[Partial]) -
     # a matrix product adds.
     similarity = np.round(total / np.maximum(shared, 1), 10)
     similarity[shared == 0] = -np.inf
-    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :N_NEIGHBOURS]
     means = np.empty((len(items), own.vectors.shape[1]))
-    for row, chosen in enumerate(nearest):
-        comparable = chosen[similarity[row, chosen] > -np.inf]
-        means[row] = _mean(own.vectors[comparable] if len(comparable) else own.vectors)
+    for row, similarities in enumerate(similarity):
+        nearest = _largest(similarities)
+        means[row] = _mean(own.vectors[nearest] if len(nearest) else own.vectors)
     return means
+
+
+def _largest(similarities: FloatArray) -> IntArray:
+    """Return where the largest stand, ascending; of equal ones the first; of -inf none."""
+    threshold = -np.inf
+    if len(similarities) > N_NEIGHBOURS:
+        threshold = np.partition(similarities, -N_NEIGHBOURS)[-N_NEIGHBOURS]
+    above = np.flatnonzero(similarities > threshold)
+    if threshold == -np.inf:
+        return above
+    ties = np.flatnonzero(similarities == threshold)[: N_NEIGHBOURS - len(above)]
+    return np.sort(np.concatenate([above, ties]))
 
 
 def _cosines(left: Features, vectors: Features, rows: IntArray) -> FloatArray:
@@ -123,6 +135,5 @@ def _cosines(left: Features, vectors: Features, rows: IntArray) -> FloatArray:
 def _directions(vectors: Features) -> FloatArray:
     """Return the vectors with length 1; those of zeros as they are."""
     wide = vectors.astype(np.float64)
-    # Not a sum of squares, which would differ with the memory layout.
     lengths = np.sqrt(np.einsum("if,if->i", wide, wide))
     return wide / np.where(lengths > 0, lengths, 1)[:, None]

@@ -1,4 +1,4 @@
-"""What all formats of item vectors have in common: the ids, and the vectors of the ids asked for."""
+"""What all formats of item vectors have in common: ids, and the vectors of those asked for."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ class Source(ABC):
         """
 
     def _refuse_absent(self, item_ids: Sequence[str], what: str) -> None:
-        absent = [item_id for item_id in item_ids if item_id not in self.ids]
+        known = self.ids
+        absent = [item_id for item_id in item_ids if item_id not in known]
         if absent:
             raise DataError(f"{self.path}: no {what} for the items {listing(absent)}")
 
@@ -126,7 +127,8 @@ class ItemwiseSource(Source):
         self._refuse_absent(item_ids, "vector")
         vectors = self._read_vectors(item_ids)
         lengths = np.array([len(vector) for vector in vectors])
-        usual = np.bincount(lengths).argmax()
+        values, counts = np.unique(lengths, return_counts=True)
+        usual = values[counts.argmax()]
         if (lengths != usual).any():
             odd = np.flatnonzero(lengths != usual)
             named = listing(f"{self._name_vector(item_ids[int(i)])} ({lengths[i]})" for i in odd)
@@ -188,15 +190,16 @@ def take_rows(matrix: Numbers, rows: Sequence[int]) -> Numbers:
     if not rows:
         return matrix[:0]
     wanted = np.array(rows)
-    if (np.diff(wanted) == 1).all():
-        return matrix[wanted[0] : wanted[-1] + 1]
-    return matrix[wanted]
+    consecutive = bool((np.diff(wanted) == 1).all())
+    taken: Numbers = matrix[wanted[0] : wanted[-1] + 1] if consecutive else matrix[wanted]
+    return taken
 
 
 def as_float32(numbers: Numbers) -> Features:
     """Return ``numbers`` as float32, without a copy if they are."""
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity
-        return np.asarray(numbers).astype(np.float32, copy=False)
+        converted: Features = np.asarray(numbers).astype(np.float32, copy=False)
+    return converted
 
 
 def block_rows(width: int) -> int:

@@ -1,8 +1,9 @@
 """The vectors of a folder, packed once into one matrix that later runs map into memory.
 
-A cache folder holds two files for every folder of vectors: the matrix, and a JSON file beside it
-with the ids of its rows and the key of the folder they come from. The key covers the folder's true
-place and the name, size and time of every file in it, so any change makes the pack stale.
+A cache folder holds two files for every folder of vectors: the matrix, and an index with the ids of
+its rows and the key of the folder they come from, in JSON after its own SHA-256. The key covers the
+folder's true place and the name, size and time of every file in it, so any change makes the pack
+stale.
 
 Only the vectors that were asked for are packed; asking for more extends the pack. So a damaged
 file harms only those who want its item, as without a cache, and nothing is packed from vectors
@@ -20,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class PackedStore:
         self._source = source
         self._key = key
         self._stem = _digest(str(source.resolve()))[:20]
-        self._index = cache_dir / f"{self._stem}.json"
+        self._index = cache_dir / f"{self._stem}.index"
 
     def read(self, item_ids: Sequence[str], read_vector: ReadVector) -> Features | None:
         """Return the vectors of ``item_ids`` from the pack, which is made or extended if need be.
@@ -80,9 +81,10 @@ class PackedStore:
             DataError: a vector is malformed, NaN or infinite; the pack is as it was.
         """
         pack = self._open()
-        if pack is None or not all(item_id in pack.rows for item_id in item_ids):
+        matrix = None if pack is None else pack.take(item_ids)
+        if matrix is None:
             try:
-                pack = self._extend(pack, item_ids, read_vector)
+                matrix = self._extend(pack, item_ids, read_vector).take(item_ids)
             except OSError as error:
                 logger.warning(
                     "%s: the features cannot be packed in %s, which costs time and nothing else: "
@@ -94,12 +96,15 @@ class PackedStore:
                 return None
             except _RaggedError:
                 return None
-        return take_rows(pack.matrix, [pack.rows[item_id] for item_id in item_ids])
+        return matrix
 
     def _open(self) -> _Pack | None:
         """Return the pack, if there is a sound one of the folder's present state."""
         try:
-            index = json.loads(self._index.read_bytes())
+            checksum, content = self._index.read_text().split("\n", 1)
+            if checksum != _digest(content):
+                raise OSError("its checksum differs")
+            index = json.loads(content)
             if index["format"] != PACK_FORMAT or index["key"] != self._key:
                 return None
             return _Pack.of(index, self._folder)
@@ -136,7 +141,7 @@ class PackedStore:
         matrix = self._folder / f"{self._stem}-{name[:20]}.npy"
         with replacing(matrix) as temporary, temporary.open("wb") as file:
             width, checksum = _write_rows(file, ids, read_vector, self._source)
-        index: dict[str, Any] = {
+        index = {
             "format": PACK_FORMAT,
             "source": str(self._source),
             "key": self._key,
@@ -145,9 +150,9 @@ class PackedStore:
             "crc32": checksum,
             "ids": ids,
         }
-        index["sha256"] = _digest(json.dumps(index))
+        content = json.dumps(index)
         with replacing(self._index) as temporary:
-            temporary.write_text(json.dumps(index))
+            temporary.write_text(f"{_digest(content)}\n{content}")
         for other in self._folder.glob(f"{self._stem}-*.npy"):
             if other != matrix:
                 with suppress(OSError):
@@ -164,22 +169,26 @@ class _Pack:
 
     @classmethod
     def of(cls, index: Mapping[str, Any], folder: Path) -> _Pack:
-        """Map the matrix that belongs to an index, and check both.
+        """Map and check the matrix that belongs to an index.
 
         Raises:
-            OSError: the matrix is missing, or one of the two is damaged.
-            Exception: what a damaged index or header may lead to.
+            OSError: the matrix is missing or damaged.
         """
-        told = dict(index)
-        if told.pop("sha256") != _digest(json.dumps(told)):
-            raise OSError("its checksum differs")
-        path = folder / told["matrix"]
-        matrix = np.asarray(np.lib.format.open_memmap(path, mode="r"))
-        if matrix.dtype != np.float32 or matrix.shape != (len(told["ids"]), told["width"]):
+        path = folder / index["matrix"]
+        try:
+            matrix = np.asarray(np.lib.format.open_memmap(path, mode="r"))
+        except ValueError as error:
+            raise OSError(f"{path.name} is damaged: {error}") from error
+        if matrix.dtype != np.float32 or matrix.shape != (len(index["ids"]), index["width"]):
             raise OSError(f"{path.name} is {matrix.dtype} of the shape {matrix.shape}")
-        if zlib.crc32(matrix) != told["crc32"]:
+        if zlib.crc32(matrix.data) != index["crc32"]:
             raise OSError(f"the checksum of {path.name} differs")
-        return cls({item_id: row for row, item_id in enumerate(told["ids"])}, matrix)
+        return cls({item_id: row for row, item_id in enumerate(index["ids"])}, matrix)
+
+    def take(self, item_ids: Sequence[str]) -> Features | None:
+        """Return the vectors of ``item_ids``, or None if one of them is not there."""
+        rows = [self.rows.get(item_id, -1) for item_id in item_ids]
+        return None if -1 in rows else take_rows(self.matrix, rows)
 
 
 class _RaggedError(Exception):
@@ -187,7 +196,7 @@ class _RaggedError(Exception):
 
 
 def _write_rows(
-    file: BinaryIO, ids: Sequence[str], read_vector: ReadVector, source: Path
+    file: IO[bytes], ids: Sequence[str], read_vector: ReadVector, source: Path
 ) -> tuple[int, int]:
     """Write the vectors of ``ids`` as one matrix, few of them in memory at once.
 
@@ -213,7 +222,7 @@ def _write_rows(
     return width, checksum
 
 
-def write_matrix_header(file: BinaryIO, n_rows: int, width: int) -> None:
+def write_matrix_header(file: IO[bytes], n_rows: int, width: int) -> None:
     """Write what stands in a ``.npy`` file before the rows of a float32 matrix."""
     header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, width)}
     np.lib.format.write_array_header_1_0(file, header)

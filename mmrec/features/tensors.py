@@ -6,6 +6,7 @@ Nothing is unpickled: torch reads with ``weights_only=True``.
 from __future__ import annotations
 
 import json
+import pickle
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -113,11 +114,21 @@ def open_pt(path: Path) -> Source:
 def _load(path: Path) -> Any:  # noqa: ANN401 - whatever torch has saved
     import torch
 
+    if torch.__version__ < "2.6":  # compares as versions
+        raise DataError(
+            f"{path}: needs torch 2.6, found {torch.__version__}: before that a .pt file could run "
+            "code in spite of weights_only (CVE-2025-32434)"
+        )
     with reading(path, "a file of torch"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a format is old does not matter here
-        # Only files in the present format can be mapped.
-        mapped = zipfile.is_zipfile(path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        mapped = zipfile.is_zipfile(path)  # what older versions wrote cannot be mapped
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        except pickle.UnpicklingError as error:  # torch's message recommends unpickling
+            raise DataError(
+                f"{path}: no file of torch, or one that holds more than tensors, dicts, lists, "
+                "texts and numbers; that would have to be unpickled, which is not safe"
+            ) from error
 
 
 def _numbers(value: object, place: Path | str, what: str) -> Numbers:

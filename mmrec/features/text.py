@@ -17,9 +17,10 @@ import numpy as np
 
 from mmrec.data import FloatArray
 from mmrec.errors import DataError, listing
-from mmrec.features.ids import number_rows
 from mmrec.features.source import MatrixSource, Source, as_float32, reading
 
+_Records = Iterator[tuple[int, list[str]]]
+"""The number of a line, and its fields."""
 _Rows = Iterator[tuple[int, str, Sequence[str]]]
 """The number of a line, its id, and its numbers as they are written."""
 
@@ -33,7 +34,7 @@ def open_csv(path: Path) -> Source:
     Raises:
         DataError: a line is malformed; the message names and shows it.
     """
-    return _read(path, lambda lines: _delimited(csv.reader(lines, strict=True)))
+    return _read(path, lambda file: _delimited(_unquoted(file)))
 
 
 def open_tsv(path: Path) -> Source:
@@ -42,7 +43,7 @@ def open_tsv(path: Path) -> Source:
     Raises:
         DataError: a line is malformed; the message names and shows it.
     """
-    return _read(path, lambda lines: _delimited(_split(lines)))
+    return _read(path, lambda file: _delimited(_split(file)))
 
 
 def open_recbole(path: Path) -> Source:
@@ -53,7 +54,7 @@ def open_recbole(path: Path) -> Source:
     Raises:
         DataError: the header or a line is malformed; the message names and shows it.
     """
-    return _read(path, lambda lines: _atomic(path, _split(lines)))
+    return _read(path, lambda file: _atomic(path, _split(file)))
 
 
 def is_recbole(path: Path) -> bool:
@@ -63,17 +64,20 @@ def is_recbole(path: Path) -> bool:
     return bool(_RECBOLE_HEADER.fullmatch(start.decode("utf-8", "replace").removeprefix("\ufeff")))
 
 
-def _split(lines: TextIO) -> Iterator[list[str]]:
-    return (line.rstrip("\n").split("\t") for line in lines)
+def _split(file: TextIO) -> _Records:
+    return ((line, text.rstrip("\n").split("\t")) for line, text in enumerate(file, 1))
 
 
-def _delimited(records: Iterator[list[str]]) -> _Rows:
-    for line, fields in enumerate(records, 1):
-        if fields in ([], [""]):
-            continue
-        if line == 1 and _is_header(fields):
-            continue
-        yield line, fields[0], fields[1:]
+def _unquoted(file: TextIO) -> _Records:
+    records = csv.reader(file, strict=True)
+    return ((records.line_num, fields) for fields in records)
+
+
+def _delimited(records: _Records) -> _Rows:
+    for line, fields in records:
+        is_blank = fields in ([], [""])
+        if not is_blank and not (line == 1 and _is_header(fields)):
+            yield line, fields[0], fields[1:]
 
 
 def _is_header(fields: Sequence[str]) -> bool:
@@ -89,8 +93,8 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _atomic(path: Path, records: Iterator[list[str]]) -> _Rows:
-    header = next(records, [])
+def _atomic(path: Path, records: _Records) -> _Rows:
+    _, header = next(records, (1, []))
     kinds = [name.rpartition(":")[2] for name in header]
     if "token" not in kinds or kinds.count("float_seq") != 1:
         raise DataError(
@@ -98,7 +102,7 @@ def _atomic(path: Path, records: Iterator[list[str]]) -> _Rows:
             f"'NAME:float_seq', found {listing(header)!r:.80}"
         )
     id_column, vector_column = kinds.index("token"), kinds.index("float_seq")
-    for line, fields in enumerate(records, 2):
+    for line, fields in records:
         if fields == [""]:
             continue
         if len(fields) != len(header):
@@ -110,23 +114,25 @@ def _atomic(path: Path, records: Iterator[list[str]]) -> _Rows:
 
 
 def _read(path: Path, parse: Callable[[TextIO], _Rows]) -> Source:
-    ids: list[str] = []
-    lines: list[int] = []
+    lines: dict[str, int] = {}
     vectors: list[FloatArray] = []
     with reading(path, "text"), _open(path) as file:
         for line, item_id, numbers in _guarded(path, parse(file)):
             vector = _vector(f"{path}:{line}", item_id, numbers)
             if vectors and len(vector) != len(vectors[0]):
                 raise DataError(
-                    f"{path}:{line}: expected {len(vectors[0])} numbers as in line {lines[0]}, "
-                    f"found {len(vector)}"
+                    f"{path}:{line}: expected {len(vectors[0])} numbers as in line "
+                    f"{next(iter(lines.values()))}, found {len(vector)}"
                 )
-            ids.append(item_id)
-            lines.append(line)
+            if lines.setdefault(item_id, line) != line:
+                raise DataError(
+                    f"{path}:{line}: the id {item_id!r} stands twice, first in line "
+                    f"{lines[item_id]}"
+                )
             vectors.append(vector)
     if not vectors:
         raise DataError(f"{path}: expected lines of an id and its numbers, found none")
-    rows = number_rows(ids, path, "line") if lines[0] == 1 else number_rows(ids, path)
+    rows = {item_id: row for row, item_id in enumerate(lines)}
     return MatrixSource(path, rows, as_float32(np.stack(vectors)))
 
 
@@ -153,6 +159,8 @@ def _open(path: Path) -> TextIO:
 
 
 def _vector(place: str, item_id: str, numbers: Sequence[str]) -> FloatArray:
+    if not item_id:
+        raise DataError(f"{place}: the id is empty")
     if any("\ud800" <= character <= "\udfff" for character in item_id):
         raise DataError(f"{place}: the line is not UTF-8 text")
     if not numbers:

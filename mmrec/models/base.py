@@ -66,6 +66,9 @@ class MultimodalConfig(ModelConfig):
             raise ValueError("modalities: expected at least one")
         if len(set(self.modalities)) < len(self.modalities):
             raise ValueError(f"modalities: one stands twice in {self.modalities}")
+        for name in self.modalities:
+            if not name.isidentifier() or hasattr(nn.ParameterDict, name):
+                raise ValueError(f"modalities: {name!r} cannot name one; accepted: a word")
         if self.loaders and len(self.loaders) != len(self.modalities):
             raise ValueError(
                 f"loaders: expected one for each of the {len(self.modalities)} modalities "

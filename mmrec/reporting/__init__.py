@@ -1,17 +1,40 @@
 """Tables, manifest and report of a run."""
 
+from mmrec.reporting.comparison import ABSENT, changes, equal, shown
 from mmrec.reporting.html import report_html
-from mmrec.reporting.manifest import environment, make_manifest
+from mmrec.reporting.manifest import (
+    SCHEMA_VERSION,
+    Origin,
+    from_json,
+    item_digests,
+    make_manifest,
+    split_files,
+)
+from mmrec.reporting.over_seeds import seeds_table, significance_table
 from mmrec.reporting.results import Results
+from mmrec.reporting.sessions import begin_session
+from mmrec.reporting.surroundings import describe_surroundings
 from mmrec.reporting.tables import best_table, elliot_files, significance, trials_table
 
 __all__ = [
+    "ABSENT",
+    "SCHEMA_VERSION",
+    "Origin",
     "Results",
+    "begin_session",
     "best_table",
+    "changes",
+    "describe_surroundings",
     "elliot_files",
-    "environment",
+    "equal",
+    "from_json",
+    "item_digests",
     "make_manifest",
     "report_html",
+    "seeds_table",
+    "shown",
     "significance",
+    "significance_table",
+    "split_files",
     "trials_table",
 ]

@@ -26,8 +26,8 @@ MAX_COLUMNS = 10
 """Trials whose curves are written out; the others stand in trials.jsonl."""
 MAX_ROWS = 100
 """Epochs that are written out of a learning curve, roughly."""
-_VALIDATION = "validation "  # what best_table() puts before a validation figure
 _P_VALUE = 0.05
+_SPREAD = ("mean", "std", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,7 @@ def p_value(value: float) -> Cell:
 
 def best_models(best: pd.DataFrame, studies: Sequence[Study], split: str) -> Table:
     """Return the test figures of the best trials, the best of each column strong."""
-    labels = [
-        str(name)
-        for name in best.columns
-        if name not in ("model", "trial", "best_epoch") and not str(name).startswith(_VALIDATION)
-    ]
+    labels = [str(name) for name in best.columns if "@" in name and " " not in name]
     by_model = {study.plan.name: study for study in studies}
     rows: list[list[object]] = []
     winners = {label: _winner(best[label], label) for label in labels}
@@ -131,6 +127,23 @@ def best_models(best: pd.DataFrame, studies: Sequence[Study], split: str) -> Tab
         "best epoch",
     ]
     return table("The best trial of each model.", head, rows)
+
+
+def over_seeds(best: pd.DataFrame) -> Table:
+    """Return means and standard deviations of the models that were run on several seeds."""
+    means = [str(name) for name in best.columns if str(name).endswith(" mean")]
+    rows: list[list[object]] = []
+    for row in best.to_dict("records"):
+        if not row.get("seeds", 0) > 1:  # not a number for a model of one seed
+            continue
+        figures = []
+        for name in means:
+            mean, std, low, high = (row[name.replace(" mean", f" {x}")] for x in _SPREAD)
+            text = f"{mean:.4f} \N{PLUS-MINUS SIGN} {std:.4f}"
+            figures.append(Cell(text, f"95 % interval: {low:.4f} to {high:.4f}", "number"))
+        rows.append([str(row["model"]), int(row["seeds"]), *figures])
+    head = ["model", "seeds", *(f"test {name.removesuffix(' mean')}" for name in means)]
+    return table("Mean and standard deviation over the seeds of the best point.", head, rows)
 
 
 def _winner(values: pd.Series[float], label: str) -> float:
@@ -195,7 +208,8 @@ def trials(study: Study, split: str) -> Table:
             row += [Cell("failed", kind="error"), told, seconds(record), digest(None), digest(None)]
         else:
             is_best = study.best is not None and record.trial_id == study.best.trial_id
-            row += [Cell("best" if is_best else record.status, strong=is_best)]
+            ended = f"after epoch {record.pruned_at}" if record.status == "pruned" else ""
+            row += [Cell("best" if is_best else record.status, ended, strong=is_best)]
             row += [selected_value(record, label) for label in selected]
             row += [*(record.test.get(label) for label in tested), record.best_epoch]
             row += [seconds(record), digest(record.weights_sha256), digest(record.lists_sha256)]

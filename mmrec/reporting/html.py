@@ -14,6 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mmrec.reporting import cells, plots
+from mmrec.reporting.headline import make_headline
+from mmrec.reporting.over_seeds import has_seeds
 from mmrec.reporting.selection import (
     MAX_CATEGORIES,
     figure_title,
@@ -24,7 +26,6 @@ from mmrec.reporting.selection import (
     value_text,
 )
 from mmrec.search import Study
-from mmrec.training import LOSS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,17 +46,6 @@ class Plot:
     caption: str
     svg: Markup | None
     data: cells.Table
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The model that came out best, and by what."""
-
-    model: str
-    by: str
-    value: float | None
-    test: Mapping[str, float]
-    """Up to three of its test figures, of the cutoff that it was selected by."""
 
 
 def report_html(
@@ -90,11 +80,13 @@ def report_html(
         name=manifest["experiment"]["dataset"],
         manifest=manifest,
         split=split,
-        headline=_headline(studies, split),
+        headline=make_headline(studies, split),
         n_trials=sum(len(study.records) for study in studies),
         n_failed=sum(r.status == "failed" for study in studies for r in study.records),
+        n_pruned=sum(r.status == "pruned" for study in studies for r in study.records),
         took=_duration(manifest["started"], manifest["ended"]),
         best=cells.best_models(best, studies, split),
+        over_seeds=cells.over_seeds(best),
         significance=[cells.p_values(k, x, studies) for k, x in significance.items() if len(x)],
         models=[_model(study, split, f"model-{n}") for n, study in enumerate(studies, 1)],
         has_plots=plots.is_available(),
@@ -121,24 +113,6 @@ def report_html(
     return page if page.endswith("\n") else page + "\n"
 
 
-def _headline(studies: Sequence[Study], split: str) -> Headline | None:
-    """Find the best model by what all were selected by, else by the first figure."""
-    by_trial = {study.best.name: study for study in studies if study.best is not None}
-    bests = [study.best for study in by_trial.values() if study.best is not None]
-    if not bests:
-        return None
-    used = {study.plan.select_by for study in by_trial.values()}
-    label = used.pop() if len(used) == 1 else LOSS
-    if label == LOSS:  # losses of different models say nothing about each other
-        label = next(iter(bests[0].validation), LOSS)
-    winner = next(iter(ranked(bests, label)), bests[0])
-    value = selected_value(winner, label)
-    name = by_trial[winner.name].plan.name
-    told = [k for k in winner.test if k.partition("@")[2] == label.partition("@")[2]]
-    test = {k: winner.test[k] for k in (told or list(winner.test))[:3]}
-    return Headline(name, figure_title(label, split), value, test)
-
-
 def _model(study: Study, split: str, anchor: str) -> dict[str, Any]:
     """Collect what the section of a model shows."""
     failures = defaultdict(list)
@@ -153,6 +127,7 @@ def _model(study: Study, split: str, anchor: str) -> dict[str, Any]:
         "value": study.best and selected_value(study.best, study.plan.select_by),
         "n_trials": len(study.records),
         "n_failed": sum(map(len, failures.values())),
+        "n_seeds": len(study.best_trials),
         "failures": dict(failures),
         "searched": {name: _tried(levels(study.records, name)) for name in cells.searched(study)},
         "fixed": cells.fixed(study),
@@ -187,6 +162,8 @@ def _plots(study: Study, split: str) -> Iterator[Plot]:
             cells.curves(records, label, by, split),
         )
     tried = [name for name in cells.searched(study) if len(levels(records, name)) > 1]
+    if has_seeds(study):
+        tried = [name for name in tried if name != "seed"]  # repeated, not searched
     is_grid = all(len(levels(records, name)) <= MAX_CATEGORIES for name in tried)
     if 2 <= len(tried) <= 3 and is_grid:
         for pair in combinations(tried, 2):

@@ -1,85 +1,112 @@
-"""The manifest of a run: everything that its figures depend on, and the digests of its results."""
+"""The manifest of a run: everything that its figures depend on, and the digests of its results.
+
+Its form is docs/manifest.schema.json.
+"""
 
 from __future__ import annotations
 
-import platform
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from importlib import metadata
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
-from mmrec.data import Dataset
+from mmrec.config import Experiment, Loaded
+from mmrec.data import Dataset, Interactions
+from mmrec.data.vocabulary import sort_ids
+from mmrec.features import Loader
 from mmrec.files import sha256
-from mmrec.graph import default_backend
+from mmrec.reporting.surroundings import describe_surroundings
 from mmrec.search import Plan, Study
 
-PACKAGES = (
-    "mmrec",
-    "numpy",
-    "pandas",
-    "pydantic",
-    "pyyaml",
-    "safetensors",
-    "scipy",
-    "torch",
-    "torch-geometric",
-    "torch-sparse",
-)
+SCHEMA_VERSION = 1
+"""Raised whenever a key changes its meaning or goes."""
+
+_TUPLE = "__tuple__"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run starts from: known before its first trial."""
+
+    started: str
+    """ISO date and time."""
+    written: dict[str, Any]
+    """The experiment as it was given: ``source``, ``base_dir`` and ``document``."""
+    files: dict[str, dict[str, str]]
+    """Path and digest of each split's file."""
+    surroundings: dict[str, Any]
+    """What :func:`~mmrec.reporting.surroundings.describe_surroundings` returns."""
+
+    @classmethod
+    def of(
+        cls,
+        loaded: Loaded,
+        experiment: Experiment,
+        devices: Sequence[torch.device],
+        threads: int,
+        started: str,
+    ) -> Origin:
+        """Describe what an experiment is about to be run from."""
+        return cls(
+            started=started,
+            written={
+                "source": loaded.document.source,
+                "base_dir": str(loaded.frame.base_dir),
+                "document": to_json(loaded.document.data),
+            },
+            files=split_files(experiment),
+            surroundings=describe_surroundings(devices, threads, experiment.external_models_path),
+        )
 
 
 def make_manifest(
+    origin: Origin,
     plan: Plan,
     dataset: Dataset,
-    device: torch.device,
     studies: Sequence[Study],
     tables: Mapping[str, str],
     *,
-    threads: int,
     notes: Sequence[str],
-    started: str,
+    sessions: Sequence[Mapping[str, Any]],
     ended: str,
 ) -> dict[str, Any]:
     """Describe a run as plain data.
 
     Args:
+        origin: what the run was started from.
         plan: the experiment.
         dataset: what it was run on.
-        device: where it was run.
         studies: what has become of it.
         tables: {name: content} of the tables that were written.
-        threads: of torch while a trial ran.
         notes: what the user was warned of.
-        started: ISO date and time.
+        sessions: of a run that was gone on with, the start and the surroundings of each.
         ended: ISO date and time.
     """
     return {
-        "started": started,
+        "schema_version": SCHEMA_VERSION,
+        "started": origin.started,
         "ended": ended,
         "notes": list(notes),
+        "written": origin.written,
         "experiment": plan.experiment.model_dump(mode="json"),
-        "protocol": {
-            "candidates": "all items of the training split that the user has not trained on",
-            "selected_on": "test" if dataset.validation is None else "validation",
-            "averaged_over": "users with at least one relevant held-out item",
-            "selected_by": {study.plan.name: study.plan.select_by for study in studies},
+        "models": {study.plan.name: _model(study) for study in studies},
+        "protocol": _protocol(plan, dataset, studies),
+        "data": _data(origin, plan, dataset),
+        "seeds": {
+            "experiment": plan.experiment.random_seed,
+            "models": {study.plan.name: _seeds(study) for study in studies},
         },
-        "data": {
-            "fingerprint": dataset.fingerprint,
-            "users": dataset.n_users,
-            "items": dataset.n_items,
-            "features": {name: list(x.shape) for name, x in dataset.features.items()},
-            "splits": {k: asdict(counts) for k, counts in dataset.report.splits.items()},
-            "items_dropped": dataset.report.items_dropped,
-            "users_dropped": dataset.report.users_dropped,
-        },
-        "environment": environment(device, threads),
+        **origin.surroundings,
+        "sessions": [dict(session) for session in sessions],
         "trials": [
             {
                 "trial_id": record.trial_id,
                 "name": record.name,
                 "status": record.status,
+                "seconds": record.seconds,
                 "weights_sha256": record.weights_sha256,
                 "lists_sha256": record.lists_sha256,
             }
@@ -90,23 +117,128 @@ def make_manifest(
     }
 
 
-def environment(device: torch.device, threads: int) -> dict[str, Any]:
-    """Return versions, device and settings that the bits of a result may depend on."""
+def item_digests(dataset: Dataset, loaders: Sequence[Loader]) -> dict[str, Any]:
+    """Return a digest of every item's vector, to tell which file has changed: ``features.json``.
+
+    Items that lack a vector stand in ``lacking``, whether they were dropped or filled in.
+    """
+    described = {}
+    for loader in loaders:
+        matrix = dataset.features[loader.name].astype("<f4", copy=False)
+        filled = dataset.report.filled_items.get(loader.name, ())
+        lacking = {*filled, *dataset.report.missing_items.get(loader.name, ())}
+        described[loader.name] = {
+            "path": str(loader.path),
+            "crc32": {
+                item_id: f"{zlib.crc32(np.ascontiguousarray(vector).data):08x}"
+                for item_id, vector in zip(dataset.items.ids, matrix, strict=True)
+                if item_id not in lacking
+            },
+            "lacking": sort_ids(lacking),
+        }
+    return {"schema_version": SCHEMA_VERSION, "loaders": described}
+
+
+def split_files(experiment: Experiment) -> dict[str, dict[str, str]]:
+    """Return path and SHA-256 of the file of each split there is."""
+    data = experiment.data_config
+    paths = {
+        "train": data.train_path,
+        "validation": data.validation_path,
+        "test": data.test_path,
+    }
     return {
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "processor": platform.machine(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "cuda": torch.version.cuda,
-        "threads": threads,
-        "propagation_backend": default_backend(device.type),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        split: {"path": str(path), "sha256": sha256(path.read_bytes())}
+        for split, path in paths.items()
+        if path is not None
     }
 
 
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+def to_json(value: object) -> Any:  # noqa: ANN401 - any plain data
+    """Return the experiment as JSON holds it; a tuple, unlike a list, is one value of a search."""
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return {_TUPLE: [to_json(item) for item in value]}
+    if isinstance(value, list):
+        return [to_json(item) for item in value]
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def from_json(value: object) -> Any:  # noqa: ANN401 - any plain data
+    """Undo :func:`to_json`."""
+    if isinstance(value, Mapping):
+        if set(value) == {_TUPLE}:
+            return tuple(from_json(item) for item in value[_TUPLE])
+        return {key: from_json(item) for key, item in value.items()}
+    return [from_json(item) for item in value] if isinstance(value, list) else value
+
+
+def _model(study: Study) -> dict[str, Any]:
+    plan = study.plan
+    stopping = plan.early_stopping
+    return {
+        "key": plan.key,
+        "meta": plan.meta.model_dump(mode="json"),
+        "early_stopping": None if stopping is None else stopping.model_dump(mode="json"),
+        "searched": list(plan.searched),
+        "select_by": plan.select_by,
+        "monitor": plan.monitor,
+        "n_trials": len(study.records),
+        "best_trial": None if study.best is None else study.best.trial_id,
+    }
+
+
+def _protocol(plan: Plan, dataset: Dataset, studies: Sequence[Study]) -> dict[str, Any]:
+    threshold = plan.experiment.evaluation.relevance_threshold
+    held_out = {"validation": dataset.validation, "test": dataset.test}
+    return {
+        "candidates": "all items of the training split that the user has not trained on",
+        "cold_items": "held-out items that the training split lacks count as relevant, and cannot "
+        "be recommended",
+        "relevance": f"held-out interactions with a rating of at least {threshold:g}",
+        "relevance_threshold": threshold,
+        "averaged_over": "users with at least one relevant held-out item",
+        "users_averaged": {
+            name: _n_users(split, threshold)
+            for name, split in held_out.items()
+            if split is not None
+        },
+        "selected_on": "test" if dataset.validation is None else "validation",
+        "selected_by": {study.plan.name: study.plan.select_by for study in studies},
+        "top_k": plan.experiment.top_k,
+        "cutoffs": list(plan.experiment.evaluation.cutoffs),
+        "metrics": list(plan.metrics),
+    }
+
+
+def _n_users(split: Interactions, threshold: float) -> int:
+    return len(np.unique(split.users[split.ratings >= threshold]))
+
+
+def _data(origin: Origin, plan: Plan, dataset: Dataset) -> dict[str, Any]:
+    report = dataset.report
+    return {
+        "fingerprint": dataset.fingerprint,
+        "fingerprints": dict(dataset.fingerprints),
+        "files": origin.files,
+        "users": dataset.n_users,
+        "items": dataset.n_items,
+        "splits": {name: asdict(counts) for name, counts in report.splits.items()},
+        "users_dropped": report.users_dropped,
+        "items_dropped": report.items_dropped,
+        "features": {name: list(matrix.shape) for name, matrix in dataset.features.items()},
+        "loaders": {
+            loader.name: {
+                "path": str(loader.path),
+                "missing": loader.missing,
+                "items_lacking": len(report.missing_items.get(loader.name, ())),
+                "items_filled_in": len(report.filled_items.get(loader.name, ())),
+            }
+            for loader in plan.loaders
+        },
+    }
+
+
+def _seeds(study: Study) -> list[int]:
+    return sorted({record.parameters["seed"] for record in study.records})

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from mmrec.config import Experiment
 from mmrec.evaluation import compare
+from mmrec.reporting.over_seeds import USER_TESTS, has_seeds, seeds_table, spreads
 from mmrec.search import Plan, Study
-
-TESTS: tuple[Literal["paired_ttest", "wilcoxon_test"], ...] = ("paired_ttest", "wilcoxon_test")
 
 
 def best_table(studies: Sequence[Study]) -> pd.DataFrame:
     """Return a row for the best trial of each model.
 
     Columns: model, trial, best_epoch, the test figures by label, then the validation figures as
-    ``validation Recall@20``.
+    ``validation Recall@20``. For a model that was run on several seeds also their number as
+    ``seeds``, and each test figure over them as ``Recall@20 mean``, ``Recall@20 std`` and, for the
+    95 % interval, ``Recall@20 low`` and ``Recall@20 high``; the trial is the one of the first seed.
     """
     rows = []
     for study in studies:
@@ -27,7 +28,10 @@ def best_table(studies: Sequence[Study]) -> pd.DataFrame:
             best = study.best
             row: dict[str, Any] = {"model": study.plan.name, "trial": best.name}
             row |= {"best_epoch": best.best_epoch} | best.test
-            rows.append(row | {f"validation {k}": v for k, v in best.validation.items()})
+            row |= {f"validation {k}": v for k, v in best.validation.items()}
+            if has_seeds(study):
+                row |= {"seeds": len(study.best_trials)} | spreads(study.best_trials)
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -72,6 +76,9 @@ def elliot_files(plan: Plan, studies: Sequence[Study], stamp: str) -> dict[str, 
         for study in studies:
             if study.plan.searched:
                 files[f"rec_{study.plan.name}_{suffix}.tsv"] = _tsv(_search_table(study, cutoff))
+            if has_seeds(study):
+                table = seeds_table(study, cutoff).map(_plain)
+                files[f"rec_{study.plan.name}_seeds_{suffix}.tsv"] = _tsv(table)
         for test, pairs in significance(plan.experiment, studies, cutoff):
             files[f"stat_{test}_{suffix}.tsv"] = _tsv(pairs, header=False)
     first = plan.experiment.evaluation.cutoffs[0]
@@ -101,7 +108,7 @@ def significance(
         for study in studies
         if study.best is not None
     }
-    for test in TESTS:
+    for test in USER_TESTS:
         if getattr(experiment.evaluation, test) and len(per_user) > 1:
             yield test, compare(per_user, test)
 
@@ -117,7 +124,12 @@ def _best_parameters(plan: Plan, studies: Sequence[Study]) -> list[dict[str, Any
     ]
     for study in studies:
         if study.best is not None:
-            extra = {"name": study.best.name, "best_iteration": study.best.best_epoch}
+            extra: dict[str, Any] = {
+                "name": study.best.name,
+                "best_iteration": study.best.best_epoch,
+            }
+            if has_seeds(study):
+                extra["seeds"] = [trial.parameters["seed"] for trial in study.best_trials]
             facts.append(
                 {
                     "meta": study.plan.meta.model_dump(mode="json"),

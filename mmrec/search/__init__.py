@@ -6,10 +6,13 @@ from mmrec.search.inputs import load_dataset
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.plan import Plan, make_plan
 from mmrec.search.processes import Assignment, ProcessExecutor
+from mmrec.search.ray_cluster import check_ray
+from mmrec.search.ray_executor import RayExecutor
 from mmrec.search.run_folder import RunFolder
 from mmrec.search.runner import Study, run_plan
+from mmrec.search.selection import Objective, PointView, ValidationView, choose
 from mmrec.search.signals import RunInterrupted, StopRequest, stop_on_signals
-from mmrec.search.specs import identity, make_specs
+from mmrec.search.specs import Order, SpecMaker, identity
 from mmrec.search.store import TrialRecord, TrialStore
 from mmrec.search.trial import TrialSpec
 
@@ -17,22 +20,29 @@ __all__ = [
     "Assignment",
     "Executor",
     "ModelPlan",
+    "Objective",
     "Observer",
+    "Order",
     "Plan",
+    "PointView",
     "ProcessExecutor",
+    "RayExecutor",
     "RunFolder",
     "RunInterrupted",
     "SerialExecutor",
+    "SpecMaker",
     "StopRequest",
     "Study",
     "TrialRecord",
     "TrialSpec",
     "TrialStore",
+    "ValidationView",
     "Workplace",
+    "check_ray",
+    "choose",
     "identity",
     "load_dataset",
     "make_plan",
-    "make_specs",
     "run_plan",
     "stop_on_signals",
 ]

@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from mmrec.data import Dataset
 from mmrec.errors import DataError, MmrecError
 from mmrec.files import write_atomically
 from mmrec.search.model_plan import ModelPlan
+from mmrec.search.pruning import PruningProtocol
 from mmrec.search.run_folder import RunFolder
 from mmrec.search.store import TrialRecord
 from mmrec.search.trial import (
@@ -80,6 +81,10 @@ class Workplace:
                 logger.info("%s", traceback.format_exc())
             return failed_record(spec, error, time.perf_counter() - started)
         record = finished_record(spec, outcome, self.dataset, time.perf_counter() - started)
+        if isinstance(spec.protocol, PruningProtocol):
+            epoch = spec.protocol.pruned_at(outcome.history)
+            if epoch is not None:
+                record = replace(record, status="pruned", pruned_at=epoch)
         if model.meta.save_weights and outcome.best_state is not None and not model.meta.restore:
             save_weights(weights, outcome.best_state, record)
         if model.meta.save_recs:

@@ -6,16 +6,53 @@ from its own seed, so a trial's bits do not depend on where or beside what it ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol as Interface
 
 from mmrec.search.execution import Workplace
 from mmrec.search.model_plan import ModelPlan
+from mmrec.search.specs import Order
 from mmrec.search.store import TrialRecord
 from mmrec.search.trial import TrialSpec
 from mmrec.training import EpochRecord
 
-Task = tuple[ModelPlan, TrialSpec]
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A trial to run."""
+
+    model: ModelPlan
+    spec: TrialSpec
+    order: Order
+    """The same as plain data."""
+
+
+class Queue:
+    """Trials that wait to be run, those of the file's first model first.
+
+    It may grow while they are run: when the last trial of a batch has ended, the next batch
+    follows.
+
+    Attributes:
+        expected: how many trials are going to be run in all, at most.
+    """
+
+    def __init__(self) -> None:
+        self.expected = 0
+        self._tasks: list[Task] = []
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def add(self, tasks: Iterable[Task]) -> None:
+        """Let trials wait at the place of their model."""
+        self._tasks += tasks
+        self._tasks.sort(key=lambda task: (task.order.model, task.order.index), reverse=True)
+
+    def take(self) -> Task:
+        """Return the next trial, which waits no longer."""
+        return self._tasks.pop()
 
 
 class Observer(Interface):
@@ -36,8 +73,8 @@ class Observer(Interface):
 class Executor(Interface):
     """Runs trials."""
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[TrialRecord]:
-        """Yield the record of each trial as it ends, in any order.
+    def run(self, queue: Queue) -> Iterator[TrialRecord]:
+        """Yield the record of each trial as it ends, in any order, until none waits.
 
         Raises:
             DataError: a result cannot be written.
@@ -57,16 +94,19 @@ class SerialExecutor:
     def __init__(self, workplace: Workplace, observer: Observer, stop: Callable[[], bool]) -> None:
         self._workplace, self._observer, self._stop = workplace, observer, stop
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[TrialRecord]:
+    def run(self, queue: Queue) -> Iterator[TrialRecord]:
         """Yield the record of each trial as it ends, in order."""
-        for number, (model, spec) in enumerate(tasks, 1):
-            self._observer.trial_started(spec, number, len(tasks))
+        number = 0
+        while len(queue):
+            task, number = queue.take(), number + 1
+            spec = task.spec
+            self._observer.trial_started(spec, number, max(number, queue.expected))
 
             def told(
                 epoch: int, loss: float, record: EpochRecord | None, spec: TrialSpec = spec
             ) -> None:
                 self._observer.epoch_ended(spec, epoch, loss, record)
 
-            ended = self._workplace.execute(model, spec, told, self._stop)
+            ended = self._workplace.execute(task.model, spec, told, self._stop)
             self._observer.trial_ended(ended)
             yield ended

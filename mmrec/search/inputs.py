@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import cast
 
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation
 from mmrec.data import Dataset, align, read_split
 from mmrec.errors import listing, nearest
-from mmrec.features import LOADERS, Loader, load_features
+from mmrec.features import LOADERS, MISSING, Loader, Missing, absent_items, load_features
 
 _DATA = ("experiment", "data_config")
 
@@ -31,6 +33,7 @@ def check_splits(experiment: Experiment, problems: Problems) -> None:
 def plan_loaders(data: DataConfig, problems: Problems) -> tuple[Loader, ...]:
     """Return the loaders of ``side_information``; what is wrong with an entry is a problem."""
     loaders = []
+    cache_dir = feature_cache()
     for place, entry in enumerate(data.side_information):
         path = (*_DATA, "side_information", place)
         if entry.dataloader not in LOADERS:
@@ -39,20 +42,37 @@ def plan_loaders(data: DataConfig, problems: Problems) -> tuple[Loader, ...]:
                 f"unknown loader {entry.dataloader!r}{nearest(entry.dataloader, LOADERS)}; "
                 f"known: {listing(LOADERS, 20)}",
             )
-        elif (folder := _loader_path(entry, path, problems)) is not None:
-            loaders.append(LOADERS[entry.dataloader](folder))
+            continue
+        features = _loader_path(entry, path, problems)
+        missing = _missing_policy(entry, path, problems)
+        if features is not None and missing is not None:
+            loader = LOADERS[entry.dataloader]
+            loaders.append(loader(features, missing=missing, cache_dir=cache_dir))
     return tuple(loaders)
+
+
+def feature_cache() -> Path | None:
+    """Return the folder that packed features are kept in, made or not; None without a home."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not base.is_absolute():  # unset, or to be ignored as the XDG specification demands
+        try:
+            base = Path.home() / ".cache"
+        except RuntimeError:
+            return None
+    return base / "mmrec"
 
 
 def _loader_path(
     entry: SideInformation, path: tuple[str | int, ...], problems: Problems
 ) -> Path | None:
     wanted = LOADERS[entry.dataloader].path_key
+    known = (wanted, "missing")
     for option in entry.options:
-        if option != wanted:
+        if option not in known:
             problems.add(
                 (*path, option),
-                f"unknown key{nearest(option, [wanted])}; {entry.dataloader} accepts: {wanted}",
+                f"unknown key{nearest(option, known)}; {entry.dataloader} accepts: "
+                f"{listing(known)}",
             )
     value = entry.options.get(wanted)
     if value is None:
@@ -63,6 +83,21 @@ def _loader_path(
         problems.add((*path, wanted), missing_path(value))
     else:
         return value
+    return None
+
+
+def _missing_policy(
+    entry: SideInformation, path: tuple[str | int, ...], problems: Problems
+) -> Missing | None:
+    value = entry.options.get("missing", "drop")
+    # The configuration takes every text of an entry for a path.
+    word = value.name if isinstance(value, Path) else value
+    if word in MISSING:
+        return cast("Missing", word)
+    hint = nearest(word, MISSING) if isinstance(word, str) else ""
+    problems.add(
+        (*path, "missing"), f"found {word!r}{hint}; accepted: {listing(MISSING, len(MISSING))}"
+    )
     return None
 
 
@@ -88,8 +123,10 @@ def load_dataset(experiment: Experiment, loaders: tuple[Loader, ...]) -> Dataset
     tables = {"train": read_split(data.train_path), "test": read_split(data.test_path)}
     if data.validation_path is not None:
         tables["validation"] = read_split(data.validation_path)
-    known_items = {loader.name: loader.items() for loader in loaders}
+    known_items = {loader.name: loader.items() for loader in loaders if loader.missing == "drop"}
     aligned = align(tables, known_items, binarize=experiment.binarize)
+    items = aligned.items.ids
+    filled = {loader.name: absent_items(loader, items) for loader in loaders}
     dataset = Dataset(
         name=experiment.dataset,
         users=aligned.users,
@@ -97,7 +134,7 @@ def load_dataset(experiment: Experiment, loaders: tuple[Loader, ...]) -> Dataset
         train=aligned.splits["train"],
         validation=aligned.splits.get("validation"),
         test=aligned.splits["test"],
-        report=aligned.report,
+        report=replace(aligned.report, filled_items=filled),
     )
-    features = load_features(loaders, dataset.items.ids)
+    features = load_features(loaders, items)
     return replace(dataset, features=MappingProxyType(dict(features)))

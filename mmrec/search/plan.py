@@ -1,4 +1,4 @@
-"""From an experiment file to the list of its trials, or to everything that is wrong with it.
+"""From an experiment file to its searches, or to everything that is wrong with it.
 
 Nothing is trained and no split is read here; a plan that is made has only valid trials.
 """
@@ -14,12 +14,13 @@ from mmrec.evaluation import find_metric
 from mmrec.features import Loader
 from mmrec.models import load_external_module
 from mmrec.search.inputs import check_splits, plan_loaders
-from mmrec.search.model_plan import ModelPlan, ModelPlanner
+from mmrec.search.model_plan import ModelPlan
+from mmrec.search.planner import ModelPlanner
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A valid experiment: its settings, its loaders and its trials."""
+    """A valid experiment: its settings, its loaders and its searches."""
 
     experiment: Experiment
     loaders: tuple[Loader, ...]
@@ -29,8 +30,8 @@ class Plan:
 
     @property
     def n_trials(self) -> int:
-        """The number of trials of all models."""
-        return sum(len(model.configs) for model in self.models)
+        """The number of trials of all models, at most."""
+        return sum(model.n_trials for model in self.models)
 
 
 def make_plan(loaded: Loaded) -> Plan:

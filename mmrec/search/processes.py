@@ -1,8 +1,8 @@
 """An executor of several processes, one trial at a time each.
 
-The driver hands out trials by their place in the plan and gets back records; each worker reads
-the experiment and the data for itself, so no class and no array is pickled. A worker that dies
-takes only its trial with it: the trial is tried once more by a new worker.
+The driver hands out trials as plain data and gets back records; each worker reads the experiment
+and the data for itself, so no class and no array is pickled. A worker that dies takes only its
+trial with it: the trial is tried once more by a new worker.
 """
 
 from __future__ import annotations
@@ -21,21 +21,18 @@ import torch
 from mmrec.config import read_experiment
 from mmrec.errors import DataError
 from mmrec.search.execution import Workplace
-from mmrec.search.executors import Observer, Task
+from mmrec.search.executors import Observer, Queue, Task
 from mmrec.search.inputs import load_dataset
-from mmrec.search.plan import make_plan
+from mmrec.search.plan import Plan, make_plan
 from mmrec.search.run_folder import RunFolder
 from mmrec.search.signals import StopRequest
-from mmrec.search.specs import make_specs
+from mmrec.search.specs import Order, SpecMaker
 from mmrec.search.store import TrialRecord
 from mmrec.search.trial import TrialSpec, failed_record
-from mmrec.training import Interrupted, resolve_device
+from mmrec.training import Interrupted, OnEpoch, resolve_device
 
-_TRIES = 2
+TRIES = 2
 """How often a trial is started before the death of its worker is held to be its own doing."""
-
-Place = tuple[int, int]
-"""A trial by the number of its model in the plan and its own number there."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,6 @@ class ProcessExecutor:
 
     Args:
         assignments: one for each worker.
-        places: the place in the plan of each trial, by trial_id.
         observer: told how it goes on.
         stop: asked regularly whether to save all states and end.
     """
@@ -62,40 +58,38 @@ class ProcessExecutor:
     def __init__(
         self,
         assignments: Sequence[Assignment],
-        places: dict[str, Place],
         observer: Observer,
         stop: Callable[[], bool],
     ) -> None:
-        self._assignments, self._places = assignments, places
+        self._assignments = assignments
         self._observer, self._stop = observer, stop
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[TrialRecord]:
+    def run(self, queue: Queue) -> Iterator[TrialRecord]:
         """Yield the record of each trial as it ends."""
-        waiting = list(reversed(tasks))
         tries: dict[str, int] = {}
-        started = 0
-        workers = [_Worker(a) for a in self._assignments[: len(tasks)]]
+        workers = [_Worker(a) for a in self._assignments[: queue.expected]]
         try:
-            while waiting or any(worker.task for worker in workers):
+            while len(queue) or any(worker.task for worker in workers):
                 if self._stop():
                     raise Interrupted
                 for worker in workers:
-                    if worker.task is None and waiting:
-                        task = waiting.pop()
-                        tries[task[1].trial_id] = tries.get(task[1].trial_id, 0) + 1
-                        started += tries[task[1].trial_id] == 1
-                        self._observer.trial_started(task[1], started, len(tasks))
-                        worker.give(task, self._places[task[1].trial_id])
+                    if worker.task is None and len(queue):
+                        task = queue.take()
+                        identifier = task.spec.trial_id
+                        tries[identifier] = tries.get(identifier, 0) + 1
+                        total = max(len(tries), queue.expected)
+                        self._observer.trial_started(task.spec, len(tries), total)
+                        worker.give(task)
                 for worker in _ready(workers):
                     message = worker.receive()
                     if message is not None:
                         record = self._listen(worker, *message)
-                    elif tries[worker.spec.trial_id] < _TRIES:
-                        waiting.append(worker.bury())
+                    elif tries[worker.spec.trial_id] < TRIES:
+                        queue.add([worker.bury()])
                         record = None
                     else:
-                        _, spec = worker.bury()
-                        record = failed_record(spec, WorkerDied(worker.exit_code), 0.0)
+                        spec = worker.bury().spec
+                        record = failed_record(spec, WorkerDied(worker.reason), 0.0)
                     if record is not None:
                         self._observer.trial_ended(record)
                         yield record
@@ -116,14 +110,11 @@ class ProcessExecutor:
 
 
 class WorkerDied(Exception):
-    """A worker ended without a word."""
+    """The worker of a trial ended without a word, each time that it was tried."""
 
-    def __init__(self, exit_code: int | None) -> None:
-        reason = f"exit code {exit_code}"
-        if exit_code is not None and exit_code < 0:
-            reason = f"killed by {signal.Signals(-exit_code).name}"
+    def __init__(self, reason: str) -> None:
         super().__init__(
-            f"its worker died {_TRIES} times ({reason}); out of memory? Its checkpoint is kept"
+            f"its worker died {TRIES} times ({reason}); out of memory? Its checkpoint is kept"
         )
 
 
@@ -135,8 +126,8 @@ class _Worker:
     task: Task | None = None
     _process: Any = field(init=False)
     connection: Connection[Any, Any] = field(init=False)
-    exit_code: int | None = None
-    """Of the last process that died."""
+    reason: str = ""
+    """Why the last process died."""
 
     def __post_init__(self) -> None:
         self._start()
@@ -151,12 +142,12 @@ class _Worker:
     @property
     def spec(self) -> TrialSpec:
         assert self.task is not None
-        return self.task[1]
+        return self.task.spec
 
-    def give(self, task: Task, place: Place) -> None:
+    def give(self, task: Task) -> None:
         self.task = task
         with contextlib.suppress(OSError):  # it has just died, and will be found dead
-            self.connection.send(place)
+            self.connection.send(task.order)
 
     def receive(self) -> tuple[str, Any] | None:
         """Return the next message, or None if the worker has died."""
@@ -171,7 +162,10 @@ class _Worker:
         assert self.task is not None
         task, self.task = self.task, None
         self._process.join()
-        self.exit_code = self._process.exitcode
+        code = self._process.exitcode
+        self.reason = f"exit code {code}"
+        if code < 0:
+            self.reason = f"killed by {signal.Signals(-code).name}"
         self.connection.close()
         self._start()
         return task
@@ -182,6 +176,36 @@ class _Worker:
             self._process.terminate()
         self._process.join()
         self.connection.close()
+
+
+@dataclass(frozen=True, eq=False)
+class Desk:
+    """What a worker has before it: the plan and the data, read by itself, and the workplace."""
+
+    plan: Plan
+    specs: SpecMaker
+    workplace: Workplace
+
+    @classmethod
+    def set_up(cls, assignment: Assignment) -> Desk:
+        """Read all that an assignment names.
+
+        Raises:
+            ConfigError: a path is not there.
+            DataError: the data cannot be used.
+        """
+        torch.set_num_threads(assignment.threads)
+        plan = make_plan(read_experiment(assignment.experiment, assignment.base_dir))
+        dataset = load_dataset(plan.experiment, plan.loaders)
+        device, _ = resolve_device(assignment.gpu)
+        folder = RunFolder(assignment.folder)
+        workplace = Workplace(plan.experiment, dataset, device, assignment.threads, folder)
+        return cls(plan, SpecMaker(plan, dataset), workplace)
+
+    def run(self, order: Order, on_epoch: OnEpoch, stop: Callable[[], bool]) -> TrialRecord:
+        """Run the trial that is ordered; see :meth:`Workplace.execute`."""
+        model = self.plan.models[order.model]
+        return self.workplace.execute(model, self.specs.make(order), on_epoch, stop)
 
 
 def _ready(workers: Sequence[_Worker]) -> list[_Worker]:
@@ -200,23 +224,12 @@ def _work(connection: Connection[Any, Any], assignment: Assignment) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the driver decides
     signal.signal(signal.SIGTERM, note)
     try:
-        torch.set_num_threads(assignment.threads)
-        plan = make_plan(read_experiment(assignment.experiment, assignment.base_dir))
-        dataset = load_dataset(plan.experiment, plan.loaders)
-        specs = make_specs(plan, dataset)
-        device, _ = resolve_device(assignment.gpu)
-        folder = RunFolder(assignment.folder)
-        workplace = Workplace(plan.experiment, dataset, device, assignment.threads, folder)
+        desk = Desk.set_up(assignment)
         while not stop():
             if not connection.poll(0.2):
                 continue
-            model, trial = connection.recv()
-            record = workplace.execute(
-                plan.models[model],
-                specs[model][trial],
-                lambda *told: connection.send(("epoch", told)),
-                stop,
-            )
+            order: Order = connection.recv()
+            record = desk.run(order, lambda *told: connection.send(("epoch", told)), stop)
             connection.send(("ended", record))
     except DataError as error:
         connection.send(("error", str(error)))

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import logging
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -98,7 +99,7 @@ class RunFolder:
 
     def checkpoint(self, name: str, rate: int | None) -> Checkpoint:
         """Return where the state of an unfinished trial is kept."""
-        return Checkpoint(self.path / "checkpoints" / f"{name}.pt", rate)
+        return Checkpoint(self.path / "checkpoints" / f"{name}.pt", rate, time.monotonic)
 
     def save_per_user(self, name: str, values: Mapping[str, FloatArray]) -> None:
         """Keep a trial's test values of each user, {label: [U]}, for tests of significance."""

@@ -1,17 +1,23 @@
-"""Running the trials of a plan, each recorded as it ends, those that have ended left out."""
+"""Running the searches of a plan: each trial is recorded as it ends, and none is run twice."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from mmrec.data import FloatArray
-from mmrec.search.executors import Executor
+from mmrec.models import ModelConfig
+from mmrec.search.algorithms import make_search
+from mmrec.search.executors import Executor, Queue, Task
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.plan import Plan
+from mmrec.search.points import Values
+from mmrec.search.pruning import set_bars
 from mmrec.search.run_folder import RunFolder
+from mmrec.search.selection import Objective, PointView, ValidationView, choose
+from mmrec.search.specs import Order, SpecMaker
 from mmrec.search.store import TrialRecord
 from mmrec.search.trial import TrialSpec
-from mmrec.training import EpochRecord
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,53 +28,125 @@ class Study:
     records: list[TrialRecord]
     """In the order of the search, whenever they ended."""
     best: TrialRecord | None = None
-    """The finished trial with the best selected value, the first of equals."""
+    """The trial with the best selected value, the first of equals. Of a point that was run on
+    several seeds, the mean is selected by and the trial of the first seed stands for it."""
     best_per_user: dict[str, FloatArray] = field(default_factory=dict)
     """Test values of each user for the best trial, by label."""
+    points: list[list[TrialRecord]] = field(default_factory=list)
+    """The trials of each point, one for every seed."""
+    best_point: int | None = None
+    """Place of the best among the points."""
+
+    @property
+    def best_trials(self) -> list[TrialRecord]:
+        """The trials of the best point, one for every seed."""
+        return [] if self.best_point is None else self.points[self.best_point]
 
 
-def run_plan(
-    plan: Plan, specs: list[list[TrialSpec]], folder: RunFolder, executor: Executor
-) -> list[Study]:
+class Course:
+    """The search of one model as it goes on.
+
+    Args:
+        number: of the model in the plan.
+        model: what is searched.
+        specs: makes its trials.
+    """
+
+    def __init__(self, number: int, model: ModelPlan, specs: SpecMaker) -> None:
+        self._number, self._model, self._specs = number, model, specs
+        self._search = make_search(model)
+        self._objective = Objective.of(model.select_by)
+        self._points: list[list[TrialSpec]] = []
+
+    def advance(self, ended: Mapping[str, TrialRecord]) -> list[Task]:
+        """Return the trials to run next; empty at the end.
+
+        Args:
+            ended: all trials that have ended, by trial_id; those that this returned before too.
+        """
+        while True:
+            views = self._views(ended)
+            batch = self._search.next(views)
+            if not batch:
+                return []
+            tasks = self._tasks(batch, [trial for view in views for trial in view.trials])
+            pending = {t.spec.trial_id: t for t in tasks if t.spec.trial_id not in ended}
+            if pending:
+                return list(pending.values())
+
+    def _tasks(self, batch: list[Values], earlier: list[ValidationView]) -> list[Task]:
+        """Return the trials of a batch, all of them held against the same earlier trials."""
+        tasks = []
+        for point in batch:
+            trials = self._model.trial_values(point)
+            first = len(self._points) * len(trials)
+            made = [self._task(first + n, values, earlier) for n, values in enumerate(trials)]
+            self._points.append([task.spec for task in made])
+            tasks += made
+        return tasks
+
+    def _task(self, index: int, values: Values, earlier: list[ValidationView]) -> Task:
+        order, meta = Order(self._number, index, values), self._model.meta
+        spec = self._specs.make(order)
+        if meta.pruner != "none" and isinstance(spec.config, ModelConfig):
+            epochs, rate = spec.config.epochs, meta.validation_rate
+            bars = set_bars(
+                meta.pruner, earlier, self._objective, epochs=epochs, validation_rate=rate
+            )
+            order = replace(order, bars=bars)
+            spec = self._specs.make(order)
+        return Task(self._model, spec, order)
+
+    def _views(self, ended: Mapping[str, TrialRecord]) -> list[PointView]:
+        return [
+            PointView(tuple(ValidationView.of(ended[spec.trial_id]) for spec in specs))
+            for specs in self._points
+        ]
+
+    def study(self, ended: Mapping[str, TrialRecord], folder: RunFolder) -> Study:
+        """Return what has come of the search."""
+        points = [[ended[spec.trial_id] for spec in specs] for specs in self._points]
+        best_point = choose(self._views(ended), self._objective)
+        best = None if best_point is None else points[best_point][0]
+        return Study(
+            plan=self._model,
+            records=[record for trials in points for record in trials],
+            best=best,
+            best_per_user=folder.per_user(best.name) if best else {},
+            points=points,
+            best_point=best_point,
+        )
+
+
+def run_plan(plan: Plan, specs: SpecMaker, folder: RunFolder, executor: Executor) -> list[Study]:
     """Run what has not ended yet, and return the trials of every model.
 
-    A trial that fails is recorded and the others go on.
+    A trial that fails is recorded and the others go on. The models' searches go on side by side;
+    none waits for another.
 
     Raises:
         DataError: a result cannot be written.
         Interrupted: the executor was asked to stop.
     """
-    records = {record.trial_id: record for record in folder.trials.read()}
-    pending = [
-        (model, spec)
-        for model, trials in zip(plan.models, specs, strict=True)
-        for spec in trials
-        if spec.trial_id not in records
-    ]
-    for record in executor.run(pending):
+    ended = {record.trial_id: record for record in folder.trials.read()}
+    courses = [Course(number, model, specs) for number, model in enumerate(plan.models)]
+    queue = Queue()
+    under_way = [_advance(course, ended, queue) for course in courses]
+    queue.expected = max(len(queue), plan.n_trials - len(ended))
+    for record in executor.run(queue):
         folder.trials.append(record)
-        records[record.trial_id] = record
+        ended[record.trial_id] = record
         folder.checkpoint(record.name, None).remove()
-    return [
-        _study(model, trials, [records[spec.trial_id] for spec in trials], folder)
-        for model, trials in zip(plan.models, specs, strict=True)
-    ]
+        for number, trials in enumerate(under_way):
+            if record.trial_id in trials:
+                trials.remove(record.trial_id)
+                if not trials:
+                    under_way[number] = _advance(courses[number], ended, queue)
+    return [course.study(ended, folder) for course in courses]
 
 
-def _study(
-    model: ModelPlan, specs: list[TrialSpec], records: list[TrialRecord], folder: RunFolder
-) -> Study:
-    best: TrialRecord | None = None
-    best_epoch: EpochRecord | None = None
-    for spec, record in zip(specs, records, strict=True):
-        epoch = _best_epoch(record)
-        if epoch is not None and spec.protocol.is_better(epoch, best_epoch):
-            best, best_epoch = record, epoch
-    return Study(model, records, best, folder.per_user(best.name) if best else {})
-
-
-def _best_epoch(record: TrialRecord) -> EpochRecord | None:
-    return next(
-        (EpochRecord(**epoch) for epoch in record.history if epoch["epoch"] == record.best_epoch),
-        None,
-    )
+def _advance(course: Course, ended: Mapping[str, TrialRecord], queue: Queue) -> set[str]:
+    """Queue the next trials of a search and return their ids."""
+    tasks = course.advance(ended)
+    queue.add(tasks)
+    return {task.spec.trial_id for task in tasks}

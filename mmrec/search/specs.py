@@ -3,39 +3,135 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
-from mmrec.config import Experiment
+from pydantic_core import to_jsonable_python
+
+from mmrec.config import Choice, Experiment
 from mmrec.data import Dataset
-from mmrec.evaluation import Evaluator, parse_figure_name
+from mmrec.evaluation import Evaluator
 from mmrec.files import sha256
-from mmrec.models import RecommendationFileConfig
+from mmrec.models import RecommendationFile, RecommendationFileConfig
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.plan import Plan
+from mmrec.search.points import Values
+from mmrec.search.pruning import Bars, PruningProtocol
+from mmrec.search.selection import Objective
 from mmrec.search.trial import TrialSpec, trial_id
-from mmrec.training import LOSS, EarlyStopping, Protocol
+from mmrec.training import EarlyStopping, Protocol
 
 
-def make_specs(plan: Plan, dataset: Dataset) -> list[list[TrialSpec]]:
-    """Return the trials of every model of a plan, in order.
+@dataclass(frozen=True)
+class Order:
+    """A trial as plain data that another process can be sent."""
+
+    model: int
+    """Number of the model in the plan."""
+    index: int
+    """Place in the model's search, from 0."""
+    values: Values
+    """The hyper-parameters, as the file means them."""
+    bars: Bars = field(default_factory=dict)
+    """What its validation figures have to reach for it to go on."""
+
+
+class SpecMaker:
+    """Says what the trials of a plan are to do on a data set.
 
     Raises:
         DataError: a held-out split has no relevant item.
     """
-    evaluators = _make_evaluators(plan, dataset)
-    specs = []
-    for model in plan.models:
-        protocol = _make_protocol(plan.experiment, model, dataset, *evaluators)
-        specs.append(_make_model_specs(model, protocol, dataset))
-    return specs
+
+    def __init__(self, plan: Plan, dataset: Dataset) -> None:
+        self._models, self._experiment = plan.models, plan.experiment
+        self._fingerprint = dataset.fingerprint
+        evaluators = _make_evaluators(plan, dataset)
+        self._protocols = [
+            _make_protocol(plan.experiment, model, dataset, *evaluators) for model in plan.models
+        ]
+
+    def make(self, order: Order) -> TrialSpec:
+        """Return the trial that is ordered; the same in every process."""
+        model, protocol = self._models[order.model], self._protocols[order.model]
+        config = model.recommender.Config.model_validate(order.values)
+        facts = _selection(self._experiment, model)
+        if isinstance(config, RecommendationFileConfig):
+            facts["file"] = sha256(config.file.read_bytes())
+        identifier = trial_id(model.key, config, facts, self._fingerprint)
+        if model.meta.pruner != "none":
+            parts = {f.name: getattr(protocol, f.name) for f in fields(protocol)}
+            protocol = PruningProtocol(**parts, bars=order.bars)
+        return TrialSpec(
+            trial_id=identifier,
+            name=f"{model.name}_{identifier}",
+            model=model.key,
+            index=order.index,
+            recommender=model.recommender,
+            config=config,
+            protocol=protocol,
+        )
 
 
-def identity(plan: Plan, specs: list[list[TrialSpec]]) -> str:
-    """Return a digest that is equal for runs of the same trials under the same evaluation."""
+def identity(plan: Plan, dataset: Dataset) -> str:
+    """Return a digest that is equal for runs of the same searches under the same evaluation.
+
+    All that its trials depend on is in it, so it is known before the first of them.
+    """
     facts = {
-        "trials": [spec.trial_id for model in specs for spec in model],
+        "models": [_search_facts(plan.experiment, model) for model in plan.models],
         "evaluation": plan.experiment.evaluation.model_dump(mode="json"),
+        "data": dataset.fingerprint,
     }
-    return sha256(json.dumps(facts, sort_keys=True).encode())
+    return sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+
+
+def _search_facts(experiment: Experiment, model: ModelPlan) -> dict[str, Any]:
+    fields_of_config = model.recommender.Config.model_fields.items()
+    facts: dict[str, Any] = {
+        "key": model.key,
+        "name": model.name,
+        "constants": dict(model.space.constants),
+        "dimensions": [
+            (name, axis.options if isinstance(axis, Choice) else str(axis))
+            for name, axis in model.space.dimensions.items()
+        ],
+        "defaults": {name: _plain(f.default) for name, f in fields_of_config},
+        "algorithm": model.meta.hyper_opt_alg,
+        "n_points": model.n_points,
+        "seeds": model.seeds,
+        "restore": model.meta.restore,
+        "selection": _selection(experiment, model),
+    }
+    if model.is_drawn:
+        facts["random_seed"] = model.random_seed
+    if model.points is None or model.meta.pruner != "none":
+        facts["batch"] = model.meta.hyper_batch
+    if model.points is None:  # another version may propose other points
+        facts["optuna"] = version("optuna")
+    if model.recommender is RecommendationFile:
+        facts["file"] = sha256(Path(model.space.constants["file"]).read_bytes())
+    return facts
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401
+    return to_jsonable_python(value, fallback=lambda other: type(other).__name__)
+
+
+def _selection(experiment: Experiment, model: ModelPlan) -> dict[str, Any]:
+    """Return what the best epoch of a trial depends on beside its hyper-parameters."""
+    stopping = model.early_stopping
+    facts: dict[str, Any] = {
+        "validation_rate": model.meta.validation_rate,
+        "select_by": model.select_by,
+        "early_stopping": stopping and stopping.model_dump(mode="json"),
+        "top_k": experiment.top_k,
+    }
+    if model.meta.pruner != "none":
+        facts["pruner"] = model.meta.pruner
+    return facts
 
 
 def _make_evaluators(plan: Plan, dataset: Dataset) -> tuple[Evaluator, Evaluator]:
@@ -61,7 +157,7 @@ def _make_protocol(
         test=test,
         top_k=experiment.top_k,
         select_by=model.select_by,
-        higher_is_better=_higher_is_better(model.select_by),
+        higher_is_better=Objective.of(model.select_by).higher_is_better,
         validation_rate=model.meta.validation_rate,
         early_stopping=_early_stopping(model),
         monitor=model.monitor,
@@ -74,7 +170,7 @@ def _early_stopping(model: ModelPlan) -> EarlyStopping | None:
         return None
     mode = settings.mode
     if mode == "auto":
-        mode = "max" if _higher_is_better(model.monitor) else "min"
+        mode = "max" if Objective.of(model.monitor).higher_is_better else "min"
     return EarlyStopping(
         patience=settings.patience,
         mode=mode,
@@ -82,34 +178,3 @@ def _early_stopping(model: ModelPlan) -> EarlyStopping | None:
         rel_delta=settings.rel_delta,
         baseline=settings.baseline,
     )
-
-
-def _higher_is_better(label: str) -> bool:
-    return label != LOSS and parse_figure_name(label)[0].higher_is_better
-
-
-def _make_model_specs(model: ModelPlan, protocol: Protocol, dataset: Dataset) -> list[TrialSpec]:
-    selection = {
-        "validation_rate": model.meta.validation_rate,
-        "select_by": model.select_by,
-        "early_stopping": model.early_stopping and model.early_stopping.model_dump(mode="json"),
-        "top_k": protocol.top_k,
-    }
-    specs = []
-    for index, config in enumerate(model.configs):
-        facts = dict(selection)
-        if isinstance(config, RecommendationFileConfig):
-            facts["file"] = sha256(config.file.read_bytes())
-        identifier = trial_id(model.key, config, facts, dataset.fingerprint)
-        specs.append(
-            TrialSpec(
-                trial_id=identifier,
-                name=f"{model.name}_{identifier}",
-                model=model.key,
-                index=index,
-                recommender=model.recommender,
-                config=config,
-                protocol=protocol,
-            )
-        )
-    return specs

@@ -24,16 +24,18 @@ class TrialRecord:
     """Place in the model's search, from 0."""
     parameters: dict[str, Any]
     """Every hyper-parameter, given or default."""
-    status: Literal["finished", "failed"]
+    status: Literal["finished", "pruned", "failed"]
     error: str | None = None
     """Why a trial failed."""
+    pruned_at: int | None = None
+    """The epoch after which a pruned trial was ended; its figures are the best up to there."""
     best_epoch: int | None = None
     validation: dict[str, float] = field(default_factory=dict)
     """Figures of the best epoch, by label."""
     test: dict[str, float] = field(default_factory=dict)
     """Figures of the best epoch, by label; nothing is selected by them."""
     history: list[dict[str, Any]] = field(default_factory=list)
-    """Every evaluated epoch: epoch, loss, validation, test."""
+    """Every evaluated epoch: epoch, loss, validation, test, weights_sha256, ranking_sha256."""
     losses: list[float] = field(default_factory=list)
     """Mean training loss of every epoch."""
     seconds: float = 0.0

@@ -28,6 +28,7 @@ from mmrec.training import (
     Protocol,
     Trainer,
     deterministic,
+    digest_of_state,
     evaluate_untrained,
     seed_for,
 )
@@ -155,15 +156,6 @@ def failed_record(spec: TrialSpec, error: BaseException, seconds: float) -> Tria
         error=f"{type(error).__name__}: {error}",
         seconds=round(seconds, 3),
     )
-
-
-def digest_of_state(state: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 of a model's state: names, types, shapes and bits."""
-    parts: list[bytes | memoryview] = []
-    for name, tensor in sorted(state.items()):
-        parts.append(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        parts.append(np.ascontiguousarray(tensor.numpy()).data)
-    return sha256(*parts)
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], record: TrialRecord) -> None:

@@ -2,6 +2,7 @@
 
 from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic, resolve_device
+from mmrec.training.digests import digest_of_ranking, digest_of_state
 from mmrec.training.early_stopping import EarlyStopping
 from mmrec.training.protocol import LOSS, EpochRecord, Evaluated, Protocol
 from mmrec.training.seeding import rng_for, seed_for
@@ -25,6 +26,8 @@ __all__ = [
     "Protocol",
     "Trainer",
     "deterministic",
+    "digest_of_ranking",
+    "digest_of_state",
     "evaluate_untrained",
     "resolve_device",
     "rng_for",

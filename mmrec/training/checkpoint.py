@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import io
+import itertools
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,15 @@ import torch
 from torch import Tensor
 
 from mmrec.evaluation import Ranking
-from mmrec.files import write_atomically
+from mmrec.files import write_through
 from mmrec.training.protocol import EpochRecord, Evaluated
 
-FORMAT = 1
+FORMAT = 2
+"""Raised whenever the content changes; a file of another format is as good as none."""
+
+
+SPARING_S = 30.0
+"""Wide features make a checkpoint of gigabytes; what is lost in a crash is at most so long."""
 
 
 @dataclass(eq=False)
@@ -79,16 +85,24 @@ class Checkpoint:
 
     Args:
         path: of the file; its folder is made when it is needed.
-        rate: epochs from one checkpoint to the next; None for one at each evaluation.
+        rate: epochs from one checkpoint to the next; None for one at each evaluation, but not
+            within ``SPARING_S`` seconds of the last one.
+        now: the seconds of a clock; without one every evaluation is followed by a checkpoint.
     """
 
-    def __init__(self, path: Path, rate: int | None = None) -> None:
+    def __init__(
+        self, path: Path, rate: int | None = None, now: Callable[[], float] | None = None
+    ) -> None:
         self.path = path
         self.rate = rate
+        self._now = now or itertools.count(step=SPARING_S).__next__
+        self._saved_at = self._now()
 
     def is_due(self, epoch: int, *, evaluated: bool) -> bool:
         """Say whether to save after an epoch."""
-        return evaluated if self.rate is None else epoch % self.rate == 0
+        if self.rate is None:
+            return evaluated and self._now() - self._saved_at >= SPARING_S
+        return epoch % self.rate == 0
 
     def save(self, content: dict[str, Any]) -> None:
         """Replace the file.
@@ -96,9 +110,8 @@ class Checkpoint:
         Raises:
             DataError: it cannot be written; the earlier one is intact.
         """
-        buffer = io.BytesIO()
-        torch.save({"format": FORMAT} | content, buffer)
-        write_atomically(self.path, buffer.getvalue())
+        write_through(self.path, lambda file: torch.save({"format": FORMAT} | content, file))
+        self._saved_at = self._now()
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """Return the last saved content, or None if there is none that can be used.
@@ -110,9 +123,9 @@ class Checkpoint:
             return None
         try:
             content: dict[str, Any] = torch.load(self.path, map_location=device, weights_only=True)
+            return content if content["format"] == FORMAT else None
         except Exception:  # torch raises half a dozen kinds for a damaged file
             return None
-        return content if content.get("format") == FORMAT else None
 
     def remove(self) -> None:
         """Delete the file, once the trial's result is kept elsewhere."""

@@ -9,7 +9,8 @@ import torch
 
 from mmrec.data import FloatArray, Interactions
 from mmrec.evaluation import Evaluator, Ranking
-from mmrec.models import Recommender
+from mmrec.models import Model, Recommender
+from mmrec.training.digests import digest_of_ranking, digest_of_state
 from mmrec.training.early_stopping import EarlyStopping
 
 LOSS = "loss"
@@ -26,6 +27,10 @@ class EpochRecord:
     validation: dict[str, float]
     """By label, for example ``Recall@20``."""
     test: dict[str, float]
+    weights_sha256: str | None = None
+    """Digest of the model's state after the epoch; None for a recommender without any."""
+    ranking_sha256: str | None = None
+    """Digest of the lists that the figures were computed from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +77,14 @@ class Protocol:
         ranking = recommender.rank(self.train, self.top_k, device)
         test = self.test.evaluate(ranking)
         validation = test if self.validation is self.test else self.validation.evaluate(ranking)
-        record = EpochRecord(epoch, loss, validation.figures, test.figures)
+        record = EpochRecord(
+            epoch,
+            loss,
+            validation.figures,
+            test.figures,
+            digest_of_state(recommender.state_dict()) if isinstance(recommender, Model) else None,
+            digest_of_ranking(ranking),
+        )
         return Evaluated(record, ranking, test.per_user)
 
     def is_better(self, record: EpochRecord, best: EpochRecord | None) -> bool:

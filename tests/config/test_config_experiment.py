@@ -14,7 +14,8 @@ from mmrec.errors import ConfigError
 EXPERIMENT_KEYS = (
     "version, backend, dataset, dataloader, data_config, top_k, evaluation, gpu, binarize, "
     "random_seed, align_side_with_train, external_models_path, path_output_rec_result, "
-    "path_output_rec_weight, path_output_rec_performance, print_results_as_triplets, models"
+    "path_output_rec_weight, path_output_rec_performance, print_results_as_triplets, execution, "
+    "models"
 )
 META = {
     "hyper_opt_alg": "grid",
@@ -408,7 +409,7 @@ def test_the_models_stay_in_reach_of_whoever_checks_them() -> None:
         (
             {"evaluation": 3},
             "evaluation: found 3; accepted: a mapping with the keys cutoffs, simple_metrics, "
-            "relevance_threshold, paired_ttest, wilcoxon_test",
+            "relevance_threshold, paired_ttest, require_validation, wilcoxon_test",
         ),
         (
             {"evaluation": {"simple_metrics": ["Recall"], "cutoffs": 30}},

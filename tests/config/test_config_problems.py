@@ -259,6 +259,9 @@ def test_the_defaults_of_meta() -> None:
     assert ModelMeta().model_dump() == {
         "hyper_opt_alg": "grid",
         "hyper_max_evals": None,
+        "hyper_batch": 4,
+        "pruner": "none",
+        "seeds": (),
         "validation_rate": 1,
         "validation_metric": None,
         "save_weights": False,

@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     return write_vectors(tmp_path / "features", vectors)
 
 
-def npy(array: Any, **options: Any) -> bytes:  # noqa: ANN401 - whatever numpy can write
+def npy(array: Any, **options: Any) -> bytes:
     file = io.BytesIO()
     np.save(file, array, **options)
     return file.getvalue()

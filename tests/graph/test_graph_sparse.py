@@ -39,6 +39,13 @@ def dense_of(pattern: Pattern, values: Tensor) -> Tensor:
     return dense.index_put((pattern.rows, pattern.cols), values)
 
 
+@pytest.fixture(params=["csr", "segment"])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """Run a test as on the CPU, and on the CPU with what a CUDA device would run."""
+    monkeypatch.setattr(sparse, "default_backend", lambda device_type: request.param)
+    return request.param
+
+
 MASKS = {
     "ordinary": torch.tensor([[0, 1, 1], [1, 0, 0], [1, 1, 1], [0, 1, 0]]),
     "first, middle and last row empty": torch.tensor([[0, 0], [1, 1], [0, 0], [0, 1], [0, 0]]),
@@ -86,6 +93,7 @@ def test_products_by_hand() -> None:
 
 @each_mask
 @pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.usefixtures("kernel")
 def test_propagate_against_dense(mask: Tensor, width: int) -> None:
     pattern = pattern_of(mask)
     values, x = random(len(pattern)), random(mask.shape[1], width, seed=1)
@@ -100,6 +108,7 @@ def test_propagate_against_dense(mask: Tensor, width: int) -> None:
 
 @each_mask
 @pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.usefixtures("kernel")
 def test_edge_products_against_dense(mask: Tensor, width: int) -> None:
     pattern = pattern_of(mask)
     x, y = random(mask.shape[0], width), random(mask.shape[1], width, seed=1)
@@ -112,6 +121,7 @@ def test_edge_products_against_dense(mask: Tensor, width: int) -> None:
 
 
 @each_mask
+@pytest.mark.usefixtures("kernel")
 def test_gradients_against_finite_differences(mask: Tensor) -> None:
     pattern = pattern_of(mask)
     values = random(len(pattern))
@@ -144,12 +154,48 @@ def test_the_same_tensor_on_both_sides() -> None:
 
 
 def test_edge_products_in_blocks_have_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparse, "default_backend", lambda device_type: "segment")
     pattern = pattern_of(torch.ones(7, 9))
     x, y = random(7, 4).float(), random(9, 4, seed=1).float()
     whole = edge_products(pattern, x, y)
     for block_values in (1, 4, 12, 4 * 62, 4 * 63):
         monkeypatch.setattr(sparse, "_BLOCK_VALUES", block_values)
         assert torch.equal(edge_products(pattern, x, y), whole)
+
+
+LISTS = {
+    "without repetition": [[1, 0], [2, 1]],
+    "repeated in a row": [[1, 1, 0], [2, 0, 2]],
+    "more edges than places": [[0, 1, 0, 1, 2, 0, 0], [2, 2, 1, 1, 0, 2, 1]],
+}
+
+
+@pytest.mark.parametrize("lists", LISTS.values(), ids=LISTS.keys())
+@pytest.mark.usefixtures("kernel")
+def test_neighbour_lists_as_they_come(lists: list[list[int]]) -> None:
+    # In any order, with repetitions: those add up.
+    neighbours = torch.tensor(lists)
+    pattern = Pattern.from_lists(neighbours, 3)
+    assert (pattern.shape, len(pattern)) == ((2, 3), neighbours.numel())
+    assert pattern.rows.tolist() == [row for row, own in enumerate(lists) for _ in own]
+    assert pattern.cols.tolist() == neighbours.flatten().tolist()
+    values, x, y = random(len(pattern)), random(2, 4, seed=1), random(3, 4, seed=2)
+    places = (pattern.rows, pattern.cols)
+    dense = values.new_zeros(2, 3).index_put(places, values, accumulate=True)
+    upstream = random(2, 4, seed=3).detach()
+    ours = propagate(pattern, values, y)
+    torch.testing.assert_close(ours, dense @ y)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, (values, y), upstream),
+        torch.autograd.grad(dense @ y, (values, y), upstream),
+    )
+    products, expected = edge_products(pattern, x, y), (x @ y.T)[places]
+    torch.testing.assert_close(products, expected)
+    upstream = random(len(pattern), seed=4).detach()
+    torch.testing.assert_close(
+        torch.autograd.grad(products, (x, y), upstream),
+        torch.autograd.grad(expected, (x, y), upstream),
+    )
 
 
 @st.composite

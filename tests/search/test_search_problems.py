@@ -126,9 +126,10 @@ def test_a_wrong_name_in_the_data(experiment_file, old, new, message):
             "a search that draws at random needs hyper_max_evals",
         ),
         (
-            {"LightGCNM": settings(meta={"hyper_opt_alg": "tpe", "hyper_max_evals": 2})},
+            {"LightGCNM": settings(meta={"hyper_opt_alg": "anneal", "hyper_max_evals": 2})},
             {},
-            "'tpe' is not available yet in this version; use grid or rand",
+            "experiment.models.LightGCNM.meta.hyper_opt_alg: 'anneal' is not supported; use tpe or "
+            "rand",
         ),
         (
             {"external.Mine": {}},

@@ -65,7 +65,8 @@ def test_files_of_a_run(experiment_file):
     assert {p.name for p in (out / "performance").iterdir()} == {*expected, results.folder.name}
     assert {p.name for p in results.folder.iterdir()} == {
         *("manifest.json", "trials.jsonl", "trials.tsv", "best.tsv", "report.html", "run.log"),
-        *("identity.json", "run.lock", "per_user"),
+        *("identity.json", "run.lock", "per_user", "significance.tsv"),
+        *("features.json", "sessions.jsonl"),
     }
 
     best = pd.read_csv(out / "performance" / f"rec_cutoff_3_relthreshold_1_{stamp}.tsv", sep="\t")

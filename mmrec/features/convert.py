@@ -1,0 +1,162 @@
+"""Rewriting item vectors in another format, with a proof that nothing has changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmrec.data import Features
+from mmrec.data.vocabulary import sort_ids
+from mmrec.errors import DataError, listing
+from mmrec.features.formats import SUFFIXES, check_format, find_format, open_source
+from mmrec.features.ids import id_files
+from mmrec.features.replacing import replacing
+from mmrec.features.source import Source, block_rows, not_finite, rows_not_finite
+from mmrec.features.writers import WRITERS, id_file
+
+
+@dataclass(frozen=True)
+class ConvertReport:
+    """What was written."""
+
+    source: Path
+    target: Path
+    source_format: str
+    target_format: str
+    n_items: int
+    width: int
+    fingerprint: str
+    """Of the source as it was read (:func:`fingerprint`), and of the target as read back."""
+
+    def lines(self) -> list[str]:
+        """Return the report as sentences."""
+        return [
+            f"{self.source} ({self.source_format}) -> {self.target} ({self.target_format}): "
+            f"{self.n_items} items, {self.width} float32 numbers each",
+            f"sha256 before: {self.fingerprint}",
+            f"sha256 after:  {self.fingerprint} (read back and equal)",
+        ]
+
+
+def convert(
+    source: Path,
+    target: Path,
+    *,
+    source_format: str | None = None,
+    target_format: str | None = None,
+) -> ConvertReport:
+    """Write the vectors of ``source`` to ``target`` as float32, in ascending order of their ids.
+
+    The target appears whole, after it was read back and found equal, or not at all.
+
+    Args:
+        source: a file or folder.
+        target: must not exist; folders above it are made.
+        source_format: a key of :data:`mmrec.features.formats.SUFFIXES`; by default what the path
+            looks like.
+        target_format: the same; by default by the target's name, without an ending a folder.
+
+    Raises:
+        DataError: the source is malformed or holds NaN or infinity, the target exists or cannot
+            hold the ids, or cannot be written. Nothing was written.
+    """
+    target_format = _target_format(target, target_format)
+    opened = open_source(source, source_format)
+    ids = sort_ids(opened.ids)
+    digest = _Digest(ids)
+    try:
+        with replacing(target) as temporary:
+            WRITERS[target_format](temporary, ids, digest.of_each(_blocks(opened, ids)))
+            if fingerprint(open_source(temporary, target_format)) != digest.hex():
+                raise DataError(f"{target}: not written: read back, ids or vectors differ")
+            if target_format == "npy":
+                id_file(temporary).replace(id_file(target))
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise DataError(f"{target}: cannot be written: {reason or error}") from error
+    return ConvertReport(
+        source=source,
+        target=target,
+        source_format=source_format or find_format(source) or "recbole",
+        target_format=target_format,
+        n_items=len(ids),
+        width=digest.width,
+        fingerprint=digest.hex(),
+    )
+
+
+def fingerprint(source: Source) -> str:
+    """Return the SHA-256 of the ids, in ascending order, and of their vectors as float32.
+
+    It is the same for every format and every order of the rows.
+
+    Raises:
+        DataError: a vector is malformed, NaN or infinite.
+    """
+    ids = sort_ids(source.ids)
+    digest = _Digest(ids)
+    for _ in digest.of_each(_blocks(source, ids)):
+        pass
+    return digest.hex()
+
+
+class _Digest:
+    """The fingerprint of vectors that pass by in blocks."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self.width = 0
+        text = "".join(f"{item_id}\n" for item_id in (f"{len(ids)} items", *ids))
+        self._digest = hashlib.sha256(text.encode("utf-8", "surrogateescape"))
+
+    def of_each(self, blocks: Iterator[Features]) -> Iterator[Features]:
+        """Pass the blocks on."""
+        for block in blocks:
+            self.width = block.shape[1]
+            self._digest.update(block.astype("<f4", order="C", copy=False).data)
+            yield block
+
+    def hex(self) -> str:
+        """Return what has passed so far, in hexadecimal digits."""
+        return self._digest.hexdigest()
+
+
+def _blocks(source: Source, ids: Sequence[str]) -> Iterator[Features]:
+    """Yield the vectors of ``ids`` in their order, few at once, all of one length and finite."""
+    width = source.read(ids[:1]).shape[1]
+    step = block_rows(width)
+    for start in range(0, len(ids), step):
+        wanted = ids[start : start + step]
+        block = source.read(wanted)
+        if block.shape[1] != width:
+            raise DataError(
+                f"{source.path}: vectors of different lengths: {width} for {ids[0]!r}, "
+                f"{block.shape[1]} for {wanted[0]!r}"
+            )
+        bad = rows_not_finite(block)
+        if len(bad):
+            raise not_finite(source.path, [wanted[row] for row in bad])
+        yield block
+
+
+def _target_format(target: Path, target_format: str | None) -> str:
+    """Return the format to write, once it is sure that nothing is in the way."""
+    if target_format is None:
+        target_format = find_format(target) or ("" if target.suffix else "folder")
+    if not target_format:
+        endings = listing((suffix for known in SUFFIXES.values() for suffix in known), 20)
+        raise DataError(
+            f"{target}: its ending is unknown; known: {endings}, or none for a folder; "
+            "or name the format"
+        )
+    check_format(target_format)
+    suffixes = SUFFIXES[target_format]
+    if suffixes and not target.name.lower().endswith(suffixes):
+        raise DataError(f"{target}: the name of a {target_format} file ends in {suffixes[0]}")
+    in_the_way = [target] if target.exists() or target.is_symlink() else []
+    if target_format == "npy":  # whatever would be read as its ids
+        in_the_way += id_files(target)
+    if in_the_way:
+        raise DataError(f"{listing(in_the_way)}: exists already; remove it or choose another name")
+    return target_format

@@ -1,0 +1,59 @@
+"""How a model's search goes on: batch after batch, each from what was seen of those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol as Interface
+
+from mmrec.search.model_plan import ModelPlan
+from mmrec.search.points import Values
+from mmrec.search.selection import Objective, PointView
+from mmrec.search.tpe import TpeSearch
+
+
+class Search(Interface):
+    """Proposes the points of one model.
+
+    The same plan and the same figures always give the same points, so a search that was
+    interrupted is gone on with by showing it again what the recorded trials came to.
+    """
+
+    def next(self, seen: Sequence[PointView]) -> list[Values]:
+        """Return the next batch; empty if there are no more points.
+
+        Args:
+            seen: every point returned so far, in order; all their trials have ended.
+        """
+
+
+class ListedSearch:
+    """Points that are known beforehand: a grid, or random draws.
+
+    Args:
+        points: all of them, in order.
+        batch: how many to return at once; None for all.
+    """
+
+    def __init__(self, points: Sequence[Values], batch: int | None = None) -> None:
+        self._points, self._batch = points, batch
+
+    def next(self, seen: Sequence[PointView]) -> list[Values]:
+        """Return the points that follow those seen."""
+        end = None if self._batch is None else len(seen) + self._batch
+        return list(self._points[len(seen) : end])
+
+
+def make_search(model: ModelPlan) -> Search:
+    """Return the search of a model, at its beginning."""
+    if model.points is not None:
+        # A pruner compares with batches before, so it needs some.
+        batch = None if model.meta.pruner == "none" else model.meta.hyper_batch
+        return ListedSearch(model.points, batch)
+    return TpeSearch(
+        model.space,
+        Objective.of(model.select_by),
+        limit=model.n_points,
+        batch=model.meta.hyper_batch,
+        seed=(model.random_seed, model.key),
+        is_valid=model.is_valid,
+    )

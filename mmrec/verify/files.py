@@ -1,0 +1,51 @@
+"""Whether the files that a run has left are still those that it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mmrec.config import Experiment
+from mmrec.errors import TrialError
+from mmrec.files import sha256
+from mmrec.search import TrialRecord
+from mmrec.search.execution import lists_path, weights_path
+from mmrec.search.trial import load_weights
+from mmrec.training import digest_of_state
+from mmrec.verify.data import shown_path
+from mmrec.verify.recorded import RecordedRun
+
+
+def changed_files(
+    run: RecordedRun, experiment: Experiment, records: Sequence[TrialRecord]
+) -> Iterator[str]:
+    """Name tables, lists and weights that are there and differ from what the run tells of them.
+
+    Args:
+        run: the run.
+        experiment: says where lists and weights are kept.
+        records: the trials whose files are looked at.
+    """
+    told = {trial["trial_id"]: trial for trial in run.manifest["trials"]}
+    for record in records:
+        for what in ("status", "weights_sha256", "lists_sha256"):
+            if told[record.trial_id][what] != getattr(record, what):
+                yield f"trials.jsonl: {what} of {record.name} is not that of manifest.json"
+    for name, digest in run.manifest["tables_sha256"].items():
+        table = run.path.parent / name
+        if table.is_file() and sha256(table.read_bytes()) != digest:
+            yield f"{shown_path(table)}: not what the run wrote"
+    for record in records:
+        lists = lists_path(experiment, record)
+        if lists.is_file() and sha256(lists.read_bytes()) != record.lists_sha256:
+            yield f"{shown_path(lists)}: not the lists of the trial"
+        weights = weights_path(experiment, record.name)
+        if weights.is_file() and _digest(weights) != record.weights_sha256:
+            yield f"{shown_path(weights)}: not the weights of the trial"
+
+
+def _digest(weights: Path) -> str | None:
+    try:
+        return digest_of_state(load_weights(weights)[0])
+    except TrialError:  # damaged
+        return None

@@ -1,0 +1,106 @@
+"""A finished run as its folder tells it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmrec.errors import DataError, listing, nearest
+from mmrec.reporting import SCHEMA_VERSION
+from mmrec.search import TrialRecord, TrialStore
+
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedRun:
+    """What a run has left: manifest, trials, and the digests of item vectors."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+    trials: tuple[TrialRecord, ...]
+    """In the order of the manifest."""
+    item_digests: Mapping[str, Any]
+    """By loader: ``path``, and ``crc32`` by item id."""
+
+    @classmethod
+    def open(cls, path: Path) -> RecordedRun:
+        """Read the folder of a finished run.
+
+        Raises:
+            DataError: it is none, or it is damaged; the message says what is wrong.
+        """
+        path = path.parent if path.name == _MANIFEST else path
+        manifest = _manifest(path)
+        features = _json(path / "features.json")
+        try:
+            store = TrialStore(path / "trials.jsonl").read()
+            records = {record.trial_id: record for record in store}
+            trials = tuple(records[trial["trial_id"]] for trial in manifest["trials"])
+            return cls(path, manifest, trials, features["loaders"])
+        except KeyError as error:
+            raise DataError(f"{path}: the run is damaged: {error} is missing") from error
+        except TypeError as error:
+            raise DataError(f"{path}/trials.jsonl: is of another version: {error}") from error
+
+    @property
+    def n_epochs(self) -> int:
+        """The number of evaluated epochs of all trials."""
+        return sum(len(record.history) for record in self.trials)
+
+    def trial(self, name: str) -> TrialRecord:
+        """Return a trial by its trial_id, its name, or a beginning of one that only it has.
+
+        Raises:
+            DataError: there is none, or there are several.
+        """
+        known = [(record, (record.trial_id, record.name)) for record in self.trials]
+        found = [r for r, names in known if name in names] or [
+            record for record, names in known if any(n.startswith(name) for n in names)
+        ]
+        if len(found) == 1:
+            return found[0]
+        names = [record.name for record in found or self.trials]
+        if found:
+            raise DataError(f"{self.path}: {name!r} begins several trials: {listing(names)}")
+        raise DataError(
+            f"{self.path}: no trial {name!r}{nearest(name, names)}; it has: {listing(names)}"
+        )
+
+
+def _manifest(path: Path) -> Mapping[str, Any]:
+    if not path.is_dir():
+        what = "a file, not the folder of a run" if path.exists() else "no such folder"
+        raise DataError(f"{path}: {what}")
+    if not (path / _MANIFEST).exists():
+        if (path / "identity.json").exists():
+            raise DataError(
+                f"{path}: the run has not finished; run its experiment again to go on with it"
+            )
+        inner = sorted((p.parent.name for p in path.glob(f"run_*/{_MANIFEST}")), reverse=True)
+        hint = f"; it holds {listing(inner, limit=3)}" if inner else ""
+        raise DataError(f"{path}: not the folder of a run: it has no {_MANIFEST}{hint}")
+    manifest = _json(path / _MANIFEST)
+    version = manifest.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise DataError(
+            f"{path / _MANIFEST}: schema_version is {version}, this version of mmrec reads "
+            f"{SCHEMA_VERSION}; use the version that made the run: "
+            f"{manifest.get('environment', {}).get('packages', {}).get('mmrec', 'unknown')}"
+        )
+    return manifest
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON: {error}") from error
+    if not isinstance(content, Mapping):
+        raise DataError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    return content

@@ -1,0 +1,143 @@
+"""Running the trials of a finished run again, and comparing as they go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from pydantic import ValidationError
+
+from mmrec.data import Dataset
+from mmrec.models import RecommendationFile
+from mmrec.progress import Progress
+from mmrec.search import Order, Plan, SpecMaker, TrialRecord, TrialSpec
+from mmrec.search.execution import weights_path
+from mmrec.search.trial import failed_record, finished_record, run_trial
+from mmrec.training import EpochRecord
+from mmrec.verify.trials import (
+    Difference,
+    entry_of,
+    epoch_difference,
+    first_difference,
+    loss_of,
+)
+
+_UNREPEATABLE = "WorkerDied"
+"""A trial whose process died did not fail by anything that it computed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rerun:
+    """Runs single trials of a run again; nothing is written.
+
+    Args:
+        plan: the experiment of the run.
+        dataset: its data, which have the fingerprint of the run's.
+        device: where.
+        threads: of torch while a trial runs; as many as in the run.
+        is_moved: whether the data stand in another place than in the run.
+    """
+
+    plan: Plan
+    dataset: Dataset
+    device: torch.device
+    threads: int
+    is_moved: bool
+
+    def check(
+        self, records: Sequence[TrialRecord], progress: Progress
+    ) -> tuple[dict[str, Difference], list[str]]:
+        """Run trials again, each up to the first epoch that differs.
+
+        Returns:
+            By name the first difference of each trial that has one, and a note on each trial that
+            cannot be run again.
+        """
+        maker = SpecMaker(self.plan, self.dataset)
+        differences, notes = {}, []
+        for number, record in enumerate(records, 1):
+            if record.error is not None and record.error.startswith(_UNREPEATABLE):
+                notes.append(f"{record.name}: not run again: its process had died")
+                continue
+            spec = self._spec(maker, record)
+            if isinstance(spec, TrialSpec):
+                progress.trial_started(spec, number, len(records))
+                found = self._run(spec, record, progress)
+            else:
+                found = spec
+            if found is not None:
+                differences[record.name] = found
+        return differences, notes
+
+    def _spec(self, maker: SpecMaker, record: TrialRecord) -> TrialSpec | Difference:
+        """Return what a record's trial was to do, by the parameters that it tells."""
+        places = [
+            place
+            for place, model in enumerate(self.plan.models)
+            if record.name == f"{model.name}_{record.trial_id}" and record.model == model.key
+        ]
+        if not places:
+            return Difference(None, "model", "", record.model, "not in the experiment")
+        model, values = self.plan.models[places[0]], record.parameters
+        if model.recommender is RecommendationFile and self.is_moved:
+            values = record.parameters | {"file": model.space.constants["file"]}
+        try:
+            spec = maker.make(Order(places[0], record.index, values))
+        except ValidationError as error:
+            first = error.errors()[0]
+            told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            return Difference(None, "parameters", "", "accepted", told)
+        if spec.trial_id != record.trial_id and values is record.parameters:
+            return Difference(None, "parameters", "trial_id", record.trial_id, spec.trial_id)
+        return spec
+
+    def _run(self, spec: TrialSpec, record: TrialRecord, progress: Progress) -> Difference | None:
+        model = next(model for model in self.plan.models if model.key == spec.model)
+        weights = weights_path(self.plan.experiment, record.name) if model.meta.restore else None
+        try:
+            outcome = run_trial(
+                spec,
+                self.dataset,
+                self.device,
+                threads=self.threads,
+                restore_from=weights,
+                on_epoch=_watch(spec, record, progress),
+            )
+            now = finished_record(spec, outcome, self.dataset, 0.0)
+        except _Decided as decided:
+            return decided.difference
+        except Exception as error:  # as in the run: whatever a model does
+            now = failed_record(spec, error, 0.0)
+        progress.trial_ended(now)
+        return first_difference(record, now)
+
+
+class _Decided(Exception):
+    """There is no need to go on with a trial."""
+
+    def __init__(self, difference: Difference | None) -> None:
+        super().__init__()
+        self.difference = difference
+
+
+def _watch(
+    spec: TrialSpec, record: TrialRecord, progress: Progress
+) -> Callable[[int, float, EpochRecord | None], None]:
+    """Return what compares each epoch with the record's as it ends.
+
+    A pruned trial is over at the record's last epoch: the other trials decided that.
+    """
+
+    def told(epoch: int, loss: float, evaluated: EpochRecord | None) -> None:
+        progress.epoch_ended(spec, epoch, loss, evaluated)
+        if record.status == "failed":  # the record of a failure has no epochs
+            return
+        entry = None if evaluated is None else vars(evaluated)
+        found = epoch_difference(
+            epoch, (loss_of(record, epoch), loss), (entry_of(record, epoch), entry)
+        )
+        if found is not None or (record.status == "pruned" and epoch == len(record.losses)):
+            raise _Decided(found)
+
+    return told

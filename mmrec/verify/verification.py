@@ -1,0 +1,163 @@
+"""``mmrec verify``: run a finished run again, and say whether it comes to the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmrec.config import Loaded, read_experiment
+from mmrec.data import Dataset
+from mmrec.progress import Progress
+from mmrec.reporting import (
+    changes,
+    describe_surroundings,
+    from_json,
+    item_digests,
+    shown,
+    split_files,
+)
+from mmrec.search import Plan, load_dataset, make_plan
+from mmrec.training import resolve_device
+from mmrec.verify.data import data_differences
+from mmrec.verify.files import changed_files
+from mmrec.verify.recorded import RecordedRun
+from mmrec.verify.rerun import Rerun
+from mmrec.verify.trials import Difference
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of running a run again."""
+
+    run: Path
+    trials: Mapping[str, Difference] = field(default_factory=dict)
+    """The first difference of each trial that has one, by the trial's name."""
+    data: tuple[str, ...] = ()
+    """Parts of the data that differ; if there are any, no trial was run again."""
+    files: tuple[str, ...] = ()
+    """Files of the run that are not those that it wrote."""
+    surroundings: tuple[str, ...] = ()
+    """What differs in machine, versions and code; no failure of its own."""
+    notes: tuple[str, ...] = ()
+    """Trials that could not be run again, and why."""
+    n_trials: int = 0
+    """Trials that were compared."""
+    n_epochs: int = 0
+    """Evaluated epochs that these trials have in the record."""
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether everything that was compared is the same, bit for bit."""
+        return not (self.data or self.files or self.trials)
+
+    def __str__(self) -> str:
+        lines = [self._verdict()]
+        lines += [f"  data: {line}" for line in self.data]
+        lines += [f"  file: {line}" for line in self.files]
+        lines += [f"  {name}: {difference}" for name, difference in self.trials.items()]
+        lines += [f"  {note}" for note in self.notes]
+        if self.surroundings:
+            lines.append("not as in the run:")
+            lines += [f"  {line}" for line in self.surroundings]
+        return "\n".join(lines)
+
+    def _verdict(self) -> str:
+        counted = f"{_count(self.n_trials, 'trial')}, {_count(self.n_epochs, 'evaluated epoch')}"
+        if self.is_identical:
+            return f"identical: {self.run.name}: {counted}"
+        if self.data:
+            return f"different: {self.run.name}: other data, so no trial was run again"
+        told = f"{len(self.trials)} of {_count(self.n_trials, 'trial')}"
+        told += ", and files" if self.files else ""
+        return f"different: {self.run.name}: {told} (recorded -> now)"
+
+
+def verify_run(
+    path: str | Path,
+    trial: str | None = None,
+    *,
+    base_dir: Path | None = None,
+    progress: bool = False,
+) -> Verification:
+    """Run the trials of a finished run again and compare losses, weights, lists and figures.
+
+    The data are compared first; if they differ, nothing is run. A trial is run with the
+    parameters that its record tells and with as many threads as then, up to the first epoch that
+    differs. Nothing is written.
+
+    Args:
+        path: the folder of the run.
+        trial: only this one, by its trial_id or name.
+        base_dir: where relative paths of the experiment start, if the data have moved since.
+        progress: show bars over trials and epochs.
+
+    Raises:
+        DataError: the folder is not that of a finished run, it has no such trial, or its data
+            cannot be read.
+        ConfigError: the experiment cannot be run here, for example because a path is missing.
+    """
+    run = RecordedRun.open(Path(path))
+    records = run.trials if trial is None else (run.trial(trial),)
+    loaded = _experiment(run, base_dir)
+    plan = make_plan(loaded)
+    for loader in plan.loaders:
+        loader.cache_dir = None  # the files themselves count, not what was once packed from them
+    dataset = load_dataset(plan.experiment, plan.loaders)
+    threads = run.manifest["environment"]["threads"]
+    gpus = plan.experiment.execution.devices or (plan.experiment.gpu,)
+    devices = [resolve_device(gpu)[0] for gpu in gpus]
+    now = describe_surroundings(devices, threads, plan.experiment.external_models_path)
+    data = _compare_data(run, plan, dataset)
+    differences: dict[str, Difference] = {}
+    notes: list[str] = []
+    if not data:
+        rerun = Rerun(plan, dataset, devices[0], threads, is_moved=_is_moved(run, loaded))
+        with Progress(enabled=progress) as observer:
+            differences, notes = rerun.check(records, observer)
+    return Verification(
+        run.path,
+        trials=differences,
+        data=tuple(data),
+        files=tuple(changed_files(run, plan.experiment, records)),
+        surroundings=tuple(_surroundings(run.manifest, now)),
+        notes=tuple(notes),
+        n_trials=len(records) - len(notes),
+        n_epochs=sum(len(record.history) for record in records),
+    )
+
+
+def _experiment(run: RecordedRun, base_dir: Path | None) -> Loaded:
+    written = run.manifest["written"]
+    return read_experiment(
+        from_json(written["document"]), Path(written["base_dir"]) if base_dir is None else base_dir
+    )
+
+
+def _is_moved(run: RecordedRun, loaded: Loaded) -> bool:
+    return bool(str(loaded.frame.base_dir) != run.manifest["written"]["base_dir"])
+
+
+def _compare_data(run: RecordedRun, plan: Plan, dataset: Dataset) -> list[str]:
+    if dataset.fingerprint == run.manifest["data"]["fingerprint"]:
+        return []
+    now: dict[str, Any] = {
+        "fingerprints": dataset.fingerprints,
+        "files": split_files(plan.experiment),
+        "users": dataset.n_users,
+        "items": dataset.n_items,
+        "splits": {k: {"rows_kept": c.rows_kept} for k, c in dataset.report.splits.items()},
+        "features": {name: matrix.shape for name, matrix in dataset.features.items()},
+    }
+    digests = item_digests(dataset, plan.loaders)["loaders"]
+    return data_differences(run.manifest["data"], now, run.item_digests, digests)
+
+
+def _surroundings(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    recorded = {key: then[key] for key in now}
+    return [f"{key}: {shown(a)} -> {shown(b)}" for key, a, b in changes(recorded, now)]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,439 @@
+"""Damaged, hostile and mismatched files: each is a DataError that names the file and the place."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers import refusal, write_text
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmrec.errors import DataError
+from mmrec.features import VisualAttribute, load_features
+from mmrec.features.convert import convert
+from mmrec.features.formats import SUFFIXES
+
+MATRIX = np.arange(1.0, 7.0, dtype=np.float32).reshape(3, 2)
+IDS = ["a", "b", "c"]
+
+
+def refused(path: Path, ids: list[str] | None = None) -> str:
+    """What is said about a path, which {path} stands for; and nothing is written."""
+    before = state(path.parent)
+    loader = VisualAttribute(path)
+    told = refusal(DataError, lambda: load_features([loader], ids or sorted(loader.items())))
+    assert state(path.parent) == before
+    assert str(path) in told or str(path.with_suffix("")) in told
+    return told.replace(str(path), "{path}")
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def npy(array: Any, **options: Any) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, **options)
+    return file.getvalue()
+
+
+def npz(**arrays: Any) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def pt(value: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
+def safetensors(
+    shape: list[int], data: bytes, *, kind: str = "F32", metadata: object = None, **others: object
+) -> bytes:
+    entry = {"dtype": kind, "shape": shape, "data_offsets": [0, len(data)]}
+    header: dict[str, object] = {"features": entry, **others}
+    if metadata is not None:
+        header["__metadata__"] = metadata
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+ROWS = MATRIX.tobytes()
+HUGE = np.lib.format.magic(2, 0) + (2**31).to_bytes(4, "little") + b"{'descr': '<f4', "
+
+
+def huge_shape(shape: str) -> bytes:
+    """A header that promises more than there is."""
+    return npy(MATRIX).replace(b"(3, 2), }" + b" " * (len(shape) - 6), f"{shape}, }}".encode())
+
+
+FILES: dict[str, tuple[str, bytes, str]] = {
+    "npy empty": ("f.npy", b"", "{path}: cannot be read as a matrix: EOF: reading magic string"),
+    "npy of another kind": ("f.npy", b"PK\3\4" * 40, "{path}: cannot be read as a matrix: the mag"),
+    "npy cut in its header": ("f.npy", npy(MATRIX)[:50], "{path}: cannot be read as a matrix: EOF"),
+    "npy cut in its rows": (
+        "f.npy",
+        npy(MATRIX)[:-1],
+        "{path}: cannot be read as a matrix: mmap length is greater than file size",
+    ),
+    "npy with a huge header": ("f.npy", HUGE, "{path}: cannot be read as a matrix: EOF"),
+    "npy with a huge shape": (
+        "f.npy",
+        huge_shape("(9999999999, 99999)"),
+        "{path}: cannot be read as a matrix: ",
+    ),
+    "npy with an impossible shape": (
+        "f.npy",
+        huge_shape("(99999999999999999999, 99)"),
+        "{path}: cannot be read as a matrix: ",
+    ),
+    "npy with a negative shape": ("f.npy", huge_shape("(-3, -2)"), "{path}: cannot be read as a m"),
+    "npy of one vector": ("f.npy", npy(MATRIX[0]), "{path}: expected a folder of <item>.npy files"),
+    "npy of one number": ("f.npy", npy(np.float32(1)), "{path}: expected a matrix of one row for "),
+    "npy of three dimensions": (
+        "f.npy",
+        npy(MATRIX[None]),
+        "{path}: expected a matrix of one row for each item, found the shape (1, 3, 2)",
+    ),
+    "npy without columns": ("f.npy", npy(np.ones((3, 0))), "{path}: "),
+    "npy without rows": ("f.npy", npy(np.ones((0, 3))), "{path}: "),
+    "npy of complex numbers": (
+        "f.npy",
+        npy(MATRIX.astype(complex)),
+        "{path}: expected a matrix of numbers, found complex128",
+    ),
+    "npy of text": ("f.npy", npy(np.array([["a"]])), "{path}: expected a matrix of numbers, found"),
+    "npy of objects": (
+        "f.npy",
+        npy(MATRIX.astype(object), allow_pickle=True),
+        "{path}: cannot be read as a matrix: it holds a pickled object",
+    ),
+    "npy of NaN": (
+        "f.npy",
+        npy(np.array([[1, np.nan], [1, 2]])),
+        "{path}: the vectors of these items hold NaN or infinity: 0",
+    ),
+    "npz no archive": ("f.npz", b"PK no archive", "{path}: cannot be read as an archive of arrays"),
+    "npz cut": ("f.npz", npz(ids=IDS, features=MATRIX)[:-30], "{path}: cannot be read as an archi"),
+    "npz empty": (
+        "f.npz",
+        npz(),
+        "{path}: expected the arrays 'ids' and 'features', or one for ea",
+    ),
+    "npz without ids": (
+        "f.npz",
+        npz(features=MATRIX),
+        "{path}: expected the arrays 'ids' and 'features', or one for each item; found features",
+    ),
+    "npz with too few ids": (
+        "f.npz",
+        npz(ids=IDS[:2], features=MATRIX),
+        "{path}: 2 ids for 3 vectors",
+    ),
+    "npz with an id twice": (
+        "f.npz",
+        npz(ids=["a", "b", "a"], features=MATRIX),
+        "{path}: the id 'a' stands twice: rows 0 and 2",
+    ),
+    "npz with an empty id": (
+        "f.npz",
+        npz(ids=["a", "", "c"], features=MATRIX),
+        "{path}: the id of row 1 is empty",
+    ),
+    "npz with ids of floats": (
+        "f.npz",
+        npz(ids=np.array([1.0, 2.0, 3.0]), features=MATRIX),
+        "{path}: ids: expected ids as a 1-D array of text or whole numbers, found float64",
+    ),
+    "npz with ids of objects": (
+        "f.npz",
+        npz(ids=np.array(["a", None, "c"], object), features=MATRIX),
+        "{path}: cannot be read as an archive of arrays: it holds a pickled object",
+    ),
+    "npz with ids of no text": (
+        "f.npz",
+        npz(ids=np.array([b"\xff", b"b", b"c"]), features=MATRIX),
+        "{path}: cannot be read as an archive of arrays: 'utf-8' codec can't decode",
+    ),
+    "npz with a vector of objects": (
+        "f.npz",
+        npz(a=np.array([None], object)),
+        "{path}: a.npy: cannot be read as a vector: it holds a pickled object",
+    ),
+    "npz with a matrix for an item": (
+        "f.npz",
+        npz(a=MATRIX),
+        "{path}: a.npy: expected a 1-D vector, found the shape (3, 2)",
+    ),
+    "safetensors empty": ("f.safetensors", b"", "{path}: cannot be read as safetensors: "),
+    "safetensors cut": (
+        "f.safetensors",
+        safetensors([3, 2], ROWS)[:-1],
+        "{path}: cannot be read as safetensors: ",
+    ),
+    "safetensors with a huge header": (
+        "f.safetensors",
+        (2**60).to_bytes(8, "little") + b"{}" * 99,
+        "{path}: cannot be read as safetensors: ",
+    ),
+    "safetensors with a shape that does not fit": (
+        "f.safetensors",
+        safetensors([3, 3], ROWS),
+        "{path}: cannot be read as safetensors: ",
+    ),
+    "safetensors of booleans": (
+        "f.safetensors",
+        safetensors([3, 8], ROWS, kind="BOOL"),
+        "{path}: expected a matrix of numbers, found BOOL",
+    ),
+    "safetensors of another name": (
+        "f.safetensors",
+        safetensors([3, 2], ROWS).replace(b"features", b"featurez"),
+        "{path}: expected the tensor 'features', found featurez",
+    ),
+    "safetensors with ids that are no JSON": (
+        "f.safetensors",
+        safetensors([3, 2], ROWS, metadata={"ids": '["a",\n"b" "c"]'}),
+        "{path}: ids: line 2: not JSON: Expecting ',' delimiter",
+    ),
+    "safetensors with too many ids": (
+        "f.safetensors",
+        safetensors([3, 2], ROWS, metadata={"ids": '["a", "b", "c", "d"]'}),
+        "{path}: 4 ids for 3 vectors",
+    ),
+    "pt empty": ("f.pt", b"", "{path}: cannot be read as a file of torch: "),
+    "pt cut": ("f.pt", pt(torch.ones(2, 2))[:-40], "{path}: cannot be read as a file of torch: "),
+    "pt of text": ("f.pt", b"0.1 0.2", "{path}: no file of torch, or one that holds more than te"),
+    "pt of a word": ("f.pt", pt("word"), "{path}: expected a matrix as a tensor, found str"),
+    "pt of a list": ("f.pt", pt([1.0]), "{path}: expected a matrix as a tensor, found list"),
+    "pt of one vector": (
+        "f.pt",
+        pt(torch.ones(2)),
+        "{path}: expected a matrix of one row for each",
+    ),
+    "pt of nothing": ("f.pt", pt({}), "{path}: the dict is empty"),
+    "pt of sparse": ("f.pt", pt(torch.eye(2).to_sparse()), "{path}: cannot be read as a matrix: "),
+    "pt with ids that are one word": (
+        "f.pt",
+        pt({"ids": "ab", "features": torch.eye(2)}),
+        "{path}: ids: expected a list of ids as a tensor, found str",
+    ),
+    "pt with an id of a float": (
+        "f.pt",
+        pt({"ids": ["a", 0.5], "features": torch.eye(2)}),
+        "{path}: ids: expected text or a whole number as the id of row 1, found 0.5",
+    ),
+    "pt with an id twice": (
+        "f.pt",
+        pt({1: torch.ones(2), "1": torch.ones(2)}),
+        "{path}: the id '1' stands twice: rows 0 and 1",
+    ),
+    "csv empty": ("f.csv", b"", "{path}: expected lines of an id and its numbers, found none"),
+    "csv of a header": ("f.csv", b"id,x\n", "{path}: expected lines of an id and its numbers, fou"),
+    "csv of ids": ("f.csv", b"a,1\nb\n", "{path}:2: expected an id and its numbers, found 'b' alo"),
+    "csv of words": (
+        "f.csv",
+        b"a,1,2\nb,1,two\n",
+        "{path}:2: expected numbers after the id 'b', found 'two'",
+    ),
+    "csv with a gap": ("f.csv", b"a,1,2\nb,,2\n", "{path}:2: expected numbers after the id 'b', f"),
+    "csv with a short line": (
+        "f.csv",
+        b"x,y,z\na,1,2\nb,1\n",
+        "{path}:3: expected 2 numbers as in line 2, found 1",
+    ),
+    "csv with an id twice": (
+        "f.csv",
+        b"a,1\n\nb,1\na,2\n",
+        "{path}:4: the id 'a' stands twice, first in line 1",
+    ),
+    "csv without an id": ("f.csv", b"a,1\n,2\n", "{path}:2: the id is empty"),
+    "csv with an open quote": ("f.csv", b'a,1\n"b,2\n', "{path}: cannot be read after line 1: "),
+    "csv with one long field": (
+        "f.csv",
+        b"a,1\n" + b"9" * 200_000 + b",1\n",
+        "{path}: cannot be read after line 1: field larger than field limit",
+    ),
+    "csv in Latin-1": ("f.csv", b"a,1\nZo\xeb,2\n", "{path}:2: the line is not UTF-8 text"),
+    "csv of infinities": (
+        "f.csv",
+        b"a,1\nb,inf\n",
+        "{path}: the vectors of these items hold NaN or infinity: b",
+    ),
+    "gzip cut": (
+        "f.csv.gz",
+        gzip.compress(b"".join(b"%d,%d\n" % (n, n * n) for n in range(9999)), mtime=0)[:-9],
+        "{path}: cannot be read after line ",
+    ),
+    "gzip of another kind": (
+        "f.tsv.gz",
+        b"a\t1\n",
+        "{path}: cannot be read after line 0: Not a gzipped file",
+    ),
+    "gzip with a wrong sum": (
+        "f.tsv.gz",
+        gzip.compress(b"a\t1\n")[:-8] + bytes(8),
+        "{path}: cannot be read after line ",
+    ),
+    "RecBole without a header": ("f.itememb", b"7\t1 2\n", "{path}:1: expected a header with a co"),
+    "RecBole with commas": (
+        "f.itememb",
+        b"iid:token\temb:float_seq\n7\t1,2\n",
+        "{path}:2: expected numbers after the id '7', found '1,2'",
+    ),
+    "RecBole with a short line": (
+        "f.itememb",
+        b"iid:token\temb:float_seq\n7\t1 2\n8\n",
+        "{path}:3: expected 2 columns as in the header, found 1",
+    ),
+    "RecBole with a ragged line": (
+        "f.itememb",
+        b"iid:token\temb:float_seq\n7\t1 2\n8\t1\n",
+        "{path}:3: expected 2 numbers as in line 2, found 1",
+    ),
+    "a pickle": ("f.pkl", pickle.dumps(MATRIX), "{path}: expected a folder of <item>.npy files"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "told"), FILES.values(), ids=FILES.keys())
+def test_a_bad_file_is_named(name: str, content: bytes, told: str, tmp_path: Path) -> None:
+    assert refused(write_text(tmp_path / name, content)).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("f.ids.txt", "a\nb\n", "f.ids.txt: 2 ids for the 3 rows of f.npy"),
+        ("f.ids.txt", "a\nb\nc\nd\n", "f.ids.txt: 4 ids for the 3 rows of f.npy"),
+        ("f.ids.txt", "a\nb\na\n", "f.ids.txt: the id 'a' stands twice: lines 1 and 3"),
+        ("f.txt", "a\n\nc\n", "f.txt: the id of line 2 is empty"),
+        ("f.txt", "", "f.txt: the id of line 1 is empty"),
+        ("f.txt", b"a\nZo\xeb\nc\n", "f.txt: cannot be read as ids: 'utf-8' codec can't decode"),
+        ("f.tsv", "a\t0\nb\t1\nc\t2\n", r"f.tsv:1: expected one id a line, found 'a\t0'"),
+        ("f.json", '["a",\n"b",\n"c"', "f.json: line 3: not JSON: Expecting ',' delimiter"),
+        ("f.json", '["a"]\n["b"]', "f.json: line 2: not JSON: Extra data"),
+        ("f.json", '"abc"', "f.json: expected a list of ids or a mapping from id to row, found 'a"),
+        ("f.json", '["a", null, "c"]', "f.json: expected text or a whole number as the id of row"),
+        ("f.json", '["a", true, "c"]', "f.json: expected text or a whole number as the id of row"),
+        ("f.json", '{"a": 0, "b": 1}', "f.json: 2 ids for the 3 rows of f.npy"),
+        ("f.json", '{"a": 0, "b": 0, "c": 2}', "f.json: 'a' and 'b' have the same row 0"),
+        ("f.json", '{"a": 0, "a": 1, "c": 2}', "f.json: the id 'a' stands twice: rows 0 and 1"),
+        ("f.json", '{"a": 0, "b": 3, "c": 2}', "f.json: the row of 'b' is 3; expected a whole n"),
+        ("f.json", '{"a": 0, "b": "1", "c": 2}', "f.json: the row of 'b' is '1'; expected"),
+        ("f.json", "[" * 100_000, "f.json: cannot be read as ids: "),
+        ("f.json", "[" + "9" * 5000 + "]", "f.json: cannot be read as ids: "),
+    ],
+)
+def test_a_bad_id_file_is_named(name: str, content: str | bytes, told: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "f.npy", MATRIX)
+    write_text(tmp_path / name, content)
+    message = refused(tmp_path / "f.npy")
+    assert message.removeprefix(f"{tmp_path}/").startswith(told)
+
+
+def test_two_id_files_are_one_too_many(tmp_path: Path) -> None:
+    np.save(tmp_path / "f.npy", MATRIX)
+    write_text(tmp_path / "f.json", '["a", "b", "c"]')
+    write_text(tmp_path / "f.txt", "c\nb\na\n")
+    assert refused(tmp_path / "f.npy") == (
+        "{path}: which file holds its ids? Found f.txt, f.json; keep one of them (VisualAttribute)"
+    )
+
+
+class Bomb:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", [f"f{ending}" for known in SUFFIXES.values() for ending in known])
+def test_nothing_is_unpickled(name: str, tmp_path: Path) -> None:
+    marker = tmp_path / "exploded"
+    bomb = Bomb(marker)
+    array = np.array([bomb], object)
+    hostile = [
+        pickle.dumps(bomb),
+        npy(array, allow_pickle=True),
+        npz(a=array),
+        npz(ids=array, features=array),
+        zipped("a.npy", pickle.dumps(bomb)),
+        zipped("f/data.pkl", pickle.dumps(bomb)),
+        pt({"a": bomb}),
+        pt(bomb),
+        gzip.compress(pickle.dumps(bomb)),
+    ]
+    for content in hostile:
+        path = write_text(tmp_path / name, content)
+        refused(path)
+        refusal(DataError, convert, path, tmp_path / "target.npz")
+        assert not marker.exists()
+    pickle.loads(hostile[0])
+    assert marker.exists()  # the bomb does work
+
+
+SOUND: dict[str, Callable[[], bytes]] = {
+    "f.npy": lambda: npy(MATRIX),
+    "f.npz": lambda: npz(ids=IDS, features=MATRIX),
+    "g.npz": lambda: npz(a=MATRIX[0], b=MATRIX[1]),
+    "f.safetensors": lambda: safetensors([3, 2], ROWS, metadata={"ids": json.dumps(IDS)}),
+    "f.pt": lambda: pt({"ids": IDS, "features": torch.from_numpy(MATRIX)}),
+    "g.pt": lambda: pt({"a": torch.ones(2), "b": torch.ones(2)}),
+    "f.csv": lambda: b"id,x,y\na,1,2\nb,3,4\n",
+    "f.tsv.gz": lambda: gzip.compress(b"a\t1\t2\nb\t3\t4\n"),
+    "f.itememb": lambda: b"iid:token\temb:float_seq\na\t1 2\nb\t3 4\n",
+    "f.ids.txt": lambda: b"a\nb\nc\n",
+    "f.json": lambda: b'{"a": 0, "b": 1, "c": 2}',
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_a_damaged_file_is_a_data_error_or_vectors(
+    name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / f"damaged-{name}"
+    folder.mkdir(exist_ok=True)
+    content = bytearray(SOUND[name]())
+    for _ in range(data.draw(st.integers(1, 3), label="damages")):
+        start = data.draw(st.integers(0, len(content)), label="place")
+        length = data.draw(st.sampled_from([0, 1, 1, 1, 8, len(content)]), label="length")
+        content[start : start + length] = data.draw(st.binary(max_size=9), label="instead")
+    write_text(folder / name, bytes(content))
+    path = folder / name
+    if name in ("f.ids.txt", "f.json"):
+        path = folder / "f.npy"
+        np.save(path, MATRIX)
+    before = state(folder)
+    try:
+        loader = VisualAttribute(path)
+        found = loader.read(list(loader.items()))
+    except DataError as error:
+        assert str(error).startswith(str(folder))  # noqa: PT017 - either outcome will do
+    else:
+        assert found.shape == (len(loader.items()), found.shape[1])
+        assert found.dtype == np.float32
+    assert state(folder) == before

@@ -1,0 +1,180 @@
+"""Other data: the split or the loader is named, and the file, before anything is trained."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runs import flip_bit, run
+from tiny_experiment import Write
+
+from mmrec.verify import Verification, verify_run
+
+
+@pytest.fixture
+def folder(experiment_file: Write) -> Path:
+    """The folder of a run of one trial."""
+    return run(experiment_file())
+
+
+def data_of(folder: Path) -> Path:
+    return folder.parents[3] / "data" / "tiny"
+
+
+def told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is told of the data, with paths from the data's folder; no trial may run."""
+    monkeypatch.chdir(data_of(folder))
+    monkeypatch.delattr("mmrec.verify.rerun.run_trial")
+    verification = verify_run(folder)
+    assert not verification.is_identical
+    assert "other data, so no trial was run again" in str(verification)
+    return list(verification.data)
+
+
+def test_one_bit_of_one_vector_names_its_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip_bit(data_of(folder) / "image_feat" / "30.npy")
+    assert told(folder, monkeypatch) == [
+        "VisualAttribute: item 30 (image_feat/30.npy) differs",
+    ]
+
+
+def test_a_bit_is_found_though_size_and_time_of_the_file_are_as_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, experiment_file: Write
+) -> None:
+    # Packed features are taken for those of files with the same size and time.
+    monkeypatch.setattr("mmrec.features.folder.MIN_PACKED", 1)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = run(experiment_file())
+    assert list((tmp_path / "cache").rglob("*.npy"))
+    file = data_of(folder) / "text_feat" / "190.npy"
+    status = file.stat()
+    flip_bit(file)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert told(folder, monkeypatch) == [
+        "TextualAttribute: item 190 (text_feat/190.npy) differs",
+    ]
+
+
+def test_many_vectors_are_counted_and_some_of_them_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for item in range(0, 80, 10):
+        flip_bit(data_of(folder) / "image_feat" / f"{item}.npy")
+    flip_bit(data_of(folder) / "text_feat" / "0.npy")
+    textual, visual = told(folder, monkeypatch)
+    assert textual == "TextualAttribute: item 0 (text_feat/0.npy) differs"
+    assert visual.startswith("VisualAttribute: 8 items differ: 0 (image_feat/0.npy), 10 (")
+    assert visual.endswith("40 (image_feat/40.npy) and 3 more")
+
+
+def test_a_vector_that_is_gone_is_named_as_what_shrank_the_splits(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data_of(folder) / "image_feat" / "30.npy").unlink()
+    lines = told(folder, monkeypatch)
+    assert lines[0] == "items: 20 -> 19, other ids"
+    assert lines[1].startswith("train: the same file, but other rows are left of it (120 rows -> ")
+    assert lines[-1] == "VisualAttribute: item 30 (image_feat/30.npy) is gone"
+    assert not any(line.startswith("TextualAttribute") for line in lines)
+
+
+def test_a_vector_that_was_not_there_is_named(
+    experiment_file: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = experiment_file()
+    vector = tmp_path / "data" / "tiny" / "image_feat" / "30.npy"
+    content = vector.read_bytes()
+    vector.unlink()
+    folder = run(path)
+    vector.write_bytes(content)
+    assert told(folder, monkeypatch)[-1] == "VisualAttribute: item 30 (image_feat/30.npy) is new"
+
+
+def test_filled_in_vectors_do_not_hide_the_file_that_changed_them(
+    experiment_file: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import yaml
+
+    path = experiment_file()
+    experiment = yaml.safe_load(path.read_text())
+    experiment["experiment"]["data_config"]["side_information"][0]["missing"] = "mean"
+    path.write_text(yaml.safe_dump(experiment))
+    (tmp_path / "data" / "tiny" / "image_feat" / "30.npy").unlink()
+    folder = run(path)
+    assert verify_run(folder).is_identical
+    file = data_of(folder) / "image_feat" / "50.npy"
+    np.save(file, np.load(file) + np.float32(1))
+    assert told(folder, monkeypatch) == ["VisualAttribute: item 50 (image_feat/50.npy) differs"]
+
+
+def test_vectors_of_another_width_are_told_by_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in (data_of(folder) / "text_feat").iterdir():
+        np.save(file, np.load(file)[:3])
+    lines = told(folder, monkeypatch)
+    assert lines[0] == "TextualAttribute: 4 values for each item -> 3"
+    assert lines[1].startswith("TextualAttribute: 20 items differ: ")
+
+
+def test_a_file_of_all_vectors_is_named_with_the_item(
+    experiment_file: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data = tmp_path / "data" / "tiny"
+    files = sorted((data / "image_feat").iterdir())
+    ids, vectors = [file.stem for file in files], np.stack([np.load(file) for file in files])
+    path = experiment_file()
+    path.write_text(path.read_text().replace("image_feat", "image.npz"))
+    np.savez(data / "image.npz", ids=np.array(ids), features=vectors)
+    folder = run(path)
+    vectors[ids.index("70")] += 1
+    np.savez(data / "image.npz", ids=np.array(ids), features=vectors)
+    assert told(folder, monkeypatch) == ["VisualAttribute: item 70 (image.npz) differs"]
+
+
+@pytest.mark.parametrize(
+    ("file", "split", "line"),
+    [
+        ("train.txt", "train", "train: train.txt differs (120 rows)"),
+        ("val.txt", "validation", "validation: val.txt differs (24 rows)"),
+        ("test.txt", "test", "test: test.txt differs (24 rows)"),
+    ],
+)
+def test_a_changed_row_names_its_split(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, file: str, split: str, line: str
+) -> None:
+    path = data_of(folder) / file
+    path.write_text(path.read_text().replace("\t1\n", "\t2\n", 1))
+    assert told(folder, monkeypatch) == [line]
+
+
+def test_a_row_less_is_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = data_of(folder) / "test.txt"
+    path.write_text(path.read_text().partition("\n")[2])
+    assert told(folder, monkeypatch) == ["test: test.txt differs (24 rows -> 23 rows)"]
+
+
+def test_a_user_more_is_told_with_the_split_that_has_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = data_of(folder) / "train.txt"
+    path.write_text(path.read_text() + "-5\t30\t1\n")  # comes first: every number shifts
+    assert told(folder, monkeypatch) == [
+        "users: 24 -> 25, other ids",
+        "train: train.txt differs (120 rows -> 121 rows)",
+    ]
+
+
+def test_the_order_of_the_rows_of_a_file_does_not_matter(folder: Path) -> None:
+    path = data_of(folder) / "train.txt"
+    path.write_text("".join(sorted(path.read_text().splitlines(keepends=True))))
+    assert verify_run(folder).is_identical
+
+
+def test_what_is_told_names_the_part_in_each_line() -> None:
+    verification = Verification(Path("run_1"), data=("train: x", "test: y"))
+    assert str(verification).splitlines()[1:] == ["  data: train: x", "  data: test: y"]
