@@ -71,8 +71,10 @@ def files(tmp_path: Path) -> dict[str, str]:
 def test_evaluate_prints_the_figures_and_writes_them(files, tmp_path, capsys):
     out = tmp_path / "figures.json"
     code = main(
-        ["evaluate", "--recs", files["recs"], "--train", files["train"], "--test", files["test"]]
-        + ["--cutoffs", "1", "2", "--metrics", "recall", "nDCG", "--json", str(out)]
+        [
+            *("evaluate", "--json", str(out), "--cutoffs", "1", "2", "--metrics", "recall", "nDCG"),
+            *(f"--{name}={path}" for name, path in files.items()),
+        ]
     )
     assert code == 0
     # User u has b of {b} at rank 1; v has c, then a, of {a, c}: 1/2 of them at 1, all at 2.

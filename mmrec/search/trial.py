@@ -30,6 +30,7 @@ from mmrec.training import (
     deterministic,
     digest_of_state,
     evaluate_untrained,
+    keep_freed_memory,
     seed_for,
 )
 
@@ -97,7 +98,7 @@ def run_trial(
         TrialError: the loss or a score is not finite, or there are no weights to restore.
         Interrupted: ``stop`` said yes.
     """
-    with deterministic(device, threads):
+    with deterministic(device, threads), keep_freed_memory():
         torch.manual_seed(seed_for(spec.config.seed, "init"))
         recommender = spec.recommender(spec.config, dataset)  # type: ignore[call-arg]
         if not isinstance(recommender, Model):

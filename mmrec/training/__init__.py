@@ -1,5 +1,6 @@
 """Training: seeds, the deterministic context, the loop, and when it stops."""
 
+from mmrec.training.allocator import keep_freed_memory
 from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic, resolve_device
 from mmrec.training.digests import digest_of_ranking, digest_of_state
@@ -29,6 +30,7 @@ __all__ = [
     "digest_of_ranking",
     "digest_of_state",
     "evaluate_untrained",
+    "keep_freed_memory",
     "resolve_device",
     "rng_for",
     "seed_for",
