@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -95,6 +96,7 @@ class Rerun:
     def _run(self, spec: TrialSpec, record: TrialRecord, progress: Progress) -> Difference | None:
         model = next(model for model in self.plan.models if model.key == spec.model)
         weights = weights_path(self.plan.experiment, record.name) if model.meta.restore else None
+        started = time.perf_counter()
         try:
             outcome = run_trial(
                 spec,
@@ -104,11 +106,12 @@ class Rerun:
                 restore_from=weights,
                 on_epoch=_watch(spec, record, progress),
             )
-            now = finished_record(spec, outcome, self.dataset, 0.0)
+            now = finished_record(spec, outcome, self.dataset, time.perf_counter() - started)
         except _Decided as decided:
+            progress.trial_ended(record)
             return decided.difference
         except Exception as error:  # as in the run: whatever a model does
-            now = failed_record(spec, error, 0.0)
+            now = failed_record(spec, error, time.perf_counter() - started)
         progress.trial_ended(now)
         return first_difference(record, now)
 

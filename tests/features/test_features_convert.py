@@ -90,6 +90,7 @@ def test_the_same_source_gives_the_same_bytes(folder: Path, tmp_path: Path) -> N
         convert(folder, first)
         convert(first, second)
         assert first.read_bytes() == second.read_bytes()
+    assert (tmp_path / "a.tsv.gz").read_bytes()[4:8] == bytes(4)  # no time of day
 
 
 def test_whole_numbers_are_ordered_as_numbers(tmp_path: Path) -> None:

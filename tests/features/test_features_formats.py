@@ -65,8 +65,8 @@ def numbered(path: Path, kind: Callable[..., None], **arrays: np.ndarray) -> Pat
     return path
 
 
-def safetensors(path: Path) -> Path:
-    save_file({"features": MATRIX}, path, {"ids": json.dumps(IDS)})
+def safetensors(path: Path, **others: np.ndarray) -> Path:
+    save_file({"features": MATRIX, **others}, path, {"ids": json.dumps(IDS)})
     return path
 
 
@@ -97,6 +97,9 @@ FORMATS: dict[str, Callable[[Path], Path]] = {
     ),
     "npz, one for each": lambda root: numbered(root / "f.npz", np.savez, **per_item()),
     "safetensors": lambda root: safetensors(root / "f.safetensors"),
+    "safetensors, other tensors": lambda root: safetensors(
+        root / "f.safetensors", a=np.ones(3), z=np.ones(3, np.float16)
+    ),
     "pt": lambda root: save_pt(root / "f.pt", with_ids()),
     "pt, old": lambda root: save_pt(
         root / "f.pth", with_ids(), _use_new_zipfile_serialization=False

@@ -120,6 +120,36 @@ def test_neighbours_in_the_modalities_that_both_have(
     assert found["f"] == [40, 2.75]
 
 
+def test_one_strong_likeness_beats_two_weak_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missing, "N_NEIGHBOURS", 1)
+    # Cosines of b: a 0.707 in text and in sound; e 0.995 in sound.
+    others = [
+        loader(TextualAttribute, tmp_path, {"a": [1, 1], "b": [1, 0]}, "zeros"),
+        loader(AudioAttribute, tmp_path, {"a": [1, 1], "b": [1, 0], "e": [1, 0.1]}, "zeros"),
+    ]
+    assert filled(tmp_path / "1", "neighbours", *others)["b"] == VISUAL["e"]
+
+
+def test_likenesses_that_are_equal_on_paper_are_equal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missing, "N_NEIGHBOURS", 1)
+    for direction in ([1, 2, 3], [2, 3, 5], [1, 1, 1], [0.1, 0.7, 0.3]):
+        # All point the same way, and their computed cosines differ in the last digits.
+        texts = {f"{n:02}": n * np.array(direction) for n in range(1, 40)}
+        images = {item: np.array([float(item)]) for item in texts if item != "20"}
+        root = tmp_path / str(direction)
+        root.mkdir()
+        loaders = [
+            VisualAttribute(write_vectors(root / "v", images), missing="neighbours"),
+            TextualAttribute(write_vectors(root / "t", texts)),
+        ]
+        found = load_features(loaders, list(texts))["VisualAttribute"]
+        assert found[19].tolist() == [1]
+
+
 def test_what_was_filled_in_is_no_ground_for_comparison(tmp_path: Path) -> None:
     # e has no text; were its filled-in text counted, e would be the nearest of b.
     textual = loader(TextualAttribute, tmp_path, TEXTUAL | {"a": [1, 1], "d": [1, 1]}, "mean")

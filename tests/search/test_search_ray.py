@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,11 +16,8 @@ from tiny_experiment import settings
 
 from mmrec import Results, run_experiment
 from mmrec.config import read_experiment
-from mmrec.errors import ConfigError, DataError
 from mmrec.progress import Progress
 from mmrec.search import TrialStore
-from mmrec.search.ray_cluster import Share, _check_room
-from mmrec.search.ray_worker import Switch
 
 KEPT = {"save_recs": True, "save_weights": True}
 MEMORY = {"object_store_memory": 80 * 2**20}
@@ -39,7 +34,7 @@ class Watched(LightGCNM):
             epochs.write(f"{epoch}\\n")
         if epoch == 4 and not (HERE / "go").exists():
             import ray
-            name.with_suffix(".node").write_text(ray.get_runtime_context().get_node_id())
+            (HERE / f"node_{self.config.lr}").write_text(ray.get_runtime_context().get_node_id())
         while epoch == 4 and (HERE / "wait").exists():
             time.sleep(0.02)
         if epoch > 4 and not (HERE / "go").exists():
@@ -97,7 +92,9 @@ def watched(experiment_file) -> Callable[..., Path]:
     def write(**execution: Any) -> Path:
         models = {"external.Watched": settings(epochs=30, lr=[0.01, 0.02], meta=KEPT)}
         return experiment_file(
-            models, external_models_path="mine.py", execution={"threads": 1, **execution}
+            models,
+            external_models_path="mine.py",
+            execution={"threads": 1, "checkpoint_rate": 1, **execution},
         )
 
     return write
@@ -155,9 +152,11 @@ def test_a_node_that_goes_costs_only_time(watched, cluster, second):
     (path.parent / "wait").touch()
 
     def remove() -> None:
-        wait_for(lambda: len(list(path.parent.glob("lr_*.node"))) == 2)
-        cluster.remove_node(second, allow_graceful=False)
-        (path.parent / "wait").unlink()
+        try:
+            wait_for(lambda: len(list(path.parent.glob("node_*"))) == 2)
+            cluster.remove_node(second, allow_graceful=False)
+        finally:
+            (path.parent / "wait").unlink()
 
     remover = threading.Thread(target=remove)
     remover.start()
@@ -178,7 +177,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(watched, cluster, second):
     path = watched(**on_ray(cluster))
 
     def interrupt() -> None:
-        wait_for(lambda: len(list(path.parent.glob("lr_*.node"))) == 2)
+        wait_for(lambda: len(list(path.parent.glob("node_*"))) == 2)
         os.kill(os.getpid(), signal.SIGTERM)
 
     interrupter = threading.Thread(target=interrupt)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 from conftest import settings
 from filelock import FileLock
@@ -157,36 +158,44 @@ def wait_for(condition, seconds: float = 60) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_killed_at_random_points_nothing_is_lost_or_repeated(experiment_file, seed):
-    """Ten kills for each seed, anywhere: in training, while a file is written, in the report."""
+@pytest.mark.parametrize(("seed", "workers"), [(1, 1), (2, 1), (3, 2)])
+def test_killed_at_random_points_nothing_is_lost_or_repeated(experiment_file, seed, workers):
+    """Ten kills for each seed, anywhere: in training, in a checkpoint, while results are written.
+
+    With workers, it is in turn one of them and the driver that is killed.
+    """
     draw = random.Random(seed)
     models = {
-        name: entry | {"epochs": 60, "meta": KEPT | {"validation_rate": 3}}
+        name: entry | {"epochs": 120, "meta": KEPT | {"validation_rate": 3}}
         for name, entry in GRID.items()
     }
-    path = experiment_file(models, execution={"threads": 1})
+    path = experiment_file(models, execution={"threads": 1, "checkpoint_rate": 3})
     expected = digests(run(path, fresh=True))
     files = output_files(path)
-    folder = None
-    seen = ""
-    for _ in range(10):
-        command = COMMAND if folder else [*COMMAND, "--fresh"]
-        process = subprocess.Popen([*command, path], stderr=subprocess.DEVNULL)
-        if folder is None:
-            wait_for(lambda: len(runs(path)) == 2)
-            folder = runs(path)[-1]
+    command = [*COMMAND, "--workers", str(workers), path]
+    kills, folder, process = 0, None, None
+    while kills < 10:
+        if folder is None or (folder / "manifest.json").exists():
+            known = runs(path)
+            process = subprocess.Popen([*command, "--fresh"], stderr=subprocess.DEVNULL)
+            wait_for(lambda known=known: runs(path) != known)
+            folder, seen = runs(path)[-1], ""
+        elif process is None:
+            process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         wait_for(lambda p=process, f=folder: p.poll() is not None or is_locked(f))
         time.sleep(draw.uniform(0, 1.2))
-        process.kill()
-        process.wait()
-        store = folder / "trials.jsonl"
-        text = store.read_text() if store.exists() else ""
-        assert text.startswith(seen.rpartition("\n")[0])
-        seen = text
-        if (folder / "manifest.json").exists():
-            break
-    resumed = run(path) if not (folder / "manifest.json").exists() else None
+        children = psutil.Process(process.pid).children() if process.poll() is None else []
+        if workers > 1 and children and kills % 2 == 0:
+            draw.choice(children).kill()
+        else:
+            process.kill()
+            process.wait()
+            process = None
+        kills += 1
+        seen = check_only_grown(folder / "trials.jsonl", seen)
+    if process is not None:
+        process.wait(timeout=120)
+    resumed = None if (folder / "manifest.json").exists() else run(path)
     records = TrialStore(folder / "trials.jsonl").read()
     assert len({record.trial_id for record in records}) == len(records) == len(expected)
     by_name = {record.name: record.weights_sha256 for record in records}
@@ -194,9 +203,15 @@ def test_killed_at_random_points_nothing_is_lost_or_repeated(experiment_file, se
     if resumed is not None:
         assert resumed.folder == folder
         pd.testing.assert_frame_equal(digests(resumed), expected)
-    assert output_files(path) == files | {
-        name: data for name, data in output_files(path).items() if Path(name).name.startswith(".")
-    }
+    left_over = {name for name in output_files(path) if Path(name).name.startswith(".")}
+    assert {n: d for n, d in output_files(path).items() if n not in left_over} == files
+
+
+def check_only_grown(store: Path, seen: str) -> str:
+    """Check that every complete line of before is still there; return what is there now."""
+    text = store.read_text() if store.exists() else ""
+    assert text.startswith(seen.rpartition("\n")[0])
+    return text
 
 
 def is_locked(folder: Path) -> bool:

@@ -129,6 +129,14 @@ def test_grid_is_complete_and_in_file_order(experiment_file):
     assert points == [(lr, n) for lr in (0.02, 0.01) for n in (2, 0, 1)]
 
 
+def test_a_grid_backwards_has_the_same_trials(experiment_file):
+    forwards = run(experiment_file({"LATTICE": settings(top_k=4, l_m=[0.2, 0.5, 0.9])}))
+    backwards = run(experiment_file({"LATTICE": settings(top_k=4, l_m=[0.9, 0.5, 0.2])}))
+    pd.testing.assert_frame_equal(
+        digests(forwards), digests(backwards)[::-1].reset_index(drop=True)
+    )
+
+
 def test_random_search_draws_the_same_points_again(experiment_file):
     entry = settings(
         lr=["loguniform", -6, -3], meta={"hyper_opt_alg": "rand", "hyper_max_evals": 3}

@@ -107,14 +107,19 @@ def test_a_changed_record_is_located(
     assert difference.one != difference.other
 
 
-def test_the_first_of_several_differences_counts(finished: Path, tmp_path: Path) -> None:
+def test_the_first_of_several_differences_counts(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def change(lines: list[dict[str, Any]]) -> None:
         for line in lines[:2]:
             line["history"][3]["ranking_sha256"] = DIGEST
         lines[0]["history"][1]["test"]["Recall@3"] = 9.0
         lines[0]["history"][1]["ranking_sha256"] = DIGEST
 
-    verification = verify_run(tampered(finished, tmp_path / "run", change))
+    verification = verify_run(tampered(finished, tmp_path / "run", change), progress=True)
+    names = [record["name"] for record in records(finished)]
+    told = [line.split(":")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == [f"[{number}/4] {name}" for number, name in enumerate(names, 1)]
     first, second = verification.trials.values()
     assert str(first).startswith("epoch 2: lists: 0123456789ab -> ")
     assert str(second).startswith("epoch 4: lists: 0123456789ab -> ")
