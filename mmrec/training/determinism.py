@@ -26,8 +26,7 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
     """
     was_threads = torch.get_num_threads()
     cuda = [device] if device.type == "cuda" else []
-    was_deterministic = torch.are_deterministic_algorithms_enabled()
-    was_warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    was_mode = torch.get_deterministic_debug_mode()
     was_filling = deterministic_settings.fill_uninitialized_memory  # type: ignore[attr-defined]
     was_workspace = os.environ.get(_CUBLAS)
     was_precision = torch.get_float32_matmul_precision()
@@ -36,7 +35,8 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
     try:
         with torch.random.fork_rng(devices=cuda):
             os.environ[_CUBLAS] = ":4096:8"  # read when CUDA's first cuBLAS handle is made
-            torch.use_deterministic_algorithms(True)
+            # The same as use_deterministic_algorithms(True), but for seconds of importing compilers.
+            torch.set_deterministic_debug_mode("error")
             # No result reads memory that it has not written; filling it would only cost time.
             deterministic_settings.fill_uninitialized_memory = False  # type: ignore[attr-defined]
             torch.set_float32_matmul_precision("highest")
@@ -47,7 +47,7 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
             yield
     finally:
         torch.set_num_threads(was_threads)
-        torch.use_deterministic_algorithms(was_deterministic, warn_only=was_warn_only)
+        torch.set_deterministic_debug_mode(was_mode)
         deterministic_settings.fill_uninitialized_memory = was_filling  # type: ignore[attr-defined]
         torch.set_float32_matmul_precision(was_precision)
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = was_cudnn

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +19,11 @@ from tiny_experiment import settings
 
 from mmrec import Results, run_experiment
 from mmrec.config import read_experiment
+from mmrec.errors import ConfigError, DataError
 from mmrec.progress import Progress
-from mmrec.search import TrialStore
+from mmrec.search import Assignment, Order, TrialStore
+from mmrec.search.ray_cluster import Share, _check_room
+from mmrec.search.ray_worker import Errand, Switch, versions, work
 
 KEPT = {"save_recs": True, "save_weights": True}
 MEMORY = {"object_store_memory": 80 * 2**20}
@@ -34,7 +40,8 @@ class Watched(LightGCNM):
             epochs.write(f"{epoch}\\n")
         if epoch == 4 and not (HERE / "go").exists():
             import ray
-            (HERE / f"node_{self.config.lr}").write_text(ray.get_runtime_context().get_node_id())
+            node = ray.get_runtime_context().get_node_id()
+            (HERE / f"node_{self.config.lr}").write_text(f"{node} {os.getpid()}")
         while epoch == 4 and (HERE / "wait").exists():
             time.sleep(0.02)
         if epoch > 4 and not (HERE / "go").exists():
@@ -67,20 +74,19 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
 def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **MEMORY}
-    )
+    quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 200}
+    head = {"num_cpus": 1, "include_dashboard": False, "_system_config": quick, **MEMORY}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     yield cluster
     cluster.shutdown()
 
 
 @pytest.fixture
-def second(cluster) -> Iterator[Any]:
-    """A node beside the head."""
-    node = cluster.add_node(num_cpus=1, **MEMORY)
-    yield node
-    if node in cluster.worker_nodes:
-        cluster.remove_node(node)
+def second(cluster) -> Any:
+    """The node beside the head."""
+    for node in cluster.worker_nodes:
+        return node
+    return cluster.add_node(num_cpus=1, **MEMORY)
 
 
 @pytest.fixture
@@ -112,6 +118,13 @@ def expected_of(path: Path) -> pd.DataFrame:
 
 def epochs_of(path: Path, lr: float) -> list[int]:
     return [int(line) for line in (path.parent / f"lr_{lr}").read_text().split()]
+
+
+def started(path: Path) -> dict[str, str]:
+    """The processes that have come to the fourth epoch, by node."""
+    return dict(
+        file.read_text().split() for file in path.parent.glob("node_*") if file.stat().st_size
+    )
 
 
 def on_ray(cluster: Any, **more: Any) -> dict[str, Any]:
@@ -146,38 +159,12 @@ def test_a_cluster_gives_the_bits_of_a_serial_run(experiment_file, cluster, seco
 
 
 @pytest.mark.slow
-def test_a_node_that_goes_costs_only_time(watched, cluster, second):
-    expected = expected_of(watched())
-    path = watched(**on_ray(cluster))
-    (path.parent / "wait").touch()
-
-    def remove() -> None:
-        try:
-            wait_for(lambda: len(list(path.parent.glob("node_*"))) == 2)
-            cluster.remove_node(second, allow_graceful=False)
-        finally:
-            (path.parent / "wait").unlink()
-
-    remover = threading.Thread(target=remove)
-    remover.start()
-    results = run(path)
-    remover.join()
-    pd.testing.assert_frame_equal(digests(results), expected)
-    check_store(results)
-    assert "its node is gone; trying again" in (results.folder / "run.log").read_text()
-    # One trial was on that node; it went on from its checkpoint after the third epoch.
-    once = list(range(1, 31))
-    again = [*range(1, 5), *range(4, 31)]
-    assert sorted([epochs_of(path, 0.01), epochs_of(path, 0.02)]) == sorted([once, again])
-
-
-@pytest.mark.slow
 def test_an_interrupted_run_goes_on_to_the_same_bits(watched, cluster, second):
     expected = expected_of(watched())
     path = watched(**on_ray(cluster))
 
     def interrupt() -> None:
-        wait_for(lambda: len(list(path.parent.glob("node_*"))) == 2)
+        wait_for(lambda: len(started(path)) == 2)
         os.kill(os.getpid(), signal.SIGTERM)
 
     interrupter = threading.Thread(target=interrupt)
@@ -219,3 +206,148 @@ def test_a_trial_that_kills_its_worker_fails_and_ray_is_left_as_it_was(watched, 
     error = results.trials["error"][1]
     assert error.startswith("WorkerDied: its worker died 2 times (its process ended without a word")
     check_store(results)
+
+
+@pytest.mark.slow
+def test_a_node_that_goes_costs_only_time(watched, cluster, second):
+    expected = expected_of(watched())
+    path = watched(**on_ray(cluster))
+    (path.parent / "wait").touch()
+
+    def remove() -> None:
+        try:
+            wait_for(lambda: len(started(path)) == 2)
+            cluster.remove_node(second, allow_graceful=False)
+            wait_for(lambda: not Path(f"/proc/{started(path)[second.node_id]}").exists())
+        finally:
+            (path.parent / "wait").unlink()
+
+    remover = threading.Thread(target=remove)
+    remover.start()
+    results = run(path)
+    remover.join()
+    pd.testing.assert_frame_equal(digests(results), expected)
+    check_store(results)
+    assert "its node is gone; trying again" in (results.folder / "run.log").read_text()
+    # One trial was on that node; it went on from its checkpoint after the third epoch.
+    once = list(range(1, 31))
+    again = [*range(1, 5), *range(4, 31)]
+    assert sorted([epochs_of(path, 0.01), epochs_of(path, 0.02)]) == sorted([once, again])
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_ray_of_its_own(watched):
+    """A terminal sends SIGINT to all processes of the command."""
+    path = watched(backend="ray", workers=2, checkpoint_rate=1000)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mmrec.run", "--quiet", path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(lambda: len(list(path.parent.glob("node_*"))) == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    output, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert output == ""
+    assert error.startswith("mmrec: interrupted; 0 of 2 trials have ended. Run the same")
+    assert len(error.splitlines()) == 1
+    results = path.parents[1] / "results/tiny/performance"
+    assert len(list(results.glob("run_*/checkpoints/*.pt"))) == 2
+    assert not list(results.glob("run_*/stop"))
+
+
+def test_ray_that_is_missing_is_a_problem_of_the_file(experiment_file, monkeypatch):
+    path = experiment_file(execution={"backend": "ray"})
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError) as refused:
+        run(path)
+    where = f"{path}:24: experiment.execution.backend: "
+    assert str(refused.value).endswith(
+        where + 'Ray is not installed; run: pip install "mmrec[ray]"'
+    )
+    assert not (path.parents[1] / "results").exists()
+
+
+def test_an_address_where_nobody_listens_is_told_at_once(experiment_file):
+    execution = {"backend": "ray", "address": "127.0.0.1:1", "threads": 1}
+    with pytest.raises(DataError, match=r"Ray \(127\.0\.0\.1:1\): nobody listens there"):
+        run(experiment_file(execution=execution))
+
+
+REFUSED = {
+    "backend": ({"backend": "rai"}, "found 'rai' (did you mean 'ray'?); accepted: 'processes' or"),
+    "address": ({"address": "atuo"}, "found 'atuo' (did you mean 'auto'?); accepted: auto, host:"),
+    "port": ({"address": "head"}, "found 'head'; accepted: auto, host:port or ray://host:port"),
+    "share": ({"gpus_per_trial": 2}, "found 2; accepted: a number, from 0 to 1"),
+    "cpus": ({"cpus_per_trial": 0}, "found 0; accepted: a whole number, 1 or more"),
+    "devices": ({"devices": [0]}, "with 'backend: ray', Ray chooses the devices; use gpus_per_"),
+    "gpu": ({"gpus_per_trial": 0.5}, "found gpu: -1 with gpus_per_trial: 0.5; accepted with"),
+    "not ray": (
+        {"backend": "processes", "address": "auto"},
+        "found 'auto', which only 'backend: ray' uses; set that, or remove this key",
+    ),
+}
+
+
+@pytest.mark.parametrize(("execution", "message"), REFUSED.values(), ids=REFUSED)
+def test_faults_of_the_execution(experiment_file, execution, message):
+    path = experiment_file(execution={"backend": "ray", **execution})
+    with pytest.raises(ConfigError) as refused:
+        read_experiment(path).problems.raise_if_any()
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["auto", "10.0.0.1:6379", "head-0.local:6379", "ray://head:10001", "[::1]:6379"]
+)
+def test_addresses(experiment_file, address):
+    execution = {"backend": "ray", "address": address, "gpus_per_trial": 0.5}
+    loaded = read_experiment(experiment_file(gpu=0, execution=execution))
+    loaded.problems.raise_if_any()
+    assert loaded.experiment.execution.address == address
+
+
+def test_a_trial_that_fits_on_no_node(monkeypatch, caplog):
+    import ray
+
+    nodes = [{"Alive": True, "Resources": {"CPU": 4.0}}, {"Alive": False, "Resources": {"GPU": 1}}]
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    _check_room(Share(4, 0), may_grow=False)
+    with pytest.raises(DataError, match=r"no room for a trial \(CPUs: 4, GPUs: 0\.5\)"):
+        _check_room(Share(4, 0.5), may_grow=False)
+    _check_room(Share(4, 0.5), may_grow=True)
+    assert "no node of the Ray cluster has room for a trial" in caplog.text
+
+
+def test_the_switch(tmp_path, monkeypatch):
+    driver, worker = Switch(tmp_path), Switch(tmp_path)
+    assert not worker.is_there
+    driver.turn(on=False)
+    assert worker.is_there
+    looks = []
+    real = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path: looks.append(path) or real(path))
+    assert not any(worker() for _ in range(1000))
+    assert len(looks) <= 2
+    driver.turn(on=True)
+    wait_for(worker, 5)
+    driver.remove()
+    assert not Switch(tmp_path)()
+
+
+def errand(folder: Path, **changes: Any) -> Errand:
+    assignment = Assignment({}, folder, folder, threads=1, gpu=-1)
+    return Errand("a run", assignment, versions() | changes)
+
+
+def test_a_node_without_the_folder_of_the_run_is_refused(tmp_path):
+    told = work(errand(tmp_path), Order(0, 0, {}), lambda epochs: None)
+    assert told.startswith(f"node {platform.node()}: {tmp_path}: the folder of the run is not")
+
+
+def test_a_node_with_other_versions_is_refused(tmp_path):
+    Switch(tmp_path).turn(on=False)
+    told = work(errand(tmp_path, torch="1.0"), Order(0, 0, {}), lambda epochs: None)
+    assert f"has torch {versions()['torch']}, the driver 1.0; results would differ" in told
