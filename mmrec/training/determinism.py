@@ -35,7 +35,7 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
     try:
         with torch.random.fork_rng(devices=cuda):
             os.environ[_CUBLAS] = ":4096:8"  # read when CUDA's first cuBLAS handle is made
-            # The same as use_deterministic_algorithms(True), but for seconds of importing compilers.
+            # use_deterministic_algorithms(True) would also import compilers, for seconds.
             torch.set_deterministic_debug_mode("error")
             # No result reads memory that it has not written; filling it would only cost time.
             deterministic_settings.fill_uninitialized_memory = False  # type: ignore[attr-defined]
