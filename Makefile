@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cat constraints.txt pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: demo test check fast-test clean
+.PHONY: demo test check fast-test bench clean
 
 # A small experiment from raw files to a report.
 demo: $(READY)
@@ -24,6 +24,10 @@ check: $(READY)
 # What one runs while writing code.
 fast-test: $(READY)
 	$(BIN)/python -m pytest -q -m "not slow"
+
+# How fast it is, against the usual way to write the same models: a few minutes on a quiet machine.
+bench: $(READY)
+	$(BIN)/python scripts/benchmarks/bench.py
 
 $(READY):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mmrec needs Python 3.11 or newer")'

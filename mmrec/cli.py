@@ -1,4 +1,4 @@
-"""The command line: ``mmrec run | verify | diff | evaluate``."""
+"""The command line: ``mmrec run | verify | diff | evaluate | convert``."""
 
 from __future__ import annotations
 
@@ -87,6 +87,15 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument("other", type=Path, metavar="RUN_B", help="the folder of the other")
     diff.set_defaults(command=_diff)
 
+    convert = commands.add_parser(
+        "convert", help="rewrite item vectors in another format", description=_convert.__doc__
+    )
+    convert.add_argument("source", type=Path, metavar="SOURCE", help="a file or folder of vectors")
+    convert.add_argument("target", type=Path, metavar="TARGET", help="must not exist")
+    convert.add_argument("--from", dest="source_format", metavar="FORMAT", help="of the source")
+    convert.add_argument("--to", dest="target_format", metavar="FORMAT", help="of the target")
+    convert.set_defaults(command=_convert)
+
     evaluate = commands.add_parser(
         "evaluate", help="score a file of recommendations", description=_evaluate.__doc__
     )
@@ -98,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--relevance-threshold", type=float, default=0.0, metavar="T")
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
     evaluate.set_defaults(command=_evaluate)
-    for command in (run, verify, diff, evaluate):
+    for command in (run, verify, diff, convert, evaluate):
         command.add_argument("--verbose", action="store_true", help="say more")
     return parser
 
@@ -159,6 +168,24 @@ def _summary(results: Results) -> str:
     failed = results.trials[results.trials["status"] == "failed"]
     lines += [f"failed: {row.trial}: {row.error}" for row in failed.itertuples()]
     return "\n".join([*lines, "", f"results: {results.folder}", f"report:  {results.report}"])
+
+
+def _convert(options: argparse.Namespace) -> int:
+    """Rewrite the vectors of a file or folder, and prove that they are the same.
+
+    Formats are told by the name: a folder of <item>.npy, .npy with an id file beside it, .npz,
+    .safetensors, .pt, .parquet, .csv, .tsv.
+    """
+    from mmrec.features.convert import convert
+
+    report = convert(
+        options.source,
+        options.target,
+        source_format=options.source_format,
+        target_format=options.target_format,
+    )
+    print("\n".join(report.lines()))
+    return 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:

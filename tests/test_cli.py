@@ -109,6 +109,15 @@ def test_evaluate_names_the_file_and_line_of_bad_input(files, capsys, changed, c
     assert message in error
 
 
+def test_convert_packs_a_folder_of_vectors(demo_folder, tmp_path, capsys):
+    folder, packed = demo_folder / "data/demo/image_feat", tmp_path / "image.npz"
+    assert main(["convert", str(folder), str(packed)]) == 0
+    assert "48 float32 numbers each" in capsys.readouterr().out
+    assert packed.exists()
+    assert main(["convert", str(folder), str(packed)]) == 2
+    assert "image.npz" in capsys.readouterr().err
+
+
 def test_importing_the_package_loads_no_torch():
     program = "import sys, mmrec; assert mmrec.__version__; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

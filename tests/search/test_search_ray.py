@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from tiny_experiment import settings
 
 from mmrec import Results, run_experiment
@@ -251,8 +252,9 @@ def test_ctrl_c_ends_a_ray_of_its_own(watched):
     output, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
     assert output == ""
-    assert error.startswith("mmrec: interrupted; 0 of 2 trials have ended. Run the same")
-    assert len(error.splitlines()) == 1
+    *before, last = error.splitlines()
+    assert last.startswith("mmrec: interrupted; 0 of 2 trials have ended. Run the same")
+    assert all(line.startswith("INFO: <Dataset") for line in before)  # and nothing of Ray's
     results = path.parents[1] / "results/tiny/performance"
     assert len(list(results.glob("run_*/checkpoints/*.pt"))) == 2
     assert not list(results.glob("run_*/stop"))
@@ -345,6 +347,17 @@ def errand(folder: Path, **changes: Any) -> Errand:
 def test_a_node_without_the_folder_of_the_run_is_refused(tmp_path):
     told = work(errand(tmp_path), Order(0, 0, {}), lambda epochs: None)
     assert told.startswith(f"node {platform.node()}: {tmp_path}: the folder of the run is not")
+
+
+def test_a_node_whose_torch_sees_no_gpu_is_refused(experiment_file, tmp_path, monkeypatch):
+    cpu = (torch.device("cpu"), "gpu: 0 is not there")
+    monkeypatch.setattr("mmrec.search.processes.resolve_device", lambda gpu: cpu)
+    path = experiment_file()
+    Switch(tmp_path).turn(on=False)
+    document = read_experiment(path).document.data
+    assignment = Assignment(document, path.parent, tmp_path, threads=1, gpu=0)
+    told = work(Errand("gpu", assignment, versions()), Order(0, 0, {}), lambda epochs: None)
+    assert "has a GPU for the trial, but torch sees no CUDA device" in told
 
 
 def test_a_node_with_other_versions_is_refused(tmp_path):
