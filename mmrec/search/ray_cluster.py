@@ -107,8 +107,9 @@ def _init(options: dict[str, Any]) -> None:
         ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
     except SystemExit:  # what Ray makes of SIGTERM
         was_terminated = True
-    except (OSError, RuntimeError, ValueError, ImportError) as error:
-        raise DataError(f"Ray ({options['address']}): {error}") from error
+    except (OSError, RuntimeError, ValueError, ImportError, ray.exceptions.RayError) as error:
+        hint = "" if options["address"] == "local" else "; a cluster may ask for RAY_AUTH_TOKEN"
+        raise DataError(f"Ray ({options['address']}): {error}{hint}") from error
     finally:
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
