@@ -272,14 +272,27 @@ def test_a_killed_worker_is_replaced_and_its_trial_done_again(experiment_file, t
     pd.testing.assert_frame_equal(digests(beside), digests(run(path)))
 
 
-def test_interrupting_workers_keeps_their_checkpoints(experiment_file):
-    long = {"LightGCNM": settings(epochs=5000, lr=[0.01, 0.02], meta={"validation_rate": 5000})}
-    path = experiment_file(long, execution={"workers": 2, "threads": 1})
+def test_interrupting_workers_keeps_their_checkpoints(experiment_file, tmp_path):
+    path = experiment_file()
+    (path.parent / "mine.py").write_text(
+        "import os, pathlib\n"
+        "from mmrec.models import LightGCNM\n"
+        f"marks = pathlib.Path({str(tmp_path / 'marks')!r})\n"
+        "class Marking(LightGCNM):\n"
+        "    def on_epoch_start(self, epoch):\n"
+        "        (marks / str(os.getpid())).touch()\n"
+    )
+    (tmp_path / "marks").mkdir()
+    entry = settings(epochs=100_000, lr=[0.01, 0.02], meta={"validation_rate": 100_000})
+    path = experiment_file(
+        {"external.Marking": entry},
+        external_models_path="mine.py",
+        execution={"workers": 2, "threads": 1},
+    )
     process = subprocess.Popen(
         [*COMMAND, path], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    wait_for(lambda: runs(path) and (runs(path)[0] / "run.log").exists())
-    time.sleep(8)
+    wait_for(lambda: len(list((tmp_path / "marks").iterdir())) == 2)  # both are training
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
