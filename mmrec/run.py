@@ -222,7 +222,11 @@ def _write(
     tables = elliot_files(plan, studies, folder.stamp)
     for name, content in tables.items():
         write_atomically(plan.experiment.path_output_rec_performance / name, content)
-    results = Results(best_table(studies), trials_table(studies), folder.path)
+    best, trials = best_table(studies), trials_table(studies)
+    if dataset.validation is None:  # a table may be read far from the log that warns of it
+        for table in (best, trials):
+            table["selected_on"] = "test"
+    results = Results(best, trials, folder.path)
     own = {"best.tsv": results.best, "trials.tsv": results.trials}
     compared = significance_table(plan.experiment, studies)
     if len(compared):
@@ -246,7 +250,8 @@ def _write(
         for cutoff in plan.experiment.evaluation.cutoffs
         for test, table in significance(plan.experiment, studies, cutoff)
     }
-    write_atomically(results.report, report_html(manifest, studies, results.best, tests, command))
+    page = report_html(manifest, studies, best_table(studies), tests, command)
+    write_atomically(results.report, page)
     write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     return results
 

@@ -246,6 +246,8 @@ def test_without_validation_the_test_split_selects_and_a_warning_says_so(experim
     manifest = json.loads((results.folder / "manifest.json").read_text())
     assert manifest["protocol"]["selected_on"] == "test"
     assert results.best["validation Recall@3"][0] == results.best["Recall@3"][0]
+    for name in ("best.tsv", "trials.tsv"):
+        assert "selected_on" in (results.folder / name).read_text().splitlines()[0].split("\t")
 
 
 def test_early_stopping_ends_a_trial_before_its_last_epoch(experiment_file):
