@@ -33,10 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
-    logging.basicConfig(
-        format="%(levelname)s: %(message)s",
-        level=logging.DEBUG if options.verbose else logging.WARNING,
-    )
+    _log_to_terminal(verbose=options.verbose, quiet=getattr(options, "quiet", False))
     try:
         code: int = options.command(options)
     except MmrecError as error:
@@ -46,6 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"mmrec: {interruption or 'interrupted'}", file=sys.stderr)
         return 128 + getattr(interruption, "signal", signal.SIGINT)
     return code
+
+
+def _log_to_terminal(*, verbose: bool, quiet: bool) -> None:
+    """Show mmrec's log: all of it, what one should know, or warnings alone."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
+    logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[handler])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -129,7 +129,7 @@ def test_draws_lie_in_their_bounds(
     if name.startswith("q"):
         # Rounding may lead half a step out of the bounds, as it does in hyperopt.
         lowest, highest = lowest - q / 2, highest + q / 2
-        assert value / q == pytest.approx(round(value / q), abs=1e-6)
+        assert value / q == pytest.approx(round(value / q), rel=1e-12, abs=1e-6)
     slack = 1e-9 * max(1, abs(highest))
     assert lowest - slack <= value <= highest + slack
     assert space.draw(np.random.default_rng(seed))["x"] == value

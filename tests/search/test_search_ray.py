@@ -128,6 +128,17 @@ def started(path: Path) -> dict[str, str]:
     )
 
 
+def interrupt(path: Path, send: Callable[[], None]) -> None:
+    """Send a signal when both trials wait in their fourth epoch; let them go on once told."""
+    performance = path.parents[1] / "results/tiny/performance"
+    try:
+        wait_for(lambda: len(list(path.parent.glob("node_*"))) == 2)
+        send()
+        wait_for(lambda: any(f.read_text() == "stop" for f in performance.glob("run_*/stop")))
+    finally:
+        (path.parent / "wait").unlink()
+
+
 def on_ray(cluster: Any, **more: Any) -> dict[str, Any]:
     return {"threads": 1, "backend": "ray", "address": cluster.address, "workers": 2, **more}
 
@@ -163,12 +174,10 @@ def test_a_cluster_gives_the_bits_of_a_serial_run(experiment_file, cluster, seco
 def test_an_interrupted_run_goes_on_to_the_same_bits(watched, cluster, second):
     expected = expected_of(watched())
     path = watched(**on_ray(cluster))
-
-    def interrupt() -> None:
-        wait_for(lambda: len(started(path)) == 2)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    interrupter = threading.Thread(target=interrupt)
+    (path.parent / "wait").touch()
+    interrupter = threading.Thread(
+        target=interrupt, args=(path, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    )
     interrupter.start()
     with pytest.raises(KeyboardInterrupt, match="0 of 2 trials have ended") as stopped:
         run(path, fresh=True)
@@ -185,7 +194,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(watched, cluster, second):
 
 
 @pytest.mark.slow
-def test_a_trial_that_kills_its_worker_fails_and_ray_is_left_as_it_was(watched, cluster, capfd):
+def test_a_trial_that_kills_its_worker_fails_and_ray_is_left_as_it_was(watched, cluster):
     import ray
 
     path = watched()
@@ -240,6 +249,7 @@ def test_a_node_that_goes_costs_only_time(watched, cluster, second):
 def test_ctrl_c_ends_a_ray_of_its_own(watched):
     """A terminal sends SIGINT to all processes of the command."""
     path = watched(backend="ray", workers=2, checkpoint_rate=1000)
+    (path.parent / "wait").touch()
     process = subprocess.Popen(
         [sys.executable, "-m", "mmrec.run", "--quiet", path],
         stdout=subprocess.PIPE,
@@ -247,8 +257,7 @@ def test_ctrl_c_ends_a_ray_of_its_own(watched):
         text=True,
         start_new_session=True,
     )
-    wait_for(lambda: len(list(path.parent.glob("node_*"))) == 2)
-    os.killpg(process.pid, signal.SIGINT)
+    interrupt(path, lambda: os.killpg(process.pid, signal.SIGINT))
     output, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
     assert output == ""
