@@ -18,6 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from mmrec.data import Dataset, Interactions, Vocabulary, align, read_split
 from mmrec.evaluation import Evaluator
 from mmrec.features import VisualAttribute
 from mmrec.models import LATTICE, LATTICEConfig, LightGCNM, LightGCNMConfig, Model
-from mmrec.training import Protocol, Trainer, deterministic, rng_for
+from mmrec.training import Protocol, Trainer, deterministic, keep_freed_memory, rng_for
 
 CPU = torch.device("cpu")
 BATCH, LR, L_W = 1024, 0.005, 1e-5
@@ -60,6 +61,7 @@ def main() -> int:
     dataset = with_features(office(options.data) if options.data else synthetic(), options.widths)
     print(f"{dataset}\n{machine()}\n", flush=True)
     rows: list[Row] = []
+    warnings.simplefilter("ignore")  # torch and PyG say that sparse CSR is beta
     with deterministic(CPU):
         rows.append(bench_loading(options.files, options.repeats))
         for name in EXPERIMENTS:
@@ -93,7 +95,8 @@ def bench_model(name: str, dataset: Dataset, repeats: int) -> list[Row]:
     def our_epoch() -> None:
         trainer.state.step_losses = []
         trainer.state.epoch += 1
-        trainer._run_epoch(lambda: False)
+        with keep_freed_memory():  # as a trial does
+            trainer._run_epoch(lambda: False)
 
     def our_evaluation() -> None:
         model.eval()
