@@ -48,7 +48,7 @@ from mmrec.search import (
     SpecMaker,
     StopRequest,
     Study,
-    Workplace,
+    Workbench,
     check_ray,
     identity,
     load_dataset,
@@ -134,8 +134,8 @@ def run_experiment(
             if execution.backend == "ray":
                 executor = RayExecutor(assignments[0], execution, n_workers, observer, stop)
             elif n_workers == 1:
-                workplace = Workplace(plan.experiment, dataset, device, threads, folder)
-                executor = SerialExecutor(workplace, observer, stop)
+                workbench = Workbench(plan.experiment, dataset, device, threads, folder)
+                executor = SerialExecutor(workbench, observer, stop)
             else:
                 executor = ProcessExecutor(assignments, observer, stop)
             studies = _run(plan, specs, folder, executor, stop)

@@ -1,6 +1,6 @@
 """Planning and running the trials of an experiment."""
 
-from mmrec.search.execution import Workplace
+from mmrec.search.execution import Workbench
 from mmrec.search.executors import Executor, Observer, SerialExecutor
 from mmrec.search.inputs import load_dataset
 from mmrec.search.model_plan import ModelPlan
@@ -37,7 +37,7 @@ __all__ = [
     "TrialSpec",
     "TrialStore",
     "ValidationView",
-    "Workplace",
+    "Workbench",
     "check_ray",
     "choose",
     "identity",

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Workplace:
+class Workbench:
     """Everything a trial needs beside its own settings."""
 
     experiment: Experiment

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol as Interface
 
-from mmrec.search.execution import Workplace
+from mmrec.search.execution import Workbench
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.specs import Order
 from mmrec.search.store import TrialRecord
@@ -86,13 +86,13 @@ class SerialExecutor:
     """Runs one trial after the other, in this process.
 
     Args:
-        workplace: the data, the device and the folder.
+        workbench: the data, the device and the folder.
         observer: told how it goes on.
         stop: asked after each step whether to save the state and end.
     """
 
-    def __init__(self, workplace: Workplace, observer: Observer, stop: Callable[[], bool]) -> None:
-        self._workplace, self._observer, self._stop = workplace, observer, stop
+    def __init__(self, workbench: Workbench, observer: Observer, stop: Callable[[], bool]) -> None:
+        self._workbench, self._observer, self._stop = workbench, observer, stop
 
     def run(self, queue: Queue) -> Iterator[TrialRecord]:
         """Yield the record of each trial as it ends, in order."""
@@ -107,6 +107,6 @@ class SerialExecutor:
             ) -> None:
                 self._observer.epoch_ended(spec, epoch, loss, record)
 
-            ended = self._workplace.execute(task.model, spec, told, self._stop)
+            ended = self._workbench.execute(task.model, spec, told, self._stop)
             self._observer.trial_ended(ended)
             yield ended

@@ -20,7 +20,7 @@ import torch
 
 from mmrec.config import read_experiment
 from mmrec.errors import DataError
-from mmrec.search.execution import Workplace
+from mmrec.search.execution import Workbench
 from mmrec.search.executors import Observer, Queue, Task
 from mmrec.search.inputs import load_dataset
 from mmrec.search.plan import Plan, make_plan
@@ -37,7 +37,7 @@ TRIES = 2
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker needs to set up its workplace."""
+    """What a worker needs to set up its workbench."""
 
     experiment: dict[str, Any]
     base_dir: Path
@@ -180,11 +180,11 @@ class _Worker:
 
 @dataclass(frozen=True, eq=False)
 class Desk:
-    """What a worker has before it: the plan and the data, read by itself, and the workplace."""
+    """What a worker has before it: the plan and the data, read by itself, and the workbench."""
 
     plan: Plan
     specs: SpecMaker
-    workplace: Workplace
+    workbench: Workbench
 
     @classmethod
     def set_up(cls, assignment: Assignment) -> Desk:
@@ -199,13 +199,13 @@ class Desk:
         dataset = load_dataset(plan.experiment, plan.loaders)
         device, _ = resolve_device(assignment.gpu)
         folder = RunFolder(assignment.folder)
-        workplace = Workplace(plan.experiment, dataset, device, assignment.threads, folder)
-        return cls(plan, SpecMaker(plan, dataset), workplace)
+        workbench = Workbench(plan.experiment, dataset, device, assignment.threads, folder)
+        return cls(plan, SpecMaker(plan, dataset), workbench)
 
     def run(self, order: Order, on_epoch: OnEpoch, stop: Callable[[], bool]) -> TrialRecord:
-        """Run the trial that is ordered; see :meth:`Workplace.execute`."""
+        """Run the trial that is ordered; see :meth:`Workbench.execute`."""
         model = self.plan.models[order.model]
-        return self.workplace.execute(model, self.specs.make(order), on_epoch, stop)
+        return self.workbench.execute(model, self.specs.make(order), on_epoch, stop)
 
 
 def _ready(workers: Sequence[_Worker]) -> list[_Worker]:
@@ -215,7 +215,7 @@ def _ready(workers: Sequence[_Worker]) -> list[_Worker]:
 
 
 def _work(connection: Connection[Any, Any], assignment: Assignment) -> None:
-    """Be a worker: set up the workplace, then run the trials that are handed out."""
+    """Be a worker: set up the workbench, then run the trials that are handed out."""
     stop = StopRequest()
 
     def note(number: int, frame: object) -> None:

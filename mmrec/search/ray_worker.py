@@ -111,7 +111,7 @@ def _desk(errand: Errand) -> Desk:
     if errand.run not in _desks:
         _desks.clear()
         desk = Desk.set_up(errand.assignment)
-        if errand.assignment.gpu >= 0 and desk.workplace.device.type == "cpu":
+        if errand.assignment.gpu >= 0 and desk.workbench.device.type == "cpu":
             raise DataError("has a GPU for the trial, but torch sees no CUDA device")
         _desks[errand.run] = desk
     return _desks[errand.run]
