@@ -80,7 +80,8 @@ class Workbench:
             if not isinstance(error, MmrecError):
                 logger.info("%s", traceback.format_exc())
             return failed_record(spec, error, time.perf_counter() - started)
-        record = finished_record(spec, outcome, self.dataset, time.perf_counter() - started)
+        lists = lists_as_tsv(outcome.best.ranking, self.dataset)
+        record = finished_record(spec, outcome, lists, time.perf_counter() - started)
         if isinstance(spec.protocol, PruningProtocol):
             epoch = spec.protocol.pruned_at(outcome.history)
             if epoch is not None:
@@ -88,7 +89,6 @@ class Workbench:
         if model.meta.save_weights and outcome.best_state is not None and not model.meta.restore:
             save_weights(weights, outcome.best_state, record)
         if model.meta.save_recs:
-            lists = lists_as_tsv(outcome.best.ranking, self.dataset)
             write_atomically(lists_path(self.experiment, record), lists)
         self.folder.save_per_user(spec.name, outcome.best.test_per_user)
         return record

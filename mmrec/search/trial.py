@@ -28,7 +28,6 @@ from mmrec.training import (
     Protocol,
     Trainer,
     deterministic,
-    digest_of_state,
     evaluate_untrained,
     keep_freed_memory,
     seed_for,
@@ -122,11 +121,9 @@ def _restored(model: Model, path: Path, protocol: Protocol, device: torch.device
     return replace(evaluate_untrained(model, protocol, device, epoch=epoch), best_state=state)
 
 
-def finished_record(
-    spec: TrialSpec, outcome: Outcome, dataset: Dataset, seconds: float
-) -> TrialRecord:
-    """Describe a trial that has come to an end."""
-    best, state = outcome.best, outcome.best_state
+def finished_record(spec: TrialSpec, outcome: Outcome, lists: str, seconds: float) -> TrialRecord:
+    """Describe a trial that has come to an end; ``lists`` is the text of its best lists."""
+    best = outcome.best
     return TrialRecord(
         trial_id=spec.trial_id,
         name=spec.name,
@@ -140,8 +137,8 @@ def finished_record(
         history=[asdict(record) for record in outcome.history],
         losses=outcome.losses,
         seconds=round(seconds, 3),
-        weights_sha256=None if state is None else digest_of_state(state),
-        lists_sha256=sha256(lists_as_tsv(best.ranking, dataset).encode()),
+        weights_sha256=best.record.weights_sha256,
+        lists_sha256=sha256(lists.encode()),
     )
 
 

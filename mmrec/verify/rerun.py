@@ -14,7 +14,7 @@ from mmrec.models import RecommendationFile
 from mmrec.progress import Progress
 from mmrec.search import Order, Plan, SpecMaker, TrialRecord, TrialSpec
 from mmrec.search.execution import weights_path
-from mmrec.search.trial import failed_record, finished_record, run_trial
+from mmrec.search.trial import failed_record, finished_record, lists_as_tsv, run_trial
 from mmrec.training import EpochRecord
 from mmrec.verify.trials import (
     Difference,
@@ -106,7 +106,8 @@ class Rerun:
                 restore_from=weights,
                 on_epoch=_watch(spec, record, progress),
             )
-            now = finished_record(spec, outcome, self.dataset, time.perf_counter() - started)
+            lists = lists_as_tsv(outcome.best.ranking, self.dataset)
+            now = finished_record(spec, outcome, lists, time.perf_counter() - started)
         except _Decided as decided:
             progress.trial_ended(record)
             return decided.difference
