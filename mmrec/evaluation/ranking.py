@@ -73,13 +73,16 @@ def rank(
     scores = np.full((n_users, top_k), -np.inf, np.float32)
     pairs = torch.from_numpy(train.users * n_items + train.items).to(device)
     step = -(-batch_size // BLOCK) * BLOCK
+    buffer = torch.empty(min(step, -(-n_users // BLOCK) * BLOCK), n_items, device=device)
     for start in range(0, n_users, step):
         stop = min(start + step, n_users)
-        batch = torch.cat([_scored(scorer, a, train, device) for a in range(start, stop, BLOCK)])
+        for first in range(start, stop, BLOCK):
+            _score(scorer, first, train, buffer[first - start : first - start + BLOCK])
         known = pairs[train.offsets[start] : train.offsets[stop]] - start * n_items
-        batch.view(-1).index_fill_(0, known, -torch.inf)
+        buffer.view(-1).index_fill_(0, known, -torch.inf)
+        batch = buffer[: stop - start]
         _refuse_nan(batch, start)
-        best_scores, best_items = best(batch[: stop - start], min(top_k, n_items))
+        best_scores, best_items = best(batch, min(top_k, n_items))
         best_items.masked_fill_(best_scores == -torch.inf, NO_ITEM)
         width = best_items.shape[1]
         items[start:stop, :width] = best_items.cpu().numpy()
@@ -87,18 +90,18 @@ def rank(
     return Ranking(items, scores)
 
 
-def _scored(scorer: Scorer, start: int, train: Interactions, device: torch.device | str) -> Tensor:
-    """Return the scores of a block as a new float32 tensor [BLOCK, I] without negative zeros."""
-    users = torch.arange(start, start + BLOCK, device=device)
+def _score(scorer: Scorer, start: int, train: Interactions, out: Tensor) -> None:
+    """Write the scores of a block, [BLOCK, I] without negative zeros, to ``out``."""
+    users = torch.arange(start, start + BLOCK, device=out.device)
     scores = scorer(users.clamp_(max=train.n_users - 1))
-    if scores.shape != (BLOCK, train.n_items):
+    if scores.shape != out.shape:
         raise ModelError(
             f"a scorer must return a row for each of the {BLOCK} users it is given and a column "
             f"for each of the {train.n_items} items; found the shape {list(scores.shape)}"
         )
     # The top-k of CUDA orders floats by their bits, where -0.0 is below 0.0; adding 0.0 makes them
-    # one. It also makes a copy, so that masking cannot reach into the model.
-    return scores.float() + 0.0
+    # one.
+    torch.add(scores.float(), 0.0, out=out)
 
 
 def _refuse_nan(scores: Tensor, start: int) -> None:

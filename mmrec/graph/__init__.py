@@ -2,18 +2,11 @@
 
 from mmrec.graph.adjacency import Adjacency, bipartite_adjacency, symmetric_normalise
 from mmrec.graph.item_graph import ItemGraph, RawItemGraphs, fuse
+from mmrec.graph.kernels import Backend, default_backend, spmm
+from mmrec.graph.layers import mean_of_layers
 from mmrec.graph.neighbours import nearest_neighbours
-from mmrec.graph.normalised import mean_of_normalised_layers
 from mmrec.graph.selection import top_k
-from mmrec.graph.sparse import (
-    Backend,
-    Pattern,
-    coalesce,
-    default_backend,
-    edge_products,
-    propagate,
-    spmm,
-)
+from mmrec.graph.sparse import Pattern, coalesce, edge_products, propagate
 
 __all__ = [
     "Adjacency",
@@ -26,7 +19,7 @@ __all__ = [
     "default_backend",
     "edge_products",
     "fuse",
-    "mean_of_normalised_layers",
+    "mean_of_layers",
     "nearest_neighbours",
     "propagate",
     "spmm",

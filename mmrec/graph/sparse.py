@@ -1,4 +1,4 @@
-"""Two adjoint products over one sparse pattern, and the kernels behind them.
+"""Two adjoint products over one sparse pattern.
 
 Everything that mmrec does on graphs is made of
 
@@ -14,9 +14,7 @@ Shapes: N rows, M columns, E edges, D width of the embeddings.
 
 from __future__ import annotations
 
-import functools
-import warnings
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,10 +23,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 
-Backend = Literal["csr", "torch_sparse", "segment"]
-
-_BLOCK_VALUES = 1 << 24
-"""Gathered values held at once (64 MiB in float32): bounds the memory of the edge-wise products."""
+from mmrec.graph.kernels import sddmm, spmm
 
 
 class Pattern(nn.Module):
@@ -61,6 +56,7 @@ class Pattern(nn.Module):
             self.register_buffer(name, buffer, persistent=False)
         self._csr: tuple[Tensor, Tensor] | None = None
         self._transposed: tuple[Tensor, Tensor, Tensor] | None = None
+        self._permuted: tuple[Tensor, int, Tensor] | None = None
 
     @classmethod
     def from_lists(cls, lists: Tensor, n_cols: int) -> Pattern:
@@ -85,6 +81,19 @@ class Pattern(nn.Module):
             rowptr, cols, permutation = self._transpose()
             self._transposed = (_for_kernels(rowptr), _for_kernels(cols), permutation)
         return self._transposed
+
+    def permuted(self, values: Tensor) -> Tensor:
+        """Return the values of the edges, [E], in the order of the transpose.
+
+        The answer for constant values is kept, because every step asks for it again.
+        """
+        known = self._permuted
+        if known is not None and known[0] is values and known[1] == values._version:
+            return known[2]
+        permuted = values.index_select(0, self.transposed()[2])
+        if not values.requires_grad:
+            self._permuted = (values, values._version, permuted)
+        return permuted
 
     def _transpose(self) -> tuple[Tensor, Tensor, Tensor]:
         if self.cols.device.type == "cpu":  # scipy counts instead of sorting
@@ -159,7 +168,7 @@ class _Propagate(Function):
         _, needs_values, needs_x = ctx.needs_input_grad
         return (
             None,
-            _row_dots(pattern, gradient, x) if needs_values else None,
+            _edge_dots(pattern, gradient, x) if needs_values else None,
             transposed_spmm(pattern, values, gradient) if needs_x else None,
         )
 
@@ -169,7 +178,7 @@ class _EdgeProducts(Function):
     def forward(ctx: FunctionCtx, pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
         ctx.pattern = pattern  # type: ignore[attr-defined]
         ctx.save_for_backward(x, y)
-        return _row_dots(pattern, x, y)
+        return _edge_dots(pattern, x, y)
 
     @staticmethod
     def backward(  # ctx is torch's, without a type
@@ -188,27 +197,12 @@ class _EdgeProducts(Function):
 
 def transposed_spmm(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
     """Return ``A^T x``, [M, D] for ``x`` [N, D], without gradient."""
-    rowptr, cols, permutation = pattern.transposed()
-    return spmm(rowptr, cols, values.index_select(0, permutation), x)
+    rowptr, cols, _ = pattern.transposed()
+    return spmm(rowptr, cols, pattern.permuted(values), x)
 
 
-def _row_dots(pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
-    n_rows, n_cols = pattern.shape
-    # torch's sampled product refuses more edges than places: lists of whole tiny catalogues.
-    if default_backend(x.device.type) == "csr" and len(pattern) <= n_rows * n_cols:
-        zeros = x.new_zeros(len(pattern))
-        sampled = torch.sparse_csr_tensor(
-            *pattern.csr(), zeros, pattern.shape, check_invariants=False
-        )
-        products: Tensor = torch.sparse.sampled_addmm(sampled, x, y.T, beta=0.0).values()
-        return products
-    block = max(1, _BLOCK_VALUES // x.shape[1])
-    return torch.cat(
-        [
-            (x.index_select(0, rows) * y.index_select(0, cols)).sum(1)
-            for rows, cols in zip(pattern.rows.split(block), pattern.cols.split(block), strict=True)
-        ]
-    )
+def _edge_dots(pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
+    return sddmm(*pattern.csr(), pattern.rows, x, y)
 
 
 def _offsets(ascending: Tensor, n_rows: int) -> Tensor:
@@ -219,54 +213,3 @@ def _for_kernels(index: Tensor) -> Tensor:
     """Return an index as int32 on the CPU, whose library would convert it at each product."""
     fits = index.numel() == 0 or int(index.max()) < 2**31
     return index.to(torch.int32) if index.device.type == "cpu" and fits else index.long()
-
-
-def spmm(
-    rowptr: Tensor, cols: Tensor, values: Tensor, x: Tensor, backend: Backend | None = None
-) -> Tensor:
-    """Multiply a CSR matrix [N, M] with ``x`` [M, D], without gradient.
-
-    Args:
-        rowptr: [N+1] int32 or int64.
-        cols: [E] of the same type.
-        values: [E].
-        x: [M, D].
-        backend: the kernel; by default the one of :func:`default_backend`.
-    """
-    backend = backend or default_backend(x.device.type)
-    x = x.contiguous()
-    if backend == "csr":
-        shape = (len(rowptr) - 1, len(x))
-        return torch.sparse_csr_tensor(rowptr, cols, values, shape, check_invariants=False) @ x
-    rowptr, cols = rowptr.long(), cols.long()
-    if backend == "torch_sparse":
-        product: Tensor = torch.ops.torch_sparse.spmm_sum(None, rowptr, cols, values, None, None, x)
-        return product
-    return torch.segment_reduce(
-        values[:, None] * x.index_select(0, cols), "sum", offsets=rowptr, unsafe=True
-    )
-
-
-@functools.cache
-def default_backend(device_type: str) -> Backend:
-    """Choose the kernel of :func:`spmm` for a device type, once per process.
-
-    On the CPU torch's own CSR product, which sums each row in order. On CUDA that product uses a
-    cuSPARSE algorithm which NVIDIA does not call bitwise reproducible, so there torch-sparse's
-    row-wise kernel if it was built for CUDA, else a segmented sum over the gathered rows: slower
-    and [E, D] in memory, but sequential within a row.
-    """
-    if device_type == "cpu":
-        with warnings.catch_warnings():  # torch says once per process that its CSR layout is beta
-            warnings.simplefilter("ignore")
-            torch.sparse_csr_tensor([0, 0], [], [], (1, 1), check_invariants=False)
-        return "csr"
-    return "torch_sparse" if _torch_sparse_has_cuda() else "segment"
-
-
-def _torch_sparse_has_cuda() -> bool:
-    try:
-        import torch_sparse  # noqa: F401 - registers torch.ops.torch_sparse
-    except (ImportError, OSError, RuntimeError):  # absent, or built for another torch or CUDA
-        return False
-    return bool(torch.ops.torch_sparse.cuda_version() != -1)

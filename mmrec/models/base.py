@@ -97,6 +97,11 @@ class Batch:
     positives: Tensor
     negatives: Tensor
 
+    @property
+    def items(self) -> Tensor:
+        """The positives followed by the negatives, [2B] int64."""
+        return torch.cat([self.positives, self.negatives])
+
     def __len__(self) -> int:
         return len(self.users)
 
@@ -153,6 +158,11 @@ class Model(nn.Module, Recommender):
         """Score by the inner product of the embeddings."""
         users, items = self.embed()
         return lambda batch: users[batch] @ items.T
+
+    def everyone(self) -> tuple[Tensor, Tensor]:
+        """Return the numbers of all users [U] and of all items [I], int64, on the device."""
+        device = next(self.parameters()).device
+        return torch.arange(self.n_users, device=device), torch.arange(self.n_items, device=device)
 
     def on_epoch_start(self, epoch: int) -> None:
         """Prepare for an epoch, counted from 1; the default does nothing."""

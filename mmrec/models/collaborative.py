@@ -1,7 +1,7 @@
 """The collaborative half of LATTICE: propagation over users and items, L2-normalised per layer.
 
-Each module maps the node embeddings [U+I, D] to the mean of its layers, the input among them;
-every layer's output is normalised, and that is what the next layer reads.
+Each module maps the node embeddings [U+I, D] to the mean of its layers, the input among them, at
+the nodes that are asked for; every layer's output is normalised, and that is what the next reads.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, leaky_relu, normalize
 
-from mmrec.graph import Adjacency, mean_of_normalised_layers
+from mmrec.graph import Adjacency, mean_of_layers
 
 
 class LightGCNLayers(nn.Module):
@@ -23,9 +23,9 @@ class LightGCNLayers(nn.Module):
         self.adjacency = adjacency
         self.n_layers = n_layers
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the mean of layers 0 to ``n_layers``, [U+I, D]."""
-        return mean_of_normalised_layers(self.adjacency, x, self.n_layers)
+    def forward(self, x: Tensor, nodes: Tensor) -> Tensor:
+        """Return the mean of layers 0 to ``n_layers`` at the nodes [P], [P, D]."""
+        return mean_of_layers(self.adjacency, x, self.n_layers, nodes, normalised=True)
 
 
 class NGCFLayers(nn.Module):
@@ -41,14 +41,17 @@ class NGCFLayers(nn.Module):
         self.dropouts = tuple(dropouts)
         self.layers = nn.ModuleList(_NGCFWeights(factors) for _ in self.dropouts)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the mean of the input and one output for each dropout rate, [U+I, D]."""
+    def forward(self, x: Tensor, nodes: Tensor) -> Tensor:
+        """Return the mean of the input and one output for each dropout rate at the nodes, [P, D].
+
+        Every layer is computed at every node, because dropout draws for all of them.
+        """
         outputs = [x]
         for layer, rate in zip(self.layers, self.dropouts, strict=True):
             x = outputs[-1]
             message = dropout(layer(self.adjacency(x), x), rate, training=self.training)
             outputs.append(normalize(message))
-        return torch.stack(outputs).mean(0)
+        return torch.stack(outputs).mean(0).index_select(0, nodes)
 
 
 class _NGCFWeights(nn.Module):

@@ -131,17 +131,22 @@ class LATTICE(Model):
 
     def embed(self) -> tuple[Tensor, Tensor]:
         """Return users [U, D] and items [I, D] over the item graph of the current parameters."""
-        return self._embed(self.item_graph())
+        return self._embed(self.item_graph(), *self.everyone())
 
-    def _embed(self, graph: ItemGraph) -> tuple[Tensor, Tensor]:
+    def _embed(self, graph: ItemGraph, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows of some users and items."""
         latent = self.item_embedding.weight
         for _ in range(self.config.n_layers):
             latent = graph.propagate(latent)  # eq. 7
-        users, items = self.user_embedding.weight, self.item_embedding.weight
-        if self.collaborative is not None:
-            nodes = self.collaborative(torch.cat([users, items]))
-            users, items = nodes.split([self.n_users, self.n_items])
-        return users, items + normalize(latent)
+        latent = normalize(latent.index_select(0, items))
+        nodes = torch.cat([users, self.n_users + items])
+        embeddings = torch.cat([self.user_embedding.weight, self.item_embedding.weight])
+        if self.collaborative is None:
+            embeddings = embeddings.index_select(0, nodes)
+        else:
+            embeddings = self.collaborative(embeddings, nodes)
+        embedded_users, embedded_items = embeddings.split([len(users), len(items)])
+        return embedded_users, embedded_items + latent
 
     def on_epoch_start(self, epoch: int) -> None:
         """Forget the last epoch's item graph."""
@@ -167,12 +172,8 @@ class LATTICE(Model):
         if graph is None:
             graph = self.item_graph()
             self._graph_of_epoch = graph.detach()
-        users, items = self._embed(graph)
-        user, positive, negative = (
-            users[batch.users],
-            items[batch.positives],
-            items[batch.negatives],
-        )
+        user, items = self._embed(graph, batch.users, batch.items)
+        positive, negative = items.chunk(2)
         ranking = bpr_loss((user * positive).sum(1), (user * negative).sum(1))
         return ranking + self.config.l_w * l2_penalty(user, positive, negative)
 

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 
 from mmrec.config import Count, Flag, Natural, NonNegativeReal
 from mmrec.data import Dataset, UniformUsers
-from mmrec.graph import bipartite_adjacency
+from mmrec.graph import bipartite_adjacency, mean_of_layers
 from mmrec.models.base import (
     Batch,
     Model,
@@ -84,20 +84,20 @@ class LightGCNM(Model):
 
     def embed(self) -> tuple[Tensor, Tensor]:
         """Return users [U, D] and items [I, D], the mean of layers 0 to ``n_layers``."""
-        layers = [torch.cat([self.user_embedding.weight, self.embed_items()])]
-        for _ in range(self.config.n_layers):
-            layers.append(self.adjacency(layers[-1]))
-        users, items = torch.stack(layers).mean(0).split([self.n_users, self.n_items])
-        return users, items
+        return self._embed(*self.everyone())
+
+    def _embed(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows of some users and items."""
+        x = torch.cat([self.user_embedding.weight, self.embed_items()])
+        nodes = torch.cat([users, self.n_users + items])
+        mean = mean_of_layers(self.adjacency, x, self.config.n_layers, nodes, normalised=False)
+        embedded_users, embedded_items = mean.split([len(users), len(items)])
+        return embedded_users, embedded_items
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty."""
-        users, items = self.embed()
-        user, positive, negative = (
-            users[batch.users],
-            items[batch.positives],
-            items[batch.negatives],
-        )
+        user, items = self._embed(batch.users, batch.items)
+        positive, negative = items.chunk(2)
         ranking = bpr_loss((user * positive).sum(1), (user * negative).sum(1))
         penalty = l2_penalty(self.user_embedding(batch.users), positive, negative)
         return ranking + self.config.l_w * penalty

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmrec.graph import Backend, ItemGraph, RawItemGraphs, fuse, sparse
+from mmrec.graph import Backend, ItemGraph, RawItemGraphs, fuse, kernels
 
 
 def cosine(x: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ def test_raw_graphs_against_dense(widths: tuple[int, ...], top_k: int) -> None:
 @pytest.mark.parametrize("n_modalities", [1, 2, 3])
 @pytest.mark.parametrize("top_k", [1, 2, 5, 14, 15, 100])
 @pytest.mark.parametrize("raw_share", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("kernel", ["csr", "segment"])
+@pytest.mark.parametrize("kernel", ["embedding_bag", "csr", "segment"])
 def test_fused_values_and_gradients_against_dense(
     n_modalities: int,
     top_k: int,
@@ -117,7 +117,7 @@ def test_fused_values_and_gradients_against_dense(
     kernel: Backend,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sparse, "default_backend", lambda device_type: kernel)
+    monkeypatch.setattr(kernels, "default_backend", lambda device_type: kernel)
     features = vectors(15, *(4, 3, 6)[:n_modalities], seed=1)
     projected = [x.requires_grad_() for x in vectors(15, *(5, 5, 5)[:n_modalities], seed=2)]
     logits = torch.linspace(-1, 1, n_modalities, dtype=torch.float64).requires_grad_()

@@ -19,11 +19,11 @@ from mmrec.graph import (
     default_backend,
     edge_products,
     propagate,
-    sparse,
+    kernels,
     spmm,
 )
 
-BACKENDS = ["csr", "segment"]
+BACKENDS = ["embedding_bag", "csr", "segment"]
 if importlib.util.find_spec("torch_sparse"):  # an extra that has to be compiled
     BACKENDS.append("torch_sparse")
 
@@ -39,10 +39,10 @@ def dense_of(pattern: Pattern, values: Tensor) -> Tensor:
     return dense.index_put((pattern.rows, pattern.cols), values)
 
 
-@pytest.fixture(params=["csr", "segment"])
+@pytest.fixture(params=["embedding_bag", "csr", "segment"])
 def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """Run a test as on the CPU, and on the CPU with what a CUDA device would run."""
-    monkeypatch.setattr(sparse, "default_backend", lambda device_type: request.param)
+    monkeypatch.setattr(kernels, "default_backend", lambda device_type: request.param)
     return request.param
 
 
@@ -154,12 +154,12 @@ def test_the_same_tensor_on_both_sides() -> None:
 
 
 def test_edge_products_in_blocks_have_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sparse, "default_backend", lambda device_type: "segment")
+    monkeypatch.setattr(kernels, "default_backend", lambda device_type: "segment")
     pattern = pattern_of(torch.ones(7, 9))
     x, y = random(7, 4).float(), random(9, 4, seed=1).float()
     whole = edge_products(pattern, x, y)
     for block_values in (1, 4, 12, 4 * 62, 4 * 63):
-        monkeypatch.setattr(sparse, "_BLOCK_VALUES", block_values)
+        monkeypatch.setattr(kernels, "_BLOCK_VALUES", block_values)
         assert torch.equal(edge_products(pattern, x, y), whole)
 
 
@@ -260,7 +260,7 @@ def test_bits_repeat_through_the_backward() -> None:
 
 
 def test_the_cpu_uses_torch_s_own_product() -> None:
-    assert default_backend("cpu") == "csr"
+    assert default_backend("cpu") == "embedding_bag"
 
 
 @pytest.mark.cuda

@@ -158,7 +158,7 @@ def test_lightgcn_layers_of_lattice() -> None:
     adjacency = bipartite_adjacency(
         torch.tensor([0]), torch.tensor([0]), 1, 1, normalisation="row", self_loops=True
     )
-    mean = LightGCNLayers(adjacency, 2)(torch.tensor([[6.0, 0], [0, 8]]))
+    mean = LightGCNLayers(adjacency, 2)(torch.tensor([[6.0, 0], [0, 8]]), torch.arange(2))
     # Layer 0 is (6, 0) and (0, 8). Layer 1 is (3, 4), normalised (0.6, 0.8), for both nodes, and
     # so is layer 2, which reads the normalised one. The means are sums over 3.
     assert_rows(mean, [[7.2 / 3, 1.6 / 3], [1.2 / 3, 9.6 / 3]])
@@ -177,7 +177,7 @@ def test_ngcf_layer() -> None:
     # side = (1, 1) for both nodes; side W1 + b1 = (1, -1); (side * x) W2 = (1, 0) and (0, 1).
     # Their sums (2, -1) and (1, 0), after LeakyReLU (2, -0.2) and (1, 0), normalised; then the
     # mean with the input (2, 0) and (0, 2).
-    mean = layers(torch.tensor([[2.0, 0], [0, 2]]))
+    mean = layers(torch.tensor([[2.0, 0], [0, 2]]), torch.arange(2))
     assert_rows(mean, [[1 + 1 / sqrt(4.04), -0.1 / sqrt(4.04)], [0.5, 1]])
 
 

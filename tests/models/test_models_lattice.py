@@ -106,8 +106,9 @@ def test_each_layer_has_its_own_rate() -> None:
     assert model.collaborative is not None
     x = torch.cat([model.user_embedding.weight, model.item_embedding.weight])
     torch.manual_seed(0)
-    both = 3 * model.collaborative(x) - x  # layer 1 and layer 2, of which nearly all is zero
-    first = 2 * _only_first_layer(model.collaborative)(x) - x
+    every = torch.arange(len(x))
+    both = 3 * model.collaborative(x, every) - x  # layer 1 and layer 2, of which nearly all is zero
+    first = 2 * _only_first_layer(model.collaborative)(x, every) - x
     assert first.ne(0).all()
     assert (both - first).abs().lt(1e-5).float().mean() > 0.9
 

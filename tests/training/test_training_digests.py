@@ -17,11 +17,24 @@ def state(**changes: Tensor) -> dict[str, Tensor]:
     return {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(1)} | changes
 
 
-def test_the_digest_of_a_state_is_that_of_its_bytes() -> None:
+def test_the_digest_of_a_state_is_that_of_the_digests_of_its_pieces() -> None:
     # Names, types and shapes stand before the bytes, in the order of the names.
-    told = b"atorch.float32(2, 3)" + np.arange(6, dtype=np.float32).tobytes()
-    told += b"btorch.int64()" + np.array(1).tobytes()
-    assert digest_of_state(state()) == hashlib.sha256(told).hexdigest()
+    large = np.arange(1 << 20, dtype=np.float32)  # a piece and a bit
+    large = np.append(large, np.float32(7))
+    pieces = [
+        *(b"atorch.float32(2, 3)", np.arange(6, dtype=np.float32).tobytes()),
+        *(b"btorch.int64()", np.array(1).tobytes()),
+        *(b"ctorch.float32(1048577,)", large[:-1].tobytes(), large[-1:].tobytes()),
+    ]
+    told = "".join(hashlib.sha256(piece).hexdigest() for piece in pieces)
+    expected = hashlib.sha256(told.encode()).hexdigest()
+    threads = torch.get_num_threads()
+    try:
+        for number in (1, 3):
+            torch.set_num_threads(number)
+            assert digest_of_state(state(c=torch.from_numpy(large))) == expected
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_the_digest_of_a_state_changes_with_every_part_of_it() -> None:

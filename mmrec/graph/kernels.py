@@ -1,0 +1,114 @@
+"""The kernels of the two sparse products, and which one runs where.
+
+Each adds up the sorted columns of one row at a time, so no result depends on the order in which
+threads finish. Nothing here knows gradients; see :mod:`mmrec.graph.sparse`.
+
+Shapes: N rows, M columns, E edges, D width of the embeddings.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Backend = Literal["embedding_bag", "csr", "torch_sparse", "segment"]
+
+_BLOCK_VALUES = 1 << 24
+"""Gathered values held at once (64 MiB in float32): bounds the memory of the edge-wise products."""
+
+_NARROW = 16
+"""Below this width torch's CSR product is faster than its bags of embeddings."""
+
+
+def spmm(
+    rowptr: Tensor, cols: Tensor, values: Tensor, x: Tensor, backend: Backend | None = None
+) -> Tensor:
+    """Multiply a CSR matrix [N, M] with ``x`` [M, D], without gradient.
+
+    Args:
+        rowptr: [N+1] int32 or int64.
+        cols: [E] of the same type.
+        values: [E].
+        x: [M, D].
+        backend: the kernel; by default the one of :func:`default_backend`.
+    """
+    backend = backend or default_backend(x.device.type)
+    x = x.contiguous()
+    if backend == "embedding_bag":
+        if x.dtype == torch.float32 and x.shape[1] >= _NARROW:
+            return _sum_of_bags(rowptr, cols, values, x)
+        backend = "csr"
+    if backend == "csr":
+        shape = (len(rowptr) - 1, len(x))
+        return torch.sparse_csr_tensor(rowptr, cols, values, shape, check_invariants=False) @ x
+    rowptr, cols = rowptr.long(), cols.long()
+    if backend == "torch_sparse":
+        product: Tensor = torch.ops.torch_sparse.spmm_sum(None, rowptr, cols, values, None, None, x)
+        return product
+    return torch.segment_reduce(
+        values[:, None] * x.index_select(0, cols), "sum", offsets=rowptr, unsafe=True
+    )
+
+
+def _sum_of_bags(rowptr: Tensor, cols: Tensor, values: Tensor, x: Tensor) -> Tensor:
+    """A row of the product is a weighted bag of embeddings, for which FBGEMM has vector code."""
+    mode_sum = 0
+    summed: Tensor = torch._embedding_bag_forward_only(
+        x, cols, rowptr, False, mode_sum, False, values, include_last_offset=True
+    )[0]
+    return summed
+
+
+def sddmm(rowptr: Tensor, cols: Tensor, rows: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Return ``<x_i, y_j>`` for every edge (i, j), [E], without gradient.
+
+    Args:
+        rowptr: [N+1] int32 or int64.
+        cols: [E] of the same type.
+        rows: [E] int64, the row of each edge.
+        x: [N, D].
+        y: [M, D].
+    """
+    # torch's sampled product refuses more edges than places: lists of whole tiny catalogues.
+    if default_backend(x.device.type) in ("embedding_bag", "csr") and len(cols) <= len(x) * len(y):
+        zeros, shape = x.new_zeros(len(cols)), (len(x), len(y))
+        sampled = torch.sparse_csr_tensor(rowptr, cols, zeros, shape, check_invariants=False)
+        products: Tensor = torch.sparse.sampled_addmm(sampled, x, y.T, beta=0.0).values()
+        return products
+    block = max(1, _BLOCK_VALUES // x.shape[1])
+    return torch.cat(
+        [
+            (x.index_select(0, some_rows) * y.index_select(0, some_cols)).sum(1)
+            for some_rows, some_cols in zip(rows.split(block), cols.split(block), strict=True)
+        ]
+    )
+
+
+@functools.cache
+def default_backend(device_type: str) -> Backend:
+    """Choose the kernel of :func:`spmm` for a device type, once per process.
+
+    On the CPU the weighted sum of embedding bags (two to three times as fast as torch's CSR
+    product, which it leaves the narrow and the float64 matrices to). On CUDA torch's CSR product
+    uses a cuSPARSE algorithm which NVIDIA does not call bitwise reproducible, so there
+    torch-sparse's row-wise kernel if it was built for CUDA, else a segmented sum over the gathered
+    rows: slower and [E, D] in memory, but sequential within a row.
+    """
+    if device_type == "cpu":
+        with warnings.catch_warnings():  # torch says once per process that its CSR layout is beta
+            warnings.simplefilter("ignore")
+            torch.sparse_csr_tensor([0, 0], [], [], (1, 1), check_invariants=False)
+        return "embedding_bag"
+    return "torch_sparse" if _torch_sparse_has_cuda() else "segment"
+
+
+def _torch_sparse_has_cuda() -> bool:
+    try:
+        import torch_sparse  # noqa: F401 - registers torch.ops.torch_sparse
+    except (ImportError, OSError, RuntimeError):  # absent, or built for another torch or CUDA
+        return False
+    return bool(torch.ops.torch_sparse.cuda_version() != -1)
