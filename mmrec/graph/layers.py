@@ -72,7 +72,7 @@ class _MeanOfLayers(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None | Tensor, ...]:  # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         nodes, *kept = ctx.saved_tensors
         adjacency: Adjacency = ctx.adjacency
         shared_rows = gradient / (ctx.n_layers + 1)  # every layer has this share in the mean

@@ -72,5 +72,4 @@ def _cut(pattern: Pattern, values: Tensor, nodes: Tensor) -> Csr | None:
 def _transposed(matrix: Csr, n_columns: int) -> Csr:
     rowptr, cols, values = (part.numpy() for part in matrix)
     csc = csr_array((values, cols, rowptr), shape=(len(rowptr) - 1, n_columns)).tocsc()
-    rowptr, cols, values = (torch.from_numpy(part) for part in (csc.indptr, csc.indices, csc.data))
-    return rowptr, cols, values
+    return torch.from_numpy(csc.indptr), torch.from_numpy(csc.indices), torch.from_numpy(csc.data)

@@ -18,8 +18,8 @@ from mmrec.graph import (
     coalesce,
     default_backend,
     edge_products,
-    propagate,
     kernels,
+    propagate,
     spmm,
 )
 
