@@ -28,19 +28,25 @@ def by_sorting(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(scores, columns, axis=1), columns
 
 
+each_type = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+"""float64 takes on the CPU the way that everything takes on CUDA."""
+
+
+@each_type
 @given(case=scores_and_k())
-def test_top_k_against_a_full_sort(case: tuple[np.ndarray, int]) -> None:
-    scores, k = case
+def test_top_k_against_a_full_sort(case: tuple[np.ndarray, int], dtype: type) -> None:
+    scores, k = case[0].astype(dtype), case[1]
     best, columns = top_k(torch.from_numpy(scores), k)
     expected_best, expected_columns = by_sorting(scores, k)
     np.testing.assert_array_equal(columns, expected_columns)
     np.testing.assert_array_equal(best, expected_best)
 
 
-@pytest.mark.parametrize("levels", [1, 2, 20, 1000])
-@pytest.mark.parametrize("k", [1, 10, 299, 300])
-def test_top_k_of_many_columns(levels: int, k: int) -> None:
-    scores = np.random.default_rng(levels).integers(0, levels, (40, 300)).astype(np.float32)
+@each_type
+@pytest.mark.parametrize("levels", [1, 2, 20, 1000, 10**6])
+@pytest.mark.parametrize("k", [1, 10, 699, 700])
+def test_top_k_of_many_columns(levels: int, k: int, dtype: type) -> None:
+    scores = np.random.default_rng(levels).integers(-levels, levels, (40, 700)).astype(dtype)
     best, columns = top_k(torch.from_numpy(scores), k)
     expected_best, expected_columns = by_sorting(scores, k)
     np.testing.assert_array_equal(columns, expected_columns)
