@@ -29,8 +29,11 @@ def nearest_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     k = min(k, len(x))
     block = max(1, _BLOCK_VALUES // len(x))
     indices, similarities = [], []
+    # One buffer for all blocks: memory that is freed and taken again may fall into pieces.
+    buffer = x.new_empty(min(block, len(x)), len(x))
     for rows in directions.split(block):
-        best, which = top_k(rows @ directions.T, k)
+        cosines = torch.mm(rows, directions.T, out=buffer[: len(rows)])
+        best, which = top_k(cosines, k)
         indices.append(which)
         similarities.append(best)
     return torch.cat(indices), torch.cat(similarities)
