@@ -148,12 +148,18 @@ def decode_image(content: bytes) -> Any:  # noqa: ANN401 - an image of PIL, whic
     """Return an RGB image.
 
     Raises:
+        ValueError: it is no image, as far as PIL knows.
         Exception: PIL has many kinds for damaged images.
     """
+    pil = load_extra("PIL")
     image = load_extra("PIL.Image")
     with warnings.catch_warnings():
         warnings.simplefilter("error", image.DecompressionBombWarning)
-        with image.open(io.BytesIO(content)) as opened:
+        try:
+            opened = image.open(io.BytesIO(content))
+        except pil.UnidentifiedImageError:  # its message holds the address of an object
+            raise ValueError("no image in a known format") from None
+        with opened:
             return opened.convert("RGB")
 
 

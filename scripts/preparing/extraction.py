@@ -131,7 +131,8 @@ class _Batch:
 
     @classmethod
     def load(cls, path: Path) -> _Batch:
-        with np.load(path, allow_pickle=False) as archive:
+        content = io.BytesIO(path.read_bytes())  # NumPy leaves a damaged file open
+        with np.load(content, allow_pickle=False) as archive:
             facts = json.loads(str(archive["facts"]))
             return cls(facts["ids"], archive["vectors"], facts["unreadable"])
 
@@ -154,9 +155,14 @@ def _content(read: Callable[[], bytes]) -> bytes | OSError:
         return error
 
 
+def _reason(error: Exception) -> str:
+    """Return the message of an error, without the path that an OSError adds."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 def _key(encoder: Encoder, contents: Mapping[str, bytes | OSError]) -> str:
     members = [
-        [item_id, sha256(content) if isinstance(content, bytes) else str(content)]
+        [item_id, sha256(content) if isinstance(content, bytes) else _reason(content)]
         for item_id, content in contents.items()
     ]
     facts = [_FORMAT, sorted(encoder.settings.items()), members]
@@ -173,7 +179,7 @@ def _encode(encoder: Encoder, contents: Mapping[str, bytes | OSError]) -> _Batch
         except DataError:
             raise  # a library is missing: that is not the input's fault
         except Exception as error:  # decoders answer damaged inputs with many kinds of errors
-            unreadable[item_id] = str(error) or type(error).__name__
+            unreadable[item_id] = _reason(error)
     vectors = np.empty((0, 0), np.float32)
     if prepared:
         vectors = np.asarray(encoder.encode(list(prepared.values())), np.float32)
