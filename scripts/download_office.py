@@ -139,10 +139,10 @@ def fetch_with_gdown(drive_id: str, target: Path) -> None:
 def _refused(reason: str, archive: Path) -> DataError:
     return DataError(
         f"Google Drive did not give the file: {reason}\n"
-        "Drive limits how often a file is downloaded in a day. Try again later (what has arrived "
-        f"is kept), or open\n  {PAGE}\nin a browser, save the file, and run\n"
-        f"  python scripts/download_office.py --zip FILE\nNothing was written to "
-        f"{archive.with_suffix('')}."
+        "If the network is well: Drive limits how often a file is downloaded in a day. Try again "
+        f"later (what has arrived is kept), or open\n  {PAGE}\nin a browser, save the file, and "
+        "run\n  python scripts/download_office.py --zip FILE\n"
+        f"Nothing was written to {archive.with_suffix('')}."
     )
 
 

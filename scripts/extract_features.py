@@ -114,8 +114,8 @@ def extract_features(
     if reasons and not skip_unreadable:
         raise DataError(
             f"{len(reasons)} of {len(inputs)} inputs cannot be read: {listing(reasons, 20)}. "
-            "Mend or remove them, or leave them out with --on-error skip; the others need not be "
-            "encoded again"
+            "Mend or remove them, or leave them out with --on-error skip; what has been encoded "
+            "is kept for the next time"
         )
     if not extraction.ids:
         raise DataError(f"none of the {len(inputs)} inputs can be read: {listing(reasons, 20)}")

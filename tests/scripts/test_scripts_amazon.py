@@ -162,6 +162,7 @@ def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
     assert other == first
 
 
+@pytest.mark.slow
 def test_an_experiment_runs_on_it(tmp_path: Path) -> None:
     category = Category.of()
     category.products.remove(category.product(5))
