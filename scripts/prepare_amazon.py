@@ -18,24 +18,24 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from mmrec import __version__
-from mmrec.data import Features
-from mmrec.data.vocabulary import IntArray
 from mmrec.features.convert import ConvertReport
 from mmrec.features.formats import SUFFIXES
-from mmrec.features.source import block_rows
-from preparing.amazon import WIDTH, Images, ItemTexts, Reviews, read_images, read_reviews
+from preparing.amazon import ItemTexts, read_images, read_reviews
+from preparing.amazon_output import (
+    write_images,
+    write_interactions,
+    write_text_features,
+    write_texts,
+)
 from preparing.command import exit_code, positive
 from preparing.encoders import DEFAULT_TEXT_MODEL, Encoder, SentenceEncoder
-from preparing.extraction import extract, write_vectors
 from preparing.folders import (
     PROVENANCE,
     new_folder,
@@ -43,8 +43,7 @@ from preparing.folders import (
     sha256_of_file,
     write_provenance,
 )
-from preparing.hold_out import DESCRIPTION, SPLITS, hold_out
-from preparing.inputs import find_texts
+from preparing.hold_out import DESCRIPTION
 from preparing.records import BrokenLines
 
 logger = logging.getLogger("preparing.amazon")
@@ -152,18 +151,18 @@ def prepare_amazon(
         scratch = folder.parent
         reviews = read_reviews(sources.reviews, broken[0])
         asins = sorted(reviews.items)
-        counts = _write_interactions(folder, reviews, choices.seed)
+        counts = write_interactions(folder, reviews, choices.seed)
         texts = ItemTexts(sources.metadata, asins, scratch / "metadata", broken[1])
-        counts |= _write_texts(folder, asins, texts)
+        counts |= write_texts(folder, asins, texts)
         logger.info("reading %s", sources.images)
         images = read_images(sources.images, asins, scratch / "images.npy")
         counts["items without image"] = len(asins) - len(images.asins)
         counts["images that hold NaN or infinity"] = len(images.not_finite)
         features = {
-            "image_feat": _write_images(
+            "image_feat": write_images(
                 folder / f"image_feat{suffix}", images, asins, fill=choices.fill_images
             ),
-            "text_feat": _write_text_features(
+            "text_feat": write_text_features(
                 folder / f"text_feat{suffix}", encoder, choices.batch_size, scratch
             ),
         }
@@ -174,88 +173,6 @@ def prepare_amazon(
         for line in lines.lines():
             logger.warning("%s", line)
     _say(target, counts, features)
-
-
-def _write_interactions(folder: Path, reviews: Reviews, seed: int) -> dict[str, int]:
-    """Write the splits, all interactions, and ``users.tsv``."""
-    users, user_of = _numbered(reviews.users)
-    _, item_of = _numbered(reviews.items)
-    order = np.lexsort((item_of[reviews.item], user_of[reviews.user]))
-    columns = {
-        "user": user_of[reviews.user],
-        "item": item_of[reviews.item],
-        "rating": reviews.rating,
-        "time": reviews.time,
-    }
-    frame = pd.DataFrame(columns).iloc[order]
-    split = hold_out(reviews.user, seed)[order]
-    _write_table(folder / "interactions.tsv", frame)
-    counts = {"users": len(users), "items": len(reviews.items), "interactions": len(frame)}
-    for name, number in SPLITS.items():
-        part = frame[split == number]
-        _write_table(folder / f"{name}.txt", part.drop(columns="time"))
-        counts[name] = len(part)
-    _write_lines(folder / "users.tsv", (f"{n}\t{user}" for n, user in enumerate(users)))
-    counts["repeated reviews"] = reviews.n_repeated
-    return counts
-
-
-def _numbered(ids: Sequence[str]) -> tuple[list[str], IntArray]:
-    """Return distinct ids in ascending order, and the place there of each one given."""
-    order = sorted(range(len(ids)), key=ids.__getitem__)
-    numbers = np.empty(len(ids), np.int64)
-    numbers[order] = np.arange(len(ids))
-    return [ids[place] for place in order], numbers
-
-
-def _write_texts(folder: Path, asins: Sequence[str], texts: ItemTexts) -> dict[str, int]:
-    """Write ``items.tsv`` and ``texts.tsv``; an item without text is not in the latter."""
-    without = 0
-    with (
-        (folder / "items.tsv").open("w", encoding="utf-8", newline="\n") as items,
-        (folder / "texts.tsv").open("w", encoding="utf-8", newline="\n") as lines,
-    ):
-        for number, (asin, (title, text)) in enumerate(zip(asins, texts.read(asins), strict=True)):
-            items.write(f"{number}\t{asin}\t{title}\n")
-            if text:
-                lines.write(f"{number}\t{text}\n")
-            without += not text
-    return {"items without text": without}
-
-
-def _write_images(
-    target: Path, images: Images, asins: Sequence[str], *, fill: bool
-) -> ConvertReport:
-    numbers = {asin: str(number) for number, asin in enumerate(asins)}
-    ids = [numbers[asin] for asin in images.asins]
-    matrix = np.load(images.path, mmap_mode="r")
-    missing = sorted(set(numbers.values()) - set(ids), key=int) if fill else []
-    means = [_mean(matrix)[None]] * len(missing) if missing else []
-    blocks = chain(_blocks(matrix), means)
-    return write_vectors(target, [*ids, *missing], blocks, images.path.parent)
-
-
-def _mean(matrix: Features) -> Features:
-    """Return the mean of the rows [F], summed in their order."""
-    total = np.zeros(matrix.shape[1])
-    for row in matrix:
-        total += row
-    mean: Features = (total / len(matrix)).astype(np.float32)
-    return mean
-
-
-def _blocks(matrix: Features) -> Iterator[Features]:
-    step = block_rows(WIDTH)
-    for start in range(0, len(matrix), step):
-        yield np.asarray(matrix[start : start + step])
-
-
-def _write_text_features(
-    target: Path, encoder: Encoder, batch_size: int, scratch: Path
-) -> ConvertReport:
-    inputs = find_texts(target.parent / "texts.tsv")
-    extraction = extract(inputs, encoder, batch_size, scratch / "batches")
-    return write_vectors(target, extraction.ids, extraction.blocks(), scratch)
 
 
 def _provenance(
@@ -288,15 +205,6 @@ def _provenance(
             for name, r in features.items()
         },
     }
-
-
-def _write_table(path: Path, frame: pd.DataFrame) -> None:
-    frame.to_csv(path, sep="\t", header=False, index=False, lineterminator="\n")
-
-
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines)
 
 
 def _say(target: Path, counts: dict[str, int], features: dict[str, ConvertReport]) -> None:
