@@ -1,0 +1,1 @@
+"""What the scripts that prepare data have in common; no part of the installed package."""

@@ -1,0 +1,86 @@
+"""Finding the images and texts of items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mmrec.errors import DataError, listing
+from preparing.extraction import Inputs
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+TEXT_SUFFIXES = (".txt",)
+
+
+def find_files(folder: Path, suffixes: Sequence[str]) -> Inputs:
+    """Return the files ``<item><suffix>`` of a folder; the name before the suffix is the id.
+
+    Raises:
+        DataError: the folder is missing or holds none, or an item has two files.
+    """
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    files: dict[str, Path] = {}
+    for path in entries:
+        if path.suffix.lower() not in suffixes or path.name.startswith(".") or path.is_dir():
+            continue
+        other = files.setdefault(path.stem, path)
+        if other != path:
+            raise DataError(
+                f"{folder}: {other.name} and {path.name} belong to the same item; remove one"
+            )
+    if not files:
+        endings = listing(f"<item>{suffix}" for suffix in suffixes)
+        raise DataError(f"{folder}: expected files named {endings}; found none")
+    return {item_id: path.read_bytes for item_id, path in files.items()}
+
+
+def find_texts(path: Path) -> Inputs:
+    """Return the texts of a folder of ``<item>.txt``, or of a file of lines ``id<TAB>text``.
+
+    Of a file only the places of the lines are kept in memory.
+
+    Raises:
+        DataError: there is nothing, or a line has another form or repeats an id.
+    """
+    if path.is_dir():
+        return find_files(path, TEXT_SUFFIXES)
+    places: dict[str, tuple[int, int]] = {}
+    try:
+        with path.open("rb") as file:
+            start = 0
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    item_id, before = _split(path, number, line)
+                    if item_id in places:
+                        raise DataError(f"{path}:{number}: the id {item_id!r} stands twice")
+                    places[item_id] = (start + before, len(line) - before)
+                start += len(line)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not places:
+        raise DataError(f"{path}: expected lines of id<TAB>text, found none")
+    return {item_id: _reader(path, *place) for item_id, place in places.items()}
+
+
+def _split(path: Path, number: int, line: bytes) -> tuple[str, int]:
+    """Return the id of a line, and where its text begins."""
+    field, tab, _ = line.partition(b"\t")
+    try:
+        item_id = field.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError:
+        item_id = ""
+    if not tab or not item_id.strip():
+        raise DataError(f"{path}:{number}: expected id<TAB>text, found {line[:80]!r}")
+    return item_id, len(field) + 1
+
+
+def _reader(path: Path, start: int, length: int) -> Callable[[], bytes]:
+    def read() -> bytes:
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read(length)
+
+    return read
