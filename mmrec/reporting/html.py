@@ -49,7 +49,7 @@ def report_html(
             took=facts.duration(manifest["started"], manifest["ended"]),
             best=model_tables.best_models(best, studies, compared, split),
             over_seeds=model_tables.over_seeds(best),
-            significance=model_tables.p_values(compared, studies),
+            significance=list(model_tables.p_values(compared, studies).values()),
             users=user_section(studies, headline.label if headline else "", drawer),
             popularity=popularity_section(studies, cutoffs, drawer),
             costs=model_tables.costs(studies),
@@ -79,6 +79,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["moment"] = facts.moment
+    environment.filters["cell"] = table.cell
     environment.filters["data_uri"] = _data_uri
     environment.filters["file_name"] = _file_name
     return environment

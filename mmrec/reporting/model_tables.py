@@ -110,15 +110,15 @@ def over_seeds(best: pd.DataFrame) -> Table:
     return table("Mean and standard deviation over the seeds of the best point.", head, rows)
 
 
-def p_values(compared: pd.DataFrame, studies: Sequence[Study]) -> list[Table]:
-    """Return for each test a table: a row for each pair of models, a column for each metric.
+def p_values(compared: pd.DataFrame, studies: Sequence[Study]) -> dict[tuple[str, str], Table]:
+    """Return by test, and by what it is over, a row for each pair and a column for each metric.
 
     The p-values are corrected; their titles tell the others and the effect size.
     """
     if not len(compared):
-        return []
+        return {}
     called = {trial.name: study.plan.name for study in studies for trial in study.records}
-    tables = []
+    tables = {}
     for (test, over), rows in compared.groupby(["test", "over"], sort=False):
         metrics = list(dict.fromkeys(map(str, rows["metric"])))
         found: dict[tuple[str, str], dict[str, Cell]] = {}
@@ -130,7 +130,7 @@ def p_values(compared: pd.DataFrame, studies: Sequence[Study]) -> list[Table]:
             for (a, b), cells in found.items()
         ]
         caption = f"{_TESTS.get(str(test), str(test))} over {over}: corrected p-values."
-        tables.append(table(caption, ["models", *metrics], written))
+        tables[str(test), str(over)] = table(caption, ["models", *metrics], written)
     return tables
 
 
@@ -183,7 +183,7 @@ def popularity(records: Mapping[str, TrialRecord], cutoff: int) -> Table:
         for model, record in records.items():
             figures = [write(record.groups[group][f"{name}@{cutoff}"]) for group in GROUPS]
             rows.append([f"{model}, {name}@{cutoff}", *figures])
-    return table(f"Popular, middling and rare items, lists of {cutoff}.", ["", *GROUPS], rows)
+    return table(f"Popular, middling and rare items, lists of {cutoff}.", ["what", *GROUPS], rows)
 
 
 def costs(studies: Sequence[Study]) -> Table:

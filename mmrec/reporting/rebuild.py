@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from mmrec.config import EarlyStopping, Experiment, ModelMeta, read_experiment
 from mmrec.errors import ConfigError, DataError
@@ -144,7 +145,7 @@ def _study(
     best = points[places[0]][0]
     try:
         per_user = folder.per_user(best.name)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, BadZipFile) as error:
         raise DataError(
             f"{folder.path}: the run is damaged: the users' values of {best.name} cannot be read: "
             f"{error}"

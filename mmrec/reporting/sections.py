@@ -82,7 +82,8 @@ def popularity_section(
         return None
     shown = [
         drawer.draw(
-            f"Recall of each group, and its share of the recommendations, lists of {cutoff}.",
+            f"Recall of each group, and its share of the recommendations, lists of {cutoff}. "
+            "Dashed: its share of the relevant test items.",
             model_tables.popularity(records, cutoff),
             partial(plots.popularity, records, cutoff),
         )

@@ -62,7 +62,7 @@ class Table:
         columns: list[list[str]] = []
         for place, head in enumerate(self.header):
             cells = [row[place] for row in rows]
-            columns.append([head.text, *(c.text if c.data is None else c.data for c in cells)])
+            columns.append([_in_csv(x) for x in (head, *cells)])
             if any(cell.mark for cell in cells):
                 columns.append([f"{head.text} mark", *(cell.mark for cell in cells)])
             if any(cell.spread is not None for cell in cells):
@@ -96,6 +96,12 @@ def _spread_out(row: Sequence[Cell]) -> list[Cell]:
     return [x for cell in row for x in (cell, *[Cell("")] * (cell.span - 1))]
 
 
+def _in_csv(cell: Cell) -> str:
+    """Return the value with all digits; a line ends in one way, since a lone CR is not quoted."""
+    text = cell.text if cell.data is None else cell.data
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _escaped(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in re.sub(r"\s+", " ", text))
 
@@ -111,7 +117,7 @@ def _in_latex(cell: Cell) -> str:
 def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     """Return a table of plain values; a column is headed by where its numbers stand."""
     cells = [[cell(value) for value in row] for row in rows]
-    kinds = [{c.kind for c in column} for column in zip(*cells, strict=False)]
+    kinds = [{c.kind for c in column} for column in zip(*map(_spread_out, cells), strict=False)]
     heads = [Cell(text) for text in header]
     for place, kind in enumerate(kinds):
         if "number" in kind:

@@ -65,7 +65,7 @@ def parallel_coordinates(
         axes.set_xticks(range(len(scales)), [*parameters, text.replace(" ", "\n", 1)])
         axes.set_yticks([])
         axes.set_xlim(-0.1, len(scales) - 0.45)
-        axes.set_ylim(-0.06, 1.06)
+        axes.set_ylim(-0.06, 1.1)
         axes.grid(visible=False)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
@@ -114,9 +114,9 @@ def _scale_of_values(low: float, high: float) -> _Scale:
 
 def _draw_axis(axes: Axes, place: int, scale: _Scale) -> None:
     axes.axvline(place, color=INK, linewidth=0.6, alpha=0.6)
-    behind = {"facecolor": GROUND, "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
+    behind = {"facecolor": GROUND, "alpha": 0.85, "edgecolor": "none", "pad": 0.8}
     for height, text in scale.marks:
-        axes.text(place + 0.05, height, text, va="center", fontsize=8, bbox=behind, zorder=3)
+        axes.text(place + 0.05, height + 0.02, text, va="bottom", fontsize=8, bbox=behind, zorder=3)
 
 
 def _short(text: str) -> str:

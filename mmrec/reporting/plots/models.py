@@ -75,7 +75,7 @@ def popularity(
             alpha=0.8,
         )
         above.set_title(f"test Recall@{cutoff} of the group's items")
-        below.set_title(f"share of the {cutoff} recommended items (dashed: of the relevant ones)")
+        below.set_title(f"share of the {cutoff} recommended items")
         _name_groups(below, [int(first.groups[group]["items"]) for group in GROUPS])
         for axes in (above, below):
             axes.set_ylim(bottom=0)
