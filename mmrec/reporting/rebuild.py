@@ -49,7 +49,7 @@ def write_report(
     return results
 
 
-def rebuild_report(path: Path) -> Results:
+def rebuild_report(path: str | Path) -> Results:
     """Write tables and report of a finished run again, from what its folder has recorded.
 
     Neither the data nor the models of the experiment are needed. With the same version of mmrec
@@ -58,17 +58,17 @@ def rebuild_report(path: Path) -> Results:
     Raises:
         DataError: the folder is not that of a finished run, or damaged; nothing was written.
     """
-    run = RecordedRun.open(path)
+    run = RecordedRun.open(Path(path))
     return write_report(run.path, run.manifest, read_settings(run), read_studies(run))
 
 
-def read_results(path: Path) -> Results:
+def read_results(path: str | Path) -> Results:
     """Return what a run returned, from its folder; nothing is written.
 
     Raises:
         DataError: the folder is not that of a finished run, or damaged.
     """
-    run = RecordedRun.open(path)
+    run = RecordedRun.open(Path(path))
     studies = read_studies(run)
     best, trials = best_table(studies), trials_table(studies)
     return Results(best, trials, run.path)
