@@ -1,6 +1,7 @@
 """Ranking, metrics, evaluation of recommendation files, and significance."""
 
 from mmrec.evaluation.evaluator import Evaluation, Evaluator
+from mmrec.evaluation.groups import GROUPS, GroupEvaluator, popularity_groups
 from mmrec.evaluation.metrics import (
     METRICS,
     Metric,
@@ -30,10 +31,12 @@ from mmrec.evaluation.significance import (
 from mmrec.evaluation.spread import Spread, spread
 
 __all__ = [
+    "GROUPS",
     "METRICS",
     "Evaluation",
     "Evaluator",
     "FileEvaluation",
+    "GroupEvaluator",
     "Metric",
     "Ranking",
     "Scorer",
@@ -49,6 +52,7 @@ __all__ = [
     "holm",
     "paired_ttest",
     "parse_figure_name",
+    "popularity_groups",
     "rank",
     "rank_biserial",
     "ranking_from_frame",

@@ -178,6 +178,15 @@ class Model(nn.Module, Recommender):
     def load_epoch_state(self, state: dict[str, Tensor]) -> None:  # optional
         """Undo :meth:`epoch_state`."""
 
+    def diagnostics(self) -> Mapping[str, float]:
+        """Return what is worth watching in the model as it is now; the default is nothing.
+
+        It is asked for at every evaluation and kept in the trial's record. A name such as
+        ``modality_weights/visual`` has a quantity and one of its parts: the report draws the parts
+        of each quantity over the epochs.
+        """
+        return {}
+
     def lr_factor(self, epoch: int) -> float:
         """Return what the learning rate is multiplied with in an epoch, counted from 1."""
         return 1.0

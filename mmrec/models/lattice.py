@@ -177,6 +177,11 @@ class LATTICE(Model):
         ranking = bpr_loss((user * positive).sum(1), (user * negative).sum(1))
         return ranking + self.config.l_w * l2_penalty(user, positive, negative)
 
+    def diagnostics(self) -> dict[str, float]:
+        """Return the weight of each modality in the item graph (equation 4)."""
+        weights = self.importance.softmax(0).tolist()
+        return {f"modality_weights/{m}": w for m, w in zip(self.features, weights, strict=True)}
+
     def lr_factor(self, epoch: int) -> float:
         """Decay the learning rate to ``0.96^(t / 50)`` after t epochs."""
         return float(0.96 ** ((epoch - 1) / 50))

@@ -1,7 +1,6 @@
 """Tables, manifest and report of a run."""
 
 from mmrec.reporting.comparison import ABSENT, changes, equal, shown
-from mmrec.reporting.html import report_html
 from mmrec.reporting.manifest import (
     SCHEMA_VERSION,
     Origin,
@@ -11,6 +10,8 @@ from mmrec.reporting.manifest import (
     split_files,
 )
 from mmrec.reporting.over_seeds import seeds_table, significance_table
+from mmrec.reporting.rebuild import read_results, rebuild_report, write_report
+from mmrec.reporting.recorded import RecordedRun
 from mmrec.reporting.results import Results
 from mmrec.reporting.sessions import begin_session
 from mmrec.reporting.surroundings import describe_surroundings
@@ -20,6 +21,7 @@ __all__ = [
     "ABSENT",
     "SCHEMA_VERSION",
     "Origin",
+    "RecordedRun",
     "Results",
     "begin_session",
     "best_table",
@@ -30,11 +32,13 @@ __all__ = [
     "from_json",
     "item_digests",
     "make_manifest",
-    "report_html",
+    "read_results",
+    "rebuild_report",
     "seeds_table",
     "shown",
     "significance",
     "significance_table",
     "split_files",
     "trials_table",
+    "write_report",
 ]

@@ -17,6 +17,8 @@ class Headline:
 
     model: str
     by: str
+    label: str
+    """The same without the split."""
     value: float | None
     test: Mapping[str, float]
     """Up to three of its test figures, of the cutoff that it was selected by."""
@@ -44,7 +46,7 @@ def make_headline(studies: Sequence[Study], split: str) -> Headline | None:
     test = {k: fmean(t.test[k] for t in trials[winner]) for k in (told or list(figures))[:3]}
     n = len(trials[winner])
     by = figure_title(label, split) + (f" (mean over {n} seeds)" if n > 1 else "")
-    return Headline(winner, by, values[winner], test, n)
+    return Headline(winner, by, label, values[winner], test, n)
 
 
 def _best_trials(study: Study) -> list[TrialRecord]:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    from mmrec.reporting.drawing import Drawings
+    from mmrec.reporting.table import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +34,24 @@ class Results:
     def n_failed(self) -> int:
         """The number of trials that failed."""
         return int((self.trials["status"] == "failed").sum())
+
+    @cached_property
+    def plot(self) -> Drawings:
+        """The figures of the report as matplotlib's, for example ``plot.per_user("nDCG@20")``."""
+        from mmrec.reporting.drawing import Drawings  # here: it reads the folder by this module
+
+        return Drawings(self.folder)
+
+    @cached_property
+    def tables(self) -> dict[str, Table]:
+        """Tables of the report, each with ``to_latex()`` and ``to_csv()``, by name.
+
+        ``best``, ``costs``, ``trials MODEL``, and where there is something to tell ``seeds``,
+        ``users`` and ``paired_ttest over users``, for example.
+        """
+        from mmrec.reporting.drawing import read_tables
+
+        return read_tables(self.folder)
 
     def __repr__(self) -> str:
         return f"{self.best.to_string(index=False)}\n\n{self.report}"

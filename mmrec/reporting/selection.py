@@ -77,3 +77,20 @@ def is_number(value: object) -> bool:
 def figure_title(label: str, split: str) -> str:
     """Name what trials are selected by, for a reader."""
     return "training loss at the best epoch" if label == LOSS else f"{split} {label}"
+
+
+def told_quantities(record: TrialRecord) -> list[str]:
+    """Return the quantities that a model told of itself, such as ``modality_weights``."""
+    told = (name for entry in record.history for name in entry.get("diagnostics", {}))
+    return list(dict.fromkeys(name.partition("/")[0] for name in told))
+
+
+def told_parts(record: TrialRecord, quantity: str) -> dict[str, dict[int, float]]:
+    """Return the parts of such a quantity, each by epoch; a quantity without parts is its own."""
+    parts: dict[str, dict[int, float]] = {}
+    for entry in record.history:
+        for name, value in entry.get("diagnostics", {}).items():
+            of, _, part = name.partition("/")
+            if of == quantity:
+                parts.setdefault(part or of, {})[entry["epoch"]] = value
+    return parts

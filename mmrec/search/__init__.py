@@ -3,7 +3,7 @@
 from mmrec.search.execution import Workbench
 from mmrec.search.executors import Executor, Observer, SerialExecutor
 from mmrec.search.inputs import load_dataset
-from mmrec.search.model_plan import ModelPlan
+from mmrec.search.model_plan import ModelFacts, ModelPlan
 from mmrec.search.plan import Plan, make_plan
 from mmrec.search.processes import Assignment, ProcessExecutor
 from mmrec.search.ray_cluster import check_ray
@@ -19,6 +19,7 @@ from mmrec.search.trial import TrialSpec
 __all__ = [
     "Assignment",
     "Executor",
+    "ModelFacts",
     "ModelPlan",
     "Objective",
     "Observer",

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -14,7 +15,9 @@ import torch
 from mmrec.config import Experiment
 from mmrec.data import Dataset
 from mmrec.errors import DataError, MmrecError
+from mmrec.evaluation import GroupEvaluator
 from mmrec.files import write_atomically
+from mmrec.search.memory import PeakMemory
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.pruning import PruningProtocol
 from mmrec.search.run_folder import RunFolder
@@ -59,6 +62,7 @@ class Workbench:
             Interrupted: ``stop`` said yes, and the state is in the trial's checkpoint.
         """
         weights = weights_path(self.experiment, spec.name)
+        memory = PeakMemory(self.device)
         started = time.perf_counter()
         try:
             outcome = run_trial(
@@ -82,6 +86,8 @@ class Workbench:
             return failed_record(spec, error, time.perf_counter() - started)
         lists = lists_as_tsv(outcome.best.ranking, self.dataset)
         record = finished_record(spec, outcome, lists, time.perf_counter() - started)
+        groups = self._groups.evaluate(outcome.best.ranking)
+        record = replace(record, groups=groups, peak_bytes=memory.read())
         if isinstance(spec.protocol, PruningProtocol):
             epoch = spec.protocol.pruned_at(outcome.history)
             if epoch is not None:
@@ -92,6 +98,14 @@ class Workbench:
             write_atomically(lists_path(self.experiment, record), lists)
         self.folder.save_per_user(spec.name, outcome.best.test_per_user)
         return record
+
+    @cached_property
+    def _groups(self) -> GroupEvaluator:
+        """Judges test lists by the popularity of their items."""
+        evaluation, data = self.experiment.evaluation, self.dataset
+        return GroupEvaluator(
+            data.train, data.test, evaluation.cutoffs, evaluation.relevance_threshold
+        )
 
 
 def weights_path(experiment: Experiment, name: str) -> Path:

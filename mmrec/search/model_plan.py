@@ -3,12 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import ValidationError
 
 from mmrec.config import EarlyStopping, ModelMeta, Space
 from mmrec.models import Recommender
 from mmrec.search.points import Values, is_drawn
+
+
+class ModelFacts(Protocol):
+    """What a report needs to know of a model's search; a finished run still tells it."""
+
+    @property
+    def name(self) -> str:
+        """How tables call the model."""
+
+    @property
+    def key(self) -> str:
+        """How the file calls it, for example ``external.LATTICE``."""
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The hyper-parameters that are searched, in the order of the file."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """What every point is run on; empty for the one seed of its hyper-parameters."""
+
+    @property
+    def meta(self) -> ModelMeta:
+        """How it is searched, validated and saved."""
+
+    @property
+    def early_stopping(self) -> EarlyStopping | None:
+        """When training stops before its last epoch."""
+
+    @property
+    def select_by(self) -> str:
+        """The validation figure that is to be best, or ``loss``."""
+
+    @property
+    def monitor(self) -> str:
+        """What early stopping looks at: a validation figure, or ``loss``."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -109,7 +109,8 @@ class RunFolder:
 
     def per_user(self, name: str) -> dict[str, FloatArray]:
         """Return what :meth:`save_per_user` has kept."""
-        with np.load(self._per_user_path(name), allow_pickle=False) as archive:
+        content = io.BytesIO(self._per_user_path(name).read_bytes())
+        with np.load(content, allow_pickle=False) as archive:
             return dict(archive)
 
     def _per_user_path(self, name: str) -> Path:

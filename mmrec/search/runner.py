@@ -9,7 +9,7 @@ from mmrec.data import FloatArray
 from mmrec.models import ModelConfig
 from mmrec.search.algorithms import make_search
 from mmrec.search.executors import Executor, Queue, Task
-from mmrec.search.model_plan import ModelPlan
+from mmrec.search.model_plan import ModelFacts, ModelPlan
 from mmrec.search.plan import Plan
 from mmrec.search.points import Values
 from mmrec.search.pruning import set_bars
@@ -24,7 +24,7 @@ from mmrec.search.trial import TrialSpec
 class Study:
     """All trials of one model."""
 
-    plan: ModelPlan
+    plan: ModelFacts
     records: list[TrialRecord]
     """In the order of the search, whenever they ended."""
     best: TrialRecord | None = None

@@ -35,7 +35,8 @@ class TrialRecord:
     test: dict[str, float] = field(default_factory=dict)
     """Figures of the best epoch, by label; nothing is selected by them."""
     history: list[dict[str, Any]] = field(default_factory=list)
-    """Every evaluated epoch: epoch, loss, validation, test, weights_sha256, ranking_sha256."""
+    """Every evaluated epoch: epoch, loss, validation, test, weights_sha256, ranking_sha256,
+    diagnostics."""
     losses: list[float] = field(default_factory=list)
     """Mean training loss of every epoch."""
     seconds: float = 0.0
@@ -43,6 +44,11 @@ class TrialRecord:
     """Digest of the best epoch's weights; None for a recommender without any."""
     lists_sha256: str | None = None
     """Digest of the best epoch's recommendation lists."""
+    groups: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Test figures of the best epoch for popular, middling and rare items, see
+    :class:`mmrec.evaluation.GroupEvaluator`; nothing is selected by them."""
+    peak_bytes: int | None = None
+    """The most memory that the trial needed, see :class:`mmrec.search.memory.PeakMemory`."""
 
     def to_json(self) -> str:
         """Return one line of JSON."""

@@ -136,6 +136,20 @@ class ModelTests:
             "embed() changes the state of the model"
         )
 
+    def test_diagnostics_are_finite_and_leave_no_trace(self) -> None:
+        """What the model tells of itself are plain numbers, and asking changes nothing."""
+        model = self.built().eval()
+        state = {name: x.clone() for name, x in model.state_dict().items()}
+        with torch.no_grad():
+            told, again = model.diagnostics(), model.diagnostics()
+        for name, value in told.items():
+            assert isinstance(name, str), f"{name!r} is no name"
+            assert np.isfinite(float(value)), f"{name} is {value}"
+        assert told == again, f"asked twice, it tells {told} and {again}"
+        assert all(_equal(x, state[name]) for name, x in model.state_dict().items()), (
+            "diagnostics() changes the state of the model"
+        )
+
     def test_scores_have_a_column_for_every_item(self) -> None:
         """A scorer answers [B, I]: the inner products of ``embed()`` unless it is overridden."""
         model, dataset = self.built().eval(), self.dataset()

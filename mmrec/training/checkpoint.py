@@ -15,7 +15,7 @@ from mmrec.evaluation import Ranking
 from mmrec.files import write_through
 from mmrec.training.protocol import EpochRecord, Evaluated
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the content changes; a file of another format is as good as none."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -31,6 +31,8 @@ class EpochRecord:
     """Digest of the model's state after the epoch; None for a recommender without any."""
     ranking_sha256: str | None = None
     """Digest of the lists that the figures were computed from."""
+    diagnostics: dict[str, float] = field(default_factory=dict)
+    """What the model tells of itself, see :meth:`mmrec.models.Model.diagnostics`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +79,15 @@ class Protocol:
         ranking = recommender.rank(self.train, self.top_k, device)
         test = self.test.evaluate(ranking)
         validation = test if self.validation is self.test else self.validation.evaluate(ranking)
+        model = recommender if isinstance(recommender, Model) else None
         record = EpochRecord(
             epoch,
             loss,
             validation.figures,
             test.figures,
-            digest_of_state(recommender.state_dict()) if isinstance(recommender, Model) else None,
+            digest_of_state(model.state_dict()) if model else None,
             digest_of_ranking(ranking),
+            {name: float(x) for name, x in model.diagnostics().items()} if model else {},
         )
         return Evaluated(record, ranking, test.per_user)
 

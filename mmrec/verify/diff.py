@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmrec.reporting import changes, shown
+from mmrec.reporting import RecordedRun, changes, shown
 from mmrec.search import TrialRecord
 from mmrec.verify.data import data_differences, shown_path
-from mmrec.verify.recorded import RecordedRun
 from mmrec.verify.trials import first_difference
 
 _FREE = ("path_output_rec_result", "path_output_rec_weight", "path_output_rec_performance")

@@ -8,12 +8,12 @@ from pathlib import Path
 from mmrec.config import Experiment
 from mmrec.errors import TrialError
 from mmrec.files import sha256
+from mmrec.reporting import RecordedRun
 from mmrec.search import TrialRecord
 from mmrec.search.execution import lists_path, weights_path
 from mmrec.search.trial import load_weights
 from mmrec.training import digest_of_state
 from mmrec.verify.data import shown_path
-from mmrec.verify.recorded import RecordedRun
 
 
 def changed_files(

@@ -11,6 +11,7 @@ from mmrec.config import Loaded, read_experiment
 from mmrec.data import Dataset
 from mmrec.progress import Progress
 from mmrec.reporting import (
+    RecordedRun,
     changes,
     describe_surroundings,
     from_json,
@@ -22,7 +23,6 @@ from mmrec.search import Plan, load_dataset, make_plan
 from mmrec.training import resolve_device
 from mmrec.verify.data import data_differences
 from mmrec.verify.files import changed_files
-from mmrec.verify.recorded import RecordedRun
 from mmrec.verify.rerun import Rerun
 from mmrec.verify.trials import Difference
 

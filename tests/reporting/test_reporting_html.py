@@ -10,18 +10,19 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from mmrec.reporting.html import report_html
-from mmrec.reporting.tables import best_table
 from mmrec.search import Study, TrialRecord
 
-VOID = {"meta", "br", "hr", "img", "link", "input"}
+VOID = {"meta", "br", "wbr", "hr", "img", "link", "input"}
 EVIL = "<script>alert(1)</script>\"'&"
 MANIFEST: dict[str, Any] = {
     "started": "2026-01-02T10:00:00+01:00",
     "ended": "2026-01-02T10:02:05+01:00",
+    "written": {"source": "office.yml", "base_dir": "/", "document": {}},
     "notes": ["gpu 0 is not there: running on the CPU"],
     "experiment": {
         "dataset": "office",
@@ -154,8 +155,7 @@ def two_models() -> list[Study]:
 
 def render(
     studies: list[Study],
-    significance: dict[str, pd.DataFrame] | None = None,
-    command: str = "mmrec run office.yml",
+    compared: pd.DataFrame | None = None,
     **changes: object,
 ) -> str:
     manifest = deepcopy(MANIFEST)
@@ -164,21 +164,20 @@ def render(
             manifest[key].update(value)
         else:
             manifest[key] = value
-    return report_html(manifest, studies, best_table(studies), significance or {}, command)
+    return report_html(manifest, studies, pd.DataFrame() if compared is None else compared)
 
 
-def p_values(*names: str) -> pd.DataFrame:
-    columns = ["model_a", "model_b", "metric", "p_value"]
+def p_values(*names: str, test: str = "paired_ttest") -> pd.DataFrame:
+    columns = ["over", "test", "model_a", "model_b", "metric", "n", "p_value", "p_holm"]
     rows = [
-        (a, b, metric, p)
-        for metric, p in (("Recall", 2e-9), ("nDCG", 0.25))
-        for a, b in (names, names[::-1])
+        ("users", test, *names, metric, 100, p, 2 * p)
+        for metric, p in (("Recall@20", 2e-9), ("nDCG@20", 0.25))
     ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).assign(effect="cohens_dz", effect_size=-0.5)
 
 
 def test_the_page_is_well_formed_and_needs_nothing_else() -> None:
-    html = render(two_models(), {"paired_ttest, cutoff 20": p_values("M_id1", "M_id3")})
+    html = render(two_models(), p_values("M_id1", "M_id3"))
     page = Page(html)
     assert html.startswith("<!DOCTYPE html>")
     assert "http://" not in html
@@ -187,12 +186,13 @@ def test_the_page_is_well_formed_and_needs_nothing_else() -> None:
     assert page.all("src") == []
     ids = page.all("id")
     assert len(ids) == len(set(ids))
-    assert all(link[0] == "#" and link[1:] in ids for link in page.all("href"))
+    links = [link for link in page.all("href") if not link.startswith("data:")]
+    assert all(link[0] == "#" and link[1:] in ids for link in links)
     assert set(re.findall(r"url\(#?([^)]*)\)", html)) <= set(ids)
     assert set(page.all("scope")) == {"col", "row"}
     assert page.tags.count("caption") == page.tags.count("table")
     assert page.tags.count("h1") == page.tags.count("main") == 1
-    assert page.tags.count("svg") == 3  # curves of both models, one search
+    assert page.tags.count("svg") == 3  # curves of both models, one search of one parameter
 
 
 def test_every_row_of_a_table_is_as_wide_as_its_header() -> None:
@@ -228,7 +228,7 @@ def test_the_best_value_of_a_metric_stands_out_in_its_direction() -> None:
         one.best.test["ARP@20"] = popularity  # the lower the better
     html = render(studies)
     strong = re.findall(r'class="number strong"[^>]*>([^<]*)<', html)
-    assert strong == ["3.0000", "0.1900", "0.0900"]
+    assert strong == ["3", "0.1900", "0.0900"]
 
 
 def test_a_failed_trial_tells_why() -> None:
@@ -244,8 +244,8 @@ def test_text_from_outside_is_text() -> None:
     other = study(finished(3, 0.3), name="B")
     html = render(
         [evil, other],
-        {EVIL: p_values("M_id1", "M_id3")},
-        command=EVIL,
+        p_values("M_id1", "M_id3", test=EVIL),
+        written={"source": EVIL},
         notes=[EVIL],
         experiment={"dataset": EVIL},
         environment={EVIL: EVIL, "packages": {EVIL: EVIL}},
@@ -258,12 +258,31 @@ def test_text_from_outside_is_text() -> None:
     assert page.text.count(EVIL) > 10
 
 
-def test_p_values_name_the_models_and_stand_once() -> None:
-    page = Page(render(two_models(), {"wilcoxon_test, cutoff 20": p_values("M_id1", "M_id3")}))
-    assert "Wilcoxon test, cutoff 20: p-values." in page.words
-    assert page.words.count("LATTICE and LightGCNM") == 1
-    assert "< 0.0001 0.2500" in page.words
-    assert "2e-09" in page.all("title")
+def test_p_values_name_the_models_and_tell_all_in_their_titles() -> None:
+    html = render(two_models(), p_values("M_id1", "M_id3", test="wilcoxon_test"))
+    page = Page(html)
+    assert "Wilcoxon test over users: corrected p-values." in page.words
+    assert "LATTICE and LightGCNM < 0.0001 0.5000" in page.words
+    told = "4e-09; uncorrected 2e-09; cohens dz -0.500; n = 100"
+    assert f'<td class="number strong" title="{told}">' in html
+
+
+def test_a_figure_that_every_test_tells_from_the_best_has_a_mark() -> None:
+    marked = re.compile(r"([.0-9]+)<sup>\*</sup>")
+    assert marked.findall(render(two_models(), p_values("M_id1", "M_id3"))) == ["0.1400"]
+    both = [p_values("M_id1", "M_id3"), p_values("M_id1", "M_id3", test="wilcoxon_test")]
+    assert marked.findall(render(two_models(), pd.concat(both))) == ["0.1400"]
+    both[1]["p_holm"] = 0.06
+    assert marked.findall(render(two_models(), pd.concat(both))) == []
+    assert marked.findall(render(two_models())) == []
+
+
+def test_a_mean_over_users_has_its_interval() -> None:
+    one = study(finished(0, 0.1))
+    one.best_per_user["Recall@20"] = np.array([0.0, 0.1, 0.2, np.nan])
+    html = render([one])
+    # t(0.975, 2) * s / sqrt(3) = 4.3027 * 0.1 / 1.7321
+    assert html.count("<small>&plusmn;&nbsp;0.2484</small>") == 1
 
 
 def test_protocol_and_data_are_told() -> None:
@@ -365,10 +384,10 @@ def test_models_selected_by_their_loss_are_compared_by_a_figure() -> None:
     ("parameters", "n_plots"),
     [
         ([{"lr": 0.1, "l_m": 1}, {"lr": 0.1, "l_m": 2}], 2),
-        ([{"lr": x, "l_m": y} for x in (1, 2) for y in (1, 2)], 2),
+        ([{"lr": x, "l_m": y} for x in (1, 2) for y in (1, 2)], 3),
         ([{"lr": x, "l_m": x, "f": x} for x in (1, 2)], 4),
         ([{"lr": x, "l_m": x, "f": x, "g": x} for x in (1, 2)], 5),
-        ([{"lr": x / 7, "l_m": x} for x in range(12)], 3),
+        ([{"lr": x / 7, "l_m": x} for x in range(12)], 4),
     ],
     ids=["one differs", "grid of two", "pairs of three", "four one by one", "drawn at random"],
 )

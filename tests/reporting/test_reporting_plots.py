@@ -139,22 +139,30 @@ def test_svg_is_an_element_that_can_stand_in_a_page() -> None:
     root = ET.fromstring(svg)
     assert root.tag == "svg"
     assert root.attrib["role"] == "img"
-    assert root.attrib["aria-label"].startswith("Learning curves of 3 trials.")
+    assert root[0].tag == "title"
+    assert root[0].attrib["id"] == root.attrib["aria-labelledby"]
+    assert str(root[0].text).startswith("Learning curves of 3 trials.")
     assert "http" not in svg
     assert "<style" not in svg  # it would hold for the whole page
     assert not re.findall(r"(?:stroke|fill): #", svg)  # it would stay in a dark page
     assert "currentColor" in svg
-    assert "var(--plot-accent" in svg
+    assert "var(--plot-1" in svg
     assert ">mean training loss</text>" in svg
 
 
 def test_svg_ids_differ_between_figures_and_are_all_used() -> None:
     one = to_svg(search_scatter(RECORDS, "lr", "Recall@20"))
     two = to_svg(search_scatter(RECORDS, "cf", "Recall@20"))
+    assert set(
+        re.findall(r' id="([^"]+)"', to_svg(search_scatter(RECORDS, "lr", "Recall@20"), "x-"))
+    )
     ids_one, ids_two = (set(re.findall(r' id="([^"]+)"', svg)) for svg in (one, two))
     assert ids_one
     assert not ids_one & ids_two
-    assert ids_one == {a or b for a, b in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', one)}
+    assert ids_one == {
+        a or b or c
+        for a, b, c in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)|labelledby="([^"]+)"', one)
+    }
 
 
 def test_the_same_records_give_the_same_svg_whatever_the_users_style() -> None:

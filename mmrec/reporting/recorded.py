@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrec.errors import DataError, listing, nearest
-from mmrec.reporting import SCHEMA_VERSION
+from mmrec.reporting.manifest import SCHEMA_VERSION
 from mmrec.search import TrialRecord, TrialStore
 
 _MANIFEST = "manifest.json"

@@ -1,0 +1,153 @@
+"""Tables and report of a run, written at its end or again from its folder alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+from mmrec.config import EarlyStopping, Experiment, ModelMeta, read_experiment
+from mmrec.errors import ConfigError, DataError
+from mmrec.files import write_atomically
+from mmrec.reporting.html import report_html
+from mmrec.reporting.manifest import from_json
+from mmrec.reporting.over_seeds import significance_table
+from mmrec.reporting.recorded import RecordedRun
+from mmrec.reporting.results import Results
+from mmrec.reporting.tables import best_table, trials_table
+from mmrec.search import RunFolder, Study, TrialRecord
+
+
+def write_report(
+    folder: Path, manifest: Mapping[str, Any], experiment: Experiment, studies: Sequence[Study]
+) -> Results:
+    """Write best.tsv, trials.tsv, significance.tsv (if a test is asked for) and report.html.
+
+    Args:
+        folder: of the run.
+        manifest: what :func:`~mmrec.reporting.make_manifest` returns.
+        experiment: says which tests are asked for.
+        studies: the trials of every model.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    best, trials = best_table(studies), trials_table(studies)
+    if manifest["protocol"]["selected_on"] == "test":
+        for table in (best, trials):  # they may be read far from the log that warns of it
+            table["selected_on"] = "test"
+    compared = significance_table(experiment, studies)
+    written = {"best.tsv": best, "trials.tsv": trials}
+    if len(compared):
+        written["significance.tsv"] = compared
+    for name, table in written.items():
+        write_atomically(folder / name, table.to_csv(sep="\t", index=False))
+    results = Results(best, trials, folder)
+    write_atomically(results.report, report_html(manifest, studies, compared))
+    return results
+
+
+def rebuild_report(path: str | Path) -> Results:
+    """Write tables and report of a finished run again, from what its folder has recorded.
+
+    Neither the data nor the models of the experiment are needed. With the same version of mmrec
+    and matplotlib, the files are the same, byte for byte.
+
+    Raises:
+        DataError: the folder is not that of a finished run, or damaged; nothing was written.
+    """
+    run = RecordedRun.open(Path(path))
+    return write_report(run.path, run.manifest, read_settings(run), read_studies(run))
+
+
+def read_results(path: str | Path) -> Results:
+    """Return what a run returned, from its folder; nothing is written.
+
+    Raises:
+        DataError: the folder is not that of a finished run, or damaged.
+    """
+    run = RecordedRun.open(Path(path))
+    studies = read_studies(run)
+    best, trials = best_table(studies), trials_table(studies)
+    return Results(best, trials, run.path)
+
+
+def read_settings(run: RecordedRun) -> Experiment:
+    """Return the experiment of a run.
+
+    Raises:
+        DataError: this version does not accept it.
+    """
+    written = run.manifest["written"]
+    try:
+        loaded = read_experiment(from_json(written["document"]), Path(written["base_dir"]))
+        loaded.problems.raise_if_any()
+    except ConfigError as error:
+        raise DataError(f"{run.path}: its experiment is not accepted any more: {error}") from error
+    assert loaded.experiment is not None
+    return loaded.experiment
+
+
+@dataclass(frozen=True)
+class RecordedModel:
+    """What the manifest tells of the search of a model, see :class:`mmrec.search.ModelFacts`."""
+
+    name: str
+    key: str
+    searched: tuple[str, ...]
+    seeds: tuple[int, ...]
+    meta: ModelMeta
+    early_stopping: EarlyStopping | None
+    select_by: str
+    monitor: str
+
+    @classmethod
+    def of(cls, name: str, facts: Mapping[str, Any], seeds: Sequence[int]) -> RecordedModel:
+        """Read an entry of the manifest's ``models``."""
+        stopping = facts["early_stopping"]
+        return cls(
+            name=name,
+            key=facts["key"],
+            searched=tuple(facts["searched"]),
+            seeds=tuple(seeds) if len(seeds) > 1 and "seed" not in facts["searched"] else (),
+            meta=ModelMeta.model_validate(facts["meta"]),
+            early_stopping=None if stopping is None else EarlyStopping.model_validate(stopping),
+            select_by=facts["select_by"],
+            monitor=facts["monitor"],
+        )
+
+
+def read_studies(run: RecordedRun) -> list[Study]:
+    """Return the trials of every model of a run.
+
+    Raises:
+        DataError: the folder is damaged.
+    """
+    folder, studies, first = RunFolder(run.path), [], 0
+    for name, facts in run.manifest["models"].items():
+        records = list(run.trials[first : first + facts["n_trials"]])
+        first += facts["n_trials"]
+        model = RecordedModel.of(name, facts, run.manifest["seeds"]["models"][name])
+        studies.append(_study(model, records, facts["best_trial"], folder))
+    return studies
+
+
+def _study(
+    model: RecordedModel, records: list[TrialRecord], best_id: str | None, folder: RunFolder
+) -> Study:
+    size = len(model.seeds) or 1
+    points = [records[start : start + size] for start in range(0, len(records), size)]
+    places = [place for place, trials in enumerate(points) if trials[0].trial_id == best_id]
+    if not places:
+        return Study(model, records, points=points)
+    best = points[places[0]][0]
+    try:
+        per_user = folder.per_user(best.name)
+    except (OSError, ValueError, BadZipFile) as error:
+        raise DataError(
+            f"{folder.path}: the run is damaged: the users' values of {best.name} cannot be read: "
+            f"{error}"
+        ) from error
+    return Study(model, records, best, per_user, points, places[0])

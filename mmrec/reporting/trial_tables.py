@@ -1,0 +1,157 @@
+"""The tables of one model: its trials, and the data of its figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmrec.reporting.selection import (
+    best_cells,
+    figure_title,
+    levels,
+    ranked,
+    selected_value,
+    told_parts,
+    value_text,
+)
+from mmrec.reporting.table import Cell, Table, digest, mebibytes, parameter, seconds, table
+from mmrec.search import Study, TrialRecord
+
+MAX_COLUMNS = 10
+"""Trials whose curves are written out; the others stand in trials.jsonl."""
+MAX_ROWS = 100
+"""Epochs that are written out of a learning curve, roughly."""
+
+
+def trials(study: Study, split: str) -> Table:
+    """Return all trials of a model, what was searched first."""
+    plan, records = study.plan, study.records
+    varied = searched(study)
+    tested = list(dict.fromkeys(label for record in records for label in record.test))
+    # Without a validation split the selected figure is one of the test figures: once is enough.
+    selected = [] if split == "test" and plan.select_by in tested else [plan.select_by]
+    head = ["trial", *varied, "status", *(figure_title(label, split) for label in selected)]
+    head += [
+        *(f"test {label}" for label in tested),
+        "best epoch",
+        "seconds",
+        "MiB",
+        "weights",
+        "lists",
+    ]
+    width = len(selected) + len(tested) + 1
+    rows = []
+    for record in records:
+        row: list[object] = [Cell(str(record.index + 1), record.name)]
+        row += [parameter(record.parameters.get(name)) for name in varied]
+        if record.status == "failed":
+            told = Cell(record.error or "no message", kind="error", span=width)
+            row += [Cell("failed", kind="error"), told, seconds(record.seconds)]
+            row += [mebibytes(None), digest(None), digest(None)]
+        else:
+            is_best = study.best is not None and record.trial_id == study.best.trial_id
+            ended = f"after epoch {record.pruned_at}" if record.status == "pruned" else ""
+            row += [Cell("best" if is_best else record.status, ended, strong=is_best)]
+            row += [selected_value(record, label) for label in selected]
+            row += [*(record.test.get(label) for label in tested), record.best_epoch]
+            row += [seconds(record.seconds), mebibytes(record.peak_bytes)]
+            row += [digest(record.weights_sha256), digest(record.lists_sha256)]
+        rows.append(row)
+    return table(f"All trials of {plan.name}, in order.", head, rows)
+
+
+def searched(study: Study) -> list[str]:
+    """Return the hyper-parameters that were searched, then others that differ between trials."""
+    records = study.records
+    names = dict.fromkeys(study.plan.searched)
+    names |= dict.fromkeys(name for record in records for name in record.parameters)
+    return [n for n in names if n in study.plan.searched or len(levels(records, n)) > 1]
+
+
+def fixed(study: Study) -> dict[str, str]:
+    """Return the hyper-parameters that all trials share."""
+    varied = searched(study)
+    shared = study.records[0].parameters if study.records else {}
+    return {name: value_text(value) for name, value in shared.items() if name not in varied}
+
+
+def curves(records: Sequence[TrialRecord], label: str, select_by: str, split: str) -> Table:
+    """Return loss and held-out figure of the evaluated epochs, the best trial first."""
+    shown = ranked(records, select_by)[:MAX_COLUMNS]
+    by_epoch: dict[int, dict[int, Mapping[str, Any]]] = {}
+    for place, record in enumerate(shown):
+        for evaluated in record.history:
+            by_epoch.setdefault(evaluated["epoch"], {})[place] = evaluated
+    step = math.ceil(len(by_epoch) / MAX_ROWS) or 1
+    epochs = sorted({*sorted(by_epoch)[::step], *(r.best_epoch for r in shown[:1] if r.best_epoch)})
+    head = ["epoch"]
+    for record in shown:
+        head += [f"trial {record.index + 1}, loss", f"trial {record.index + 1}, {split} {label}"]
+    rows = []
+    for epoch in epochs:
+        row: list[object] = [str(epoch)]
+        for place in range(len(shown)):
+            entry: Mapping[str, Any] = by_epoch[epoch].get(place, {})
+            row += [entry.get("loss"), entry.get("validation", {}).get(label)]
+        rows.append(row)
+    more = f" of the {len(shown)} best trials" if len(shown) > 1 else ""
+    caption = f"Loss and {split} {label} of evaluated epochs{more}. All are in trials.jsonl."
+    return table(caption, head, rows)
+
+
+def grid(
+    records: Sequence[TrialRecord], parameters: tuple[str, str], label: str, split: str
+) -> Table:
+    """Return the data of a heatmap."""
+    across, down = (levels(records, name) for name in parameters)
+    values = best_cells(records, parameters, label)
+    rows: list[list[object]] = [
+        [value_text(y), *(values.get((repr(x), repr(y))) for x in across)] for y in down
+    ]
+    head = [f"{parameters[1]} \\ {parameters[0]}", *map(value_text, across)]
+    return table(
+        f"{figure_title(label, split)} by {parameters[0]} (across) and {parameters[1]} (down).",
+        head,
+        rows,
+    )
+
+
+def points(records: Sequence[TrialRecord], name: str, label: str, split: str) -> Table:
+    """Return the data of a scatter plot."""
+    rows = [
+        [
+            str(record.index + 1),
+            parameter(record.parameters.get(name)),
+            Cell("failed", kind="number")
+            if record.status == "failed"
+            else selected_value(record, label),
+        ]
+        for record in records
+    ]
+    return table(f"Trials by {name}.", ["trial", name, figure_title(label, split)], rows)
+
+
+def coordinates(
+    records: Sequence[TrialRecord], names: Sequence[str], label: str, split: str
+) -> Table:
+    """Return the data of parallel coordinates, the best trial first."""
+    rows = [
+        [
+            str(record.index + 1),
+            *(parameter(record.parameters.get(name)) for name in names),
+            selected_value(record, label),
+        ]
+        for record in ranked(records, label)
+    ]
+    title = figure_title(label, split)
+    return table("Trials, the best first.", ["trial", *names, title], rows)
+
+
+def told(record: TrialRecord, quantity: str) -> Table:
+    """Return the data of what a model told of itself."""
+    parts = told_parts(record, quantity)
+    epochs = sorted({epoch for values in parts.values() for epoch in values})
+    rows = [[str(epoch), *(values.get(epoch) for values in parts.values())] for epoch in epochs]
+    name = quantity.replace("_", " ")
+    return table(f"{name} of trial {record.index + 1} by epoch.", ["epoch", *parts], rows)

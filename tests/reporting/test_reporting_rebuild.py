@@ -1,0 +1,167 @@
+"""A report is rebuilt from the run's folder alone, and its figures are at hand in Python."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from tiny_experiment import experiment_writer, settings
+
+from mmrec import Results, run_experiment
+from mmrec.errors import DataError
+from mmrec.reporting import read_results, rebuild_report
+
+EXTERNAL = """
+from mmrec.models import register
+from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
+
+class Mine(LightGCNM):
+    def diagnostics(self):
+        return {"norm": self.user_embedding.weight.norm().item()}
+"""
+MODELS = {
+    "MostPop": {},
+    "external.Mine": settings(lr=[0.01, 0.02], seed={"repeat": 2}),
+    "LATTICE": settings(lr=[0.01, 0.02], n_layers=[1, 2], top_k=4),
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_windows() -> Iterator[None]:
+    matplotlib.use("agg")
+    yield
+    from matplotlib import pyplot
+
+    pyplot.close("all")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    folder = tmp_path_factory.mktemp("rebuild")
+    (folder / "mine.py").write_text(EXTERNAL)
+    path = experiment_writer(folder)(
+        MODELS,
+        external_models_path=str(folder / "mine.py"),
+        evaluation={"simple_metrics": ["Recall", "nDCG"], "cutoffs": [3, 5], "wilcoxon_test": True},
+    )
+    results = run_experiment(path, progress=False)
+    shutil.rmtree(folder / "data")  # nothing of what follows needs data or models
+    (folder / "mine.py").unlink()
+    return results
+
+
+def copied(finished: Results, to: Path) -> Path:
+    """The folder of the run under its own name elsewhere."""
+    return Path(shutil.copytree(finished.folder, to / finished.folder.name))
+
+
+def test_a_rebuilt_run_has_the_same_bytes(finished: Results, tmp_path: Path) -> None:
+    folder = copied(finished, tmp_path)
+    written = ("report.html", "best.tsv", "trials.tsv", "significance.tsv")
+    for name in written:
+        (folder / name).unlink()
+    results = rebuild_report(folder)
+    assert results.best.equals(finished.best)
+    for name in written:
+        assert (folder / name).read_bytes() == (finished.folder / name).read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["manifest.json", "trials.jsonl", "per_user"])
+def test_a_damaged_run_is_refused_and_left_as_it_is(
+    finished: Results, tmp_path: Path, damage: str
+) -> None:
+    folder = copied(finished, tmp_path)
+    if damage == "per_user":
+        for path in (folder / damage).iterdir():
+            path.write_bytes(path.read_bytes()[:40])
+    else:
+        (folder / damage).write_text("")
+    before = (folder / "report.html").stat().st_mtime_ns
+    with pytest.raises(DataError, match=r"damaged|not JSON"):
+        rebuild_report(folder)
+    assert (folder / "report.html").stat().st_mtime_ns == before
+
+
+def test_read_results_are_those_of_the_run(finished: Results) -> None:
+    again = read_results(finished.folder)
+    assert again.best.equals(finished.best)
+    assert list(again.trials["trial"]) == list(finished.trials["trial"])
+    assert again.n_failed == 0
+
+
+def test_every_figure_of_the_report_can_be_drawn(finished: Results) -> None:
+    plot = finished.plot
+    above, below = plot.learning_curves("LATTICE")
+    assert above.get_title("left") == "mean training loss"
+    assert below.get_xlabel() == "epoch"
+    heat = plot.search_heatmap()
+    assert (heat.get_xlabel(), heat.get_ylabel()) == ("lr", "n_layers")
+    heat = plot.search_heatmap("n_layers")
+    assert (heat.get_xlabel(), heat.get_ylabel()) == ("n_layers", "lr")
+    assert len(plot.parallel_coordinates().get_xticks()) == 3
+    assert plot.per_user("nDCG@3").get_xlabel() == "test nDCG@3 of a user"
+    recall, share = plot.popularity(5)
+    assert "Recall@5" in recall.get_title("left")
+    assert "5 recommended items" in share.get_title("left")
+    weights = plot.modality_weights()
+    visual, textual = (line.get_ydata() for line in weights.lines[:2])
+    assert np.add(visual, textual) == pytest.approx(1)
+    assert plot.diagnostics("norm", "Mine").get_title("left") == "norm"
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda p: p.learning_curves("MostPop"), "MostPop is not one that was trained"),
+        (lambda p: p.learning_curves("LATICE"), "did you mean 'LATTICE'"),
+        (lambda p: p.search_heatmap(model="Mine"), "Mine is not one that tried several values"),
+        (lambda p: p.search_heatmap("epochs"), "found 'epochs'; known: lr, n_layers"),
+        (lambda p: p.per_user("nDCG5"), "did you mean 'nDCG@5'"),
+        (lambda p: p.popularity(4), "cutoff: found '4'; known: 3, 5"),
+        (lambda p: p.modality_weights("Mine"), "Mine is not one that tells .*; told: norm"),
+    ],
+)
+def test_what_a_run_does_not_have_is_told(finished: Results, draw, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        draw(finished.plot)
+
+
+def test_a_run_without_what_newer_ones_record(finished: Results, tmp_path: Path) -> None:
+    folder = copied(finished, tmp_path)
+    path = folder / "trials.jsonl"
+    text = path.read_text().replace('"groups": {"head"', '"groups": {"other"')
+    path.write_text(text.replace('"modality_weights/', '"else/'))
+    results = read_results(folder)
+    with pytest.raises(DataError, match="no trial has figures by popularity"):
+        results.plot.popularity()
+    with pytest.raises(DataError, match="no model tells 'modality_weights'; told: norm, else"):
+        results.plot.modality_weights()
+    assert "Popular and rare" not in rebuild_report(folder).report.read_text()
+
+
+def test_without_matplotlib_it_is_said_how_to_get_it(
+    finished: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(DataError, match=r"pip install .mmrec\[report\]"):
+        finished.plot.per_user()
+
+
+def test_tables_are_at_hand_for_a_paper(finished: Results) -> None:
+    assert list(finished.tables) == [
+        *("best", "seeds", "wilcoxon_test over users", "users", "costs"),
+        *("trials MostPop", "trials Mine", "trials LATTICE"),
+    ]
+    latex = finished.tables["best"].to_latex()
+    assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 1
+    rows = [line for line in latex.splitlines() if line.endswith(r"\\")]
+    assert len(rows) == 4
+    assert len({line.count(" & ") for line in rows}) == 1
+    header, *figures = finished.tables["best"].to_csv().splitlines()
+    place = header.split(",").index("Recall@3")
+    assert [float(line.split(",")[place]) for line in figures] == finished.best["Recall@3"].tolist()
