@@ -24,6 +24,9 @@ BLOCK = 128
 """The number of users that a scorer is asked for. A matrix product of another height may round
 differently, so the height is the same for every call: the scores depend on the model alone."""
 
+_BATCH_VALUES = 1 << 22
+"""Scores held at once by default (16 MiB): they stay in a processor's cache."""
+
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
@@ -46,7 +49,7 @@ def rank(
     top_k: int,
     *,
     device: torch.device | str = "cpu",
-    batch_size: int = 1024,
+    batch_size: int | None = None,
 ) -> Ranking:
     """Rank for every user all items outside of the user's training items.
 
@@ -59,8 +62,8 @@ def rank(
         train: the training split; users 0..U-1 are ranked.
         top_k: K, the length of the lists; it may exceed the number of items.
         device: where ``scorer`` expects the users and where the lists are made.
-        batch_size: how many users are ranked at once, rounded up to whole blocks; it bounds the
-            memory, B x I floats, and does not change the result.
+        batch_size: how many users are ranked at once, rounded up to whole blocks; by default as
+            many as have 4 million scores. It bounds the memory and does not change the result.
 
     Returns:
         The lists, copied from ``device`` once for every batch.
@@ -72,7 +75,8 @@ def rank(
     items = np.full((n_users, top_k), NO_ITEM, np.int64)
     scores = np.full((n_users, top_k), -np.inf, np.float32)
     pairs = torch.from_numpy(train.users * n_items + train.items).to(device)
-    step = -(-batch_size // BLOCK) * BLOCK
+    batch_size = _BATCH_VALUES // n_items if batch_size is None else batch_size
+    step = max(1, -(-batch_size // BLOCK)) * BLOCK
     buffer = torch.empty(min(step, -(-n_users // BLOCK) * BLOCK), n_items, device=device)
     for start in range(0, n_users, step):
         stop = min(start + step, n_users)

@@ -17,7 +17,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench import CPU, build, machine, peak_gib, synthetic, with_features
@@ -93,10 +93,8 @@ def measure(name: str, n_items: int, widths: list[int]) -> dict[str, float]:
             ends.append(time.perf_counter())
             return len(ends) > STEPS
 
-        try:
+        with suppress(Interrupted):
             trainer.run(stop=stop)
-        except Interrupted:
-            pass
         row["first step"] = ends[1] - ends[0]
         row["a step"] = (ends[-1] - ends[1]) / (len(ends) - 2)
         trainer.state.losses = [0.0]

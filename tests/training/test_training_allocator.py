@@ -37,7 +37,7 @@ def test_blocks_are_reused_inside_and_given_back_outside() -> None:
         [sys.executable, "-c", COUNT_PAGE_FAULTS], capture_output=True, text=True, check=True
     )
     outside, inside, again = json.loads(done.stdout)
-    assert inside < outside / 10
+    assert inside < outside / 4  # of five blocks at most one, beside what another thread took
     assert again > outside / 2
 
 
