@@ -10,6 +10,7 @@ from mmrec.reporting.manifest import (
     make_manifest,
     split_files,
 )
+from mmrec.reporting.outline import outline
 from mmrec.reporting.over_seeds import seeds_table, significance_table
 from mmrec.reporting.results import Results
 from mmrec.reporting.sessions import begin_session
@@ -30,6 +31,7 @@ __all__ = [
     "from_json",
     "item_digests",
     "make_manifest",
+    "outline",
     "report_html",
     "seeds_table",
     "shown",
