@@ -67,7 +67,7 @@ class Bars:
             self._trials.close()
 
     def _show_trials(self, state: State, trial: Running) -> None:
-        bar = self._trials = self._trials or _bar(trial.total, position=0)
+        bar = self._trials = self._trials or _bar("trials", trial.total, position=0)
         bar.total = trial.total
         label = trial.spec.protocol.select_by
         best = state.best.get(label)
@@ -78,7 +78,7 @@ class Bars:
     def _show_epochs(self, trial: Running) -> None:
         if not any(shown is trial for shown in self._shown):
             self._shown.append(trial)
-        bar = self._epochs = self._epochs or _bar(trial.epochs, position=1)
+        bar = self._epochs = self._epochs or _bar("epochs", trial.epochs, position=1)
         bar.total = sum(t.epoch if t.is_over else t.epochs for t in self._shown)
         bar.initial = sum(t.first for t in self._shown)
         training = [shown for shown in self._shown if not shown.is_over]
@@ -128,9 +128,10 @@ class Lines:
         return f"; about {tqdm.format_interval(seconds)} left"
 
 
-def _bar(total: int, *, position: int) -> tqdm[Any]:
+def _bar(name: str, total: int, *, position: int) -> tqdm[Any]:
     # The rate of all the time, since trials and epochs that follow each other differ.
     return tqdm(
+        desc=name,
         total=total,
         bar_format=_BAR,
         position=position,
