@@ -27,15 +27,11 @@ from mmrec.reporting import (
     Origin,
     Results,
     begin_session,
-    best_table,
-    elliot_files,
     item_digests,
     make_manifest,
     outline,
-    report_html,
-    significance,
-    significance_table,
-    trials_table,
+    write_report,
+    write_tables,
 )
 from mmrec.search import (
     Assignment,
@@ -153,7 +149,7 @@ def run_experiment(
             else:
                 executor = ProcessExecutor(assignments, observer, stop)
             studies = _run(plan, specs, folder, executor, stop)
-        return _write(origin, plan, dataset, studies, folder, notes, sessions, _command(config))
+        return _write(origin, plan, dataset, studies, folder, notes, sessions)
     finally:
         folder.release()
 
@@ -215,13 +211,6 @@ def _notes(plan: Plan, dataset: Dataset) -> list[str]:
     return notes
 
 
-def _command(config: str | Path | Mapping[str, Any]) -> str:
-    """Return what runs the experiment again."""
-    if isinstance(config, Path) or (isinstance(config, str) and "\n" not in config):
-        return f"mmrec run {config}"
-    return "run_experiment(config)"
-
-
 def _write(
     origin: Origin,
     plan: Plan,
@@ -230,23 +219,11 @@ def _write(
     folder: RunFolder,
     notes: Sequence[str],
     sessions: Sequence[Mapping[str, Any]],
-    command: str,
 ) -> Results:
     """Write the tables and the report; the manifest comes last and says that all is there."""
-    tables = elliot_files(plan, studies, folder.stamp)
-    for name, content in tables.items():
-        write_atomically(plan.experiment.path_output_rec_performance / name, content)
-    best, trials = best_table(studies), trials_table(studies)
-    if dataset.validation is None:  # a table may be read far from the log that warns of it
-        for table in (best, trials):
-            table["selected_on"] = "test"
-    results = Results(best, trials, folder.path)
-    own = {"best.tsv": results.best, "trials.tsv": results.trials}
-    compared = significance_table(plan.experiment, studies)
-    if len(compared):
-        own["significance.tsv"] = compared
-    for name, table in own.items():
-        write_atomically(folder.path / name, table.to_csv(sep="\t", index=False))
+    selected_on = "test" if dataset.validation is None else "validation"
+    performance = plan.experiment.path_output_rec_performance
+    results, tables = write_tables(plan, studies, folder.path, performance, selected_on)
     digests = item_digests(dataset, plan.loaders)
     write_atomically(folder.path / "features.json", json.dumps(digests) + "\n")
     manifest = make_manifest(
@@ -259,14 +236,7 @@ def _write(
         sessions=sessions,
         ended=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
-    tests = {
-        f"{test}, cutoff {cutoff}": table
-        for cutoff in plan.experiment.evaluation.cutoffs
-        for test, table in significance(plan.experiment, studies, cutoff)
-    }
-    page = report_html(manifest, studies, best_table(studies), tests, command)
-    write_atomically(results.report, page)
-    write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+    write_report(manifest, plan, studies, folder.path)
     return results
 
 

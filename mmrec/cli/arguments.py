@@ -40,6 +40,13 @@ def add_command(
     return command
 
 
+def count(text: str) -> int:
+    """Read a whole number from 1 up; argparse says so where it is none."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text!r}; accepted: a whole number from 1 up")
+    return int(text)
+
+
 def _dedented(docstring: str) -> str:
     return "\n".join(line.strip() for line in docstring.strip().splitlines())
 

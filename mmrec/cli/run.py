@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmrec.cli.arguments import Commands, add_command
+from mmrec.cli.arguments import Commands, add_command, count
 
 if TYPE_CHECKING:
     from mmrec.reporting import Results
@@ -25,7 +25,7 @@ def add_to(commands: Commands) -> None:
     run = add_command(commands, "run", _run, "run an experiment file", EXAMPLES)
     run.add_argument("config", help="the experiment file (YAML)")
     run.add_argument("--quiet", action="store_true", help="print the result alone")
-    run.add_argument("--workers", type=int, metavar="N", help="run N trials side by side")
+    run.add_argument("--workers", type=count, metavar="N", help="run N trials side by side")
     run.add_argument(
         "--fresh", action="store_true", help="start anew instead of going on with an unfinished run"
     )

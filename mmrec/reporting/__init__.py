@@ -16,6 +16,7 @@ from mmrec.reporting.results import Results
 from mmrec.reporting.sessions import begin_session
 from mmrec.reporting.surroundings import describe_surroundings
 from mmrec.reporting.tables import best_table, elliot_files, significance, trials_table
+from mmrec.reporting.writing import write_report, write_tables
 
 __all__ = [
     "ABSENT",
@@ -39,4 +40,6 @@ __all__ = [
     "significance_table",
     "split_files",
     "trials_table",
+    "write_report",
+    "write_tables",
 ]

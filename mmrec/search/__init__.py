@@ -4,7 +4,7 @@ from mmrec.search.execution import Workbench
 from mmrec.search.executors import Executor, Observer, SerialExecutor
 from mmrec.search.inputs import load_dataset
 from mmrec.search.model_plan import ModelPlan
-from mmrec.search.plan import Plan, make_plan
+from mmrec.search.plan import Plan, make_plan, plan_searches
 from mmrec.search.processes import Assignment, ProcessExecutor
 from mmrec.search.ray_cluster import check_ray
 from mmrec.search.ray_executor import RayExecutor
@@ -43,6 +43,7 @@ __all__ = [
     "identity",
     "load_dataset",
     "make_plan",
+    "plan_searches",
     "run_plan",
     "stop_on_signals",
 ]

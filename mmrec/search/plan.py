@@ -5,7 +5,7 @@ Nothing is trained and no split is read here; a plan that is made has only valid
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 from mmrec.config import Experiment, Loaded, Problems
@@ -40,20 +40,28 @@ def make_plan(loaded: Loaded) -> Plan:
     Raises:
         ConfigError: with every problem of the file, its models included.
     """
+    loaders: tuple[Loader, ...] = ()
+    if loaded.experiment is not None:
+        check_splits(loaded.experiment, loaded.problems)
+        loaders = plan_loaders(loaded.experiment.data_config, loaded.problems)
+    return replace(plan_searches(loaded), loaders=loaders)
+
+
+def plan_searches(loaded: Loaded) -> Plan:
+    """Expand the search of an experiment without its data: no split and no loader is looked for.
+
+    Raises:
+        ConfigError: with every problem of the file, those noted before included.
+    """
     problems = loaded.problems
     external = _external_module(loaded)
     experiment = loaded.experiment
-    metrics: tuple[str, ...] = ()
-    loaders: tuple[Loader, ...] = ()
-    if experiment is not None:
-        metrics = _metrics(experiment, problems)
-        check_splits(experiment, problems)
-        loaders = plan_loaders(experiment.data_config, problems)
+    metrics = () if experiment is None else _metrics(experiment, problems)
     planner = ModelPlanner(loaded, external, metrics)
     models = tuple(plan for key in loaded.models for plan in planner.plan(key))
     problems.raise_if_any()
     assert experiment is not None
-    return Plan(experiment, loaders, metrics, models)
+    return Plan(experiment, (), metrics, models)
 
 
 def _external_module(loaded: Loaded) -> ModuleType | None:
