@@ -6,6 +6,7 @@ Nothing here imports torch before a command needs it, so that ``mmrec --help`` a
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -50,9 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_to_terminal(verbose=options.verbose, quiet=getattr(options, "quiet", False))
     try:
         code: int = options.command(options)
+        sys.stdout.flush()
     except MmrecError as error:
         print(f"mmrec: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of the output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt as interruption:
         print(f"mmrec: {interruption or 'interrupted'}", file=sys.stderr)
         return 128 + getattr(interruption, "signal", signal.SIGINT)

@@ -89,16 +89,27 @@ def _registered(init_file: Path, name: str, line: str) -> str:
     if name in _names(tree):
         raise ModelError(f"{init_file}: has a {name!r} already; choose another name")
     lines = text.splitlines()
-    imports = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
     exported = _exported(tree)
     if exported is not None:  # further down than the imports, so it is changed first
         node, names = exported
         lines[node.lineno - 1 : node.end_lineno] = _all_lines(_inserted(names, name))
-    docstring = tree.body[:1] if ast.get_docstring(tree) is not None else []
-    after = max((n.end_lineno or 0 for n in [*imports, *docstring]), default=0)
-    blank = [] if imports or not docstring else [""]
-    lines[after:after] = [*blank, line]
+    _insert_import(lines, tree, line)
     return "\n".join(lines) + "\n"
+
+
+def _insert_import(lines: list[str], tree: ast.Module, line: str) -> None:
+    """Put an import line where it belongs: among those of the folder, else below all imports."""
+    imports = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+    own = [n for n in imports if isinstance(n, ast.ImportFrom) and n.level == 1]
+    before = [n for n in own if f"from .{n.module} " < line]
+    if before:
+        lines.insert(before[-1].end_lineno or 0, line)
+    elif own:
+        lines.insert(own[0].lineno - 1, line)
+    else:
+        docstring = tree.body[:1] if ast.get_docstring(tree) is not None else []
+        after = max((n.end_lineno or 0 for n in [*imports, *docstring]), default=0)
+        lines[after:after] = ["", line] if after else [line]
 
 
 def _names(tree: ast.Module) -> set[str]:
