@@ -218,7 +218,8 @@ class ModelPlanner:
         for config in configs:
             if isinstance(config, MultimodalConfig) and declared is not None:
                 for modality, loader in config.sources.items():
-                    if loader not in declared:
+                    is_told = nearest(loader, [d for d in declared if d not in LOADERS])
+                    if loader not in declared and not is_told:
                         like = "" if loader in LOADERS else nearest(loader, declared)
                         self._problems.add(
                             path,
