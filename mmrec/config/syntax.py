@@ -47,8 +47,8 @@ def syntax_error(error: yaml.YAMLError, text: str, source: str) -> ConfigError:
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return ConfigError(f"{source}: not YAML: {error}")
     rows = text.splitlines()
-    slip = _open_quote(text) or _missing_space(error, rows) or _indentation(error, rows)
-    mark, trouble = slip or (error.problem_mark, None)
+    slip = _open_quote(error, text) or _missing_space(error, rows) or _indentation(error, rows)
+    mark, trouble = slip or (error.problem_mark, "")
     line, column = mark.line, mark.column
     # At the end of the file the mark may stand behind the last line.
     row = rows[min(line, len(rows) - 1)] if rows else ""
@@ -75,8 +75,8 @@ def _since(error: yaml.MarkedYAMLError) -> str:
     return f" (what is unfinished starts on line {start.line + 1})"
 
 
-def _open_quote(text: str) -> _Slip | None:
-    """Return place and advice if the last quoted text before the error runs over several lines.
+def _open_quote(error: yaml.MarkedYAMLError, text: str) -> _Slip | None:
+    """Return place and advice if the error follows a quoted text that runs over several lines.
 
     The next quote of the file closes it, so the error stands far below the slip.
     """
@@ -86,6 +86,8 @@ def _open_quote(text: str) -> _Slip | None:
             if isinstance(token, yaml.ScalarToken) and token.style in ("'", '"'):
                 last = token
     if last is None or last.start_mark.line == last.end_mark.line:
+        return None
+    if error.problem_mark is None or error.problem_mark.line != last.end_mark.line:
         return None
     closed = last.end_mark.line + 1
     return (
@@ -108,7 +110,7 @@ def _indentation(error: yaml.MarkedYAMLError, rows: Sequence[str]) -> _Slip | No
     start, end = error.context_mark, error.problem_mark
     if start is None or end is None or "expected <block end>" not in (error.problem or ""):
         return None
-    is_first = not rows[end.line][: end.column].strip()
+    is_first = not "".join(rows[end.line : end.line + 1])[: end.column].strip()
     if not is_first or end.line == start.line or end.column <= start.column:
         return None
     return (

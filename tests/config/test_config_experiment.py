@@ -325,7 +325,7 @@ def test_everything_wrong_is_told_together(tmp_path: Path) -> None:
         "19: experiment.evaluation.paired_ttest: found 1; accepted: true or false",
         "20: experiment.evaluation.complex_metrics: not available yet in this version; name "
         "metrics in simple_metrics",
-        "21: experiment.gpu: found -2; accepted: the number of a CUDA device, such as 0, or -1 for the CPU",
+        "21: experiment.gpu: found -2; accepted: a CUDA device, such as 0, or -1: the CPU",
         "22: experiment.gpu: duplicate key; the first is on line 21",
         "23: experiment.binarize: found 'yes'; accepted: true or false",
         "24: experiment.random_seed: found 3.7; accepted: a whole number, 0 or more",
