@@ -40,22 +40,26 @@ def make_plan(loaded: Loaded) -> Plan:
     Raises:
         ConfigError: with every problem of the file, its models included.
     """
+    external = _external_module(loaded)  # it may bring loaders
     loaders: tuple[Loader, ...] = ()
     if loaded.experiment is not None:
         check_splits(loaded.experiment, loaded.problems)
         loaders = plan_loaders(loaded.experiment.data_config, loaded.problems)
-    return replace(plan_searches(loaded), loaders=loaders)
+    return replace(_expand(loaded, external), loaders=loaders)
 
 
 def plan_searches(loaded: Loaded) -> Plan:
     """Expand the search of an experiment without its data: no split and no loader is looked for.
 
     Raises:
-        ConfigError: with every problem of the file, those noted before included.
+        ConfigError: with every problem of the file.
     """
-    problems = loaded.problems
-    external = _external_module(loaded)
-    experiment = loaded.experiment
+    return _expand(loaded, _external_module(loaded))
+
+
+def _expand(loaded: Loaded, external: ModuleType | None) -> Plan:
+    """Return the plan without loaders; raise all problems noted so far and those of the models."""
+    problems, experiment = loaded.problems, loaded.experiment
     metrics = () if experiment is None else _metrics(experiment, problems)
     planner = ModelPlanner(loaded, external, metrics)
     models = tuple(plan for key in loaded.models for plan in planner.plan(key))
