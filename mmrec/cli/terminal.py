@@ -23,6 +23,11 @@ def log_to_terminal(*, verbose: bool, quiet: bool) -> None:
     """Show mmrec's log: all of it, warnings, or errors alone."""
     handler = TerminalHandler()
     handler.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
-    logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[handler])
-    if verbose:
-        logging.getLogger("mmrec").setLevel(logging.DEBUG)
+    handler.addFilter(_is_ours_or_serious)
+    level = logging.DEBUG if verbose else logging.WARNING
+    logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[handler], level=level)
+
+
+def _is_ours_or_serious(record: logging.LogRecord) -> bool:
+    """Pass mmrec's own messages, and from other packages the warnings."""
+    return record.name.split(".")[0] == "mmrec" or record.levelno >= logging.WARNING

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import torch
 from helpers import ROOT
 
 from mmrec.cli import health, main
@@ -63,6 +64,18 @@ def test_a_torch_that_cannot_be_imported_is_told(
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(["doctor"]) == 1
     assert diagnosis(capsys)["torch"].startswith("PROBLEM: cannot be imported: ")
+
+
+def test_gpus_are_listed_with_the_kernel_of_cuda(
+    requires: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: f"card {number}")
+    assert main(["doctor"]) == 0
+    found = diagnosis(capsys)
+    assert found["CUDA"].endswith("; gpu: 0 card 0, gpu: 1 card 1")
+    assert re.search(r"; (segment|torch_sparse) on CUDA \(torch-sparse ", found["propagation"])
 
 
 def test_an_old_python_is_told(
