@@ -30,6 +30,7 @@ from mmrec.reporting import (
     elliot_files,
     item_digests,
     make_manifest,
+    outline,
     write_report,
 )
 from mmrec.search import (
@@ -62,6 +63,7 @@ def run_experiment(
     *,
     base_dir: Path | None = None,
     progress: bool = True,
+    verbose: bool = False,
     workers: int | None = None,
     fresh: bool = False,
 ) -> Results:
@@ -75,7 +77,8 @@ def run_experiment(
         config: the path of an experiment file, its text, or the same as a dict.
         base_dir: where relative paths start, for a text or a dict; by default the working
             directory. Those of a file start at its folder.
-        progress: show bars over trials and epochs.
+        progress: show the plan of the run, then bars over trials and epochs.
+        verbose: also show a line of every evaluated epoch.
         workers: how many trials are run side by side; by default the file's ``execution``.
         fresh: start anew; an unfinished run stays where it is.
 
@@ -119,8 +122,19 @@ def run_experiment(
         with (
             _log_to(folder.path / "run.log"),
             stop_on_signals() as stop,
-            Progress(enabled=progress) as observer,
+            Progress(enabled=progress, verbose=verbose) as observer,
         ):
+            observer.say(
+                outline(
+                    plan,
+                    dataset,
+                    devices or [device],
+                    workers=n_workers,
+                    threads=threads,
+                    folder=folder.path,
+                    n_ended=len(folder.trials.read()),
+                )
+            )
             for line in (repr(dataset), *dataset.report.lines()):
                 logger.info("%s", line)
             for note in notes:

@@ -34,9 +34,15 @@ class ModelMeta(Section):
 
     unsupported: ClassVar[Mapping[str, str]] = {
         "write_best_iterations": "not supported, and without effect in Elliot; remove the key",
-    }
+        "early_stopping": "belongs beside 'meta:', not below it",
+    } | dict.fromkeys(
+        ("epochs", "batch_size", "lr", "seed"),
+        "a hyper-parameter of the model; it belongs beside 'meta:', not below it",
+    )
 
-    hyper_opt_alg: Annotated[_Algorithm, BeforeValidator(_lower)] = "grid"
+    hyper_opt_alg: Annotated[
+        _Algorithm, BeforeValidator(_lower), Accepts("'grid', 'rand' or 'tpe'")
+    ] = "grid"
     """How points of the search space are chosen; upper or lower case."""
     hyper_max_evals: Count | None = None
     """How many points are tried; without it, every combination of the listed values."""

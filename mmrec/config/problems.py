@@ -54,12 +54,24 @@ class Problems:
     ) -> None:
         """Note every fault that pydantic found when ``model_class`` read the value at a path."""
         refused: dict[KeyPath, tuple[Any, Slot, list[str]]] = {}
-        for details in error.errors(include_url=False):
-            path, owner, slot = self._locate(tuple(prefix_path), details, model_class)
+        located = [
+            (details, *self._locate(tuple(prefix_path), details, model_class))
+            for details in error.errors(include_url=False)
+        ]
+        misspelt = {
+            (*path[:-1], meant)
+            for details, path, owner, _ in located
+            if details["type"] == _UNKNOWN_KEY
+            for meant in _known(owner)
+            if repr(meant) in nearest(str(path[-1]), _known(owner))
+        }
+        for details, path, owner, slot in located:
             if _counts_valid_entries(details):
                 continue
-            if details["type"] == "extra_forbidden":
-                self.add(path, _unknown(str(details["loc"][-1]), owner))
+            if details["type"] == "missing" and path in misspelt:
+                continue  # it is there, under a wrong name
+            if details["type"] == _UNKNOWN_KEY:
+                self.add(path, _unknown(str(details["loc"][-1]), owner, Slot(model_class)))
             elif details["type"] == "missing" and isinstance(details["loc"][-1], int):
                 # A tuple of fixed length is short of an entry: the fault is the tuple's.
                 refused[path] = (details["input"], owner, [owner.accepts()])
@@ -110,7 +122,7 @@ class Problems:
         path, owner, slot = prefix, Slot(model_class), Slot(model_class)
         for position, part in enumerate(details["loc"], start=1):
             inner, inner_slot = _entry(value, part), slot.child(part)
-            unknown_key = details["type"] == "extra_forbidden" and position == len(details["loc"])
+            unknown_key = details["type"] == _UNKNOWN_KEY and position == len(details["loc"])
             if inner is _ABSENT and inner_slot is None and not unknown_key:
                 continue
             owner, slot = slot, inner_slot or Slot(Any)
@@ -120,6 +132,7 @@ class Problems:
 
 
 _ABSENT = object()
+_UNKNOWN_KEY = "extra_forbidden"
 
 
 def _entry(value: object, key: str | int) -> object:
@@ -136,15 +149,36 @@ def _counts_valid_entries(details: ErrorDetails) -> bool:
     return details["type"] == "too_short" and len(details["input"]) >= context["min_length"]
 
 
-def _unknown(key: str, owner: Slot) -> str:
-    """Say that ``key`` is unknown, or why a key of Elliot's is refused."""
+def _known(owner: Slot) -> list[str]:
     model = owner.model()
-    known = list(model.model_fields) if model else []
-    unsupported: Mapping[str, str] = getattr(model, "unsupported", {})
+    return list(model.model_fields) if model else []
+
+
+def _unknown(key: str, owner: Slot, root: Slot) -> str:
+    """Say that ``key`` is unknown, and where it belongs; or why a key of Elliot's is refused."""
+    known = _known(owner)
+    unsupported: Mapping[str, str] = getattr(owner.model(), "unsupported", {})
     if key in unsupported:
         return unsupported[key]
+    place = _section_of(key, root)
+    if place is not None:
+        return f"unknown key here; it belongs to {place}"
     suggestion = nearest(key, [*known, *unsupported])
     return f"unknown key{suggestion}; accepted: {listing(known, limit=len(known))}"
+
+
+def _section_of(key: str, slot: Slot, path: str = "") -> str | None:
+    """Return the section below ``slot`` that has a key, such as ``experiment.evaluation``."""
+    if path and key in _known(slot):
+        return path
+    for name in _known(slot):
+        child = slot.child(name)
+        # Entries of lists are sections too, but have no name.
+        if child is not None and child.model() is not None:
+            found_in = _section_of(key, child, f"{path}.{name}" if path else name)
+            if found_in is not None:
+                return found_in
+    return None
 
 
 def _accepted(slot: Slot, details: ErrorDetails) -> str:

@@ -248,7 +248,7 @@ class Experiment(Section):
     """Length of the recommendation lists."""
     evaluation: Evaluation
     """What is measured."""
-    gpu: Integer = Field(default=-1, ge=-1)
+    gpu: Annotated[Integer, Field(ge=-1), Accepts("a CUDA device, such as 0, or -1: the CPU")] = -1
     """Number of the CUDA device; -1 is the CPU."""
     binarize: Flag = False
     """Set every rating to 1."""

@@ -11,7 +11,15 @@ import torch
 from pydantic import AfterValidator, model_validator
 from torch import Tensor, nn
 
-from mmrec.config import Count, Integer, Natural, PositiveReal, Section
+from mmrec.config import (
+    Count,
+    EarlyStopping,
+    Integer,
+    ModelMeta,
+    Natural,
+    PositiveReal,
+    Section,
+)
 from mmrec.data import Dataset, Interactions, TripletSampler, UniformUsers
 from mmrec.evaluation import Ranking, rank
 
@@ -36,6 +44,14 @@ def _batch_size(value: int) -> int:
 
 class RecommenderConfig(Section):
     """Hyper-parameters of a recommender; every field may be a search dimension in the file."""
+
+    unsupported: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            EarlyStopping.model_fields,
+            "a key of early_stopping; it belongs below 'early_stopping:'",
+        ),
+        **dict.fromkeys(ModelMeta.model_fields, "a key of meta; it belongs below 'meta:'"),
+    }
 
     seed: Natural = 42
     """Every random draw of the trial comes from this number."""

@@ -118,15 +118,20 @@ class LATTICE(Model):
         dropouts = self.config.dl[: self.config.n_ui_layers]
         return NGCFLayers(adjacency, self.config.factors, dropouts)
 
-    def item_graph(self) -> ItemGraph:
-        """Build the item graph [I, I] from the current parameters (equations 1 to 6)."""
+    def item_graph(self, raw_share: float | None = None) -> ItemGraph:
+        """Build the item graph [I, I] from the current parameters (equations 1 to 6).
+
+        Args:
+            raw_share: of the raw features' graphs; by default ``l_m``. With 0 the graph is the
+                learned one alone, with 1 the raw one.
+        """
         projected = [self.projections[m](x) for m, x in self.features.items()]  # eq. 1
         return fuse(
             self.raw_graphs,
             projected,
             self.importance.softmax(0),
             top_k=self.config.top_k,
-            raw_share=self.config.l_m,
+            raw_share=self.config.l_m if raw_share is None else raw_share,
         )
 
     def embed(self) -> tuple[Tensor, Tensor]:

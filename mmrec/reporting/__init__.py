@@ -9,8 +9,9 @@ from mmrec.reporting.manifest import (
     make_manifest,
     split_files,
 )
+from mmrec.reporting.outline import outline
 from mmrec.reporting.over_seeds import seeds_table, significance_table
-from mmrec.reporting.rebuild import read_results, rebuild_report, write_report
+from mmrec.reporting.rebuild import read_results, read_studies, rebuild_report, write_report
 from mmrec.reporting.recorded import RecordedRun
 from mmrec.reporting.results import Results
 from mmrec.reporting.sessions import begin_session
@@ -32,7 +33,9 @@ __all__ = [
     "from_json",
     "item_digests",
     "make_manifest",
+    "outline",
     "read_results",
+    "read_studies",
     "rebuild_report",
     "seeds_table",
     "shown",

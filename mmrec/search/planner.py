@@ -45,6 +45,9 @@ from mmrec.training import LOSS, rng_for
 FOLDER = "RecommendationFolder"
 """Elliot's entry for lists made elsewhere; each file of the folder is a model of its own."""
 
+UNSUPPORTED = ("atpe", "mix", "anneal")
+"""Algorithms of Elliot's that are known and refused."""
+
 _S = TypeVar("_S", bound=Section)
 _Path = tuple[str | int, ...]
 
@@ -182,7 +185,7 @@ class ModelPlanner:
         """Return the points of a grid or of a random search; None for one that goes by figures."""
         meta = meta or ModelMeta()
         algorithm, limit = meta.hyper_opt_alg, meta.hyper_max_evals
-        if algorithm in ("atpe", "mix", "anneal"):
+        if algorithm in UNSUPPORTED:
             self._problems.add(
                 (*path, "meta", "hyper_opt_alg"), f"{algorithm!r} is not supported; use tpe or rand"
             )
@@ -215,7 +218,8 @@ class ModelPlanner:
         for config in configs:
             if isinstance(config, MultimodalConfig) and declared is not None:
                 for modality, loader in config.sources.items():
-                    if loader not in declared:
+                    is_told = nearest(loader, [d for d in declared if d not in LOADERS])
+                    if loader not in declared and not is_told:
                         like = "" if loader in LOADERS else nearest(loader, declared)
                         self._problems.add(
                             path,

@@ -325,7 +325,7 @@ def test_everything_wrong_is_told_together(tmp_path: Path) -> None:
         "19: experiment.evaluation.paired_ttest: found 1; accepted: true or false",
         "20: experiment.evaluation.complex_metrics: not available yet in this version; name "
         "metrics in simple_metrics",
-        "21: experiment.gpu: found -2; accepted: a whole number, -1 or more",
+        "21: experiment.gpu: found -2; accepted: a CUDA device, such as 0, or -1: the CPU",
         "22: experiment.gpu: duplicate key; the first is on line 21",
         "23: experiment.binarize: found 'yes'; accepted: true or false",
         "24: experiment.random_seed: found 3.7; accepted: a whole number, 0 or more",
@@ -497,7 +497,7 @@ def test_without_the_root_key() -> None:
     assert told("dataset: x\n\n") == [
         "<text>:1: experiment: required key is missing (Data, evaluation, outputs and models); "
         f"accepted: a mapping with the keys {EXPERIMENT_KEYS}",
-        "<text>:1: dataset: unknown key; accepted: experiment",
+        "<text>:1: dataset: unknown key here; it belongs to experiment",
     ]
     assert told("- 1\n- 2\n") == [
         "<text>:1: found [1, 2]; accepted: a mapping with the keys experiment"

@@ -146,8 +146,8 @@ def told(entry: str, model: type[BaseModel] = Toy) -> list[str]:
         ("lr_sched: (1.0,50)", "lr_sched: not supported; remove the key"),
         (
             "meta: {hyper_opt_alg: Gird}",
-            "meta.hyper_opt_alg: found 'Gird' (did you mean 'grid'?); accepted: 'grid', 'rand', "
-            "'tpe', 'atpe', 'mix' or 'anneal'",
+            "meta.hyper_opt_alg: found 'Gird' (did you mean 'grid'?); accepted: 'grid', 'rand' or "
+            "'tpe'",
         ),
         (
             "meta: {validation_metric: 'Recall@'}",

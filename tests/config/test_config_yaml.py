@@ -169,9 +169,8 @@ def test_faults_that_leave_the_rest_readable() -> None:
         ),
         (
             "a:\n  b: 1\n c: 2\n",
-            "c.yml:3:2: not YAML: this does not fit what stands before it; check the indentation, "
-            "and that nothing follows a closing quote or bracket (what is unfinished starts on "
-            "line 1); the line is ' c: 2'",
+            "c.yml:3:2: not YAML: the line is indented by 1, its section, which starts on line 1, "
+            "by 0; check the indentation; the line is ' c: 2'",
         ),
         (
             "a: [1, 2\nb: 3\n",
@@ -194,8 +193,8 @@ def test_faults_that_leave_the_rest_readable() -> None:
         ),
         (
             "a: 1\n---\nb: 2\n",
-            "c.yml:2:1: not YAML: a second document ('---'); accepted: one document (what is "
-            "unfinished starts on line 1); the line is '---'",
+            "c.yml:2:1: not YAML: a second document ('---'); accepted: one document; the line "
+            "is '---'",
         ),
         (
             "a: @x\n",

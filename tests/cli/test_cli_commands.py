@@ -12,7 +12,12 @@ import pytest
 
 from mmrec.cli import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
+
+NAMES = [
+    *("validate", "run", "show", "report", "verify", "diff", "evaluate", "convert"),
+    *("new-model", "schema", "doctor"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +128,41 @@ def test_importing_the_package_loads_no_torch():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_help_names_the_commands(capsys):
+def test_help_names_the_commands_and_imports_no_torch():
+    program = (
+        "import sys\nfrom mmrec.cli import main\n"
+        "try:\n    main(['--help'])\nfinally:\n    assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "mmrec run config_files/demo.yml" in done.stdout
+    for name in NAMES:
+        assert re.search(rf"^    {name}\b", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_says_what_it_does_and_gives_examples(name, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(["--help"])
+        main([name, "--help"])
     assert stopped.value.code == 0
     printed = capsys.readouterr().out
-    assert "mmrec run config_files/demo.yml" in printed
+    assert re.search(rf"^examples:\n  mmrec {name}\b", printed, re.MULTILINE)
+    assert printed.index("\n\n") < printed.index("options:") < printed.index("examples:")
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "two"])
+def test_a_count_is_a_whole_number(workers, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "x.yml", "--workers", workers])
+    assert stopped.value.code == 2
+    assert f"found '{workers}'; accepted: a whole number from 1 up" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    done = subprocess.run(
+        f"{sys.executable} -m mmrec.cli schema | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("{\n", "")

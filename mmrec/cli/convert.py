@@ -1,0 +1,42 @@
+"""``mmrec convert``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmrec.cli.arguments import Commands, add_command
+
+EXAMPLES = """
+mmrec convert data/demo/image_feat image_feat.npz
+mmrec convert vectors.csv data/office/text_feat
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    convert = add_command(
+        commands, "convert", _convert, "rewrite item vectors in another format", EXAMPLES
+    )
+    convert.add_argument("source", type=Path, metavar="SOURCE", help="a file or folder of vectors")
+    convert.add_argument("target", type=Path, metavar="TARGET", help="must not exist")
+    convert.add_argument("--from", dest="source_format", metavar="FORMAT", help="of the source")
+    convert.add_argument("--to", dest="target_format", metavar="FORMAT", help="of the target")
+
+
+def _convert(options: argparse.Namespace) -> int:
+    """Rewrite the vectors of a file or folder, and prove that they are the same.
+
+    Formats are told by the name: a folder of <item>.npy, .npy with an id file beside it, .npz,
+    .safetensors, .pt, .parquet, .csv, .tsv.
+    """
+    from mmrec.features.convert import convert
+
+    report = convert(
+        options.source,
+        options.target,
+        source_format=options.source_format,
+        target_format=options.target_format,
+    )
+    print("\n".join(report.lines()))
+    return 0

@@ -1,0 +1,31 @@
+"""``mmrec diff``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmrec.cli.arguments import Commands, add_command
+
+EXAMPLES = """
+mmrec diff results/office/performance/run_2026_01_31_12_00_00 ../theirs/run_2026_02_01_09_30_00
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    diff = add_command(commands, "diff", _diff, "explain how two runs differ", EXAMPLES)
+    diff.add_argument("one", type=Path, metavar="RUN_A", help="the folder of a run")
+    diff.add_argument("other", type=Path, metavar="RUN_B", help="the folder of the other")
+
+
+def _diff(options: argparse.Namespace) -> int:
+    """Explain how two runs differ: config, data, environment, protocol and trials.
+
+    Reads what the runs have recorded and runs nothing. Exit code 0: the same. 1: different.
+    """
+    from mmrec.verify import diff_runs
+
+    difference = diff_runs(options.one, options.other)
+    print(difference)
+    return 0 if difference.is_equal else 1

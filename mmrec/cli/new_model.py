@@ -1,0 +1,61 @@
+"""``mmrec new-model``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmrec.cli.arguments import Commands, add_command
+from mmrec.cli.scaffold import NewModel, write_model
+
+EXAMPLES = """
+mmrec new-model MyModel
+mmrec new-model MyModel --folder mine
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    new = add_command(
+        commands, "new-model", _new_model, "write a model of your own to start from", EXAMPLES
+    )
+    new.add_argument("name", metavar="NAME", help="of the class, such as MyModel")
+    new.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("external/models"),
+        metavar="DIR",
+        help="of external models (default: external/models)",
+    )
+
+
+def _new_model(options: argparse.Namespace) -> int:
+    """Write a model that works, matrix factorisation trained by BPR, and its test.
+
+    Change it step by step; the test says when the model breaks a rule. The model is registered
+    in the folder's __init__.py, where experiment files find it.
+    """
+    print("\n".join(_told(options.name, write_model(options.name, options.folder))))
+    return 0
+
+
+def _told(name: str, new: NewModel) -> list[str]:
+    init = new.init_file.as_posix()
+    found = init if new.init_file.is_absolute() else f"../{init}"
+    return [
+        f"wrote {new.model_file}",
+        f"wrote {new.test_file}",
+        f"added to {init}: {new.import_line}",
+        "",
+        "test it:",
+        f"  python -m pytest {new.test_file}",
+        "",
+        "use it in an experiment file (paths start at the file's folder):",
+        "  experiment:",
+        f"    external_models_path: {found}",
+        "    models:",
+        f"      external.{name}:",
+        "        epochs: 50",
+        "        batch_size: 1024",
+        "        lr: [0.001, 0.005]",
+    ]

@@ -1,0 +1,80 @@
+"""``mmrec run``."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmrec.cli.arguments import Commands, add_command, count
+
+if TYPE_CHECKING:
+    from mmrec.reporting import Results
+
+EXAMPLES = """
+mmrec run config_files/demo.yml
+mmrec run config_files/demo.yml --workers 2
+mmrec run config_files/demo.yml --quiet --verify
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    run = add_command(commands, "run", _run, "run an experiment file", EXAMPLES)
+    run.add_argument("config", help="the experiment file (YAML)")
+    run.add_argument("--quiet", action="store_true", help="print the result alone")
+    run.add_argument("--workers", type=count, metavar="N", help="run N trials side by side")
+    run.add_argument(
+        "--fresh", action="store_true", help="start anew instead of going on with an unfinished run"
+    )
+    run.add_argument(
+        "--verify", action="store_true", help="then run all again, and compare (see verify)"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run every trial of an experiment file and write tables, manifest and report.
+
+    The plan and the progress go to standard error, the result to standard output. Ctrl-C saves
+    the state; the same command goes on with it. Exit code 0: every trial ended well. 1: a trial
+    failed; the others went on. 2: the file or its data are wrong, and nothing was trained.
+    """
+    from mmrec.run import run_experiment
+
+    results = run_experiment(
+        Path(options.config),
+        progress=not options.quiet,
+        verbose=options.verbose,
+        workers=options.workers,
+        fresh=options.fresh,
+    )
+    print(_summary(results))
+    code = 1 if results.n_failed else 0
+    return _verified_apart(results.folder, quiet=options.quiet) or code if options.verify else code
+
+
+def _verified_apart(folder: Path, *, quiet: bool) -> int:
+    """Verify a run in a process of its own, which shares nothing with the one that made it."""
+    print(flush=True)
+    command = [sys.executable, "-m", "mmrec.cli", "verify", str(folder)]
+    return subprocess.run([*command, *(["--quiet"] if quiet else [])], check=False).returncode
+
+
+def _summary(results: Results) -> str:
+    lines = []
+    if len(results.best):
+        shown = [c for c in results.best.columns if not c.startswith("validation ")]
+        lines.append(results.best[shown].to_string(index=False, float_format="{:.4f}".format))
+    failed = results.trials[results.trials["status"] == "failed"]
+    lines += [f"failed: {row.trial}: {row.error}" for row in failed.itertuples()]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"results:   {results.folder}",
+            f"report:    {results.report}",
+            f"reproduce: mmrec verify {results.folder}",
+        ]
+    )

@@ -1,0 +1,53 @@
+"""``mmrec validate``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmrec.cli.arguments import Commands, add_command
+from mmrec.errors import ConfigError
+
+EXAMPLES = """
+mmrec validate config_files/demo.yml
+mmrec validate config_files/*.yml
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    validate = add_command(
+        commands, "validate", _validate, "check experiment files without training", EXAMPLES
+    )
+    validate.add_argument(
+        "configs", nargs="+", type=Path, metavar="CONFIG", help="an experiment file (YAML)"
+    )
+
+
+def _validate(options: argparse.Namespace) -> int:
+    """Check experiment files: keys, names, values, every point of a search, and that files exist.
+
+    Nothing is trained, and no split and no vector is read. Exit code 0: all are right. 2: one is
+    not; every problem is printed with its file and line.
+    """
+    return max([_check(path) for path in options.configs])
+
+
+def _check(path: Path) -> int:
+    from mmrec.config import read_experiment
+    from mmrec.search import check_ray, make_plan
+
+    try:
+        loaded = read_experiment(path)
+        plan = make_plan(loaded)
+        if plan.experiment.execution.backend == "ray":
+            check_ray(loaded.problems)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    n_models = len(plan.models)
+    models = f"{n_models} model{'' if n_models == 1 else 's'}"
+    trials = f"{plan.n_trials:,} trial{'' if plan.n_trials == 1 else 's'}"
+    print(f"{path}: ok ({models}, {trials})")
+    return 0

@@ -1,0 +1,40 @@
+"""``mmrec verify``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmrec.cli.arguments import Commands, add_command
+
+EXAMPLES = """
+mmrec verify results/demo/performance/run_2026_01_31_12_00_00
+mmrec verify results/demo/performance/run_2026_01_31_12_00_00 --trial LATTICE_0a1b
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    verify = add_command(
+        commands, "verify", _verify, "run a finished run again and compare", EXAMPLES
+    )
+    verify.add_argument("run", type=Path, metavar="RUN", help="the folder of the run")
+    verify.add_argument("--trial", metavar="ID", help="only this trial")
+    verify.add_argument(
+        "--base-dir", type=Path, metavar="DIR", help="where relative paths of the experiment start"
+    )
+    verify.add_argument("--quiet", action="store_true", help="no progress, only the verdict")
+
+
+def _verify(options: argparse.Namespace) -> int:
+    """Run the trials of a finished run again and compare every loss, weight, list and figure.
+
+    Exit code 0: identical. 3: different; what differs first is printed.
+    """
+    from mmrec.verify import verify_run
+
+    verification = verify_run(
+        options.run, options.trial, base_dir=options.base_dir, progress=not options.quiet
+    )
+    print(verification)
+    return 0 if verification.is_identical else 3

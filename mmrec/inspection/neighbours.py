@@ -1,0 +1,49 @@
+"""The nearest items of an item in the graphs that a model looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from mmrec.graph import ItemGraph
+from mmrec.models import Recommender
+
+N_NEIGHBOURS = 3
+"""How many are shown."""
+
+
+@runtime_checkable
+class HasItemGraph(Protocol):
+    """A model with an item graph that mixes a learned one with one of the raw features."""
+
+    def item_graph(self, raw_share: float | None = None) -> ItemGraph:
+        """Return the graph with this share of the raw one; by default the model's own share."""
+
+
+def item_graphs(recommender: Recommender | None) -> Mapping[str, ItemGraph]:
+    """Return the learned and the raw item graph of a model; none if it has no item graph."""
+    if not isinstance(recommender, HasItemGraph):
+        return {}
+    with torch.no_grad():
+        return {
+            "learned": recommender.item_graph(raw_share=0.0),
+            "raw": recommender.item_graph(raw_share=1.0),
+        }
+
+
+def nearest_items(graph: ItemGraph, item: int) -> list[tuple[int, float]]:
+    """Return the items of the largest weights in an item's row, and the weights, largest first.
+
+    The item itself is left out, and equal weights stand by ascending number.
+    """
+    start, stop = graph.pattern.rowptr[item : item + 2].tolist()
+    weights: dict[int, float] = {}
+    places = zip(
+        graph.pattern.cols[start:stop].tolist(), graph.values[start:stop].tolist(), strict=True
+    )
+    for other, weight in places:
+        weights[other] = weights.get(other, 0.0) + weight  # an edge may stand more than once
+    found = [(other, w) for other, w in weights.items() if other != item and w > 0]
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:N_NEIGHBOURS]

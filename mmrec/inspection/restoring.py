@@ -1,0 +1,137 @@
+"""What a finished trial recommends: from its weights, or from its lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mmrec.config import Experiment
+from mmrec.data import Dataset
+from mmrec.errors import DataError, ModelError
+from mmrec.evaluation import ranking_from_frame, read_recommendations
+from mmrec.evaluation.ranking import BLOCK
+from mmrec.files import sha256
+from mmrec.graph import top_k as best_columns
+from mmrec.models import Model, RecommendationFile, Recommender, RecommenderConfig
+from mmrec.search import TrialRecord
+from mmrec.search.execution import lists_path, weights_path
+from mmrec.search.trial import load_weights
+from mmrec.training import deterministic, digest_of_state, seed_for
+
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The recommendations for one user, best first."""
+
+    items: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """A trial that can be asked what it recommends."""
+
+    recommender: Recommender | None
+    """As after the best epoch; None where only the lists are left."""
+    lists: Path | None
+    """The recommendation lists that were kept."""
+
+    def recommend(self, dataset: Dataset, user: int, top_k: int) -> Listed:
+        """Return the best items of a user outside of the user's training items.
+
+        Args:
+            dataset: of the run.
+            user: internal number.
+            top_k: how many at most; lists that were kept may be shorter.
+
+        Raises:
+            DataError: the lists cannot be read.
+        """
+        if self.recommender is None or isinstance(self.recommender, RecommendationFile):
+            return self._listed(dataset, user, top_k)
+        with torch.no_grad(), deterministic(_CPU):
+            scores = _scores(self.recommender, dataset, user)
+        train = dataset.train
+        known = train.items[train.offsets[user] : train.offsets[user + 1]]
+        scores[:, torch.from_numpy(known)] = -torch.inf
+        values, items = best_columns(scores, min(top_k, dataset.n_items))
+        kept = values[0] > -torch.inf
+        return Listed(tuple(items[0][kept].tolist()), tuple(values[0][kept].tolist()))
+
+    def _listed(self, dataset: Dataset, user: int, top_k: int) -> Listed:
+        if isinstance(self.recommender, RecommendationFile):
+            ranking = self.recommender.rank(dataset.train, top_k, _CPU)
+        else:
+            assert self.lists is not None
+            frame = read_recommendations(self.lists)
+            ranking = ranking_from_frame(frame, dataset.users, dataset.items, top_k)
+        there = ranking.items[user] >= 0
+        return Listed(
+            tuple(ranking.items[user][there].tolist()), tuple(ranking.scores[user][there].tolist())
+        )
+
+
+def _scores(recommender: Recommender, dataset: Dataset, user: int) -> torch.Tensor:
+    """Return a user's scores [1, I], from the block of users that the run asked for too."""
+    start = user // BLOCK * BLOCK
+    users = torch.arange(start, start + BLOCK).clamp_(max=dataset.n_users - 1)
+    scores = recommender.scorer()(users)[user - start : user - start + 1]
+    return scores.float() + 0.0  # no negative zeros, as when the run ranked
+
+
+def restore(
+    kind: type[Recommender],
+    config: RecommenderConfig,
+    dataset: Dataset,
+    experiment: Experiment,
+    record: TrialRecord,
+) -> Restored:
+    """Build the recommender of a finished trial again.
+
+    What is not trained needs nothing; a model needs the weights that ``save_weights`` kept, else
+    the lists that ``save_recs`` kept serve.
+
+    Args:
+        kind: the class of the recommender.
+        config: its hyper-parameters.
+        dataset: of the run.
+        experiment: says where weights and lists are kept.
+        record: the trial.
+
+    Raises:
+        DataError: neither weights nor lists were kept, or they are not those of the trial.
+    """
+    lists = lists_path(experiment, record)
+    if not issubclass(kind, Model):
+        return Restored(_built(kind, config, dataset), None)
+    weights = weights_path(experiment, record.name)
+    if weights.is_file():
+        model = _built(kind, config, dataset)
+        assert isinstance(model, Model)
+        state, _ = load_weights(weights)
+        if digest_of_state(state) != record.weights_sha256:
+            raise DataError(f"{weights}: not the weights of the trial {record.name}")
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            raise ModelError(f"{weights} does not fit the model as it is now: {error}") from error
+        return Restored(model.eval(), None)
+    if not lists.is_file():
+        raise DataError(
+            f"{record.name}: the run has kept neither weights nor lists (no {weights}); "
+            f"set 'save_weights: True' under models.{record.model}.meta and run it again "
+            "('save_recs: True' keeps the lists alone)"
+        )
+    if sha256(lists.read_bytes()) != record.lists_sha256:
+        raise DataError(f"{lists}: not the lists of the trial {record.name}")
+    return Restored(None, lists)
+
+
+def _built(kind: type[Recommender], config: RecommenderConfig, dataset: Dataset) -> Recommender:
+    with deterministic(_CPU):
+        torch.manual_seed(seed_for(config.seed, "init"))
+        return kind(config, dataset)  # type: ignore[call-arg]

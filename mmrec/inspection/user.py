@@ -1,0 +1,192 @@
+"""``mmrec show``: what a finished run recommends to a user, and what stands behind it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mmrec.config import read_experiment
+from mmrec.data import Dataset, Interactions
+from mmrec.errors import DataError, listing, nearest
+from mmrec.inspection.neighbours import item_graphs, nearest_items
+from mmrec.inspection.restoring import restore
+from mmrec.reporting import RecordedRun, from_json, read_studies
+from mmrec.reporting.headline import make_headline
+from mmrec.search import Plan, Study, load_dataset, make_plan
+
+_MOST_HISTORY = 20
+"""Items of a history that are shown."""
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """One recommended item."""
+
+    item_id: str
+    score: float
+    hit: str | None
+    """``test`` or ``validation``, if the user took the item there."""
+    neighbours: Mapping[str, Sequence[tuple[str, float]]] = field(default_factory=dict)
+    """By graph (``learned``, ``raw``) the nearest items and the weights of their edges."""
+
+
+@dataclass(frozen=True)
+class UserView:
+    """What a trial recommends to a user, beside what the user has taken."""
+
+    trial: str
+    epoch: int | None
+    user_id: str
+    history: tuple[str, ...]
+    """The items of training."""
+    held_out: Mapping[str, tuple[str, ...]]
+    """The relevant items of ``validation`` and ``test``."""
+    recommended: tuple[Recommended, ...]
+
+    def lines(self, titles: Mapping[str, str] | None = None) -> list[str]:
+        """Return the view as text, with the titles of items where there are any."""
+
+        def named(item_id: str) -> str:
+            title = (titles or {}).get(item_id)
+            return f"{item_id} {title}" if title else item_id
+
+        lines = [f"user {self.user_id}, {self.trial}, epoch {self.epoch}"]
+        lines.append(f"took in training ({len(self.history)}):")
+        lines += [f"  {named(item)}" for item in self.history[:_MOST_HISTORY]]
+        if len(self.history) > _MOST_HISTORY:
+            lines.append(f"  and {len(self.history) - _MOST_HISTORY} more")
+        for split, items in self.held_out.items():
+            lines.append(f"took in {split} ({len(items)}): {listing(map(named, items))}")
+        taken = set(self.history)
+        starred = "; * was taken in training" if any(r.neighbours for r in self.recommended) else ""
+        lines.append(f"recommended ({len(self.recommended)}{starred}):")
+        for rank, item in enumerate(self.recommended, 1):
+            hit = f"  <- {item.hit}" if item.hit else ""
+            lines.append(f"  {rank:>3}. {named(item.item_id)}  {item.score:.4f}{hit}")
+            for graph, near in item.neighbours.items():
+                told = ", ".join(
+                    f"{named(other)}{'*' if other in taken else ''} ({weight:.3f})"
+                    for other, weight in near
+                )
+                lines.append(f"       {graph} graph: {told or 'no other item'}")
+        return lines
+
+
+def view_user(
+    path: str | Path,
+    user_id: str,
+    *,
+    model: str | None = None,
+    top_k: int = 10,
+    base_dir: Path | None = None,
+) -> UserView:
+    """Return what the best trial of a model recommends to a user.
+
+    Args:
+        path: the folder of a finished run.
+        user_id: as in the files of the data.
+        model: its name in the tables; by default the one that came out best.
+        top_k: how many items; of lists that were kept instead of weights, at most their length.
+        base_dir: where relative paths of the experiment start, if they have moved since.
+
+    Raises:
+        DataError: there is no such run, model or user, the data are not those of the run, or it
+            has kept neither weights nor lists.
+        ConfigError: the experiment cannot be read here, for example because a path is missing.
+    """
+    run = RecordedRun.open(Path(path))
+    study = _study(run, model)
+    assert study.best is not None
+    plan = _plan(run, base_dir)
+    dataset = _dataset(run, plan)
+    user = _number(dataset, user_id, run.path)
+    recommender = next(m.recommender for m in plan.models if m.name == study.plan.name)
+    config = recommender.Config.model_validate(study.best.parameters)
+    restored = restore(recommender, config, dataset, plan.experiment, study.best)
+    listed = restored.recommend(dataset, user, top_k)
+    ids = dataset.items.ids
+    held_out = _held_out(dataset, user, plan.experiment.evaluation.relevance_threshold)
+    graphs = item_graphs(restored.recommender)
+    return UserView(
+        trial=study.best.name,
+        epoch=study.best.best_epoch,
+        user_id=user_id,
+        history=tuple(ids[item] for item in _items_of(dataset.train, user)),
+        held_out=held_out,
+        recommended=tuple(
+            Recommended(
+                ids[item],
+                score,
+                next((split for split, items in held_out.items() if ids[item] in items), None),
+                {
+                    name: [(ids[other], weight) for other, weight in nearest_items(graph, item)]
+                    for name, graph in graphs.items()
+                },
+            )
+            for item, score in zip(listed.items, listed.scores, strict=True)
+        ),
+    )
+
+
+def _study(run: RecordedRun, name: str | None) -> Study:
+    studies = read_studies(run)
+    by_name = {study.plan.name: study for study in studies}
+    if name is None:
+        headline = make_headline(studies, run.manifest["protocol"]["selected_on"])
+        if headline is None:
+            raise DataError(f"{run.path}: no trial of the run has ended well")
+        return by_name[headline.model]
+    if name not in by_name:
+        raise DataError(
+            f"{run.path}: no model {name!r}{nearest(name, by_name)}; it has: "
+            f"{listing(by_name)}"
+        )
+    if by_name[name].best is None:
+        raise DataError(f"{run.path}: no trial of {name} has ended well")
+    return by_name[name]
+
+
+def _plan(run: RecordedRun, base_dir: Path | None) -> Plan:
+    written = run.manifest["written"]
+    start = Path(written["base_dir"]) if base_dir is None else base_dir
+    return make_plan(read_experiment(from_json(written["document"]), start))
+
+
+def _dataset(run: RecordedRun, plan: Plan) -> Dataset:
+    dataset = load_dataset(plan.experiment, plan.loaders)
+    if dataset.fingerprint != run.manifest["data"]["fingerprint"]:
+        raise DataError(
+            f"{run.path}: the data are not those that the run was made on; "
+            f"'mmrec verify {run.path}' says what differs"
+        )
+    return dataset
+
+
+def _number(dataset: Dataset, user_id: str, path: Path) -> int:
+    if user_id in dataset.users:
+        return int(dataset.users.numbers([user_id])[0])
+    known = dataset.users.ids
+    close = difflib.get_close_matches(user_id, known, n=5, cutoff=0.5)
+    hint = f"; near to it: {listing(close)}" if close else f"; for example: {listing(known[:5], 5)}"
+    raise DataError(f"{path}: no user {user_id!r} among the {len(known):,} users of training{hint}")
+
+
+def _held_out(dataset: Dataset, user: int, threshold: float) -> dict[str, tuple[str, ...]]:
+    """Return the ids of the user's relevant held-out items that can be recommended, by split."""
+    splits = {"test": dataset.test, "validation": dataset.validation}
+    ids = dataset.items.ids
+    return {
+        name: tuple(ids[item] for item in _items_of(split, user, threshold) if item >= 0)
+        for name, split in splits.items()
+        if split is not None
+    }
+
+
+def _items_of(split: Interactions, user: int, threshold: float = -np.inf) -> list[int]:
+    rows = slice(split.offsets[user], split.offsets[user + 1])
+    items: list[int] = split.items[rows][split.ratings[rows] >= threshold].tolist()
+    return items

@@ -1,0 +1,123 @@
+"""The trials that are under way, as far as is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mmrec.models import ModelConfig
+from mmrec.search import TrialRecord, TrialSpec
+from mmrec.training import LOSS, EpochRecord
+
+
+@dataclass(eq=False)
+class Running:
+    """A trial that is under way."""
+
+    spec: TrialSpec
+    number: int
+    """Of the trials that this session starts, from 1."""
+    total: int
+    """How many trials there are, at most."""
+    epoch: int = 0
+    """The last epoch that ended."""
+    first: int = 0
+    """The epoch that the session found it at."""
+    loss: float | None = None
+    value: float | None = None
+    """What it is selected by, at its last evaluation."""
+    best: float | None = None
+    best_epoch: int = 0
+    is_over: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs it has, at most; 0 if nothing is trained."""
+        config = self.spec.config
+        return config.epochs if isinstance(config, ModelConfig) else 0
+
+    @property
+    def share(self) -> float:
+        """How much of what this session has to do for it is done, from 0 to 1."""
+        return (self.epoch - self.first) / (self.epochs - self.first) if self.epoch else 0.0
+
+    def note(self, epoch: int, loss: float, record: EpochRecord | None) -> None:
+        """Take in the end of an epoch."""
+        if self.epoch == 0:
+            self.first = epoch - 1
+        self.epoch, self.loss = epoch, loss
+        value = None if record is None else _selected(self.spec, record.validation, record.loss)
+        if value is not None:
+            self.value = value
+            if _is_better(self.spec, value, self.best):
+                self.best, self.best_epoch = value, epoch
+
+    def figures(self) -> str:
+        """Return loss, validation figure and best so far, as far as they are known."""
+        label = self.spec.protocol.select_by
+        told = [] if self.loss is None else [f"loss {self.loss:.4f}"]
+        if self.value is not None and label != LOSS:
+            told.append(f"validation {label} {self.value:.4f}")
+        if self.best is not None:
+            told.append(f"best {self.best:.4f} (epoch {self.best_epoch})")
+        return ", ".join(told)
+
+
+@dataclass(eq=False)
+class State:
+    """How far a run has come."""
+
+    under_way: dict[str, Running] = field(default_factory=dict)
+    """By trial_id, in the order of their start."""
+    n_ended: int = 0
+    best: dict[str, tuple[float, str]] = field(default_factory=dict)
+    """By what is selected by, the best value of a trial that has ended, and the trial's name."""
+
+    @property
+    def done(self) -> float:
+        """How many trials are done, those under way by the share of their epochs."""
+        return self.n_ended + sum(trial.share for trial in self.under_way.values())
+
+    def end(self, record: TrialRecord) -> Running:
+        """Take in the end of a trial, and return it."""
+        trial = self.under_way.pop(record.trial_id)
+        self.n_ended, trial.is_over = self.n_ended + 1, True
+        label = trial.spec.protocol.select_by
+        value = _selected(trial.spec, record.validation, trial.best)
+        if record.error is None and value is not None:
+            was = self.best.get(label)
+            if _is_better(trial.spec, value, None if was is None else was[0]):
+                self.best[label] = (value, record.name)
+        return trial
+
+
+def place(trial: Running) -> str:
+    """Return number and name of a trial."""
+    return f"[{trial.number}/{trial.total}] {trial.spec.name}"
+
+
+def epoch_line(trial: Running) -> str:
+    """Return the line about an epoch that has ended."""
+    figures = trial.figures()
+    told = f"{place(trial)}: epoch {trial.epoch}/{trial.epochs}"
+    return f"{told}, {figures}" if figures else told
+
+
+def outcome_line(record: TrialRecord, trial: Running) -> str:
+    """Return the line about a trial that has ended."""
+    label = trial.spec.protocol.select_by
+    ended = "" if record.pruned_at is None else f"pruned after epoch {record.pruned_at}, "
+    figure = record.validation.get(label)
+    told = "" if figure is None else f", validation {label} {figure:.4f}"
+    outcome = record.error or f"{ended}best epoch {record.best_epoch}{told}"
+    return f"{place(trial)}: {outcome} ({record.seconds:.1f} s)"
+
+
+def _selected(spec: TrialSpec, validation: dict[str, float], loss: float | None) -> float | None:
+    label = spec.protocol.select_by
+    return loss if label == LOSS else validation.get(label)
+
+
+def _is_better(spec: TrialSpec, value: float, best: float | None) -> bool:
+    if best is None or best != best:  # NaN
+        return True
+    return value > best if spec.protocol.higher_is_better else value < best

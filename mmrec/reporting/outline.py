@@ -1,0 +1,77 @@
+"""What a run is going to do, in a few lines for whoever has started it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from mmrec.data import Dataset
+from mmrec.search import ModelPlan, Plan
+
+
+def outline(
+    plan: Plan,
+    dataset: Dataset,
+    devices: Sequence[torch.device],
+    *,
+    workers: int,
+    threads: int,
+    folder: Path,
+    n_ended: int,
+) -> str:
+    """Return the plan of a run: models and trials, data, machine, and where the results go.
+
+    Args:
+        plan: what is run.
+        dataset: on what.
+        devices: of the workers, in turn.
+        workers: how many trials run side by side.
+        threads: of torch for a trial.
+        folder: of the run.
+        n_ended: trials that an earlier session of the run has ended.
+    """
+    lines = [f"{dataset.name}: {_counted(plan.n_trials, 'trial')}"]
+    width = max(len(model.name) for model in plan.models)
+    lines += [f"  {model.name:<{width}}  {_search(model)}" for model in plan.models]
+    lines += ["data", *(f"  {line}" for line in _data(dataset))]
+    names = ", ".join(dict.fromkeys(_device(device) for device in devices))
+    side = "" if workers == 1 else f", {workers} trials side by side"
+    lines.append(f"on {names}, {_counted(threads, 'thread')} for a trial{side}")
+    lines.append(f"results go to {folder}")
+    if n_ended:
+        lines.append(f"going on: {n_ended:,} of {plan.n_trials:,} trials have ended before")
+    return "\n".join(lines)
+
+
+def _search(model: ModelPlan) -> str:
+    told = _counted(model.n_trials, "trial")
+    if model.searched:
+        told += f", {model.meta.hyper_opt_alg} over {', '.join(model.searched)}"
+    if len(model.seeds) > 1:
+        told += f", each point on {len(model.seeds)} seeds"
+    return f"{told}; selected by {model.select_by}"
+
+
+def _data(dataset: Dataset) -> list[str]:
+    held_out = 0 if dataset.validation is None else len(dataset.validation)
+    lines = [
+        f"{dataset.n_users:,} users, {dataset.n_items:,} items; interactions: "
+        f"{len(dataset.train):,} train, {held_out:,} validation, {len(dataset.test):,} test"
+    ]
+    lines += [
+        f"{loader}: {matrix.shape[1]:,} values for each item"
+        for loader, matrix in dataset.features.items()
+    ]
+    return lines + dataset.report.lines()
+
+
+def _device(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return "the CPU"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

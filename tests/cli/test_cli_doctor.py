@@ -1,0 +1,103 @@
+"""``mmrec doctor``."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import ROOT
+
+from mmrec.cli import health, main
+
+
+def diagnosis(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    lines = capsys.readouterr().out.splitlines()
+    return dict(re.split(r"\s+", line, maxsplit=1) for line in lines)
+
+
+@pytest.fixture
+def requires(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines = ["torch>=2.6", "ray>=2.40; extra == 'ray'", "no-such-package (>=1) ; extra == 'mine'"]
+    monkeypatch.setattr(metadata, "requires", lambda name: lines)
+    return lines
+
+
+def test_a_sound_installation(
+    requires: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert main(["doctor"]) == 0
+    found = diagnosis(capsys)
+    about = ["python", "mmrec", "torch", "CUDA", "threads", "propagation", "determinism", "cache"]
+    assert list(found)[:8] == about
+    assert "embedding_bag on the CPU" in found["propagation"]
+    assert "deterministic_algorithms=True" in found["determinism"]
+    assert found["cache"] == f"{tmp_path}/cache/mmrec, writable"
+    assert not (tmp_path / "cache").exists()
+    assert found["[mine]"] == "no: no-such-package is missing; pip install 'mmrec[mine]'"
+    assert found["[ray]"].startswith("trials on several machines: ")
+
+
+def test_a_package_that_is_missing_or_old_makes_it_unusable(
+    requires: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    requires += ["no-such-core>=1.0", "numpy>=999"]
+    assert main(["doctor"]) == 1
+    found = diagnosis(capsys)
+    assert list(found) == ["python", "mmrec"]
+    assert "PROBLEM: " in found["mmrec"]
+    assert "no-such-core is missing" in found["mmrec"]
+    assert re.search(r"numpy is [\d.]+, needed is 999 or newer", found["mmrec"])
+
+
+def test_a_torch_that_cannot_be_imported_is_told(
+    requires: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["doctor"]) == 1
+    assert diagnosis(capsys)["torch"].startswith("PROBLEM: cannot be imported: ")
+
+
+def test_gpus_are_listed_with_the_kernel_of_cuda(
+    requires: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: f"card {number}")
+    assert main(["doctor"]) == 0
+    found = diagnosis(capsys)
+    assert found["CUDA"].endswith("; gpu: 0 card 0, gpu: 1 card 1")
+    assert re.search(r"; (segment|torch_sparse) on CUDA \(torch-sparse ", found["propagation"])
+
+
+def test_an_old_python_is_told(
+    requires: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_LEAST_PYTHON", (99, 0))
+    assert main(["doctor"]) == 1
+    assert diagnosis(capsys)["python"].endswith("needed is 99.0 or newer")
+
+
+def test_a_cache_that_cannot_be_written_is_told(
+    requires: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert main(["doctor"]) == 0
+    assert "cannot be written" in diagnosis(capsys)["cache"]
+
+
+def test_every_extra_has_a_purpose() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(health.PURPOSES) == set(project["optional-dependencies"]) - {"dev"}

@@ -1,0 +1,213 @@
+"""What a run shows while it goes on: its plan, bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tiny_experiment import Write, settings
+
+from mmrec.cli import main
+from mmrec.config import read_experiment
+from mmrec.progress import LINE_EVERY, Progress
+from mmrec.search import Order, SpecMaker, TrialRecord, TrialSpec, load_dataset, make_plan
+from mmrec.training import EpochRecord
+
+MODELS = {"MostPop": {}, "LightGCNM": settings(lr=[0.01, 0.02], meta={"validation_rate": 2})}
+
+
+def test_the_plan_comes_first_then_a_line_for_each_trial(
+    experiment_file: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = experiment_file(MODELS)
+    (tmp_path / "data/tiny/text_feat/30.npy").unlink()
+    assert main(["run", str(path)]) == 0
+    told = capsys.readouterr()
+    folder = re.search(r"results: +(.*)", told.out)[1]
+    lines = told.err.splitlines()
+    assert lines[:8] == [
+        "tiny: 3 trials",
+        "  MostPop    1 trial; selected by Recall@3",
+        "  LightGCNM  2 trials, grid over lr; selected by Recall@3",
+        "data",
+        lines[4],
+        "  VisualAttribute: 6 values for each item",
+        "  TextualAttribute: 4 values for each item",
+        "  TextualAttribute has no vector for 1 of the items: 30",
+    ]
+    assert re.fullmatch(
+        r"  24 users, 19 items; interactions: \d+ train, \d+ validation, \d+ test", lines[4]
+    )
+    assert "  dropped for lack of a vector: 1 items, and 0 users who had no other" in lines
+    assert "on the CPU, 1 thread for a trial" in lines
+    assert f"results go to {folder}" in lines
+    ended = [line for line in lines if line.startswith("[")]
+    assert re.fullmatch(r"\[1/3\] MostPop_\w+: best epoch 0, .*", ended[0])
+    assert re.fullmatch(
+        r"\[3/3\] LightGCNM_\w+: best epoch \d, validation Recall@3 0\.\d{4} \(\d+\.\d s\)",
+        ended[2],
+    )
+    assert told.out.splitlines()[-1] == f"reproduce: mmrec verify {folder}"
+
+
+@pytest.mark.slow
+def test_quiet_prints_the_result_alone(
+    experiment_file: Write, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = experiment_file({"MostPop": {}}, gpu=7)  # which is warned of
+    command = [sys.executable, "-m", "mmrec.cli", "run", path, "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert "MostPop" in done.stdout
+    assert "report: " in done.stdout
+
+
+def test_verbose_keeps_a_line_of_every_evaluated_epoch(
+    experiment_file: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(experiment_file(MODELS)), "--verbose"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    evaluated = [line for line in lines if re.search(r": epoch \d/4, loss ", line)]
+    assert [re.search(r"epoch (\d)", line)[1] for line in evaluated] == ["2", "4", "2", "4"]
+    assert re.search(r", validation Recall@3 0\.\d+, best 0\.\d+ \(epoch \d\)", evaluated[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_terminal_gets_two_bars(experiment_file: Write, workers: int) -> None:
+    models = {"LightGCNM": settings(lr=[0.01, 0.02], epochs=150), "MostPop": {}}
+    path = experiment_file(models)
+    driver, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 150, 0, 0))
+    command = [sys.executable, "-m", "mmrec.cli", "run", path, "--workers", str(workers)]
+    process = subprocess.Popen(command, stderr=terminal, stdout=subprocess.PIPE, text=True)
+    os.close(terminal)
+    drawn = b""
+    while True:
+        try:
+            part = os.read(driver, 65536)
+        except OSError:  # Linux's way to say that nobody writes any more
+            break
+        if not part:
+            break
+        drawn += part
+    printed = process.communicate()[0]
+    os.close(driver)
+    assert process.returncode == 0
+    assert "reproduce: mmrec verify " in printed
+    bars = re.split(r"[\r\n]|\x1b\[A", drawn.decode())
+    assert any(re.match(r"trials [0-2]/3 \|.*\| \d\d:\d\d<", bar) for bar in bars)
+    figures = r"loss \d\.\d{4}, validation Recall@3 \d\.\d{4}, best \d\.\d{4} \(epoch \d+\)"
+    name = r"LightGCNM_\w{12}"
+    if workers == 1:
+        expected = rf"{name} \d+/150 \|.*\| \d\d:\d\d<\d\d:\d\d, {figures}"
+    else:
+        expected = rf"[12] at a time \d+/\d+ \|.*, \[\d/3\] {name}: epoch \d+/150, loss "
+    assert any(re.match(expected, bar) for bar in bars), bars[-20:]
+    assert not any(bar.startswith("[") for bar in bars)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def spec(experiment_file: Write) -> TrialSpec:
+    path = experiment_file({"LightGCNM": settings(epochs=10)})
+    plan = make_plan(read_experiment(path))
+    maker = SpecMaker(plan, load_dataset(plan.experiment, plan.loaders))
+    return maker.make(Order(0, 0, plan.models[0].points[0]))
+
+
+def epoch(number: int, value: float) -> EpochRecord:
+    return EpochRecord(number, 0.5, {"Recall@3": value}, {})
+
+
+def ended(spec: TrialSpec, value: float = 0.3) -> TrialRecord:
+    return TrialRecord(
+        spec.trial_id,
+        spec.name,
+        spec.model,
+        0,
+        {},
+        "finished",
+        best_epoch=2,
+        validation={"Recall@3": value},
+        seconds=50.0,
+    )
+
+
+def test_a_long_trial_is_told_of_at_a_sensible_rate(
+    spec: TrialSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    with Progress(enabled=True, clock=clock) as progress:
+        progress.trial_started(spec, 1, 2)
+        for number in range(1, 11):
+            clock.now += LINE_EVERY / 2.5
+            progress.epoch_ended(spec, number, 1 / number, epoch(number, 0.1 + 0.02 * (number % 5)))
+        progress.trial_ended(ended(spec))
+    lines = capsys.readouterr().err.splitlines()
+    # 12 s for an epoch: epoch 3 is the first after half a minute; 17 of 20 are left, 204 s.
+    assert lines == [
+        f"[1/2] {spec.name}: epoch 3/10, loss 0.3333, validation Recall@3 0.1600, best 0.1600 "
+        "(epoch 3); about 03:24 left",
+        f"[1/2] {spec.name}: epoch 6/10, loss 0.1667, validation Recall@3 0.1200, best 0.1800 "
+        "(epoch 4); about 02:48 left",
+        f"[1/2] {spec.name}: epoch 9/10, loss 0.1111, validation Recall@3 0.1800, best 0.1800 "
+        "(epoch 4); about 02:12 left",
+        f"[1/2] {spec.name}: best epoch 2, validation Recall@3 0.3000 (50.0 s)",
+    ]
+
+
+def test_epochs_of_an_earlier_session_do_not_count_as_fast(
+    spec: TrialSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    with Progress(enabled=True, clock=clock) as progress:
+        progress.trial_started(spec, 1, 1)
+        for number in (7, 8):  # from a checkpoint
+            clock.now += 60
+            progress.epoch_ended(spec, number, 0.1, None)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition("; ")[2] for line in lines] == ["about 03:00 left", "about 02:00 left"]
+
+
+def test_a_trial_that_is_tried_again_begins_anew(
+    spec: TrialSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = replace(spec, trial_id="other", name="LightGCNM_other")
+    with Progress(enabled=True) as progress:
+        progress.trial_started(spec, 1, 2)
+        progress.trial_started(other, 2, 2)
+        progress.epoch_ended(spec, 1, 0.5, None)
+        progress.trial_started(spec, 1, 2)  # its worker had died
+        progress.epoch_ended(spec, 1, 0.5, None)
+        progress.trial_ended(ended(other))
+        progress.trial_ended(ended(spec))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "[2/2] LightGCNM_other",
+        f"[1/2] {spec.name}",
+    ]
+
+
+def test_what_is_not_enabled_is_silent(spec: TrialSpec, capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(enabled=False) as progress:
+        progress.say("plan")
+        progress.trial_started(spec, 1, 1)
+        progress.epoch_ended(spec, 1, 0.5, epoch(1, 0.1))
+        progress.trial_ended(ended(spec))
+    assert capsys.readouterr() == ("", "")

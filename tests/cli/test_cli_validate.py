@@ -1,0 +1,186 @@
+"""``mmrec validate`` and ``mmrec schema``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers import ROOT
+from tiny_experiment import Write, settings
+
+from mmrec.cli import main
+from mmrec.config import read_yaml
+from mmrec.schema import experiment_schema, schema_text
+
+CONFIGS = sorted((ROOT / "config_files").glob("*.yml"))
+COMMITTED = ROOT / "config_files" / "schema.json"
+
+
+def test_a_right_file_is_counted(
+    experiment_file: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = experiment_file({"LightGCNM": settings(lr=[0.01, 0.02]), "MostPop": {}})
+    assert main(["validate", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: ok (2 models, 3 trials)\n"
+
+
+def test_every_problem_of_every_file_is_told(
+    experiment_file: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = experiment_file()
+    wrong = right.with_name("wrong.yml")
+    wrong.write_text(right.read_text().replace("nDCG", "nDGC").replace("MostPop", "MostPops"))
+    assert main(["validate", str(wrong), str(right), str(tmp_path / "none.yml")]) == 2
+    told = capsys.readouterr()
+    assert told.out == f"{right}: ok (1 model, 1 trial)\n"
+    lines = told.err.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith(f"{wrong}:17: ")
+    assert "did you mean 'nDCG'?" in lines[0]
+    assert "did you mean 'MostPop'?" in lines[1]
+    assert lines[2] == f"{tmp_path}/none.yml: no such file"
+
+
+def test_nothing_is_read_and_nothing_written(
+    experiment_file: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = experiment_file()
+    (tmp_path / "data/tiny/train.txt").write_text("not, a, split")
+    (tmp_path / "data/tiny/image_feat/10.npy").write_bytes(b"no vector")
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["validate", str(path)]) == 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_committed_schema_is_the_code_s() -> None:
+    assert COMMITTED.read_text() == schema_text(), "run: mmrec schema --output " + str(COMMITTED)
+
+
+def test_the_command_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert capsys.readouterr().out == schema_text()
+    assert main(["schema", "--output", str(tmp_path / "s.json")]) == 0
+    assert (tmp_path / "s.json").read_text() == schema_text()
+
+
+@pytest.fixture(scope="module")
+def validator():
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(COMMITTED.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_our_files_fit_the_schema_and_name_it(path: Path, validator) -> None:
+    wrong = [f"{e.json_path}: {e.message}" for e in validator.iter_errors(read_yaml(path).data)]
+    assert wrong == []
+    assert path.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
+
+
+def experiment(**changes):
+    return {
+        "experiment": {
+            "dataset": "d",
+            "data_config": {"strategy": "fixed", "train_path": "a", "test_path": "b"},
+            "top_k": 5,
+            "evaluation": {"simple_metrics": "recall"},
+            "models": {"MostPop": {}},
+        }
+        | changes
+    }
+
+
+def lattice(**values):
+    return experiment(models={"LATTICE": values})
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"lr": "1e-5"},
+        {"lr": [0.1, "1e-2"]},
+        {"lr": ["uniform", "-5", 5]},
+        {"lr": "uniform(-5, 5)"},
+        {"lr": ["loguniform(-5, 5)"]},
+        {"lr": ["uniform(-5", "5)"]},
+        {"lr": ["choice", 0.1, 0.2]},
+        {"lr": ["choice", [0.1, 0.2]]},
+        {"lr": ["quniform", 0, 1, 0.1]},
+        {"n_layers": ["randint", 3]},
+        {"n_layers": ["randint", 1, 3]},
+        {"cf": ["lightgcn", "mf"]},
+        {"ws": [64, 64]},
+        {"ws": [[64, 64], [32]]},
+        {"ws": "(64, 64)"},
+        {"modalities": "('visual','textual')"},
+        {"modalities": ["visual", "audio"]},
+        {"modalities": ["('visual','audio')", "('visual')"]},
+        {"seed": {"repeat": 3}},
+        {"seed": [1, 2]},
+        {"meta": None, "early_stopping": None},
+        {"meta": {"hyper_opt_alg": "TPE", "validation_metric": "RECALL"}},
+        {"early_stopping": {"patience": 1, "monitor": "loss"}},
+    ],
+    ids=str,
+)
+def test_the_forms_that_mmrec_reads_fit_the_schema(entry, validator) -> None:
+    assert validator.is_valid(lattice(**entry))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"lr": ["uniform", 1]},
+        {"lr": "uniform 1 2"},
+        {"lr": ["quniform", 0, 1]},
+        {"n_layers": ["randint", 1, 2, 3]},
+        {"l_m": 1.5},
+        {"l_m": [0.5, 1.5]},
+        {"n_layers": 1.5},
+        {"n_layers": -1},
+        {"cf": "gcn"},
+        {"ws": [0]},
+        {"dl": [1.0]},
+        {"seed": {"repeat": 0}},
+        {"meta": {"hyper_opt_alg": "mix"}},
+        {"early_stopping": {}},
+    ],
+    ids=str,
+)
+def test_impossible_values_do_not_fit(entry, validator) -> None:
+    assert not validator.is_valid(lattice(**entry))
+
+
+def test_models_and_loaders_of_ones_own_are_allowed_where_a_file_is_named(validator) -> None:
+    own = {"models": {"external.Mine": {"anything": [1, {"a": 2}], "meta": {"save_recs": True}}}}
+    data = experiment()["experiment"]["data_config"]
+    loader = {"data_config": data | {"side_information": [{"dataloader": "Mine", "key": "path"}]}}
+    for changes in (own, loader, own | loader):
+        assert not validator.is_valid(experiment(**changes))
+        assert validator.is_valid(experiment(**changes, external_models_path="mine.py"))
+    bad = {"models": {"external.Mine": {"meta": {"save_rec": True}}}}
+    assert not validator.is_valid(experiment(**bad, external_models_path="mine.py"))
+
+
+def test_every_key_has_a_description() -> None:
+    definitions = experiment_schema()["$defs"]
+    sections = ("Experiment", "DataConfig", "Evaluation", "Execution")
+    lacking = [
+        f"{section}.{name}"
+        for section in sections
+        for name, node in definitions[section]["properties"].items()
+        if "description" not in node and "$ref" not in node
+    ]
+    lacking += [
+        name for name, node in definitions.items() if "." in name and not node.get("description")
+    ]
+    assert lacking == []
+    assert definitions["LATTICEConfig.top_k"]["default"] == 100
+
+
+def test_our_files_are_still_yaml_of_one_document() -> None:
+    for path in CONFIGS:
+        assert set(yaml.safe_load(path.read_text())) == {"experiment"}
