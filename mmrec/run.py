@@ -33,6 +33,7 @@ from mmrec.reporting import (
     outline,
     write_report,
 )
+from mmrec.reporting.tracking import check_trackers, write_tracking
 from mmrec.search import (
     Assignment,
     Executor,
@@ -96,6 +97,7 @@ def run_experiment(
     execution = plan.experiment.execution
     if execution.backend == "ray":
         check_ray(loaded.problems)
+    check_trackers(plan.experiment, loaded.problems)
     n_workers = workers or execution.workers
     device, fallback = resolve_device(plan.experiment.gpu)
     dataset = load_dataset(plan.experiment, plan.loaders)
@@ -237,6 +239,7 @@ def _write(
         ended=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
     results = write_report(folder.path, manifest, plan.experiment, studies)
+    write_tracking(manifest, plan.experiment, studies, results)
     write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     return results
 

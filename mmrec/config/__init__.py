@@ -30,6 +30,7 @@ from mmrec.config.schema import (
     SideInformation,
 )
 from mmrec.config.space import Choice, Dimension, Space, parse_space
+from mmrec.config.tracking import Tracker
 from mmrec.config.tuples import parse_tuple
 from mmrec.config.yaml import Document, parse_yaml, read_yaml
 
@@ -62,6 +63,7 @@ __all__ = [
     "SeedRepeat",
     "SideInformation",
     "Space",
+    "Tracker",
     "parse_metric_label",
     "parse_scalar",
     "parse_space",

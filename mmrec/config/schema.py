@@ -31,6 +31,7 @@ from mmrec.config.fields import (
     repeated,
 )
 from mmrec.config.paths import FilePath, Frame, LoaderOption
+from mmrec.config.tracking import Trackers
 from mmrec.errors import listing, nearest
 
 _USE_FIXED = "not available yet in this version; use strategy: fixed"
@@ -268,6 +269,8 @@ class Experiment(Section):
     """Also write the results as rows of model, metric and value."""
     execution: Execution = Execution()
     """Where trials run, workers, devices, threads and checkpoints."""
+    tracking: Trackers = ()
+    """Tools that the curves of the trials are also written for: csv, mlflow, tensorboard."""
     models: Annotated[
         dict[
             str, Annotated[dict[str, Any], Accepts("a mapping of settings, {} if there are none")]
