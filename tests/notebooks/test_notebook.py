@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,15 +23,15 @@ import os, random, resource
 import matplotlib, numpy, torch
 def _state():
     ours = {k: v for k, v in os.environ.items() if not k.startswith("TORCHINDUCTOR_")}
+    looks = {k: v for k, v in matplotlib.rcParams.items() if k != "interactive"}  # the kernel's
     return [
         random.getstate(), str(numpy.random.get_state()), torch.get_rng_state().tolist(),
         torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(), torch.get_default_dtype(),
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark,
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32,
-        dict(matplotlib.rcParams), os.getcwd(), ours,
+        looks, os.getcwd(), ours,
     ]
-import matplotlib.pyplot
 torch.manual_seed(7); random.seed(7); numpy.random.seed(7)
 _before = _state()
 """
@@ -55,7 +54,7 @@ def test_the_notebook_is_committed_clean() -> None:
         if cell["cell_type"] == "code":
             assert cell["outputs"] == []
             assert cell["execution_count"] is None
-    assert "".join(sum((cell["source"] for cell in content["cells"]), [])).count("%pip") == 1
+    assert text.count("%pip") == 1
 
 
 @pytest.fixture(scope="module")
