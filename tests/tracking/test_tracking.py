@@ -220,6 +220,13 @@ def test_mmrec_imports_no_tracker() -> None:
 
 if HAS_TENSORBOARD:  # an extra
 
+    def test_tensorboard_has_a_folder_for_a_failed_trial_too(experiment_file: Write) -> None:
+        models = {"LightGCNM": settings(lr=[0.01, 1e30])}
+        results = run(experiment_file(models, tracking=["tensorboard"]))
+        assert results.n_failed == 1
+        folders = (results.folder / "tracking/tensorboard").iterdir()
+        assert {folder.name for folder in folders} == set(results.trials["trial"])
+
     def test_tensorboard_shows_curves_and_parameters(experiment_file: Write) -> None:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
         from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -273,7 +280,8 @@ if HAS_MLFLOW:  # an extra
     ) -> None:
         monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
         monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
-        results = run(experiment_file(MODELS, tracking=["mlflow"]))
+        models = MODELS | {"LATTICE": settings(lr=1e30, top_k=4)}
+        results = run(experiment_file(models, tracking=["mlflow"]))
         assert "MLFLOW_ALLOW_FILE_STORE" not in os.environ
         assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
 
@@ -288,7 +296,13 @@ if HAS_MLFLOW:  # an extra
         (artifact,) = client.list_artifacts(parent.info.run_id)
         assert artifact.path == "report.html"
         assert set(runs) == set(results.trials["trial"])
-        for record in records(results):
+        ended = records(results)
+        (failed,) = [record for record in ended if record.status == "failed"]
+        told = runs.pop(failed.name)
+        assert told.info.status == "FAILED"
+        assert told.data.tags["mmrec.error"] == failed.error
+        ended.remove(failed)
+        for record in ended:
             child = runs[record.name]
             assert child.info.status == "FINISHED"
             assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
