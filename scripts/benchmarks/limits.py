@@ -4,9 +4,10 @@
     python scripts/benchmarks/limits.py                   # synthetic, of the same size
 
 The machine's limits are measured first: the rate of a large float32 matrix product, and that of
-adding one vector of 256 MiB to another. An operation needs at least its floating-point operations at the one, or at least
-the bytes it cannot help moving at the other; what takes longer is the limit it is compared with.
-Embeddings that fit a cache may move faster than memory does: such a share can exceed 100 %.
+adding one vector of 256 MiB to another. An operation needs at least its floating-point operations
+at the one, or at least the bytes it cannot help moving at the other; what takes longer is the limit
+it is compared with. Embeddings that fit a cache move faster than memory does: such a share can
+exceed 100 %.
 """
 
 from __future__ import annotations
