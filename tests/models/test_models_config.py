@@ -44,6 +44,7 @@ def test_defaults_of_lattice() -> None:
         "n_layers": 1,
         "n_ui_layers": 3,
         "top_k": 100,
+        "neighbours": "exact",
         "cf": "lightgcn",
         "l_m": 0.1,
         "l_w": 0.01,
