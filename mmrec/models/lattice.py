@@ -120,7 +120,7 @@ class LATTICE(Model):
         self.raw_graphs = shared_raw_graphs(
             dataset,
             list(self.features.values()),
-            tuple(config.sources.values()),
+            (*config.sources.values(), config.control == "permute" and config.seed),
             config.top_k,
             config.neighbours,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from copy import deepcopy
 from weakref import WeakKeyDictionary
 
@@ -14,14 +14,14 @@ from mmrec.graph import RawItemGraphs, Search
 _KEPT = 2
 """Graphs kept for each data set: a search over ``top_k`` must not fill the memory with them."""
 
-_Key = tuple[tuple[str, ...], int, Search]
+_Key = tuple[Hashable, int, Search]
 _graphs_of: WeakKeyDictionary[Dataset, dict[_Key, RawItemGraphs]] = WeakKeyDictionary()
 
 
 def shared_raw_graphs(
     dataset: Dataset,
     features: Sequence[Tensor],
-    loaders: tuple[str, ...],
+    source: Hashable,
     top_k: int,
     search: Search,
 ) -> RawItemGraphs:
@@ -33,7 +33,7 @@ def shared_raw_graphs(
     Args:
         dataset: what the features belong to.
         features: of each modality, [I, F_m], as loaded, on the CPU.
-        loaders: where they come from, in the same order.
+        source: what tells them from other features of the same data.
         top_k: neighbours of each item.
         search: how they are found.
 
@@ -41,7 +41,7 @@ def shared_raw_graphs(
         A copy, which may be moved to another device.
     """
     known = _graphs_of.setdefault(dataset, {})
-    key = (loaders, top_k, search)
+    key = (source, top_k, search)
     graphs = known.pop(key, None) or RawItemGraphs([x.detach() for x in features], top_k, search)
     known[key] = graphs  # the latest is last
     for oldest in list(known)[:-_KEPT]:

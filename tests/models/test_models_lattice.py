@@ -205,3 +205,14 @@ def test_modalities_keep_the_order_of_the_configuration(aggregation: str) -> Non
 def test_a_loader_that_the_data_set_lacks() -> None:
     with pytest.raises(DataError, match="no side information from loader 'AudioAttribute'"):
         built(modalities=("audio",))
+
+
+def test_permuted_features_have_raw_graphs_of_their_own() -> None:
+    def graph(control: str, seed: int) -> torch.Tensor:
+        config = LATTICEConfig.model_validate(SETTINGS | {"control": control, "seed": seed})
+        return LATTICE(config, DATA).item_graph(raw_share=1.0).to_dense()
+
+    assert torch.equal(graph("none", 1), graph("none", 2))
+    graphs = [graph("none", 1), graph("permute", 1), graph("permute", 2)]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert not torch.equal(graphs[one], graphs[other])
