@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
 import pandas as pd
 
 from mmrec.errors import DataError
@@ -20,6 +22,8 @@ class Table:
 
     ``frame`` has the columns ``user_id`` and ``item_id`` (categorical of str) and ``rating``
     (float64; 1 where the file has none). A pair stands once: of repeated rows the last counts.
+    If they were asked for, also ``timestamp`` (categorical of str) where the file has it, and
+    ``row``, the place in the file that :func:`line_of_row` finds.
     """
 
     path: Path
@@ -28,8 +32,12 @@ class Table:
     n_duplicates: int
 
 
-def read_split(path: Path) -> Table:
-    """Read a split file of two, three or four columns; a timestamp is read over.
+def read_split(path: Path, *, timestamps: bool = False) -> Table:
+    """Read a split file of two, three or four columns.
+
+    Args:
+        path: the file.
+        timestamps: keep the fourth column, as text; otherwise it is read over.
 
     Raises:
         DataError: the file is missing, empty, not text, or a line does not have the form of the
@@ -60,13 +68,16 @@ def read_split(path: Path) -> Table:
         if bad_line is not None:
             raise bad_line
 
-    frame = pd.DataFrame(
+    kept = pd.DataFrame(
         {
             "user_id": frame["user_id"],
             "item_id": frame["item_id"],
             "rating": 1.0 if ratings is None else ratings,
         }
     )
+    if timestamps and "timestamp" in frame:
+        kept = kept.assign(timestamp=frame["timestamp"], row=np.arange(len(frame)))
+    frame = kept
     repeated = frame.duplicated(["user_id", "item_id"], keep="last")
     return Table(
         path=path,
@@ -74,6 +85,13 @@ def read_split(path: Path) -> Table:
         has_ratings=ratings is not None,
         n_duplicates=int(repeated.sum()),
     )
+
+
+def line_of_row(path: Path, row: int) -> int:
+    """Return the number of the line, counted from 1, that holds a row, counted from 0."""
+    with _open(path) as lines:
+        filled = (number for number, line in enumerate(lines, 1) if _has_text(line))
+        return next(itertools.islice(filled, row, None))
 
 
 def _count_columns(path: Path) -> int:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from mmrec.reporting import cells, plots
 from mmrec.reporting.headline import make_headline
-from mmrec.reporting.over_seeds import has_seeds
+from mmrec.reporting.over_seeds import has_seeds, repetitions
 from mmrec.reporting.selection import (
     MAX_CATEGORIES,
     figure_title,
@@ -127,7 +127,7 @@ def _model(study: Study, split: str, anchor: str) -> dict[str, Any]:
         "value": study.best and selected_value(study.best, study.plan.select_by),
         "n_trials": len(study.records),
         "n_failed": sum(map(len, failures.values())),
-        "n_seeds": len(study.best_trials),
+        "repetitions": repetitions(study.best_trials),
         "failures": dict(failures),
         "searched": {name: _tried(levels(study.records, name)) for name in cells.searched(study)},
         "fixed": cells.fixed(study),

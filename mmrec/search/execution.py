@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,7 +37,8 @@ class Workbench:
     """Everything a trial needs beside its own settings."""
 
     experiment: Experiment
-    dataset: Dataset
+    datasets: Sequence[Dataset]
+    """Of every fold."""
     device: torch.device
     threads: int
     """Threads of torch while a trial runs."""
@@ -59,11 +60,12 @@ class Workbench:
             Interrupted: ``stop`` said yes, and the state is in the trial's checkpoint.
         """
         weights = weights_path(self.experiment, spec.name)
+        dataset = self.datasets[spec.fold]
         started = time.perf_counter()
         try:
             outcome = run_trial(
                 spec,
-                self.dataset,
+                dataset,
                 self.device,
                 threads=self.threads,
                 restore_from=weights if model.meta.restore else None,
@@ -80,7 +82,7 @@ class Workbench:
             if not isinstance(error, MmrecError):
                 logger.info("%s", traceback.format_exc())
             return failed_record(spec, error, time.perf_counter() - started)
-        lists = lists_as_tsv(outcome.best.ranking, self.dataset)
+        lists = lists_as_tsv(outcome.best.ranking, dataset)
         record = finished_record(spec, outcome, lists, time.perf_counter() - started)
         if isinstance(spec.protocol, PruningProtocol):
             epoch = spec.protocol.pruned_at(outcome.history)

@@ -25,6 +25,8 @@ class TrialRecord:
     parameters: dict[str, Any]
     """Every hyper-parameter, given or default."""
     status: Literal["finished", "pruned", "failed"]
+    fold: str = ""
+    """Name of the fold that it was run on; empty without folds."""
     error: str | None = None
     """Why a trial failed."""
     pruned_at: int | None = None

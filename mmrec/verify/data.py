@@ -24,12 +24,37 @@ def data_differences(
 ) -> list[str]:
     """Name the parts of the data that differ, splits first, and the files that made them so.
 
+    Of several folds each is told by its name; vectors, which they share, are told once.
+
     Args:
         one: ``data`` of a manifest.
         other: the same of another run, or of now.
         items: by loader, the digests of item vectors that belong to ``one``.
         other_items: those of ``other``.
     """
+    folds = [{fold["name"]: fold for fold in side.get("folds", ())} for side in (one, other)]
+    if not any(folds):
+        return _fold_differences(one, other, items, other_items)
+    lines = []
+    for name in dict.fromkeys([*folds[0], *folds[1]]):
+        if name not in folds[0] or name not in folds[1]:
+            lines.append(f"fold {name}: " + ("absent -> there" if name in folds[1] else "gone"))
+            continue
+        told = _fold_differences(folds[0][name], folds[1][name], items, other_items)
+        lines += [line if _is_of_loader(line, items) else f"fold {name}: {line}" for line in told]
+    return list(dict.fromkeys(lines))
+
+
+def _is_of_loader(line: str, items: Mapping[str, Any]) -> bool:
+    return line.partition(":")[0] in items
+
+
+def _fold_differences(
+    one: Mapping[str, Any],
+    other: Mapping[str, Any],
+    items: Mapping[str, Any],
+    other_items: Mapping[str, Any],
+) -> list[str]:
     fingerprints = one["fingerprints"], other["fingerprints"]
     differing = [
         part

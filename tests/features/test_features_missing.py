@@ -25,7 +25,7 @@ from mmrec.features import (
     load_features,
     missing,
 )
-from mmrec.search import load_dataset, make_plan
+from mmrec.search import load_datasets, make_plan
 
 IDS = ["a", "b", "c", "d", "e"]
 VISUAL = {"a": [10, 1], "c": [30, 2], "d": [50, 3], "e": [70, 5]}
@@ -263,7 +263,7 @@ def experiment(folder: Path, **policies: object) -> dict[str, Any]:
 
 def dataset(folder: Path, **policies: object) -> Dataset:
     plan = make_plan(read_experiment(experiment(folder, **policies), folder))
-    return load_dataset(plan.experiment, plan.loaders)
+    return load_datasets(plan)[0]
 
 
 def test_by_default_items_leave(tmp_path: Path) -> None:

@@ -398,11 +398,11 @@ def test_probes_are_few_for_a_large_space() -> None:
 
 
 def test_the_identity_is_known_before_the_trials(experiment_file):
-    from mmrec.search import load_dataset
+    from mmrec.search import load_datasets
 
     def identify(entry: dict[str, Any], **changes: Any) -> str:
         plan = make_plan(read_experiment(experiment_file({"LightGCNM": entry}, **changes)))
-        return identity(plan, load_dataset(plan.experiment, plan.loaders))
+        return identity(plan, load_datasets(plan))
 
     def entry(**changes: Any) -> dict[str, Any]:
         meta = {"hyper_opt_alg": "tpe", "hyper_max_evals": 4} | changes.pop("meta", {})
