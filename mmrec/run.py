@@ -183,9 +183,12 @@ def _assign(
 def _log_data(datasets: Sequence[Dataset]) -> None:
     for step in datasets[0].report.steps:
         logger.info("%s", step)
+    told: set[str] = set()  # what folds have in common is told once
     for dataset in datasets:
         for line in (repr(dataset), *dataset.report.lines()):
-            logger.info("%s", line)
+            if line not in told:
+                logger.info("%s", line)
+        told.update(dataset.report.lines())
 
 
 def _notes(plan: Plan, datasets: Sequence[Dataset]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from mmrec.data.dataset import PARTS, Dataset, Features, fingerprint_of
 from mmrec.data.filtering import AlignedSplits, FilterReport, align, drop_lacking
-from mmrec.data.folds import FoldFiles, FoldRows, find_folds
+from mmrec.data.folds import FoldFiles, FoldRows, find_folds, name_folds
 from mmrec.data.interactions import COLD, Interactions
 from mmrec.data.prefiltering import FilterStep
 from mmrec.data.reading import Table, read_split
@@ -33,6 +33,7 @@ __all__ = [
     "drop_lacking",
     "find_folds",
     "fingerprint_of",
+    "name_folds",
     "read_split",
     "sort_rows",
     "timestamps_of",

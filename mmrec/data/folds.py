@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,8 @@ class FoldFiles:
     """The files that hold the splits of a fold."""
 
     name: str
-    """The folders from the root to the fold, such as ``0/2``; empty if there is one fold only."""
+    """Test fold and validation fold, such as ``0/2``; without the second if every test fold has
+    one validation fold at most, and empty if there is one fold only."""
     paths: Mapping[str, Path]
     """By split: ``train``, ``test`` and perhaps ``validation``."""
 
@@ -41,17 +42,27 @@ def find_folds(root: Path) -> tuple[FoldFiles, ...]:
     """
     if not root.is_dir():
         raise DataError(f"{root}: is not a folder")
-    folds = [fold for folder in _folders(root) for fold in _folds_of(folder, root)]
+    folds = [fold for folder in _folders(root) for fold in _folds_of(folder)]
     if not folds:
         raise DataError(
             f"{root}: holds no folds; expected folders such as {root.name}/0 with test.tsv, and "
             "train.tsv or folders of train.tsv and val.tsv"
         )
-    validated = {"validation" in fold.paths for fold in folds}
+    validated = {"validation" in paths for _, paths in folds}
     if len(validated) > 1:
-        lacking = next(fold for fold in folds if "validation" not in fold.paths)
-        raise DataError(f"{root / lacking.name}: has no validation split, which other folds have")
-    return (FoldFiles("", folds[0].paths),) if len(folds) == 1 else tuple(folds)
+        folder = next(folder for folder, paths in folds if "validation" not in paths)
+        raise DataError(f"{folder}: has no validation split, which other folds have")
+    numbers = [folder.relative_to(root).parts for folder, _ in folds]
+    names = name_folds([(outer, "".join(inner)) for outer, *inner in numbers])
+    return tuple(FoldFiles(name, paths) for name, (_, paths) in zip(names, folds, strict=True))
+
+
+def name_folds(numbers: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the names of folds that have these test folds and validation folds."""
+    if len(numbers) == 1:
+        return [""]
+    is_nested = len({outer for outer, _ in numbers}) < len(numbers)
+    return [f"{outer}/{inner}" if is_nested and inner else outer for outer, inner in numbers]
 
 
 def _folders(path: Path) -> list[Path]:
@@ -59,7 +70,8 @@ def _folders(path: Path) -> list[Path]:
     return [path / name for name in sort_ids(n for n in found if not n.startswith("."))]
 
 
-def _folds_of(folder: Path, root: Path) -> Iterator[FoldFiles]:
+def _folds_of(folder: Path) -> Iterator[tuple[Path, dict[str, Path]]]:
+    """Yield the folder and the files of each fold of a test split."""
     outer = _files(folder)
     inner = _folders(folder)
     if "test" not in outer:
@@ -78,7 +90,7 @@ def _folds_of(folder: Path, root: Path) -> Iterator[FoldFiles]:
                 raise DataError(f"{path}: has no {_STEMS[split][0]}.tsv")
         if inner and paths["test"] != outer["test"]:
             raise DataError(f"{paths['test']}: the test split stands in {outer['test']} already")
-        yield FoldFiles(path.relative_to(root).as_posix(), paths)
+        yield path, paths
 
 
 def _files(folder: Path) -> dict[str, Path]:

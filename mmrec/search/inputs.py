@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation
-from mmrec.data import FoldFiles, find_folds
+from mmrec.data import FoldFiles, find_folds, name_folds
 from mmrec.errors import DataError, listing, nearest
 from mmrec.features import LOADERS, MISSING, Loader, Missing
 
@@ -60,14 +60,10 @@ def _made_folds(experiment: Experiment) -> tuple[FoldFiles, ...]:
     assert splitting is not None
     inner = splitting.validation_splitting
     parts = ("train", "test") if inner is None else ("train", "validation", "test")
-    outer = map(str, range(splitting.test_splitting.n_folds))
-    names = [
-        name if inner is None else f"{name}/{number}"
-        for name in outer
-        for number in range(1 if inner is None else inner.n_folds)
-    ]
-    paths = dict.fromkeys(parts, path)
-    return tuple(FoldFiles(name if len(names) > 1 else "", paths) for name in names)
+    n_inner = 1 if inner is None else inner.n_folds
+    outer = range(splitting.test_splitting.n_folds)
+    names = name_folds([(str(test), str(number)) for test in outer for number in range(n_inner)])
+    return tuple(FoldFiles(name, dict.fromkeys(parts, path)) for name in names)
 
 
 def _ready_files(data: DataConfig, problems: Problems) -> dict[str, Path]:
