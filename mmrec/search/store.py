@@ -25,8 +25,6 @@ class TrialRecord:
     parameters: dict[str, Any]
     """Every hyper-parameter, given or default."""
     status: Literal["finished", "pruned", "failed"]
-    fold: str = ""
-    """Name of the fold that it was run on; empty without folds."""
     error: str | None = None
     """Why a trial failed."""
     pruned_at: int | None = None
@@ -45,6 +43,8 @@ class TrialRecord:
     """Digest of the best epoch's weights; None for a recommender without any."""
     lists_sha256: str | None = None
     """Digest of the best epoch's recommendation lists."""
+    fold: str = ""
+    """Name of the fold that it was run on; empty without folds."""
 
     def to_json(self) -> str:
         """Return one line of JSON."""
