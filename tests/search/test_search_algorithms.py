@@ -444,7 +444,9 @@ def test_a_space_of_yaml_reaches_tpe(experiment_file):
         assert point["n_layers"] in range(4)
 
 
-@pytest.mark.parametrize(("name", "n_trials"), [("search_tpe.yml", 16), ("seeds.yml", 16)])
+@pytest.mark.parametrize(
+    ("name", "n_trials"), [("search_tpe.yml", 16), ("seeds.yml", 16), ("cross_validation.yml", 12)]
+)
 def test_the_examples_are_valid(tmp_path, name, n_trials):
     write_demo(tmp_path / "data" / "demo")
     (tmp_path / "config_files").mkdir()
