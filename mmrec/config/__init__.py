@@ -3,6 +3,7 @@
 Nothing here knows a model, a metric or a loader by name, or imports torch.
 """
 
+from mmrec.config.data import DataConfig, Missing, SideInformation
 from mmrec.config.describe import Accepts
 from mmrec.config.distributions import Distribution
 from mmrec.config.experiment import Loaded, read_experiment
@@ -21,14 +22,7 @@ from mmrec.config.fields import (
 from mmrec.config.meta import EarlyStopping, ModelMeta, SeedRepeat
 from mmrec.config.problems import KeyPath, Problem, Problems
 from mmrec.config.scalars import parse_scalar
-from mmrec.config.schema import (
-    DataConfig,
-    Evaluation,
-    Execution,
-    Experiment,
-    ExperimentFile,
-    SideInformation,
-)
+from mmrec.config.schema import Evaluation, Execution, Experiment, ExperimentFile
 from mmrec.config.space import Choice, Dimension, Space, parse_space
 from mmrec.config.tuples import parse_tuple
 from mmrec.config.yaml import Document, parse_yaml, read_yaml
@@ -51,6 +45,7 @@ __all__ = [
     "KeyPath",
     "Loaded",
     "MetricLabel",
+    "Missing",
     "ModelMeta",
     "Natural",
     "NonNegativeReal",

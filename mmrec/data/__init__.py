@@ -3,7 +3,7 @@
 from mmrec.data.dataset import PARTS, Dataset, Features, fingerprint_of
 from mmrec.data.filtering import AlignedSplits, FilterReport, align
 from mmrec.data.interactions import COLD, Interactions
-from mmrec.data.reading import Table, read_split
+from mmrec.data.reading import Table, read_labelled, read_split
 from mmrec.data.sampling import DistinctUsers, Triplets, TripletSampler, UniformUsers
 from mmrec.data.vocabulary import FloatArray, IntArray, Vocabulary
 
@@ -25,5 +25,6 @@ __all__ = [
     "Vocabulary",
     "align",
     "fingerprint_of",
+    "read_labelled",
     "read_split",
 ]

@@ -173,16 +173,16 @@ def check_matrix(place: Path | str, matrix: Numbers) -> Numbers:
 
 
 def check_vector(place: Path | str, vector: Numbers) -> Numbers:
-    """Return ``vector`` if it is one.
+    """Return ``vector`` [F] if it is one; of a matrix of one row, as Ducho writes text, the row.
 
     Raises:
-        DataError: it is empty, not 1-D, or does not hold real numbers.
+        DataError: it is empty, neither [F] nor [1, F], or does not hold real numbers.
     """
     if vector.dtype.kind not in "fiu":
         raise DataError(f"{place}: expected a vector of numbers, found {vector.dtype}")
-    if vector.ndim != 1 or not len(vector):
+    if vector.shape not in ((vector.size,), (1, vector.size)) or not vector.size:
         raise DataError(f"{place}: expected a 1-D vector, found the shape {vector.shape}")
-    return vector
+    return vector.reshape(-1)
 
 
 def take_rows(matrix: Numbers, rows: Sequence[int]) -> Numbers:

@@ -141,16 +141,9 @@ def item_digests(dataset: Dataset, loaders: Sequence[Loader]) -> dict[str, Any]:
 
 def split_files(experiment: Experiment) -> dict[str, dict[str, str]]:
     """Return path and SHA-256 of the file of each split there is."""
-    data = experiment.data_config
-    paths = {
-        "train": data.train_path,
-        "validation": data.validation_path,
-        "test": data.test_path,
-    }
     return {
         split: {"path": str(path), "sha256": sha256(path.read_bytes())}
-        for split, path in paths.items()
-        if path is not None
+        for split, (_, path) in experiment.data_config.split_paths.items()
     }
 
 

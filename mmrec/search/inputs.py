@@ -6,12 +6,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
 
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation
-from mmrec.data import Dataset, align, read_split
-from mmrec.errors import listing, nearest
-from mmrec.features import LOADERS, MISSING, Loader, Missing, absent_items, load_features
+from mmrec.data import Dataset, Table, align, read_labelled, read_split
+from mmrec.errors import DataError, listing, nearest
+from mmrec.features import LOADERS, Loader, absent_items, load_features
 
 _DATA = ("experiment", "data_config")
 
@@ -19,14 +18,13 @@ _DATA = ("experiment", "data_config")
 def check_splits(experiment: Experiment, problems: Problems) -> None:
     """Add a problem for each split file that is not there, and for a validation that has to be."""
     data = experiment.data_config
-    if experiment.evaluation.require_validation and data.validation_path is None:
+    if experiment.evaluation.require_validation and "validation" not in data.split_paths:
         problems.add(
             ("experiment", "evaluation", "require_validation"),
             "data_config has no validation_path, so epochs and trials would be selected on test",
         )
-    for key in ("train_path", "validation_path", "test_path"):
-        path: Path | None = getattr(data, key)
-        if path is not None and not path.is_file():
+    for key, path in dict(data.split_paths.values()).items():
+        if not path.is_file():
             problems.add((*_DATA, key), missing_path(path))
 
 
@@ -44,10 +42,9 @@ def plan_loaders(data: DataConfig, problems: Problems) -> tuple[Loader, ...]:
             )
             continue
         features = _loader_path(entry, path, problems)
-        missing = _missing_policy(entry, path, problems)
-        if features is not None and missing is not None:
+        if features is not None:
             loader = LOADERS[entry.dataloader]
-            loaders.append(loader(features, missing=missing, cache_dir=cache_dir))
+            loaders.append(loader(features, missing=entry.missing, cache_dir=cache_dir))
     return tuple(loaders)
 
 
@@ -86,21 +83,6 @@ def _loader_path(
     return None
 
 
-def _missing_policy(
-    entry: SideInformation, path: tuple[str | int, ...], problems: Problems
-) -> Missing | None:
-    value = entry.options.get("missing", "drop")
-    # The configuration takes every text of an entry for a path.
-    word = value.name if isinstance(value, Path) else value
-    if word in MISSING:
-        return cast("Missing", word)
-    hint = nearest(word, MISSING) if isinstance(word, str) else ""
-    problems.add(
-        (*path, "missing"), f"found {word!r}{hint}; accepted: {listing(MISSING, len(MISSING))}"
-    )
-    return None
-
-
 def missing_path(path: Path) -> str:
     """Say that a path is missing, how far it exists, and which name there is like it."""
     if path.exists():
@@ -120,9 +102,9 @@ def load_dataset(experiment: Experiment, loaders: tuple[Loader, ...]) -> Dataset
         DataError: a file is malformed, or the splits and the features share nothing.
     """
     data = experiment.data_config
-    tables = {"train": read_split(data.train_path), "test": read_split(data.test_path)}
-    if data.validation_path is not None:
-        tables["validation"] = read_split(data.validation_path)
+    tables = _read_splits(data)
+    if experiment.evaluation.require_validation and "validation" not in tables:
+        raise DataError(f"{data.dataset_path}: no row is for validation (require_validation)")
     known_items = {loader.name: loader.items() for loader in loaders if loader.missing == "drop"}
     aligned = align(tables, known_items, binarize=experiment.binarize)
     items = aligned.items.ids
@@ -138,3 +120,10 @@ def load_dataset(experiment: Experiment, loaders: tuple[Loader, ...]) -> Dataset
     )
     features = load_features(loaders, items)
     return replace(dataset, features=MappingProxyType(dict(features)))
+
+
+def _read_splits(data: DataConfig) -> dict[str, Table]:
+    if data.dataset_path is not None:
+        return read_labelled(data.dataset_path, header=data.header)
+    paths = data.split_paths.items()
+    return {split: read_split(path, header=data.header) for split, (_, path) in paths}

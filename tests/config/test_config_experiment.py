@@ -485,7 +485,8 @@ def test_the_models_stay_in_reach_of_whoever_checks_them() -> None:
         (
             {"data_config": "x" * 100},
             f"data_config: found '{'x' * 56}...; accepted: a mapping with the keys strategy, "
-            "train_path, validation_path, test_path, side_information, dataloader",
+            "dataset_path, train_path, validation_path, test_path, header, side_information, "
+            "dataloader",
         ),
     ],
 )
