@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
@@ -49,6 +50,9 @@ class Source(ABC):
             DataError: an item has no vector, or a vector is malformed.
         """
 
+    def release(self) -> None:  # noqa: B027 - most sources hold nothing
+        """Let go of what reading has left in memory; views that were returned stay valid."""
+
     def _refuse_absent(self, item_ids: Sequence[str], what: str) -> None:
         known = self.ids
         absent = [item_id for item_id in item_ids if item_id not in known]
@@ -88,6 +92,14 @@ class MatrixSource(Source):
         """
         self._refuse_absent(item_ids, "vector")
         return as_float32(take_rows(self._matrix, [self._rows[item_id] for item_id in item_ids]))
+
+    def release(self) -> None:
+        """Drop the pages of a mapped file; those that are touched again are read again."""
+        base: object = self._matrix
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            base.madvise(mmap.MADV_DONTNEED)
 
 
 class ItemwiseSource(Source):

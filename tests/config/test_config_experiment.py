@@ -255,6 +255,21 @@ def test_other_ways_to_write_the_same() -> None:
     assert source.options == {"folder": Path.cwd() / "feat", "width": 64}
 
 
+def test_where_the_splits_are() -> None:
+    data = {"strategy": "fixed", "test_path": "b.tsv", "train_path": "a.csv", "header": "true"}
+    config = read(good(data_config=data), Path("/x")).experiment.data_config
+    assert config.header is True
+    assert list(config.split_paths.items()) == [
+        ("train", ("train_path", Path("/x/a.csv"))),
+        ("test", ("test_path", Path("/x/b.tsv"))),
+    ]
+    whole = {"strategy": "fixed", "dataset_path": "{0}.inter"}
+    config = read(good(data_config=whole), Path("/x")).experiment.data_config
+    assert config.header is False
+    place = ("dataset_path", Path("/x/toy.inter"))
+    assert config.split_paths == {"train": place, "validation": place, "test": place}
+
+
 def test_the_order_of_cutoffs_is_kept() -> None:
     evaluation = {"simple_metrics": ["Recall"], "cutoffs": [20, 5, 10]}
     assert read(good(evaluation=evaluation)).experiment.evaluation.cutoffs == (20, 5, 10)
@@ -457,6 +472,19 @@ def test_the_models_stay_in_reach_of_whoever_checks_them() -> None:
             {"data_config": {"train_path": "a", "strategy": "fixed"}},
             "data_config.test_path: required key is missing (Interactions that are reported on); "
             "accepted: a path; a relative one starts at this file's folder",
+        ),
+        (
+            {"data_config": {"dataset_path": "a", "test_path": "b", "strategy": "fixed"}},
+            "data_config.test_path: stands beside dataset_path, which holds all splits; remove one",
+        ),
+        (
+            {"data_config": {"dataset_path": "{}", "strategy": "fixed"}},
+            "data_config.dataset_path: found '{}'; the only placeholder is {0}, the name of the "
+            "dataset",
+        ),
+        (
+            {"data_config": {"dataset_path": "a", "header": "yes", "strategy": "fixed"}},
+            "data_config.header: found 'yes'; accepted: true or false",
         ),
         (
             {
