@@ -211,7 +211,13 @@ REFUSED = [
     (
         "t.csv",
         "user,asin,parent_asin\n1,2,3\n",
-        "{path}:1: several columns can be the item_id: 'asin', 'parent_asin'; take all but one away",
+        "{path}:1: several columns can be the item_id: 'asin', 'parent_asin'; take all but one "
+        "away",
+    ),
+    (
+        "t.csv",
+        f"user,item,note\n1,2,{'x' * 200_000}\n",
+        "{path}: cannot be read after line 1: field larger than field limit",
     ),
     ("t.csv", "user,item\n", "{path}: the file has a header and no rows"),
     ("t.csv", "", "{path}: the file is empty; expected lines of user,item[,rating]"),
@@ -263,7 +269,7 @@ REFUSED = [
     ("t.tsv", "u\ti\n" + "v" * (3 << 20), "{path}:2: the line is longer than 1,048,576 bytes: 'vv"),
     (
         "t.tsv",
-        "u\ti\n".encode() + "Zoë".encode()[:-1],
+        b"u\ti\n" + "Zoë".encode()[:-1],
         "{path}:2: the line is not UTF-8 text: 'Zo\\",
     ),
     ("t.json", "", "{path}:1: not JSON: Expecting value in column 1"),

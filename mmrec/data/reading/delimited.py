@@ -78,16 +78,17 @@ def _layout(path: Path, *, has_header: bool) -> Layout:
     separator = "," if kind_of(path) == ".csv" else "\t"
     with open_text(path) as file:
         records = _records(file, separator)
+        first = second = None
         try:
             first = next(records, None)
-            second = next(records, None) if has_header else first
+            second = next(records, None)
         except csv.Error as error:
-            raise DataError(f"{path}: cannot be read: {error}") from error
+            after = 0 if first is None else first[0]
+            raise DataError(f"{path}: cannot be read after line {after}: {error}") from error
     if first is None:
+        mark = "," if separator == "," else "<TAB>"
         raise DataError(
-            f"{path}: the file is empty; expected lines of user<TAB>item[<TAB>rating]".replace(
-                "<TAB>", "<TAB>" if separator == "\t" else ","
-            )
+            f"{path}: the file is empty; expected lines of user{mark}item[{mark}rating]"
         )
     line, fields = first
     if not has_header:
