@@ -14,6 +14,7 @@ import pytest
 from helpers import refusal, write_text
 
 from mmrec.data import Table, read_labelled, read_split
+from mmrec.data.reading import line_of_row
 from mmrec.errors import DataError
 
 ROWS = [("u1", "i9", 4.0), ("u1", "Zoë", 2.0), ("007", "i9", 5.0)]
@@ -107,29 +108,32 @@ def test_other_columns_are_left_out_and_the_log_says_so(
     with caplog.at_level(logging.INFO):
         table = read_split(path, header=True)
     assert rows(table) == [("u", "1", 1.0), ("v", "2", 1.0)]
-    assert table.frame["timestamp"].tolist() == [7, 8.5]
+    assert list(table.frame) == ["user_id", "item_id", "rating"]
     assert not table.has_ratings
     assert caplog.messages == [f"{path}: columns that are not read: 'title', 'verified'"]
 
 
 @pytest.mark.parametrize(
-    ("content", "times"),
+    ("name", "content", "times", "lines"),
     [
-        ("u\ti\t1\t964982703\nv\ti\t1\t9e8\n", [964982703, 9e8]),
-        ("u\ti\t1\tnoon\nv\ti\t1\t2.5\n", [np.nan, 2.5]),
-        ("u\ti\t\t\nv\ti\t\t-1\n", [np.nan, -1]),
-        ("u\ti\t1\tinf\nv\ti\t1\t1\n", [np.nan, 1]),
-        ("u\ti\t1\tnoon\nv\ti\t1\t\n", None),
-        ("u\ti\t1\t5\nv\ti\t1\t6\nu\ti\t1\t7\n", [6, 7]),
-        ("u\ti\t1\nv\ti\t1\n", None),
+        ("t.tsv", "u\ti\t1\t964982703\n\nv\ti\t1\tnoon\n", ["964982703", "noon"], [1, 3]),
+        ("t.tsv", "u\ti\t1\t5\nv\ti\t1\t6\nu\ti\t1\t\n", ["6", ""], [2, 3]),
+        ("t.inter", "uid\ttimestamp\tiid\n\nu\t07.0\ti\n", ["07.0"], [3]),
+        ("t.csv", 'user,note,item,timestamp\n"u","a\nb",i,1\nv,,i,2\n', ["1", "2"], [2, 4]),
+        ("t.tsv", "u\ti\t1\nv\ti\t1\n", None, [1, 2]),
+        ("t.json", '{"u":\n["i", "j"]}', None, [1, 1]),
     ],
 )
-def test_times(content: str, times: list[float] | None, tmp_path: Path) -> None:
-    frame = read_split(write_text(tmp_path / "t.tsv", content)).frame
-    assert ("timestamp" in frame) == (times is not None)
-    if times is not None:
-        assert frame["timestamp"].dtype == np.float64
-        np.testing.assert_array_equal(frame["timestamp"], times)
+def test_times(
+    name: str, content: str, times: list[str] | None, lines: list[int], tmp_path: Path
+) -> None:
+    path = write_text(tmp_path / name, content)
+    header = name == "t.csv"
+    assert "timestamp" not in read_split(path, header=header).frame
+    frame = read_split(path, header=header, timestamps=True).frame
+    assert (frame["timestamp"].tolist() if "timestamp" in frame else None) == times
+    rows = frame["row"] if times is not None else range(len(frame))
+    assert [line_of_row(path, row, header=header) for row in rows] == lines
 
 
 LABELLED = (
@@ -146,7 +150,6 @@ def test_splits_by_label(tmp_path: Path) -> None:
         "test": [("1", "1", 3.0)],
     }
     assert [table.n_duplicates for table in tables.values()] == [1, 0, 0]
-    assert tables["train"].frame["timestamp"].tolist() == [13, 14]
     assert list(tables["test"].frame["item_id"].cat.categories) == ["1"]
     csv = write_text(tmp_path / "t.csv", LABELLED.replace("\t", ","))
     assert rows(read_labelled(csv, header=True)["train"]) == rows(tables["train"])
@@ -225,6 +228,11 @@ REFUSED = [
         "t.csv",
         "user,item,rating\n1,2\n1,3\n",
         "{path}:2: expected 3 comma-separated columns as in the first line, found 2: '1,2'",
+    ),
+    (
+        "t.csv",
+        "user,item,note\n1,2,\n12,34",
+        "{path}:3: expected 3 comma-separated columns as in the first line, found 2: '12,34'",
     ),
     (
         "t.csv",

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mmrec.data.reading.columns import LABEL
-from mmrec.data.reading.delimited import read_delimited
+from mmrec.data.reading.delimited import line_of_row, read_delimited
 from mmrec.data.reading.table import Table, make_table
 from mmrec.data.reading.text import kind_of
 from mmrec.data.reading.user_lists import read_user_lists
@@ -27,15 +27,16 @@ from mmrec.errors import DataError
 LABELS: Mapping[str, str] = MappingProxyType({"0": "train", "1": "validation", "2": "test"})
 """The split that a value of MMRec's column ``x_label`` stands for."""
 
-__all__ = ["LABELS", "Table", "read_labelled", "read_split"]
+__all__ = ["LABELS", "Table", "line_of_row", "read_labelled", "read_split"]
 
 
-def read_split(path: Path, *, header: bool = False) -> Table:
+def read_split(path: Path, *, header: bool = False, timestamps: bool = False) -> Table:
     """Read the interactions of one file.
 
     Args:
         path: the file; its name says what form it has.
         header: the first line of a table names its columns; that of an ``.inter`` always does.
+        timestamps: keep the times, as text; otherwise they are read over.
 
     Raises:
         DataError: the file is missing, damaged, empty, not text, or a line does not have the form
@@ -43,7 +44,7 @@ def read_split(path: Path, *, header: bool = False) -> Table:
     """
     if kind_of(path) == ".json":
         return make_table(path, read_user_lists(path), has_ratings=False)
-    rows = read_delimited(path, header=header)
+    rows = read_delimited(path, header=header, timestamps=timestamps)
     if LABEL in rows.frame:
         raise DataError(
             f"{path}: the column 'x_label' says which split each row belongs to; write "

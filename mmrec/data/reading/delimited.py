@@ -6,6 +6,7 @@ import csv
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -23,6 +24,8 @@ from mmrec.data.reading.columns import (
 from mmrec.data.reading.text import check_text, kind_of, open_text, shown
 from mmrec.errors import DataError
 
+_LAST = "last"
+
 _Records = Iterator[tuple[int, list[str]]]
 """The number of the line that a record starts in, and its fields."""
 
@@ -32,14 +35,15 @@ class Rows:
     """All rows of a table, repeated ones included.
 
     ``frame`` has the columns ``user_id``, ``item_id`` (categorical of str), ``rating`` (float64)
-    and, where the table has them, ``timestamp`` (float64) and ``label`` (categorical of str).
+    and, where the table has it, ``label`` (categorical of str). If they were asked for, also
+    ``timestamp`` (categorical of str) where the table has it, and ``row``, counted from 0.
     """
 
     frame: pd.DataFrame
     has_ratings: bool
 
 
-def read_delimited(path: Path, *, header: bool) -> Rows:
+def read_delimited(path: Path, *, header: bool, timestamps: bool = False) -> Rows:
     """Read a table; see :func:`mmrec.data.reading.read_split`.
 
     Raises:
@@ -47,7 +51,7 @@ def read_delimited(path: Path, *, header: bool) -> Rows:
             file and line and shows the line.
     """
     check_text(path)
-    layout = _layout(path, has_header=header or kind_of(path) == ".inter")
+    layout = _layout(path, header=header)
     try:
         fields = _parse(path, layout)
         ratings = _ratings(fields)
@@ -66,15 +70,27 @@ def read_delimited(path: Path, *, header: bool) -> Rows:
         "item_id": fields["item_id"],
         "rating": 1.0 if ratings is None else ratings,
     }
-    timestamps = _timestamps(fields)
-    if timestamps is not None:
-        columns["timestamp"] = timestamps
+    if timestamps and "timestamp" in fields:
+        columns["timestamp"] = fields["timestamp"].astype("category")
+        columns["row"] = pd.Series(np.arange(len(fields)))
     if LABEL in fields:
         columns[LABEL] = _labels(path, fields[LABEL], layout)
     return Rows(pd.DataFrame(columns), has_ratings=ratings is not None)
 
 
-def _layout(path: Path, *, has_header: bool) -> Layout:
+def line_of_row(path: Path, row: int, *, header: bool = False) -> int:
+    """Return the number of the line, counted from 1, that a row, counted from 0, starts in."""
+    if kind_of(path) == ".json":  # its users stand in no lines of their own
+        return 1
+    layout = _layout(path, header=header)
+    with open_text(path) as file:
+        records = _records(file, layout.separator)
+        line, _ = next(islice(records, row + layout.has_header, None))
+    return line
+
+
+def _layout(path: Path, *, header: bool) -> Layout:
+    has_header = header or kind_of(path) == ".inter"
     separator = "," if kind_of(path) == ".csv" else "\t"
     with open_text(path) as file:
         records = _records(file, separator)
@@ -103,7 +119,10 @@ def _layout(path: Path, *, has_header: bool) -> Layout:
 
 
 def _parse(path: Path, layout: Layout) -> pd.DataFrame:
-    """Return the fields that are read, as text; the times as they are, the others categorical."""
+    """Return the fields that are read and those of the last column, which tells short lines.
+
+    They are text, and categorical where few differ.
+    """
     is_csv = layout.separator == ","
     with open_text(path) as file:
         if layout.has_header:
@@ -118,12 +137,11 @@ def _parse(path: Path, layout: Layout) -> pd.DataFrame:
             keep_default_na=False,
             quoting=csv.QUOTE_MINIMAL if is_csv else csv.QUOTE_NONE,
         )
-    return pd.DataFrame(
-        {
-            role: frame[place] if role == "timestamp" else frame[place].astype("category")
-            for role, place in layout.roles.items()
-        }
-    )
+    fields = {
+        role: frame[place] if role == "timestamp" else frame[place].astype("category")
+        for role, place in layout.roles.items()
+    }
+    return pd.DataFrame(fields | {_LAST: frame[layout.n_columns - 1]})
 
 
 def _ratings(fields: pd.DataFrame) -> pd.Series[float] | None:
@@ -144,15 +162,6 @@ def _rating(text: str) -> float:
     return value
 
 
-def _timestamps(fields: pd.DataFrame) -> pd.Series[float] | None:
-    """Return the times as float64, NaN for what is no finite number; None if all are."""
-    if "timestamp" not in fields:
-        return None
-    values = pd.to_numeric(fields["timestamp"], errors="coerce").astype(np.float64)
-    values = values.where(np.isfinite(values))
-    return None if values.isna().all() else values
-
-
 def _labels(path: Path, labels: pd.Series[str], layout: Layout) -> pd.Series[str]:
     if not set(labels.cat.categories) <= {"0", "1", "2"}:
         bad_line = _first_bad_line(path, layout)
@@ -161,11 +170,9 @@ def _labels(path: Path, labels: pd.Series[str], layout: Layout) -> pd.Series[str
 
 
 def _has_blank(fields: pd.DataFrame) -> bool:
-    return any(
-        bool((fields[role].str.strip() == "").any())
-        if role == "timestamp"
-        else any(not text.strip() for text in fields[role].cat.categories)
-        for role in fields
+    categories = (fields[role].cat.categories for role in fields.select_dtypes("category"))
+    return any(not text.strip() for texts in categories for text in texts) or bool(
+        (fields[_LAST] == "").any()
     )
 
 

@@ -18,8 +18,9 @@ class Table:
     """The rows of one split as its file gives them, ids as text.
 
     ``frame`` has the columns ``user_id`` and ``item_id`` (categorical of str) and ``rating``
-    (float64; 1 where the file has none). Where the file has times, it also has ``timestamp``
-    (float64, NaN for what is no number). A pair stands once: of repeated rows the last counts.
+    (float64; 1 where the file has none). A pair stands once: of repeated rows the last counts.
+    If they were asked for, also ``timestamp`` (categorical of str) where the file has it, and
+    ``row``, the place in the file that :func:`mmrec.data.reading.line_of_row` finds.
     """
 
     path: Path
