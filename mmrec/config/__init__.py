@@ -3,7 +3,7 @@
 Nothing here knows a model, a metric or a loader by name, or imports torch.
 """
 
-from mmrec.config.data import DataConfig, SideInformation
+from mmrec.config.data import DataConfig, Missing, SideInformation
 from mmrec.config.describe import Accepts
 from mmrec.config.distributions import Distribution
 from mmrec.config.experiment import Loaded, read_experiment
@@ -46,6 +46,7 @@ __all__ = [
     "KeyPath",
     "Loaded",
     "MetricLabel",
+    "Missing",
     "ModelMeta",
     "Natural",
     "NonNegativeReal",

@@ -5,7 +5,7 @@ from mmrec.data.filtering import AlignedSplits, FilterReport, align, drop_lackin
 from mmrec.data.folds import FoldFiles, FoldRows, find_folds, name_folds
 from mmrec.data.interactions import COLD, Interactions
 from mmrec.data.prefiltering import FilterStep
-from mmrec.data.reading import Table, read_split
+from mmrec.data.reading import Table, read_labelled, read_split
 from mmrec.data.rows import sort_rows, timestamps_of
 from mmrec.data.sampling import DistinctUsers, Triplets, TripletSampler, UniformUsers
 from mmrec.data.vocabulary import FloatArray, IntArray, Vocabulary
@@ -34,6 +34,7 @@ __all__ = [
     "find_folds",
     "fingerprint_of",
     "name_folds",
+    "read_labelled",
     "read_split",
     "sort_rows",
     "timestamps_of",

@@ -15,7 +15,11 @@ import pandas as pd
 from mmrec.data.vocabulary import sort_ids
 from mmrec.errors import DataError
 
-_ENDINGS = (".tsv", ".txt")
+_ENDINGS = tuple(
+    f"{form}{packing}"
+    for form in (".tsv", ".txt", ".csv", ".inter", ".json")
+    for packing in ("", ".gz")
+)
 _STEMS = {"train": ("train",), "validation": ("val", "validation"), "test": ("test",)}
 
 
@@ -33,8 +37,9 @@ class FoldFiles:
 def find_folds(root: Path) -> tuple[FoldFiles, ...]:
     """Find the folds below a folder, in the order of their numbers.
 
-    A fold may also have its validation split beside train and test. Files are ``.tsv`` or ``.txt``
-    and the validation split is called ``val`` or ``validation``. Hidden folders are passed over.
+    A fold may also have its validation split beside train and test. Files are of
+    any form that is read, such as ``.tsv`` or ``.csv.gz``, and the validation split is called
+    ``val`` or ``validation``. Hidden folders are passed over.
 
     Raises:
         DataError: there is no fold, one lacks a split or has one twice, or only some folds have a
@@ -121,7 +126,7 @@ class FoldRows:
         """Yield the path of each file below the root, and its text.
 
         Raises:
-            DataError: an id cannot stand in such a file.
+            DataError: a timestamp cannot stand in such a file.
         """
         folder = str(self.test_fold)
         if self.validation_fold == 0:
@@ -134,12 +139,11 @@ class FoldRows:
 
 def _as_tsv(frame: pd.DataFrame, *, has_ratings: bool) -> str:
     """Write user, item, and rating and timestamp where there are any."""
-    ids = [frame[name].astype(str) for name in ("user_id", "item_id")]
-    for column in ids:
-        unfit = column[column.str.contains(r"[\t\r\n]")]
+    if "timestamp" in frame:  # no id has these, but a quoted time may
+        unfit = frame["timestamp"][frame["timestamp"].astype(str).str.contains(r"[\t\r\n]")]
         if len(unfit):
-            raise DataError(f"the id {unfit.iloc[0]!r} cannot stand in a file of folds")
-    columns = [column.tolist() for column in ids]
+            raise DataError(f"the timestamp {unfit.iloc[0]!r} cannot stand in a file of folds")
+    columns = [frame[name].astype(str).tolist() for name in ("user_id", "item_id")]
     if has_ratings:  # with the fewest digits that read back as the same number
         columns.append([repr(rating) for rating in frame["rating"].tolist()])
     if "timestamp" in frame:

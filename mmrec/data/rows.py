@@ -60,12 +60,13 @@ def places_within(groups: IntArray, keys: Times) -> IntArray:
     return places
 
 
-def timestamps_of(table: Table, needed_by: str) -> Times:
+def timestamps_of(table: Table, needed_by: str, *, header: bool = False) -> Times:
     """Return the timestamps of a table that was read with them, [E] int64, or float64.
 
     Args:
         table: of the rows.
         needed_by: what cannot do without them, for the message.
+        header: as the table was read.
 
     Raises:
         DataError: the file has none, or one is not a finite number; with file and line.
@@ -73,8 +74,8 @@ def timestamps_of(table: Table, needed_by: str) -> Times:
     frame = table.frame
     if "timestamp" not in frame:
         raise DataError(
-            f"{table.path}:{line_of_row(table.path, 0)}: {needed_by} needs a timestamp, the fourth "
-            "column, which the file lacks"
+            f"{table.path}:{line_of_row(table.path, 0, header=header)}: {needed_by} needs a "
+            "timestamp, the fourth column or the one that a header names so, which the file lacks"
         )
     column = frame["timestamp"].cat.remove_unused_categories()
     texts = pd.Series(column.cat.categories.astype(str).str.strip())
@@ -83,8 +84,9 @@ def timestamps_of(table: Table, needed_by: str) -> Times:
     bad = ~np.isfinite(times)
     if bad.any():
         first = frame[bad].sort_values("row").iloc[0]
+        line = line_of_row(table.path, int(first["row"]), header=header)
         raise DataError(
-            f"{table.path}:{line_of_row(table.path, int(first['row']))}: {needed_by} needs a "
-            f"timestamp: {first['timestamp']!r} is not a finite number"
+            f"{table.path}:{line}: {needed_by} needs a timestamp: {first['timestamp']!r} is not a "
+            "finite number"
         )
     return times

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from mmrec.data import Dataset, FilterReport, Table, align, read_split
+from mmrec.data import Dataset, FilterReport, Table, align, read_labelled, read_split
 from mmrec.errors import DataError
 from mmrec.features import absent_items, load_features
 from mmrec.files import write_folder
@@ -52,10 +52,20 @@ def _tables(plan: Plan, file: SplitFile | None) -> Iterator[tuple[_Tables, tuple
             tables = {name: replace(file.table, frame=rows) for name, rows in fold.splits.items()}
             yield tables, fold.notes
         return
+    data = plan.experiment.data_config
+    if data.dataset_path is not None:
+        tables = read_labelled(data.dataset_path, header=data.header)
+        if plan.experiment.evaluation.require_validation and "validation" not in tables:
+            raise DataError(f"{data.dataset_path}: no row is for validation (require_validation)")
+        yield tables, ()
+        return
     last: _Tables = {}
     for files in plan.folds:
         by_path = {table.path: table for table in last.values()}  # folds may share a test split
-        last = {split: by_path.get(path) or read_split(path) for split, path in files.paths.items()}
+        last = {
+            split: by_path.get(path) or read_split(path, header=data.header)
+            for split, path in files.paths.items()
+        }
         yield last, ()
 
 

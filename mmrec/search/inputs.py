@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import cast
 
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation
 from mmrec.data import FoldFiles, find_folds, name_folds
 from mmrec.errors import DataError, listing, nearest
-from mmrec.features import LOADERS, MISSING, Loader, Missing
+from mmrec.features import LOADERS, Loader
 
 _DATA = ("experiment", "data_config")
 
@@ -67,14 +66,9 @@ def _made_folds(experiment: Experiment) -> tuple[FoldFiles, ...]:
 
 
 def _ready_files(data: DataConfig, problems: Problems) -> dict[str, Path]:
-    files = {}
-    for split in ("train", "validation", "test"):
-        key = f"{split}_path"
-        path: Path | None = getattr(data, key)
-        if path is not None:
-            _check_file(key, path, problems)
-            files[split] = path
-    return files
+    for key, path in dict(data.split_paths.values()).items():
+        _check_file(key, path, problems)
+    return {split: path for split, (_, path) in data.split_paths.items()}
 
 
 def _check_file(key: str, path: Path | None, problems: Problems) -> None:
@@ -96,10 +90,9 @@ def plan_loaders(data: DataConfig, problems: Problems) -> tuple[Loader, ...]:
             )
             continue
         features = _loader_path(entry, path, problems)
-        missing = _missing_policy(entry, path, problems)
-        if features is not None and missing is not None:
+        if features is not None:
             loader = LOADERS[entry.dataloader]
-            loaders.append(loader(features, missing=missing, cache_dir=cache_dir))
+            loaders.append(loader(features, missing=entry.missing, cache_dir=cache_dir))
     return tuple(loaders)
 
 
@@ -135,21 +128,6 @@ def _loader_path(
         problems.add((*path, wanted), missing_path(value))
     else:
         return value
-    return None
-
-
-def _missing_policy(
-    entry: SideInformation, path: tuple[str | int, ...], problems: Problems
-) -> Missing | None:
-    value = entry.options.get("missing", "drop")
-    # The configuration takes every text of an entry for a path.
-    word = value.name if isinstance(value, Path) else value
-    if word in MISSING:
-        return cast("Missing", word)
-    hint = nearest(word, MISSING) if isinstance(word, str) else ""
-    problems.add(
-        (*path, "missing"), f"found {word!r}{hint}; accepted: {listing(MISSING, len(MISSING))}"
-    )
     return None
 
 

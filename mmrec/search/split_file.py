@@ -33,6 +33,8 @@ class SplitFile:
     """By loader: the ids of the file's items that it has no vector for."""
     users_dropped: int
     """Users who had nothing but such items."""
+    header: bool
+    """Whether the first line names the columns."""
     splitting: Splitting
     random_seed: int
 
@@ -46,10 +48,11 @@ class SplitFile:
         Raises:
             DataError: the file cannot be read, or nothing is left of it.
         """
-        path, splitting = experiment.data_config.dataset_path, experiment.splitting
+        data, splitting = experiment.data_config, experiment.splitting
+        path = data.dataset_path
         assert path is not None
         assert splitting is not None
-        table = read_split(path, timestamps=True)
+        table = read_split(path, header=data.header, timestamps=True)
         frame = sort_rows(table.frame)
         steps = []
         if table.n_duplicates:
@@ -72,6 +75,7 @@ class SplitFile:
             steps=tuple(steps),
             missing_items=missing,
             users_dropped=lacking.users[0] - lacking.users[1],
+            header=data.header,
             splitting=splitting,
             random_seed=experiment.random_seed,
         )
@@ -135,7 +139,7 @@ class SplitFile:
                 test_ratio=split.test_ratio,
                 leave_n_out=split.leave_n_out,
             ), ()
-        times = timestamps_of(replace(self.table, frame=frame), name)
+        times = timestamps_of(replace(self.table, frame=frame), name, header=self.header)
         if split.strategy == "temporal_hold_out":
             return strategies.temporal_hold_out(
                 users, times, test_ratio=split.test_ratio, leave_n_out=split.leave_n_out

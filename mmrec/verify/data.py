@@ -83,11 +83,10 @@ def shown_path(path: str | Path) -> str:
 
 
 def _split(part: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    files = one["files"].get(part), other["files"].get(part)
-    if files[0] is None or files[1] is None:
-        return f"{part}: {'absent' if files[0] is None else 'there'} -> " + (
-            "absent" if files[1] is None else "there"
-        )
+    there = [part in side["splits"] for side in (one, other)]
+    if not all(there):
+        return f"{part}: " + " -> ".join("there" if has else "absent" for has in there)
+    files = one["files"][part], other["files"][part]
     rows = [side["splits"][part]["rows_kept"] for side in (one, other)]
     counted = f"{rows[0]:,} rows -> {rows[1]:,} rows" if rows[0] != rows[1] else f"{rows[0]:,} rows"
     if files[0]["sha256"] == files[1]["sha256"]:

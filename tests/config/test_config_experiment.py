@@ -256,6 +256,21 @@ def test_other_ways_to_write_the_same() -> None:
     assert source.options == {"folder": Path.cwd() / "feat", "width": 64}
 
 
+def test_where_the_splits_are() -> None:
+    data = {"strategy": "fixed", "test_path": "b.tsv", "train_path": "a.csv", "header": "true"}
+    config = read(good(data_config=data), Path("/x")).experiment.data_config
+    assert config.header is True
+    assert list(config.split_paths.items()) == [
+        ("train", ("train_path", Path("/x/a.csv"))),
+        ("test", ("test_path", Path("/x/b.tsv"))),
+    ]
+    whole = {"strategy": "fixed", "dataset_path": "{0}.inter"}
+    config = read(good(data_config=whole), Path("/x")).experiment.data_config
+    assert config.header is False
+    place = ("dataset_path", Path("/x/toy.inter"))
+    assert config.split_paths == {"train": place, "validation": place, "test": place}
+
+
 def test_the_order_of_cutoffs_is_kept() -> None:
     evaluation = {"simple_metrics": ["Recall"], "cutoffs": [20, 5, 10]}
     assert read(good(evaluation=evaluation)).experiment.evaluation.cutoffs == (20, 5, 10)
@@ -306,7 +321,7 @@ def test_everything_wrong_is_told_together(tmp_path: Path) -> None:
         "is {0}, the name of the dataset",
         f"6: experiment.data_config.test_path: found 3; accepted: {relative}",
         "7: experiment.data_config.root_folder: belongs to strategy: hierarchy; strategy: fixed "
-        "takes train_path, validation_path, test_path",
+        "takes train_path, validation_path, test_path, dataset_path",
         "10: experiment.data_config.side_information[0].visual_features: found '{dataset}/x'; the "
         "only placeholder is {0}, the name of the dataset",
         "11: experiment.data_config.side_information[1].dataloader: required key is missing (Name "
@@ -450,6 +465,19 @@ def test_the_models_stay_in_reach_of_whoever_checks_them() -> None:
             "accepted: a path; a relative one starts at this file's folder",
         ),
         (
+            {"data_config": {"dataset_path": "a", "test_path": "b", "strategy": "fixed"}},
+            "data_config.test_path: stands beside dataset_path, which holds all splits; remove one",
+        ),
+        (
+            {"data_config": {"dataset_path": "{}", "strategy": "fixed"}},
+            "data_config.dataset_path: found '{}'; the only placeholder is {0}, the name of the "
+            "dataset",
+        ),
+        (
+            {"data_config": {"dataset_path": "a", "header": "yes", "strategy": "fixed"}},
+            "data_config.header: found 'yes'; accepted: true or false",
+        ),
+        (
             {
                 "data_config": {
                     "strategy": "fixed",
@@ -476,8 +504,8 @@ def test_the_models_stay_in_reach_of_whoever_checks_them() -> None:
         (
             {"data_config": "x" * 100},
             f"data_config: found '{'x' * 56}...; accepted: a mapping with the keys strategy, "
-            "train_path, validation_path, test_path, dataset_path, root_folder, side_information, "
-            "dataloader",
+            "dataset_path, train_path, validation_path, test_path, root_folder, header, "
+            "side_information, dataloader",
         ),
     ],
 )

@@ -93,14 +93,19 @@ def test_the_sections_may_stand_beside_ready_splits() -> None:
     [
         (
             {"strategy": "dataset"},
-            "data_config.dataset_path: required key is missing (All interactions, in the form of "
-            "train_path; for strategy: dataset); accepted: a path",
+            "data_config.dataset_path: required key is missing (One file of all interactions; "
+            "with strategy: fixed its column ``x_label`` tells",
         ),
         ({"strategy": "hierarchy"}, "data_config.root_folder: required key is missing (Folder of"),
         (
             DATA | {"train_path": "a"},
             "data_config.train_path: belongs to strategy: fixed; strategy: dataset takes "
             "dataset_path",
+        ),
+        (
+            {"strategy": "hierarchy", "root_folder": "a", "dataset_path": "b"},
+            "data_config.dataset_path: belongs to strategy: fixed or dataset; strategy: hierarchy "
+            "takes root_folder",
         ),
         (DATA | {"root_path": "a"}, "data_config.root_path: unknown key"),
         (

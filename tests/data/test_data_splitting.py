@@ -156,7 +156,8 @@ def test_times_are_numbers_of_any_size(tmp_path: Path) -> None:
     [
         (
             "\nu\ta\t1\nu\tb\t1\n",
-            "2: it needs a timestamp, the fourth column, which the file lacks",
+            "2: it needs a timestamp, the fourth column or the one that a header names so, which "
+            "the file lacks",
         ),
         (
             "u\ta\t1\t5\n\nu\tb\t1\tnoon\nu\tc\t1\t\n",
@@ -170,6 +171,17 @@ def test_missing_times_are_told_by_line(tmp_path: Path, content: str, message: s
     table = read(tmp_path / "a.tsv", content)
     told = refusal(DataError, timestamps_of, table, "it")
     assert told == f"{tmp_path / 'a.tsv'}:{message}"
+
+
+def test_lines_are_counted_from_the_header(tmp_path: Path) -> None:
+    for name, times in (("a.csv", ["noon", "1"]), ("b.csv", None)):
+        rows = ["user,item,timestamp"] + [f"u,{n},{time}" for n, time in enumerate(times or ())]
+        lines = rows if times else ["", "item,user", "a,u"]
+        path = write_text(tmp_path / name, "\n".join(lines))
+        table = read_split(path, header=True, timestamps=True)
+        with pytest.raises(DataError) as error:
+            timestamps_of(table, "it", header=True)
+        assert str(error.value).startswith(f"{path}:{2 if times else 3}: it needs a timestamp")
 
 
 def test_a_repeated_row_without_a_time_that_does_not_count_needs_none(tmp_path: Path) -> None:
@@ -217,6 +229,12 @@ def test_a_flat_folder_of_folds_in_the_order_of_numbers(tmp_path: Path) -> None:
     folds = find_folds(root)
     assert [fold.name for fold in folds] == ["2", "10"]
     assert folds[1].paths == {"train": root / "10/train.txt", "test": root / "10/test.tsv"}
+
+
+def test_folds_of_any_form_that_is_read(tmp_path: Path) -> None:
+    root = make(tmp_path, "0/train.csv.gz", "0/val.json", "0/test.inter")
+    (fold,) = find_folds(root)
+    assert {path.name for path in fold.paths.values()} == {"train.csv.gz", "val.json", "test.inter"}
 
 
 def test_nested_folds(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 from pathlib import Path
@@ -213,7 +214,7 @@ def test_filters_on_ratings_need_ratings_and_times_need_times(
         load(path)
     assert str(caught.value) == (
         f"{data}:1: splitting.test_splitting (temporal_hold_out) needs a timestamp, the fourth "
-        "column, which the file lacks"
+        "column or the one that a header names so, which the file lacks"
     )
 
 
@@ -262,6 +263,28 @@ def test_saved_folds_read_back_alike(
     assert fingerprints(before) == fingerprints(again) == fingerprints(after)
     assert [dataset.fold for dataset in before] == [dataset.fold for dataset in after]
     assert (tmp_path / "data/tiny/folds/0/test.tsv").is_file()
+    for file in sorted((tmp_path / "data/tiny/folds").rglob("*.tsv")):
+        table = file.read_text().replace("\t", ",")
+        head = ("user", "item", "rating", "timestamp")[: table.partition("\n")[0].count(",") + 1]
+        table = ",".join(head) + f"\n{table}"
+        file.with_suffix(".csv.gz").write_bytes(gzip.compress(table.encode()))
+        file.unlink()
+    experiment["data_config"]["header"] = True
+    path.write_text(yaml.safe_dump(text))
+    assert fingerprints(load(path)) == fingerprints(after)
+
+
+def test_a_time_of_two_lines_is_not_saved(folded: Write, tmp_path: Path) -> None:
+    saved = CROSS | {"save_on_disk": True, "save_folder": "../data/{0}/folds"}
+    path = folded(splitting=saved)
+    text = yaml.safe_load(path.read_text())
+    text["experiment"]["data_config"]["dataset_path"] = "../data/{0}/all.csv"
+    path.write_text(yaml.safe_dump(text))
+    lines = [",".join(row.split("\t")[:3]) for row in rows(tmp_path / "data/tiny/all.tsv")]
+    (tmp_path / "data/tiny/all.csv").write_text("".join(f'{line},"1\n2"\n' for line in lines))
+    with pytest.raises(DataError, match=r"the timestamp '1\\n2' cannot stand in a file of folds"):
+        load(path, save=True)
+    assert not (tmp_path / "data/tiny/folds").exists()
 
 
 def test_other_folds_are_not_overwritten_and_nothing_is_trained(
