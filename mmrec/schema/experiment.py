@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
-from mmrec.config import ExperimentFile
-from mmrec.features import LOADERS, MISSING
+from mmrec.config import ExperimentFile, Missing
+from mmrec.features import LOADERS
 from mmrec.models import MODELS
 from mmrec.models.external import PREFIX
 from mmrec.schema import models
@@ -118,7 +118,7 @@ def _loader(name: str) -> Node:
             },
             "missing": {
                 "description": "What becomes of items without a vector.",
-                "enum": list(MISSING),
+                "enum": list(get_args(Missing)),
                 "default": "drop",
             },
         },
