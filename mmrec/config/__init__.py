@@ -4,7 +4,7 @@ Nothing here knows a model, a metric or a loader by name, or imports torch.
 """
 
 from mmrec.config.data import DataConfig, Missing, SideInformation
-from mmrec.config.describe import Accepts
+from mmrec.config.describe import Accepts, found
 from mmrec.config.distributions import Distribution
 from mmrec.config.experiment import Loaded, read_experiment
 from mmrec.config.fields import (
@@ -61,6 +61,7 @@ __all__ = [
     "Space",
     "Split",
     "Splitting",
+    "found",
     "parse_metric_label",
     "parse_scalar",
     "parse_space",

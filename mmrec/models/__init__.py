@@ -1,6 +1,7 @@
 """Recommenders, and what is needed to write one."""
 
 from mmrec.models.base import (
+    DEFAULT_LOADERS,
     MODELS,
     Batch,
     Model,
@@ -20,6 +21,7 @@ from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.recommendation_file import RecommendationFile, RecommendationFileConfig
 
 __all__ = [
+    "DEFAULT_LOADERS",
     "LATTICE",
     "MODELS",
     "Batch",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation
@@ -141,3 +142,19 @@ def missing_path(path: Path) -> str:
     missing = path.relative_to(folder).parts[0]
     there = sorted(entry.name for entry in folder.iterdir())
     return f"no such path: {path}: {folder} has no {missing!r}{nearest(missing, there)}"
+
+
+def missing_loaders(sources: Mapping[str, str], declared: Sequence[str]) -> Iterator[str]:
+    """Yield what to say of each modality whose loader ``side_information`` does not have.
+
+    Nothing is said where the loader may be one of ``declared`` that is misspelt, and so told
+    already.
+    """
+    for modality, loader in sources.items():
+        is_told = nearest(loader, [name for name in declared if name not in LOADERS])
+        if loader not in declared and not is_told:
+            like = "" if loader in LOADERS else nearest(loader, declared)
+            yield (
+                f"modality {modality!r} needs the loader {loader!r}, which side_information does "
+                f"not have{like}; it has: {listing(declared) or 'none'}"
+            )

@@ -445,7 +445,13 @@ def test_a_space_of_yaml_reaches_tpe(experiment_file):
 
 
 @pytest.mark.parametrize(
-    ("name", "n_trials"), [("search_tpe.yml", 16), ("seeds.yml", 16), ("cross_validation.yml", 12)]
+    ("name", "n_trials"),
+    [
+        ("search_tpe.yml", 16),
+        ("seeds.yml", 16),
+        ("cross_validation.yml", 12),
+        ("ablation.yml", 19),
+    ],
 )
 def test_the_examples_are_valid(tmp_path, name, n_trials):
     write_demo(tmp_path / "data" / "demo")
