@@ -22,6 +22,7 @@ from mmrec.config import (
 )
 from mmrec.data import Dataset, Interactions, TripletSampler, UniformUsers
 from mmrec.evaluation import Ranking, rank
+from mmrec.models.footprint import DataShape, Footprint
 
 MODELS: dict[str, type[Recommender]] = {}
 """Every built-in recommender by its name in the experiment file."""
@@ -131,6 +132,16 @@ class Recommender(ABC):
 
     Config: ClassVar[type[RecommenderConfig]] = RecommenderConfig
 
+    @classmethod
+    def footprint(cls, config: Any, shape: DataShape) -> Footprint | None:  # noqa: ANN401
+        """Return how large it would be, for ``mmrec plan``; None if it does not tell.
+
+        Args:
+            config: its own hyper-parameters.
+            shape: of the data set.
+        """
+        return None
+
     @abstractmethod
     def scorer(self) -> Callable[[Tensor], Tensor]:
         """Return a function from users [B] int64 to raw scores [B, I], higher is better.
@@ -224,6 +235,17 @@ def trainable_features(config: MultimodalConfig, dataset: Dataset) -> nn.Paramet
     for modality, loader in config.sources.items():  # one by one: from a dict they get sorted
         features[modality] = nn.Parameter(torch.tensor(dataset.features_of(loader)))
     return features
+
+
+def feature_widths(config: MultimodalConfig, shape: DataShape) -> list[int]:
+    """Return the width F_m of each modality's features."""
+    return [shape.widths[loader] for loader in config.sources.values()]
+
+
+def triplets_in_step(config: ModelConfig, shape: DataShape) -> int:
+    """Return how many triplets an optimisation step has at most."""
+    batch_size = shape.n_users if config.batch_size == -1 else config.batch_size
+    return min(batch_size, shape.n_train)
 
 
 def train_edges(dataset: Dataset) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,12 @@
 """Planning and running the trials of an experiment."""
 
+from mmrec.search.estimate import (
+    Memory,
+    ModelEstimate,
+    PointEstimate,
+    estimate_plan,
+    trial_memory,
+)
 from mmrec.search.execution import Workbench
 from mmrec.search.executors import Executor, Observer, SerialExecutor
 from mmrec.search.inputs import load_dataset
@@ -19,12 +26,15 @@ from mmrec.search.trial import TrialSpec
 __all__ = [
     "Assignment",
     "Executor",
+    "Memory",
+    "ModelEstimate",
     "ModelFacts",
     "ModelPlan",
     "Objective",
     "Observer",
     "Order",
     "Plan",
+    "PointEstimate",
     "PointView",
     "ProcessExecutor",
     "RayExecutor",
@@ -41,9 +51,11 @@ __all__ = [
     "Workbench",
     "check_ray",
     "choose",
+    "estimate_plan",
     "identity",
     "load_dataset",
     "make_plan",
     "run_plan",
     "stop_on_signals",
+    "trial_memory",
 ]
