@@ -20,7 +20,7 @@ distinct keys, and what is left of the last step."""
 
 
 def constant_graph(n_edges: int) -> int:
-    """Return the bytes of a constant matrix that gradients pass: also its values, in both orders."""
+    """Return the bytes of a constant matrix that gradients pass, its values in both orders."""
     return n_edges * (_PATTERN + _TRANSPOSED + 4 + 4)
 
 

@@ -142,8 +142,7 @@ def _study(run: RecordedRun, name: str | None) -> Study:
         return by_name[headline.model]
     if name not in by_name:
         raise DataError(
-            f"{run.path}: no model {name!r}{nearest(name, by_name)}; it has: "
-            f"{listing(by_name)}"
+            f"{run.path}: no model {name!r}{nearest(name, by_name)}; it has: {listing(by_name)}"
         )
     if by_name[name].best is None:
         raise DataError(f"{run.path}: no trial of {name} has ended well")

@@ -7,11 +7,14 @@ from mmrec.search.estimate import (
     estimate_plan,
     trial_memory,
 )
-from mmrec.search.execution import Workbench
+from mmrec.search.execution import Workbench, threads_of_trial
 from mmrec.search.executors import Executor, Observer, SerialExecutor
-from mmrec.search.inputs import load_dataset
+from mmrec.search.forecast import Forecast, ModelForecast, make_forecast
+from mmrec.search.inputs import load_dataset, measure_data
+from mmrec.search.memory import available_memory, gibibytes
 from mmrec.search.model_plan import ModelFacts, ModelPlan
 from mmrec.search.plan import Plan, make_plan
+from mmrec.search.probe import Probe, probe
 from mmrec.search.processes import Assignment, ProcessExecutor
 from mmrec.search.ray_cluster import check_ray
 from mmrec.search.ray_executor import RayExecutor
@@ -26,9 +29,11 @@ from mmrec.search.trial import TrialSpec
 __all__ = [
     "Assignment",
     "Executor",
+    "Forecast",
     "Memory",
     "ModelEstimate",
     "ModelFacts",
+    "ModelForecast",
     "ModelPlan",
     "Objective",
     "Observer",
@@ -36,6 +41,7 @@ __all__ = [
     "Plan",
     "PointEstimate",
     "PointView",
+    "Probe",
     "ProcessExecutor",
     "RayExecutor",
     "RunFolder",
@@ -49,13 +55,19 @@ __all__ = [
     "TrialStore",
     "ValidationView",
     "Workbench",
+    "available_memory",
     "check_ray",
     "choose",
     "estimate_plan",
+    "gibibytes",
     "identity",
     "load_dataset",
+    "make_forecast",
     "make_plan",
+    "measure_data",
+    "probe",
     "run_plan",
     "stop_on_signals",
+    "threads_of_trial",
     "trial_memory",
 ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from mmrec.config import Experiment
+from mmrec.config import Execution, Experiment
 from mmrec.data import Dataset
 from mmrec.errors import DataError, MmrecError
 from mmrec.evaluation import GroupEvaluator
@@ -106,6 +106,15 @@ class Workbench:
         return GroupEvaluator(
             data.train, data.test, evaluation.cutoffs, evaluation.relevance_threshold
         )
+
+
+def threads_of_trial(execution: Execution, n_workers: int) -> int:
+    """Return the threads of torch in a trial: those the file says, or a share of the machine's."""
+    return (
+        execution.threads
+        or execution.cpus_per_trial
+        or max(1, torch.get_num_threads() // n_workers)
+    )
 
 
 def weights_path(experiment: Experiment, name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -10,8 +11,9 @@ from typing import cast
 
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation
 from mmrec.data import Dataset, align, read_split
-from mmrec.errors import listing, nearest
+from mmrec.errors import DataError, listing, nearest
 from mmrec.features import LOADERS, MISSING, Loader, Missing, absent_items, load_features
+from mmrec.models import DataShape
 
 _DATA = ("experiment", "data_config")
 
@@ -119,6 +121,17 @@ def load_dataset(experiment: Experiment, loaders: tuple[Loader, ...]) -> Dataset
     Raises:
         DataError: a file is malformed, or the splits and the features share nothing.
     """
+    dataset = load_splits(experiment, loaders)
+    features = load_features(loaders, dataset.items.ids)
+    return replace(dataset, features=MappingProxyType(dict(features)))
+
+
+def load_splits(experiment: Experiment, loaders: tuple[Loader, ...]) -> Dataset:
+    """Read the splits, bring them together with the items that have features, and read no vector.
+
+    Raises:
+        DataError: a split is malformed, or the splits and the features share nothing.
+    """
     data = experiment.data_config
     tables = {"train": read_split(data.train_path), "test": read_split(data.test_path)}
     if data.validation_path is not None:
@@ -127,7 +140,7 @@ def load_dataset(experiment: Experiment, loaders: tuple[Loader, ...]) -> Dataset
     aligned = align(tables, known_items, binarize=experiment.binarize)
     items = aligned.items.ids
     filled = {loader.name: absent_items(loader, items) for loader in loaders}
-    dataset = Dataset(
+    return Dataset(
         name=experiment.dataset,
         users=aligned.users,
         items=aligned.items,
@@ -136,5 +149,24 @@ def load_dataset(experiment: Experiment, loaders: tuple[Loader, ...]) -> Dataset
         test=aligned.splits["test"],
         report=replace(aligned.report, filled_items=filled),
     )
-    features = load_features(loaders, items)
-    return replace(dataset, features=MappingProxyType(dict(features)))
+
+
+def measure_data(experiment: Experiment, loaders: tuple[Loader, ...]) -> DataShape:
+    """Read the splits and one vector of each loader, and return the sizes of the data set.
+
+    Raises:
+        DataError: a file is malformed, or the splits and the features share nothing.
+    """
+    dataset = load_splits(experiment, loaders)
+    return DataShape.of(
+        dataset, {loader.name: _width(loader, dataset.items.ids) for loader in loaders}
+    )
+
+
+def _width(loader: Loader, item_ids: Sequence[str]) -> int:
+    known = loader.items()
+    with_vector = next((item_id for item_id in item_ids if item_id in known), None)
+    if with_vector is None:
+        raise DataError(f"{loader.path}: {loader.name} has no vector of any item of the splits")
+    vector = load_features([loader], [with_vector])[loader.name]
+    return int(vector.shape[1])

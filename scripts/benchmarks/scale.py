@@ -46,7 +46,11 @@ def main() -> int:
     print(f"{machine()}\n", flush=True)
     rows = []
     columns = ("data", "build", "first step", "a step", "evaluation")
-    print(f"{'model':<10}{'users':>9}{'items':>9}{'train':>11}" + _header(columns) + "     peak   planned   ratio")
+    print(
+        f"{'model':<10}{'users':>9}{'items':>9}{'train':>11}"
+        + _header(columns)
+        + "     peak   planned   ratio"
+    )
     for name in options.models:
         for n_items in options.items:
             row = in_own_process(name, n_items, options.widths)
