@@ -96,7 +96,7 @@ def _complete_data(node: Node) -> None:
         "not": {"required": ["dataset_path"]},
     }
     node["then"] = {
-        "properties": dict.fromkeys(split_files, {"type": "string"}),
+        "properties": {key: {"type": "string"} for key in split_files},
         "required": split_files,
     }
 
