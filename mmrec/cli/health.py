@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 PURPOSES = {
+    "docs": "building the site of the documentation",
     "parquet": "item vectors in .parquet files",
     "prepare": "the scripts that download and prepare data",
     "ray": "trials on several machines",
