@@ -8,22 +8,25 @@ from mmrec import __version__
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "mmrec"
-copyright = "the authors of mmrec"
+author = "the authors of mmrec"
 release = __version__
 
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "insertions",
+    "mathml",
 ]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
-html_title = f"mmrec {release}"
 html_show_copyright = False
-# Formulas need MathJax in the reader's browser; everything else is in the pages.
+html_title = f"mmrec {release}"
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+smartquotes = False
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 

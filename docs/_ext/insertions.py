@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 _PLACE = re.compile(r"^<!-- insert: (?P<what>[a-z-]+) ?(?P<argument>\S*) -->$", re.MULTILINE)
 _OVER = {
-    "relevant": "users with a relevant held-out item",
-    "held-out": "users with a held-out row",
+    "relevant": "users with a relevant item",
+    "held-out": "users with a held-out item",
     None: "all lists together",
 }
 

@@ -85,9 +85,9 @@ def check(command: str, *, run: Path, user: str, may_run: bool) -> None:
 
 def _mmrec(arguments: list[str], is_run: bool) -> None:
     told = f"mmrec {' '.join(arguments)}"
+    with _only_parsing():
+        _accepted(lambda: main(arguments), told)
     if not is_run:
-        with _only_parsing():
-            _accepted(lambda: main(arguments), told)
         return
     errors = io.StringIO()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
