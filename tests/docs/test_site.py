@@ -63,3 +63,10 @@ def test_every_page_is_in_the_contents() -> None:
     lines = {line for block in blocks_of(DOCS / "index.md") for line in block.text.splitlines()}
     missing = {page for page in PAGES if page not in lines and not page.endswith("data")}  # *data
     assert missing == {"index"}
+
+
+def test_the_tests_that_pages_name_exist() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    named = {name for page in PAGES.values() for name in re.findall(r"`(test_\w+_\w+)`", page)}
+    assert named
+    assert not [name for name in sorted(named) if f"def {name}(" not in code]
