@@ -48,7 +48,7 @@ from mmrec.search import (
     Workbench,
     check_ray,
     identity,
-    load_dataset,
+    load_datasets,
     make_plan,
     run_plan,
     stop_on_signals,
@@ -98,8 +98,8 @@ def run_experiment(
         check_ray(loaded.problems)
     n_workers = workers or execution.workers
     device, fallback = resolve_device(plan.experiment.gpu)
-    dataset = load_dataset(plan.experiment, plan.loaders)
-    specs = SpecMaker(plan, dataset)
+    datasets = load_datasets(plan, save=True)
+    specs = SpecMaker(plan, datasets)
     threads = (
         execution.threads
         or execution.cpus_per_trial
@@ -107,14 +107,14 @@ def run_experiment(
     )
     notes = [
         *([fallback] if fallback and execution.backend != "ray" else []),
-        *_notes(plan, dataset),
+        *_notes(plan, datasets),
     ]
     devices = [resolve_device(gpu)[0] for gpu in execution.devices or ()]
     origin = Origin.of(
-        loaded, plan.experiment, devices or [device], threads, started.isoformat(timespec="seconds")
+        loaded, plan, devices or [device], threads, started.isoformat(timespec="seconds")
     )
     folder = RunFolder.open(
-        plan.experiment.path_output_rec_performance, identity(plan, dataset), started, fresh=fresh
+        plan.experiment.path_output_rec_performance, identity(plan, datasets), started, fresh=fresh
     )
     try:
         sessions, session_notes = begin_session(folder.path, origin)
@@ -127,7 +127,7 @@ def run_experiment(
             observer.say(
                 outline(
                     plan,
-                    dataset,
+                    datasets,
                     devices or [device],
                     workers=n_workers,
                     threads=threads,
@@ -135,8 +135,7 @@ def run_experiment(
                     n_ended=len(folder.trials.read()),
                 )
             )
-            for line in (repr(dataset), *dataset.report.lines()):
-                logger.info("%s", line)
+            _log_data(datasets)
             for note in notes:
                 logger.warning("%s", note)
             executor: Executor
@@ -144,12 +143,12 @@ def run_experiment(
             if execution.backend == "ray":
                 executor = RayExecutor(assignments[0], execution, n_workers, observer, stop)
             elif n_workers == 1:
-                workbench = Workbench(plan.experiment, dataset, device, threads, folder)
+                workbench = Workbench(plan.experiment, datasets, device, threads, folder)
                 executor = SerialExecutor(workbench, observer, stop)
             else:
                 executor = ProcessExecutor(assignments, observer, stop)
             studies = _run(plan, specs, folder, executor, stop)
-        return _write(origin, plan, dataset, studies, folder, notes, sessions)
+        return _write(origin, plan, datasets, studies, folder, notes, sessions)
     finally:
         folder.release()
 
@@ -191,9 +190,26 @@ def _assign(
     ]
 
 
-def _notes(plan: Plan, dataset: Dataset) -> list[str]:
-    notes = []
-    if dataset.validation is None:
+def _log_data(datasets: Sequence[Dataset]) -> None:
+    for step in datasets[0].report.steps:
+        logger.info("%s", step)
+    told: set[str] = set()  # what folds have in common is told once
+    for dataset in datasets:
+        for line in (repr(dataset), *dataset.report.lines()):
+            if line not in told:
+                logger.info("%s", line)
+        told.update(dataset.report.lines())
+
+
+def _notes(plan: Plan, datasets: Sequence[Dataset]) -> list[str]:
+    strategy = plan.experiment.data_config.strategy
+    notes = [
+        f"{key} is without effect, as in Elliot: data_config.strategy is {strategy}, so the splits "
+        "are taken as they are"
+        for key in ("prefiltering", "splitting")
+        if getattr(plan.experiment, key) and strategy != "dataset"
+    ]
+    if datasets[0].validation is None:
         notes.append(
             "there is no validation split: epochs and trials are selected on the test split, "
             "so the test figures are too good"
@@ -214,7 +230,7 @@ def _notes(plan: Plan, dataset: Dataset) -> list[str]:
 def _write(
     origin: Origin,
     plan: Plan,
-    dataset: Dataset,
+    datasets: Sequence[Dataset],
     studies: Sequence[Study],
     folder: RunFolder,
     notes: Sequence[str],
@@ -224,12 +240,12 @@ def _write(
     tables = elliot_files(plan, studies, folder.stamp)
     for name, content in tables.items():
         write_atomically(plan.experiment.path_output_rec_performance / name, content)
-    digests = item_digests(dataset, plan.loaders)
+    digests = item_digests(datasets, plan.loaders)
     write_atomically(folder.path / "features.json", json.dumps(digests) + "\n")
     manifest = make_manifest(
         origin,
         plan,
-        dataset,
+        datasets,
         studies,
         tables,
         notes=notes,

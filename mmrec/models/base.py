@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import torch
 from pydantic import AfterValidator, model_validator
@@ -75,6 +75,9 @@ class MultimodalConfig(ModelConfig):
     """The modalities, one or more."""
     loaders: tuple[str, ...] = ()
     """The loader of each modality, position by position; by default the one of its name."""
+    control: Literal["none", "permute"] = "none"
+    """``permute`` gives every item the vectors of another one, drawn by the seed: a model that is
+    as good with them gains nothing from what the vectors say of their items."""
 
     @model_validator(mode="after")
     def _check_loaders(self) -> MultimodalConfig:
@@ -221,9 +224,22 @@ def register(name: str) -> Callable[[_R], _R]:
 def trainable_features(config: MultimodalConfig, dataset: Dataset) -> nn.ParameterDict:
     """Return the raw features of each modality as parameters, {modality: [I, F_m]}."""
     features = nn.ParameterDict()
+    order = control_order(config, dataset.n_items)
     for modality, loader in config.sources.items():  # one by one: from a dict they get sorted
-        features[modality] = nn.Parameter(torch.tensor(dataset.features_of(loader)))
+        vectors = torch.tensor(dataset.features_of(loader))
+        features[modality] = nn.Parameter(vectors if order is None else vectors[order])
     return features
+
+
+def control_order(config: MultimodalConfig, n_items: int) -> Tensor | None:
+    """Return the item whose vectors each item gets, [I] int64; None if each has its own.
+
+    It is the same for all modalities, whose vectors stay together, and has a generator of its own:
+    the initial weights are those of the trial without the control.
+    """
+    if config.control == "none":
+        return None
+    return torch.randperm(n_items, generator=torch.Generator().manual_seed(config.seed))
 
 
 def train_edges(dataset: Dataset) -> tuple[Tensor, Tensor]:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from mmrec.config import Count, Natural, NonNegativeReal
 from mmrec.data import Dataset, DistinctUsers
-from mmrec.graph import ItemGraph, Pattern, RawItemGraphs, bipartite_adjacency, fuse
+from mmrec.graph import (
+    ItemGraph,
+    Pattern,
+    Search,
+    bipartite_adjacency,
+    fuse,
+    has_approximate_neighbours,
+)
 from mmrec.models.base import (
     Batch,
     Model,
@@ -22,6 +29,7 @@ from mmrec.models.base import (
 )
 from mmrec.models.collaborative import LightGCNLayers, NGCFLayers
 from mmrec.models.losses import bpr_loss, l2_penalty
+from mmrec.models.raw_graphs import shared_raw_graphs
 
 Share = Annotated[NonNegativeReal, Field(le=1)]
 Dropout = Annotated[NonNegativeReal, Field(lt=1)]
@@ -40,6 +48,8 @@ class LATTICEConfig(MultimodalConfig):
     """Graph convolutions over users and items."""
     top_k: Count = 100
     """Neighbours kept for each item, itself among them; at most all items."""
+    neighbours: Search = "exact"
+    """How they are found; ``approximate`` (extra ``ann``) is for hundreds of thousands of items."""
     cf: Literal["lightgcn", "ngcf", "mf"] = "lightgcn"
     """The collaborative part; ``mf`` propagates over the item graph alone."""
     l_m: Share = 0.1
@@ -50,6 +60,13 @@ class LATTICEConfig(MultimodalConfig):
     """Widths of the NGCF layers; layers are averaged, so each must equal ``factors``."""
     dl: tuple[Dropout, ...] = (0.1, 0.1, 0.1)
     """Dropout of each NGCF layer, in training."""
+
+    @field_validator("neighbours")
+    @classmethod
+    def _check_faiss(cls, search: Search) -> Search:
+        if search == "approximate" and not has_approximate_neighbours():
+            raise ValueError("approximate needs faiss: pip install 'mmrec[ann]'")
+        return search
 
     @model_validator(mode="after")
     def _check_ngcf_layers(self) -> LATTICEConfig:
@@ -100,7 +117,13 @@ class LATTICE(Model):
             {m: nn.Linear(x.shape[1], config.factors_multimod) for m, x in self.features.items()}
         )
         self.importance = nn.Parameter(torch.full((len(self.features),), 1 / len(self.features)))
-        self.raw_graphs = RawItemGraphs([x.detach() for x in self.features.values()], config.top_k)
+        self.raw_graphs = shared_raw_graphs(
+            dataset,
+            list(self.features.values()),
+            (*config.sources.values(), config.control == "permute" and config.seed),
+            config.top_k,
+            config.neighbours,
+        )
         self._graph_of_epoch: ItemGraph | None = None
 
     def _collaborative_layers(self, dataset: Dataset) -> nn.Module | None:
@@ -132,6 +155,7 @@ class LATTICE(Model):
             self.importance.softmax(0),
             top_k=self.config.top_k,
             raw_share=self.config.l_m if raw_share is None else raw_share,
+            search=self.config.neighbours,
         )
 
     def embed(self) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,8 @@
 """Planning and running the trials of an experiment."""
 
+from mmrec.search.datasets import load_datasets
 from mmrec.search.execution import Workbench
 from mmrec.search.executors import Executor, Observer, SerialExecutor
-from mmrec.search.inputs import load_dataset
 from mmrec.search.model_plan import ModelFacts, ModelPlan
 from mmrec.search.plan import Plan, make_plan
 from mmrec.search.processes import Assignment, ProcessExecutor
@@ -42,7 +42,7 @@ __all__ = [
     "check_ray",
     "choose",
     "identity",
-    "load_dataset",
+    "load_datasets",
     "make_plan",
     "run_plan",
     "stop_on_signals",

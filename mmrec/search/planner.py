@@ -59,15 +59,21 @@ class ModelPlanner:
         loaded: the experiment as it was read.
         external: the user's own module, if there is one.
         metrics: canonical names of the experiment's metrics; empty if they are not known.
+        n_folds: how many folds every trial is run on.
     """
 
     def __init__(
-        self, loaded: Loaded, external: ModuleType | None, metrics: tuple[str, ...]
+        self,
+        loaded: Loaded,
+        external: ModuleType | None,
+        metrics: tuple[str, ...],
+        n_folds: int,
     ) -> None:
         self._loaded = loaded
         self._problems = loaded.problems
         self._external = external
         self._metrics = metrics
+        self._n_folds = n_folds
         names = [key.rpartition(".")[2] for key in loaded.models]
         self._names = {
             key: key if names.count(name) > 1 else name
@@ -98,6 +104,7 @@ class ModelPlanner:
                     points=None if points is None else tuple(points),
                     n_points=most_points(space, meta) if points is None else len(points),
                     seeds=seeds,
+                    n_folds=self._n_folds,
                     random_seed=self._random_seed,
                     meta=meta,
                     early_stopping=stopping,
@@ -121,6 +128,12 @@ class ModelPlanner:
     ) -> Iterator[tuple[str, type[Recommender], Space]]:
         """Yield name, class and search space of each model that the entry stands for."""
         if key == FOLDER:
+            if self._n_folds > 1:
+                self._problems.add(
+                    path,
+                    f"lists made elsewhere belong to one split, and the data have {self._n_folds} "
+                    "folds",
+                )
             for file in self._files(entry, path):
                 yield file.stem, RecommendationFile, Space(("file",), {"file": file}, {})
             return

@@ -27,6 +27,8 @@ class Sandbox:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     folder = tmp_path_factory.mktemp("clone")
     write_demo(folder / "data" / "demo")
+    for name in ("all.csv", "baby.inter", "image_feat.npy", "text_feat.npy"):
+        (folder / "data" / "demo" / name).touch()  # named by pages; that they exist is enough
     shutil.copytree(ROOT / "config_files", folder / "config_files")
     shutil.copytree(ROOT / "external", folder / "external")
     demo = folder / "config_files" / "demo.yml"
@@ -62,7 +64,7 @@ def sandbox(finished: Sandbox, tmp_path: Path) -> Sandbox:
         ignore=lambda path, names: ["data"] if path == str(finished.folder) else [],
     )
     (folder / "data").mkdir()
-    for name in ("demo", "office", "own"):
+    for name in ("demo", "office", "own", "baby"):
         (folder / "data" / name).symlink_to(finished.folder / "data" / "demo")
     run = folder / finished.run.relative_to(finished.folder)
     return Sandbox(folder, run, finished.user, finished.trial)

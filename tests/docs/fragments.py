@@ -42,6 +42,9 @@ def completed(fragment: Mapping[str, Any]) -> dict[str, Any]:
     here = whole
     for key in path:
         here = here.setdefault(key, {})
+    if "strategy" in fragment.get("experiment", {}).get("data_config", {}):
+        data = whole["experiment"]["data_config"]
+        whole["experiment"]["data_config"] = {"side_information": data["side_information"]}
     _merge(here, fragment)
     if not whole["experiment"]["models"]:
         whole["experiment"]["models"] = {"MostPop": {}}
