@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from helpers import ROOT
+from page_sandbox import Sandbox
 
 from mmrec import Results, run_experiment
 from mmrec.data.demo import write_demo
-
-
-@dataclass(frozen=True)
-class Sandbox:
-    """A folder laid out as a clone is, in which ``make demo`` has been run, with few epochs."""
-
-    folder: Path
-    run: Path
-    user: str
-    trial: str
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
-from commands import RUN, check, commands_of
-from conftest import Sandbox
-from fragments import completed
 from helpers import ROOT
-from markdown import Block, blocks_of
+from page_blocks import Block, blocks_of
+from page_commands import RUN, check, commands_of
+from page_fragments import completed
+from page_sandbox import Sandbox
 
 from mmrec.config import parse_yaml, read_experiment
 from mmrec.search import make_plan

@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 from helpers import ROOT
-from markdown import Block
+from page_blocks import Block
 
 from mmrec.cli import main
 

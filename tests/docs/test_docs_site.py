@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 from helpers import ROOT
-from markdown import blocks_of
+from page_blocks import blocks_of
 
 from mmrec.cli import COMMANDS
 from mmrec.evaluation import METRICS

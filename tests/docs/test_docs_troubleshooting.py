@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from helpers import ROOT
-from markdown import Block, blocks_of
+from page_blocks import Block, blocks_of
 from tiny_experiment import Write, settings, write_tiny_data
 
 from mmrec import run_experiment

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from commands import check
-from fragments import completed
+from page_commands import check
+from page_fragments import completed
 
 
 @pytest.mark.parametrize("may_run", [True, False])
