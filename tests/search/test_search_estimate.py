@@ -161,7 +161,7 @@ def test_steps_and_evaluations_are_those_of_the_training(
     values = settings(epochs=5, batch_size=batch_size)
     plan, (told,) = planned(experiment_file({name: values | {"meta": meta}}))
     (data,) = load_datasets(plan)
-    spec = SpecMaker(plan, data).make(Order(0, 0, plan.models[0].points[0]))
+    spec = SpecMaker(plan, (data,)).make(Order(0, 0, plan.models[0].points[0]))
     taken = []
 
     def count() -> bool:
