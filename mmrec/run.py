@@ -17,8 +17,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from mmrec.config import Loaded, read_experiment
 from mmrec.data import Dataset
 from mmrec.files import write_atomically
@@ -52,6 +50,7 @@ from mmrec.search import (
     make_plan,
     run_plan,
     stop_on_signals,
+    threads_of_trial,
 )
 from mmrec.training import Interrupted, resolve_device
 
@@ -100,11 +99,7 @@ def run_experiment(
     device, fallback = resolve_device(plan.experiment.gpu)
     datasets = load_datasets(plan, save=True)
     specs = SpecMaker(plan, datasets)
-    threads = (
-        execution.threads
-        or execution.cpus_per_trial
-        or max(1, torch.get_num_threads() // n_workers)
-    )
+    threads = threads_of_trial(execution, n_workers)
     notes = [
         *([fallback] if fallback and execution.backend != "ray" else []),
         *_notes(plan, datasets),

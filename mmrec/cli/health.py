@@ -13,6 +13,7 @@ from pathlib import Path
 
 PURPOSES = {
     "ann": "approximate item graphs of very large catalogues",
+    "docs": "building the site of the documentation",
     "parquet": "item vectors in .parquet files",
     "prepare": "the scripts that download and prepare data",
     "ray": "trials on several machines",

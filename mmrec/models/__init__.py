@@ -9,12 +9,15 @@ from mmrec.models.base import (
     MultimodalConfig,
     Recommender,
     RecommenderConfig,
+    feature_widths,
     register,
     train_edges,
     trainable_features,
+    triplets_in_step,
 )
 from mmrec.models.baselines import MostPop, Random
 from mmrec.models.external import find_recommender, load_external_module
+from mmrec.models.footprint import DataShape, Footprint
 from mmrec.models.lattice import LATTICE, LATTICEConfig
 from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
 from mmrec.models.losses import bpr_loss, l2_penalty
@@ -25,6 +28,8 @@ __all__ = [
     "LATTICE",
     "MODELS",
     "Batch",
+    "DataShape",
+    "Footprint",
     "LATTICEConfig",
     "LightGCNM",
     "LightGCNMConfig",
@@ -38,10 +43,12 @@ __all__ = [
     "Recommender",
     "RecommenderConfig",
     "bpr_loss",
+    "feature_widths",
     "find_recommender",
     "l2_penalty",
     "load_external_module",
     "register",
     "train_edges",
     "trainable_features",
+    "triplets_in_step",
 ]

@@ -1,6 +1,7 @@
 """Tables, manifest and report of a run."""
 
 from mmrec.reporting.comparison import ABSENT, changes, equal, shown
+from mmrec.reporting.forecast import forecast_as_plain, forecast_lines
 from mmrec.reporting.manifest import (
     SCHEMA_VERSION,
     Origin,
@@ -34,6 +35,8 @@ __all__ = [
     "describe_surroundings",
     "elliot_files",
     "equal",
+    "forecast_as_plain",
+    "forecast_lines",
     "from_json",
     "item_digests",
     "make_manifest",

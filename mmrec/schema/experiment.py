@@ -89,6 +89,16 @@ def _complete_data(node: Node) -> None:
     old = node["properties"]["side_information"]
     new = any_of({"$ref": f"{REF}loader"}, {"$ref": f"{REF}loader_of_ones_own"})
     node["properties"]["side_information"] = {"description": old["description"]} | _entries(new)
+    split_files = ["train_path", "test_path"]
+    node["if"] = {
+        "properties": {"strategy": {"const": "fixed"}},
+        "required": ["strategy"],
+        "not": {"required": ["dataset_path"]},
+    }
+    node["then"] = {
+        "properties": {key: {"type": "string"} for key in split_files},
+        "required": split_files,
+    }
 
 
 def _complete_metrics(node: Node) -> None:

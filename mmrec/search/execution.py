@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from mmrec.config import Experiment
+from mmrec.config import Execution, Experiment
 from mmrec.data import Dataset
 from mmrec.errors import DataError, MmrecError
 from mmrec.evaluation import GroupEvaluator
@@ -107,6 +107,15 @@ class Workbench:
         evaluation = self.experiment.evaluation
         judged_by = evaluation.cutoffs, evaluation.relevance_threshold
         return [GroupEvaluator(data.train, data.test, *judged_by) for data in self.datasets]
+
+
+def threads_of_trial(execution: Execution, n_workers: int) -> int:
+    """Return the threads of torch in a trial: those the file says, or a share of the machine's."""
+    return (
+        execution.threads
+        or execution.cpus_per_trial
+        or max(1, torch.get_num_threads() // n_workers)
+    )
 
 
 def weights_path(experiment: Experiment, name: str) -> Path:

@@ -215,7 +215,6 @@ def test_a_splitting_that_is_refused() -> None:
     lines = told(splitting=splitting).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
         "splitting.save_folder",
-        "splitting.test_splitting",
         "splitting.test_splittng",
     ]
-    assert "(did you mean 'test_splitting'?)" in lines[2]
+    assert "(did you mean 'test_splitting'?)" in lines[1]

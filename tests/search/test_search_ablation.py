@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Write, settings
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_experiment import Write, settings
 
 from mmrec import run_experiment
 from mmrec.cli import main
