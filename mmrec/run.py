@@ -31,6 +31,7 @@ from mmrec.reporting import (
     outline,
     write_report,
 )
+from mmrec.reporting.tracking import check_trackers, write_tracking
 from mmrec.search import (
     Assignment,
     Executor,
@@ -95,6 +96,7 @@ def run_experiment(
     execution = plan.experiment.execution
     if execution.backend == "ray":
         check_ray(loaded.problems)
+    check_trackers(plan.experiment, loaded.problems)
     n_workers = workers or execution.workers
     device, fallback = resolve_device(plan.experiment.gpu)
     datasets = load_datasets(plan, save=True)
@@ -248,6 +250,7 @@ def _write(
         ended=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
     results = write_report(folder.path, manifest, plan.experiment, studies)
+    write_tracking(manifest, plan.experiment, studies, results)
     write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     return results
 

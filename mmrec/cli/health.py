@@ -20,6 +20,7 @@ PURPOSES = {
     "report": "plots in report.html",
     "search": "search by TPE",
     "torch-sparse": "faster graph propagation on CUDA",
+    "tracking": "curves of a run in TensorBoard or MLflow",
 }
 """What the extras of mmrec are for."""
 

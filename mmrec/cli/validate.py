@@ -36,6 +36,7 @@ def _validate(options: argparse.Namespace) -> int:
 
 def _check(path: Path) -> int:
     from mmrec.config import read_experiment
+    from mmrec.reporting.tracking import check_trackers
     from mmrec.search import check_ray, make_plan
 
     try:
@@ -43,6 +44,7 @@ def _check(path: Path) -> int:
         plan = make_plan(loaded)
         if plan.experiment.execution.backend == "ray":
             check_ray(loaded.problems)
+        check_trackers(plan.experiment, loaded.problems)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2

@@ -25,6 +25,7 @@ from mmrec.config.scalars import parse_scalar
 from mmrec.config.schema import Evaluation, Execution, Experiment, ExperimentFile
 from mmrec.config.space import Choice, Dimension, Space, parse_space
 from mmrec.config.splitting import Prefilter, Split, Splitting
+from mmrec.config.tracking import Tracker
 from mmrec.config.tuples import parse_tuple
 from mmrec.config.yaml import Document, parse_yaml, read_yaml
 
@@ -61,6 +62,7 @@ __all__ = [
     "Space",
     "Split",
     "Splitting",
+    "Tracker",
     "found",
     "parse_metric_label",
     "parse_scalar",

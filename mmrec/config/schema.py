@@ -33,6 +33,7 @@ from mmrec.config.fields import (
 )
 from mmrec.config.paths import FilePath, Frame
 from mmrec.config.splitting import Prefilter, Splitting
+from mmrec.config.tracking import Trackers
 from mmrec.errors import listing, nearest
 
 
@@ -210,6 +211,8 @@ class Experiment(Section):
     """Also write the results as rows of model, metric and value."""
     execution: Execution = Execution()
     """Where trials run, workers, devices, threads and checkpoints."""
+    tracking: Trackers = ()
+    """Tools that the curves of the trials are also written for: csv, mlflow, tensorboard."""
     models: Annotated[
         dict[
             str, Annotated[dict[str, Any], Accepts("a mapping of settings, {} if there are none")]

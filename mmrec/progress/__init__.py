@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
+from mmrec.progress.cell import Cell, is_in_notebook
 from mmrec.progress.state import Running, State, outcome_line
 from mmrec.progress.views import LINE_EVERY, Bars, Lines, View, say
 from mmrec.search import TrialRecord, TrialSpec
@@ -37,8 +38,7 @@ class Progress:
         self._state = State()
         self._view: View | None = None
         if enabled:
-            has_bars = sys.stderr.isatty() or "ipykernel" in sys.modules
-            self._view = Bars(verbose=verbose) if has_bars else Lines(clock, verbose=verbose)
+            self._view = _make_view(clock, verbose=verbose)
 
     def __enter__(self) -> Progress:
         return self
@@ -77,3 +77,9 @@ class Progress:
         trial = self._state.end(record)
         if self._view is not None:
             self._view.ended(self._state, trial, outcome_line(record, trial))
+
+
+def _make_view(clock: Callable[[], float], *, verbose: bool) -> View:
+    if is_in_notebook():
+        return Bars(verbose=verbose, make_bar=Cell().bar)
+    return Bars(verbose=verbose) if sys.stderr.isatty() else Lines(clock, verbose=verbose)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from mmrec.progress.state import Running, State, epoch_line
 
@@ -35,10 +35,15 @@ class View(Protocol):
 
 
 class Bars:
-    """Two bars: the trials, and the epochs of those that are under way."""
+    """Two bars: the trials, and the epochs of those that are under way.
 
-    def __init__(self, *, verbose: bool) -> None:
-        self._verbose = verbose
+    Args:
+        verbose: also keep a line of every evaluated epoch and of every trial that ends.
+        make_bar: is called as tqdm is.
+    """
+
+    def __init__(self, *, verbose: bool, make_bar: Callable[..., tqdm[Any]] = tqdm) -> None:
+        self._verbose, self._make_bar = verbose, make_bar
         self._trials: tqdm[Any] | None = None
         self._epochs: tqdm[Any] | None = None
         self._shown: list[Running] = []
@@ -64,10 +69,11 @@ class Bars:
         """Take the bars away."""
         self._end_epochs()
         if self._trials is not None:
+            self._trials.refresh()  # the last move may have come too soon to be drawn
             self._trials.close()
 
     def _show_trials(self, state: State, trial: Running) -> None:
-        bar = self._trials = self._trials or _bar("trials", trial.total, position=0)
+        bar = self._trials = self._trials or self._bar("trials", trial.total, position=0)
         bar.total = trial.total
         label = trial.spec.protocol.select_by
         best = state.best.get(label)
@@ -78,7 +84,7 @@ class Bars:
     def _show_epochs(self, trial: Running) -> None:
         if not any(shown is trial for shown in self._shown):
             self._shown.append(trial)
-        bar = self._epochs = self._epochs or _bar("epochs", trial.epochs, position=1)
+        bar = self._epochs = self._epochs or self._bar("epochs", trial.epochs, position=1)
         bar.total = sum(t.epoch if t.is_over else t.epochs for t in self._shown)
         bar.initial = sum(t.first for t in self._shown)
         training = [shown for shown in self._shown if not shown.is_over]
@@ -90,6 +96,19 @@ class Bars:
             bar.set_description_str(f"{len(training)} at a time {n_done}/{bar.total}", False)
             bar.set_postfix_str(epoch_line(trial), refresh=False)
         _move(bar, n_done)
+
+    def _bar(self, name: str, total: int, *, position: int) -> tqdm[Any]:
+        # The rate of all the time, since trials and epochs that follow each other differ.
+        return self._make_bar(
+            desc=name,
+            total=total,
+            bar_format=_BAR,
+            position=position,
+            leave=False,
+            smoothing=0,
+            miniters=0,
+            dynamic_ncols=True,
+        )
 
     def _end_epochs(self) -> None:
         self._shown = []
@@ -126,20 +145,6 @@ class Lines:
             return ""
         seconds = (now - self._started) * (total - done) / done
         return f"; about {tqdm.format_interval(seconds)} left"
-
-
-def _bar(name: str, total: int, *, position: int) -> tqdm[Any]:
-    # The rate of all the time, since trials and epochs that follow each other differ.
-    return tqdm(
-        desc=name,
-        total=total,
-        bar_format=_BAR,
-        position=position,
-        leave=False,
-        smoothing=0,
-        miniters=0,
-        dynamic_ncols=True,
-    )
 
 
 def _move(bar: tqdm[Any], done: float) -> None:

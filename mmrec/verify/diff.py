@@ -15,7 +15,12 @@ from mmrec.search import TrialRecord
 from mmrec.verify.data import data_differences, shown_path
 from mmrec.verify.trials import first_difference
 
-_FREE = ("path_output_rec_result", "path_output_rec_weight", "path_output_rec_performance")
+_FREE = (
+    "path_output_rec_result",
+    "path_output_rec_weight",
+    "path_output_rec_performance",
+    "tracking",
+)
 """Where results go is not part of the experiment."""
 _COMMIT = "code.git"
 """Told, but no difference of its own: the digests of the code say whether it is another."""

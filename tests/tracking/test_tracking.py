@@ -1,0 +1,309 @@
+"""Curves of a run for other tools: what is written, and that nothing else changes by it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from helpers import refusal
+from tiny_experiment import Write, experiment_writer, settings
+
+from mmrec import Results, run_experiment
+from mmrec.cli import main
+from mmrec.cli.health import PURPOSES
+from mmrec.errors import ConfigError, DataError
+from mmrec.reporting import rebuild_report
+from mmrec.reporting.tracking import csv_table
+from mmrec.search import TrialRecord, TrialStore
+from mmrec.verify import diff_runs, verify_run
+
+RATED = {"validation_rate": 2, "validation_metric": "Recall@5"}
+MODELS = {"LightGCNM": settings(lr=[0.01, 0.02], meta=RATED), "MostPop": {}}
+FIGURES = ["Recall@3", "Recall@5", "nDCG@3", "nDCG@5"]
+HAS_MLFLOW, HAS_TENSORBOARD = (
+    importlib.util.find_spec(name) is not None for name in ("mlflow", "tensorboard")
+)
+
+
+def run(path: Path, **options: Any) -> Results:
+    return run_experiment(path, progress=False, **options)
+
+
+def records(results: Results) -> list[TrialRecord]:
+    return TrialStore(results.folder / "trials.jsonl").read()
+
+
+def expected_curves(record: TrialRecord) -> dict[tuple[str, int], float]:
+    """{(tag, epoch): value} by the trial's record, in the words of trials.jsonl."""
+    values = {("train/loss", epoch): loss for epoch, loss in enumerate(record.losses, 1)}
+    for entry in record.history:
+        for label, value in entry["validation"].items():
+            values[f"validation/{label}", entry["epoch"]] = value
+    return values
+
+
+def expected_best(record: TrialRecord) -> dict[str, float]:
+    figures = {"validation": record.validation, "test": record.test}
+    return {f"{split}/{label}": v for split, of in figures.items() for label, v in of.items()}
+
+
+def change(path: Path, **keys: Any) -> Path:
+    content = yaml.safe_load(path.read_text())
+    content["experiment"] |= keys
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    write = experiment_writer(tmp_path_factory.mktemp("tracked"))
+    return run(write(MODELS, tracking="csv"))
+
+
+def test_the_table_has_every_curve_and_the_test_figures_of_the_best_epoch(tracked: Results) -> None:
+    table = pd.read_csv(tracked.folder / "tracking/epochs.csv", converters={"value": float})
+    assert tuple(table.columns) == csv_table.COLUMNS
+    assert list(table["trial"].unique()) == list(tracked.trials["trial"])
+    for record in records(tracked):
+        rows = table[table["trial"] == record.name]
+        assert set(rows["model"]) == {record.model}
+        found = {(f"{r.split}/{r.figure}", r.epoch): r.value for r in rows.itertuples()}
+        best = {(tag, record.best_epoch): value for tag, value in expected_best(record).items()}
+        assert found == expected_curves(record) | best
+        assert len(rows) == len(found)
+    assert len(table[table["split"] == "test"]) == 3 * len(FIGURES)
+
+
+def test_without_a_validation_split_the_curves_are_those_of_the_test_split(
+    experiment_file: Write,
+) -> None:
+    path = experiment_file(MODELS, tracking=["csv"])
+    data = yaml.safe_load(path.read_text())["experiment"]["data_config"]
+    del data["validation_path"]
+    table = pd.read_csv(run(change(path, data_config=data)).folder / "tracking/epochs.csv")
+    assert set(table["split"]) == {"train", "test"}
+    assert not table.duplicated(["trial", "epoch", "split", "figure"]).any()
+
+
+def test_a_failed_trial_does_not_hinder_the_others(experiment_file: Write) -> None:
+    results = run(experiment_file({"LightGCNM": settings(lr=[0.01, 1e30])}, tracking=["csv"]))
+    assert results.n_failed == 1
+    table = pd.read_csv(results.folder / "tracking/epochs.csv")
+    finished = results.trials[results.trials["status"] == "finished"]
+    assert set(table["trial"]) == set(finished["trial"])
+
+
+def test_nothing_is_written_that_was_not_asked_for(experiment_file: Write) -> None:
+    assert not (run(experiment_file()).folder / "tracking").exists()
+
+
+def test_tracking_changes_no_result(
+    experiment_file: Write, tracked: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = run(experiment_file(MODELS))
+    identities = {
+        json.loads((r.folder / "identity.json").read_text())["identity"] for r in (plain, tracked)
+    }
+    assert len(identities) == 1
+    digests = ["trial", "weights_sha256", "lists_sha256"]
+    pd.testing.assert_frame_equal(plain.trials[digests], tracked.trials[digests])
+    difference = diff_runs(plain.folder, tracked.folder)
+    assert difference.config == ()
+    assert difference.trials == ()
+
+
+@pytest.mark.slow
+def test_the_table_is_the_same_by_every_executor(experiment_file: Write, tracked: Results) -> None:
+    beside = run(experiment_file(MODELS, tracking=["csv"]), workers=2)
+    files = [results.folder / "tracking/epochs.csv" for results in (beside, tracked)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_run_that_is_gone_on_with_is_tracked_as_a_whole(
+    experiment_file: Write, monkeypatch: pytest.MonkeyPatch, tracked: Results
+) -> None:
+    path = experiment_file(MODELS, tracking=["csv"])
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(csv_table, "write", fail)
+        message = refusal(DataError, run, path)
+    assert "tracking by csv failed: RuntimeError: no room" in message
+    assert "run the experiment again, with or without csv" in message
+    (folder,) = path.parents[1].glob("results/tiny/performance/run_*")
+    assert not (folder / "manifest.json").exists()
+    trials = (folder / "trials.jsonl").read_bytes()
+    results = run(path)
+    assert results.folder == folder
+    assert (folder / "trials.jsonl").read_bytes() == trials  # none is repeated
+    table = (folder / "tracking/epochs.csv").read_bytes()
+    assert table == (tracked.folder / "tracking/epochs.csv").read_bytes()
+
+
+def test_the_run_can_be_finished_without_the_tracker_that_failed(
+    experiment_file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = experiment_file(tracking=["csv"])
+    monkeypatch.setattr(csv_table, "write", lambda *_: 1 / 0)
+    refusal(DataError, run, path)
+    (folder,) = path.parents[1].glob("results/tiny/performance/run_*")
+    assert run(change(path, tracking=[])).folder == folder
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (["cvs"], "did you mean 'csv'?"),
+        (["csv", "csv"], "found csv twice"),
+        ({"csv": True}, "accepted: 'csv', 'mlflow' or 'tensorboard'"),
+    ],
+)
+def test_a_wrong_entry_is_refused(experiment_file: Write, value: object, told: str) -> None:
+    message = refusal(ConfigError, run, experiment_file(tracking=value))
+    assert "experiment.tracking" in message
+    assert told in message
+
+
+@pytest.mark.parametrize("name", ["mlflow", "tensorboard"])
+def test_a_package_that_is_missing_is_told_before_anything_is_run(
+    experiment_file: Write,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = experiment_file(tracking=["csv", name])
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "mmrec.reporting.tracking.find_spec",
+        lambda wanted: None if wanted == name else found(wanted),
+    )
+    message = refusal(ConfigError, run, path)
+    assert f"experiment.tracking[1]: '{name}' needs a package" in message
+    assert "pip install 'mmrec[tracking]'" in message
+    assert not (path.parents[1] / "results").exists()
+    assert main(["validate", str(path)]) == 2
+    assert "mmrec[tracking]" in capsys.readouterr().err
+
+
+def test_verify_and_report_need_no_tracker(
+    tracked: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was tracked elsewhere can be checked where the packages are missing."""
+    folder = tmp_path / tracked.folder.name
+    shutil.copytree(tracked.folder, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for told in (manifest["experiment"], manifest["written"]["document"]["experiment"]):
+        told["tracking"] = ["csv", "mlflow", "tensorboard"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    for package in ("mlflow", "tensorboard"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert verify_run(folder, progress=False).is_identical
+    rebuild_report(folder)
+
+
+@pytest.mark.slow
+def test_mmrec_imports_no_tracker() -> None:
+    assert "tracking" in PURPOSES
+    code = "import sys, mmrec.run; sys.exit(bool({'mlflow', 'tensorboard'} & set(sys.modules)))"
+    assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0
+
+
+if HAS_TENSORBOARD:  # an extra
+
+    def test_tensorboard_shows_curves_and_parameters(experiment_file: Write) -> None:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+        results = run(experiment_file(MODELS, tracking=["tensorboard"]))
+        for record in records(results):
+            shown = EventAccumulator(str(results.folder / "tracking/tensorboard" / record.name))
+            shown.Reload()
+            found = {
+                (tag, event.step): event.value
+                for tag in shown.Tags()["scalars"]
+                for event in shown.Scalars(tag)
+            }
+            best = {
+                (f"best/{tag}", record.best_epoch): value
+                for tag, value in expected_best(record).items()
+            }
+            assert found == pytest.approx(expected_curves(record) | best)
+            content = shown.PluginTagToContent("hparams")["_hparams_/session_start_info"]
+            session = HParamsPluginData.FromString(content).session_start_info
+            assert session.group_name == record.name
+            assert session.hparams["seed"].number_value == record.parameters["seed"]
+            assert set(session.hparams) == set(record.parameters)
+
+    @pytest.mark.slow
+    def test_events_are_the_same_in_every_process(experiment_file: Write, tmp_path: Path) -> None:
+        results = run(experiment_file(MODELS, tracking=["tensorboard"]))
+        before = _contents(results.folder / "tracking")
+        assert len(before) == 3
+        code = (
+            "import sys; from pathlib import Path\n"
+            "from mmrec.reporting import RecordedRun, read_results, read_studies\n"
+            "from mmrec.reporting.rebuild import read_settings\n"
+            "from mmrec.reporting.tracking import write_tracking\n"
+            "run = RecordedRun.open(Path(sys.argv[1]))\n"
+            "results = read_results(run.path)\n"
+            "write_tracking(run.manifest, read_settings(run), read_studies(run), results)"
+        )
+        command = [sys.executable, "-c", code, str(results.folder)]
+        shutil.rmtree(results.folder / "tracking")
+        assert os.spawnv(os.P_WAIT, sys.executable, command) == 0
+        assert _contents(results.folder / "tracking") == before
+
+
+if HAS_MLFLOW:  # an extra
+
+    @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore")  # MLflow's own
+    def test_mlflow_has_a_run_for_every_trial(
+        experiment_file: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
+        monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
+        results = run(experiment_file(MODELS, tracking=["mlflow"]))
+        assert "MLFLOW_ALLOW_FILE_STORE" not in os.environ
+        assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
+
+        monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        from mlflow.tracking import MlflowClient
+
+        client = MlflowClient((results.folder / "tracking/mlruns").as_uri())
+        (experiment,) = client.search_experiments(filter_string="name = 'tiny'")
+        runs = {r.info.run_name: r for r in client.search_runs([experiment.experiment_id])}
+        parent = runs.pop(results.folder.name)
+        assert parent.data.tags["mmrec.run_folder"] == str(results.folder)
+        (artifact,) = client.list_artifacts(parent.info.run_id)
+        assert artifact.path == "report.html"
+        assert set(runs) == set(results.trials["trial"])
+        for record in records(results):
+            child = runs[record.name]
+            assert child.info.status == "FINISHED"
+            assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+            assert set(child.data.params) == set(record.parameters)
+            assert child.data.params["seed"] == str(record.parameters["seed"])
+            for tag, value in expected_best(record).items():
+                assert child.data.metrics[f"best/{tag}".replace("@", "_at_")] == value
+            for (tag, epoch), value in expected_curves(record).items():
+                told = client.get_metric_history(child.info.run_id, tag.replace("@", "_at_"))
+                assert [m.value for m in told if m.step == epoch] == [value]
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
