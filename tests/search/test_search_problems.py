@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import settings
+from tiny_experiment import settings
 
 from mmrec import run_experiment
 from mmrec.errors import ConfigError, DataError
