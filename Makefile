@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cat constraints.txt pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: demo test check fast-test bench clean
+.PHONY: demo test check fast-test bench docs clean
 
 # A small experiment from raw files to a report.
 demo: $(READY)
@@ -29,13 +29,17 @@ fast-test: $(READY)
 bench: $(READY)
 	$(BIN)/python scripts/benchmarks/bench.py
 
+# The site, in docs/_build/html; a warning is an error.
+docs: $(READY)
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
 $(READY):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mmrec needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--editable '.[report,dev]'
+		--editable '.[report,docs,dev]'
 	rm -f $(VENV)/ready-*
 	touch $@
 
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV) results docs/_build

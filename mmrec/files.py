@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,6 +45,52 @@ def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> None:
+    """Write a folder whole or not at all; one that holds the same already is left as it is.
+
+    Args:
+        folder: where; nothing in it is ever replaced.
+        files: the path of each file below the folder, and its text.
+
+    Raises:
+        DataError: the folder holds anything else, or cannot be written.
+    """
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:100]}."))
+        temporary.chmod(0o777 & ~_umask())
+        for name, text in files:
+            write_atomically(temporary / name, text)
+        if not folder.is_dir() or not any(folder.iterdir()):
+            temporary.replace(folder)
+            return
+        other = _first_other(folder, temporary)
+        if other is not None:
+            raise DataError(
+                f"{folder}: holds something else already ({other}); remove the folder, or name "
+                "another"
+            )
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _first_other(one: Path, other: Path) -> str | None:
+    """Return the first file that two folders do not have alike."""
+    names = [
+        {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()}
+        for root in (one, other)
+    ]
+    for name in sorted(names[0] | names[1]):
+        paths = one / name, other / name
+        if not (name in names[0] and name in names[1] and filecmp.cmp(*paths, shallow=False)):
+            return name
+    return None
 
 
 def append_line(path: Path, line: str) -> None:

@@ -17,8 +17,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from mmrec.config import Loaded, read_experiment
 from mmrec.data import Dataset
 from mmrec.files import write_atomically
@@ -49,10 +47,11 @@ from mmrec.search import (
     Workbench,
     check_ray,
     identity,
-    load_dataset,
+    load_datasets,
     make_plan,
     run_plan,
     stop_on_signals,
+    threads_of_trial,
 )
 from mmrec.training import Interrupted, resolve_device
 
@@ -100,23 +99,19 @@ def run_experiment(
     check_trackers(plan.experiment, loaded.problems)
     n_workers = workers or execution.workers
     device, fallback = resolve_device(plan.experiment.gpu)
-    dataset = load_dataset(plan.experiment, plan.loaders)
-    specs = SpecMaker(plan, dataset)
-    threads = (
-        execution.threads
-        or execution.cpus_per_trial
-        or max(1, torch.get_num_threads() // n_workers)
-    )
+    datasets = load_datasets(plan, save=True)
+    specs = SpecMaker(plan, datasets)
+    threads = threads_of_trial(execution, n_workers)
     notes = [
         *([fallback] if fallback and execution.backend != "ray" else []),
-        *_notes(plan, dataset),
+        *_notes(plan, datasets),
     ]
     devices = [resolve_device(gpu)[0] for gpu in execution.devices or ()]
     origin = Origin.of(
-        loaded, plan.experiment, devices or [device], threads, started.isoformat(timespec="seconds")
+        loaded, plan, devices or [device], threads, started.isoformat(timespec="seconds")
     )
     folder = RunFolder.open(
-        plan.experiment.path_output_rec_performance, identity(plan, dataset), started, fresh=fresh
+        plan.experiment.path_output_rec_performance, identity(plan, datasets), started, fresh=fresh
     )
     try:
         sessions, session_notes = begin_session(folder.path, origin)
@@ -129,7 +124,7 @@ def run_experiment(
             observer.say(
                 outline(
                     plan,
-                    dataset,
+                    datasets,
                     devices or [device],
                     workers=n_workers,
                     threads=threads,
@@ -137,8 +132,7 @@ def run_experiment(
                     n_ended=len(folder.trials.read()),
                 )
             )
-            for line in (repr(dataset), *dataset.report.lines()):
-                logger.info("%s", line)
+            _log_data(datasets)
             for note in notes:
                 logger.warning("%s", note)
             executor: Executor
@@ -146,12 +140,12 @@ def run_experiment(
             if execution.backend == "ray":
                 executor = RayExecutor(assignments[0], execution, n_workers, observer, stop)
             elif n_workers == 1:
-                workbench = Workbench(plan.experiment, dataset, device, threads, folder)
+                workbench = Workbench(plan.experiment, datasets, device, threads, folder)
                 executor = SerialExecutor(workbench, observer, stop)
             else:
                 executor = ProcessExecutor(assignments, observer, stop)
             studies = _run(plan, specs, folder, executor, stop)
-        return _write(origin, plan, dataset, studies, folder, notes, sessions)
+        return _write(origin, plan, datasets, studies, folder, notes, sessions)
     finally:
         folder.release()
 
@@ -193,9 +187,26 @@ def _assign(
     ]
 
 
-def _notes(plan: Plan, dataset: Dataset) -> list[str]:
-    notes = []
-    if dataset.validation is None:
+def _log_data(datasets: Sequence[Dataset]) -> None:
+    for step in datasets[0].report.steps:
+        logger.info("%s", step)
+    told: set[str] = set()  # what folds have in common is told once
+    for dataset in datasets:
+        for line in (repr(dataset), *dataset.report.lines()):
+            if line not in told:
+                logger.info("%s", line)
+        told.update(dataset.report.lines())
+
+
+def _notes(plan: Plan, datasets: Sequence[Dataset]) -> list[str]:
+    strategy = plan.experiment.data_config.strategy
+    notes = [
+        f"{key} is without effect, as in Elliot: data_config.strategy is {strategy}, so the splits "
+        "are taken as they are"
+        for key in ("prefiltering", "splitting")
+        if getattr(plan.experiment, key) and strategy != "dataset"
+    ]
+    if datasets[0].validation is None:
         notes.append(
             "there is no validation split: epochs and trials are selected on the test split, "
             "so the test figures are too good"
@@ -216,7 +227,7 @@ def _notes(plan: Plan, dataset: Dataset) -> list[str]:
 def _write(
     origin: Origin,
     plan: Plan,
-    dataset: Dataset,
+    datasets: Sequence[Dataset],
     studies: Sequence[Study],
     folder: RunFolder,
     notes: Sequence[str],
@@ -226,12 +237,12 @@ def _write(
     tables = elliot_files(plan, studies, folder.stamp)
     for name, content in tables.items():
         write_atomically(plan.experiment.path_output_rec_performance / name, content)
-    digests = item_digests(dataset, plan.loaders)
+    digests = item_digests(datasets, plan.loaders)
     write_atomically(folder.path / "features.json", json.dumps(digests) + "\n")
     manifest = make_manifest(
         origin,
         plan,
-        dataset,
+        datasets,
         studies,
         tables,
         notes=notes,

@@ -18,6 +18,7 @@ from mmrec.cli import (
     doctor,
     evaluate,
     new_model,
+    plan,
     report,
     run,
     schema,
@@ -28,11 +29,15 @@ from mmrec.cli import (
 from mmrec.cli.terminal import log_to_terminal
 from mmrec.errors import MmrecError
 
-COMMANDS = (validate, run, show, report, verify, diff, evaluate, convert, new_model, schema, doctor)
+COMMANDS = (
+    *(validate, plan, run, show, report, verify, diff, evaluate, convert),
+    *(new_model, schema, doctor),
+)
 """The modules of the commands, in the order of the help; each has ``add_to(commands)``."""
 
 EXAMPLES = """examples:
   mmrec validate config_files/demo.yml
+  mmrec plan config_files/demo.yml
   mmrec run config_files/demo.yml
   mmrec show results/demo/performance/run_2026_01_31_12_00_00 --user 17
   mmrec verify results/demo/performance/run_2026_01_31_12_00_00

@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 
 PURPOSES = {
+    "ann": "approximate item graphs of very large catalogues",
+    "docs": "building the site of the documentation",
     "parquet": "item vectors in .parquet files",
     "prepare": "the scripts that download and prepare data",
     "ray": "trials on several machines",

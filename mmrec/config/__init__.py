@@ -3,7 +3,8 @@
 Nothing here knows a model, a metric or a loader by name, or imports torch.
 """
 
-from mmrec.config.describe import Accepts
+from mmrec.config.data import DataConfig, Missing, SideInformation
+from mmrec.config.describe import Accepts, found
 from mmrec.config.distributions import Distribution
 from mmrec.config.experiment import Loaded, read_experiment
 from mmrec.config.fields import (
@@ -21,15 +22,9 @@ from mmrec.config.fields import (
 from mmrec.config.meta import EarlyStopping, ModelMeta, SeedRepeat
 from mmrec.config.problems import KeyPath, Problem, Problems
 from mmrec.config.scalars import parse_scalar
-from mmrec.config.schema import (
-    DataConfig,
-    Evaluation,
-    Execution,
-    Experiment,
-    ExperimentFile,
-    SideInformation,
-)
+from mmrec.config.schema import Evaluation, Execution, Experiment, ExperimentFile
 from mmrec.config.space import Choice, Dimension, Space, parse_space
+from mmrec.config.splitting import Prefilter, Split, Splitting
 from mmrec.config.tracking import Tracker
 from mmrec.config.tuples import parse_tuple
 from mmrec.config.yaml import Document, parse_yaml, read_yaml
@@ -52,10 +47,12 @@ __all__ = [
     "KeyPath",
     "Loaded",
     "MetricLabel",
+    "Missing",
     "ModelMeta",
     "Natural",
     "NonNegativeReal",
     "PositiveReal",
+    "Prefilter",
     "Problem",
     "Problems",
     "Real",
@@ -63,7 +60,10 @@ __all__ = [
     "SeedRepeat",
     "SideInformation",
     "Space",
+    "Split",
+    "Splitting",
     "Tracker",
+    "found",
     "parse_metric_label",
     "parse_scalar",
     "parse_space",

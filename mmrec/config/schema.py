@@ -13,12 +13,13 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import PydanticKnownError
 
+from mmrec.config.data import DataConfig
 from mmrec.config.describe import Accepts
 from mmrec.config.fields import (
     Count,
@@ -30,11 +31,10 @@ from mmrec.config.fields import (
     as_list,
     repeated,
 )
-from mmrec.config.paths import FilePath, Frame, LoaderOption
+from mmrec.config.paths import FilePath, Frame
+from mmrec.config.splitting import Prefilter, Splitting
 from mmrec.config.tracking import Trackers
 from mmrec.errors import listing, nearest
-
-_USE_FIXED = "not available yet in this version; use strategy: fixed"
 
 
 def _pytorch(value: object) -> object:
@@ -59,70 +59,6 @@ def _ray_address(value: str) -> str:
             "ray://host:port"
         )
     return value
-
-
-class SideInformation(Section):
-    """One source of item features: a loader, and the paths that it reads."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, LoaderOption]
-
-    dataloader: str
-    """Name of the loader, such as VisualAttribute."""
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Every other key: texts are absolute paths, other values are as written."""
-        return dict(self.__pydantic_extra__)
-
-
-_Source = Annotated[
-    SideInformation, Accepts("a mapping with the key 'dataloader' and the paths that it reads")
-]
-
-
-class DataConfig(Section):
-    """Where the interactions and the item features are."""
-
-    unsupported: ClassVar[Mapping[str, str]] = {
-        "dataset_path": _USE_FIXED,
-        "root_folder": _USE_FIXED,
-    }
-
-    strategy: Literal["fixed"]
-    """``fixed``: the splits are ready."""
-    train_path: FilePath
-    """Training interactions: user, item, rating and timestamp, with tabs between, no header."""
-    validation_path: FilePath | None = None
-    """Interactions that epochs and trials are chosen by."""
-    test_path: FilePath
-    """Interactions that are reported on."""
-    side_information: Annotated[
-        tuple[_Source, ...],
-        BeforeValidator(as_list),
-        Accepts("a list of mappings, each with the key 'dataloader'"),
-    ] = ()
-    """Features of the items, one entry for every loader."""
-    dataloader: Literal["DataSetLoader"] | None = None
-    """Elliot's name for reading interactions as they are read here; without effect."""
-
-    @field_validator("strategy", mode="before")
-    @classmethod
-    def _is_available(cls, value: object) -> object:
-        if value in ("dataset", "hierarchy"):
-            raise ValueError(f"found {value!r}, {_USE_FIXED}")
-        return value
-
-    @field_validator("side_information")
-    @classmethod
-    def _loaders_differ(cls, value: tuple[SideInformation, ...]) -> tuple[SideInformation, ...]:
-        twice = repeated(entry.dataloader for entry in value)
-        if twice:
-            raise ValueError(
-                f"found the dataloader {listing(twice)} twice; accepted: every loader once, "
-                "since models refer to it by its name"
-            )
-        return value
 
 
 class Evaluation(Section):
@@ -223,8 +159,6 @@ class Experiment(Section):
     """One experiment: data, evaluation, outputs and models."""
 
     unsupported: ClassVar[Mapping[str, str]] = {
-        "prefiltering": f"{_USE_FIXED} with splits that are filtered already",
-        "splitting": f"{_USE_FIXED} with ready splits",
         "negative_sampling": "not supported: every item that a user did not train on is a "
         "candidate; remove the key",
         "config_test": "not supported: every file is checked before training; remove the key",
@@ -245,6 +179,14 @@ class Experiment(Section):
     """Elliot's name for reading interactions as they are read here; without effect."""
     data_config: DataConfig
     """Where the interactions and the item features are."""
+    prefiltering: Annotated[
+        tuple[Prefilter, ...],
+        BeforeValidator(as_list),
+        Accepts("a mapping with the key 'strategy', or a list of them"),
+    ] = ()
+    """Which interactions are kept, step by step; for strategy: dataset."""
+    splitting: Splitting | None = None
+    """How interactions are held out; strategy: dataset needs it."""
     top_k: Count
     """Length of the recommendation lists."""
     evaluation: Evaluation
@@ -279,6 +221,14 @@ class Experiment(Section):
         Accepts("a mapping from the name of a model to its settings, with at least one model"),
     ]
     """The models, each with ``meta``, ``early_stopping`` and its hyper-parameters, as written."""
+
+    @field_validator("splitting")
+    @classmethod
+    def _is_there_to_split(cls, value: Splitting | None, info: ValidationInfo) -> Splitting | None:
+        data = info.data.get("data_config")
+        if value is None and data is not None and data.strategy == "dataset":
+            raise PydanticKnownError("missing")
+        return value
 
     @field_validator("execution")
     @classmethod

@@ -1,9 +1,12 @@
 """Splits, vocabularies and the frozen data set."""
 
 from mmrec.data.dataset import PARTS, Dataset, Features, fingerprint_of
-from mmrec.data.filtering import AlignedSplits, FilterReport, align
+from mmrec.data.filtering import AlignedSplits, FilterReport, align, drop_lacking
+from mmrec.data.folds import FoldFiles, FoldRows, find_folds, name_folds
 from mmrec.data.interactions import COLD, Interactions
-from mmrec.data.reading import Table, read_split
+from mmrec.data.prefiltering import FilterStep
+from mmrec.data.reading import Table, read_labelled, read_split
+from mmrec.data.rows import sort_rows, timestamps_of
 from mmrec.data.sampling import DistinctUsers, Triplets, TripletSampler, UniformUsers
 from mmrec.data.vocabulary import FloatArray, IntArray, Vocabulary
 
@@ -15,7 +18,10 @@ __all__ = [
     "DistinctUsers",
     "Features",
     "FilterReport",
+    "FilterStep",
     "FloatArray",
+    "FoldFiles",
+    "FoldRows",
     "IntArray",
     "Interactions",
     "Table",
@@ -24,6 +30,12 @@ __all__ = [
     "UniformUsers",
     "Vocabulary",
     "align",
+    "drop_lacking",
+    "find_folds",
     "fingerprint_of",
+    "name_folds",
+    "read_labelled",
     "read_split",
+    "sort_rows",
+    "timestamps_of",
 ]

@@ -42,6 +42,8 @@ class Dataset:
     features: Mapping[str, Features] = field(default_factory=lambda: MappingProxyType({}))
     """By loader name, for example ``VisualAttribute``."""
     report: FilterReport = field(default_factory=FilterReport)
+    fold: str = ""
+    """Which fold of an experiment with several it is, such as ``0/2``; of one it is empty."""
 
     def __post_init__(self) -> None:
         """Check that every feature matrix has a row for every item, and a name of its own."""
@@ -102,9 +104,10 @@ class Dataset:
 
     def __repr__(self) -> str:
         held_out = 0 if self.validation is None else len(self.validation)
+        fold = f" fold {self.fold}" if self.fold else ""
         widths = ", ".join(f"{name} {x.shape[1]}" for name, x in self.features.items())
         return (
-            f"<Dataset {self.name} ({self.n_users} users x {self.n_items} items; train "
+            f"<Dataset {self.name}{fold} ({self.n_users} users x {self.n_items} items; train "
             f"{len(self.train)}, validation {held_out}, test {len(self.test)}; {widths})>"
         )
 

@@ -40,6 +40,8 @@ class DemoFiles:
 def write_demo(folder: Path) -> DemoFiles:
     """Write ``train.txt``, ``val.txt``, ``test.txt``, ``image_feat/`` and ``text_feat/``.
 
+    ``interactions.txt`` has the rows of all splits, for experiments that split them themselves.
+
     Args:
         folder: is made if it is missing; files of the same names are replaced.
 
@@ -58,6 +60,8 @@ def write_demo(folder: Path) -> DemoFiles:
             splits[split].extend(f"{user_id}\t{item_ids[i]}\t1\n" for i in items)
     for split, lines in splits.items():
         write_atomically(folder / f"{split}.txt", "".join(lines))
+    rows = [line for lines in splits.values() for line in lines]
+    write_atomically(folder / "interactions.txt", "".join(rows))
     for modality, width in WIDTHS.items():
         _write_vectors(folder / modality, modality, width, tastes, item_ids, rng)
     return DemoFiles(folder, N_USERS, N_ITEMS, sum(map(len, splits.values())))

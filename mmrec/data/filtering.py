@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data.interactions import Interactions
+from mmrec.data.prefiltering import FilterStep
 from mmrec.data.reading import Table
 from mmrec.data.vocabulary import IntArray, Vocabulary
 from mmrec.errors import DataError, listing
@@ -53,6 +54,10 @@ class FilterReport:
     """By loader: the ids of the model's items that stay though it has no vector for them."""
     users_dropped: int = 0
     items_dropped: int = 0
+    steps: tuple[FilterStep, ...] = ()
+    """What filters did to the one file that was split, first to last."""
+    notes: tuple[str, ...] = ()
+    """What there is to tell of how it was split."""
 
     def lines(self) -> list[str]:
         """Return the report as sentences; empty when nothing was dropped."""
@@ -91,7 +96,7 @@ class FilterReport:
                 lines.append(
                     f"{name}: {'; '.join(told)}; {counts.rows_kept} of {counts.rows_read} rows kept"
                 )
-        return lines
+        return [*self.notes, *lines]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,21 +126,8 @@ def align(
     Raises:
         DataError: nothing is left of a split, with what emptied it.
     """
-    all_items = set().union(*(_ids(table.frame, "item_id") for table in tables.values()))
     all_users = set().union(*(_ids(table.frame, "user_id") for table in tables.values()))
-    missing = {
-        loader: tuple(Vocabulary(all_items - set(items)).ids)
-        for loader, items in known_items.items()
-    }
-    dropped_items = set().union(*missing.values())
-
-    frames = {
-        name: table.frame[~table.frame["item_id"].isin(dropped_items)]
-        for name, table in tables.items()
-    }
-    for name, frame in frames.items():
-        if frame.empty:
-            raise DataError(_emptied(tables[name], missing))
+    frames, missing = drop_lacking(tables, known_items)
     left_users = set().union(*(_ids(frame, "user_id") for frame in frames.values()))
 
     users = Vocabulary(_ids(frames["train"], "user_id"))
@@ -150,9 +142,40 @@ def align(
         splits=counts,
         missing_items=missing,
         users_dropped=len(all_users - left_users),
-        items_dropped=len(dropped_items),
+        items_dropped=len(set().union(*missing.values())),
     )
     return AlignedSplits(users, items, splits, report)
+
+
+def drop_lacking(
+    tables: Mapping[str, Table], known_items: Mapping[str, Collection[str]]
+) -> tuple[dict[str, pd.DataFrame], dict[str, tuple[str, ...]]]:
+    """Drop the rows of items that a loader has no vector for.
+
+    Args:
+        tables: any, by name.
+        known_items: as for :func:`align`.
+
+    Returns:
+        What is left of each table, and by loader the ids of the items that it lacks.
+
+    Raises:
+        DataError: nothing is left of a table.
+    """
+    all_items = set().union(*(_ids(table.frame, "item_id") for table in tables.values()))
+    missing = {
+        loader: tuple(Vocabulary(all_items - set(items)).ids)
+        for loader, items in known_items.items()
+    }
+    dropped_items = set().union(*missing.values())
+    frames = {
+        name: table.frame[~table.frame["item_id"].isin(dropped_items)]
+        for name, table in tables.items()
+    }
+    for name, frame in frames.items():
+        if frame.empty:
+            raise DataError(_emptied(tables[name], missing))
+    return frames, missing
 
 
 def _ids(frame: pd.DataFrame, column: str) -> set[str]:

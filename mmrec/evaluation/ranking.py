@@ -75,8 +75,7 @@ def rank(
     items = np.full((n_users, top_k), NO_ITEM, np.int64)
     scores = np.full((n_users, top_k), -np.inf, np.float32)
     pairs = torch.from_numpy(train.users * n_items + train.items).to(device)
-    batch_size = _BATCH_VALUES // n_items if batch_size is None else batch_size
-    step = max(1, -(-batch_size // BLOCK)) * BLOCK
+    step = users_at_once(n_items, batch_size)
     buffer = torch.empty(min(step, -(-n_users // BLOCK) * BLOCK), n_items, device=device)
     for start in range(0, n_users, step):
         stop = min(start + step, n_users)
@@ -92,6 +91,18 @@ def rank(
         items[start:stop, :width] = best_items.cpu().numpy()
         scores[start:stop, :width] = best_scores.cpu().numpy()
     return Ranking(items, scores)
+
+
+def users_at_once(n_items: int, batch_size: int | None = None) -> int:
+    """Return how many users are ranked at once: a multiple of ``BLOCK``, see :func:`rank`."""
+    batch_size = _BATCH_VALUES // n_items if batch_size is None else batch_size
+    return max(1, -(-batch_size // BLOCK)) * BLOCK
+
+
+def ranking_bytes(n_users: int, n_items: int, n_train: int, top_k: int) -> int:
+    """Return what :func:`rank` holds at most: scores, a block of them twice, pairs, and lists."""
+    rows = min(users_at_once(n_items), -(-n_users // BLOCK) * BLOCK)
+    return 4 * n_items * (rows + 2 * BLOCK) + 8 * n_train + 12 * n_users * top_k
 
 
 def _score(scorer: Scorer, start: int, train: Interactions, out: Tensor) -> None:

@@ -1,5 +1,6 @@
 """Per-item vectors of each modality, the formats they come in, and the loaders that read them."""
 
+from mmrec.config import Missing
 from mmrec.features.base import (
     LOADERS,
     Loader,
@@ -13,11 +14,9 @@ from mmrec.features.loaders import (
     TextualAttribute,
     VisualAttribute,
 )
-from mmrec.features.missing import MISSING, Missing
 
 __all__ = [
     "LOADERS",
-    "MISSING",
     "AudioAttribute",
     "FolderLoader",
     "Loader",

@@ -10,9 +10,10 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
+from mmrec.config import Missing
 from mmrec.data import Features
 from mmrec.errors import DataError, listing
-from mmrec.features.missing import Missing, Partial, fill_missing
+from mmrec.features.missing import Partial, fill_missing
 from mmrec.features.source import not_finite, rows_not_finite
 
 logger = logging.getLogger(__name__)

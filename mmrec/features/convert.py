@@ -138,6 +138,7 @@ def _blocks(source: Source, ids: Sequence[str]) -> Iterator[Features]:
         if len(bad):
             raise not_finite(source.path, [wanted[row] for row in bad])
         yield block
+        source.release()
 
 
 def _target_format(target: Path, target_format: str | None) -> str:

@@ -112,10 +112,10 @@ class VectorReader:
         self._n_bytes = 0
 
     def read(self, path: Path) -> Numbers:
-        """Return the vector [F] of a file; nothing is unpickled.
+        """Return the vector [F] of a file of [F] or [1, F]; nothing is unpickled.
 
         Raises:
-            DataError: the file is unreadable, or not a 1-D vector of numbers.
+            DataError: the file is unreadable, or not a vector of numbers.
         """
         with reading(path, "a vector"), path.open("rb", buffering=0) as file:
             if self._header and file.read(len(self._header)) == self._header:
@@ -124,7 +124,7 @@ class VectorReader:
                     return np.frombuffer(content, self._kind)
             file.seek(0)
             vector: Numbers = np.lib.format.read_array(file, allow_pickle=False)
-            check_vector(path, vector)
+            vector = check_vector(path, vector)
             n_header = file.tell() - vector.nbytes
             file.seek(0)
             self._header = file.read(n_header)

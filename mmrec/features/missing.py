@@ -1,18 +1,4 @@
-"""What becomes of items that lack the vector of a modality: the policies of the key ``missing``."""
-
-from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
-
-import numpy as np
-import numpy.typing as npt
-
-from mmrec.data import Features, FloatArray, IntArray
-
-Missing = Literal["drop", "zeros", "mean", "neighbours", "error"]
-"""The policies of one loader.
+"""What becomes of items that lack the vector of a modality: the policies of the key ``missing``.
 
 ``drop``: the item leaves the experiment, with its interactions (as in Elliot). ``zeros``: a vector
 of zeros. ``mean``: the mean vector of the items of the training split that have one.
@@ -20,7 +6,16 @@ of zeros. ``mean``: the mean vector of the items of the training split that have
 run is refused, with the ids of the items.
 """
 
-MISSING: tuple[str, ...] = get_args(Missing)
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mmrec.config import Missing
+from mmrec.data import Features, FloatArray, IntArray
 
 N_NEIGHBOURS = 10
 """How many similar items stand in for one under ``neighbours``."""

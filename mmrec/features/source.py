@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
@@ -49,6 +50,9 @@ class Source(ABC):
             DataError: an item has no vector, or a vector is malformed.
         """
 
+    def release(self) -> None:  # noqa: B027 - most sources hold nothing
+        """Let go of what reading has left in memory; views that were returned stay valid."""
+
     def _refuse_absent(self, item_ids: Sequence[str], what: str) -> None:
         known = self.ids
         absent = [item_id for item_id in item_ids if item_id not in known]
@@ -88,6 +92,14 @@ class MatrixSource(Source):
         """
         self._refuse_absent(item_ids, "vector")
         return as_float32(take_rows(self._matrix, [self._rows[item_id] for item_id in item_ids]))
+
+    def release(self) -> None:
+        """Drop the pages of a mapped file; those that are touched again are read again."""
+        base: object = self._matrix
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            base.madvise(mmap.MADV_DONTNEED)
 
 
 class ItemwiseSource(Source):
@@ -173,16 +185,16 @@ def check_matrix(place: Path | str, matrix: Numbers) -> Numbers:
 
 
 def check_vector(place: Path | str, vector: Numbers) -> Numbers:
-    """Return ``vector`` if it is one.
+    """Return ``vector`` [F] if it is one; of a matrix of one row, as Ducho writes text, the row.
 
     Raises:
-        DataError: it is empty, not 1-D, or does not hold real numbers.
+        DataError: it is empty, neither [F] nor [1, F], or does not hold real numbers.
     """
     if vector.dtype.kind not in "fiu":
         raise DataError(f"{place}: expected a vector of numbers, found {vector.dtype}")
-    if vector.ndim != 1 or not len(vector):
+    if vector.shape not in ((vector.size,), (1, vector.size)) or not vector.size:
         raise DataError(f"{place}: expected a 1-D vector, found the shape {vector.shape}")
-    return vector
+    return vector.reshape(-1)
 
 
 def take_rows(matrix: Numbers, rows: Sequence[int]) -> Numbers:

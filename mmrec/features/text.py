@@ -15,7 +15,7 @@ from typing import TextIO
 
 import numpy as np
 
-from mmrec.data import FloatArray
+from mmrec.data import Features, FloatArray
 from mmrec.errors import DataError, listing
 from mmrec.features.source import MatrixSource, Source, as_float32, reading
 
@@ -115,7 +115,7 @@ def _atomic(path: Path, records: _Records) -> _Rows:
 
 def _read(path: Path, parse: Callable[[TextIO], _Rows]) -> Source:
     lines: dict[str, int] = {}
-    vectors: list[FloatArray] = []
+    vectors: list[Features] = []
     with reading(path, "text"), _open(path) as file:
         for line, item_id, numbers in _guarded(path, parse(file)):
             vector = _vector(f"{path}:{line}", item_id, numbers)
@@ -129,11 +129,11 @@ def _read(path: Path, parse: Callable[[TextIO], _Rows]) -> Source:
                     f"{path}:{line}: the id {item_id!r} stands twice, first in line "
                     f"{lines[item_id]}"
                 )
-            vectors.append(vector)
+            vectors.append(as_float32(vector))
     if not vectors:
         raise DataError(f"{path}: expected lines of an id and its numbers, found none")
     rows = {item_id: row for row, item_id in enumerate(lines)}
-    return MatrixSource(path, rows, as_float32(np.stack(vectors)))
+    return MatrixSource(path, rows, np.stack(vectors))
 
 
 def _guarded(path: Path, rows: _Rows) -> _Rows:

@@ -1,7 +1,8 @@
 """Sparse propagation and item graphs; knows tensors only, no data set."""
 
 from mmrec.graph.adjacency import Adjacency, bipartite_adjacency, symmetric_normalise
-from mmrec.graph.item_graph import ItemGraph, RawItemGraphs, fuse
+from mmrec.graph.approximate import approximate_neighbours, has_approximate_neighbours
+from mmrec.graph.item_graph import ItemGraph, RawItemGraphs, Search, fuse
 from mmrec.graph.kernels import Backend, default_backend, spmm
 from mmrec.graph.layers import mean_of_layers
 from mmrec.graph.neighbours import nearest_neighbours
@@ -14,11 +15,14 @@ __all__ = [
     "ItemGraph",
     "Pattern",
     "RawItemGraphs",
+    "Search",
+    "approximate_neighbours",
     "bipartite_adjacency",
     "coalesce",
     "default_backend",
     "edge_products",
     "fuse",
+    "has_approximate_neighbours",
     "mean_of_layers",
     "nearest_neighbours",
     "propagate",

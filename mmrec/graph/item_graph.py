@@ -8,16 +8,25 @@ Shapes: I items, M modalities, E edges.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from mmrec.graph.adjacency import symmetric_normalise
+from mmrec.graph.approximate import approximate_neighbours
 from mmrec.graph.neighbours import nearest_neighbours
 from mmrec.graph.sparse import Pattern, coalesce, edge_products, propagate
+
+Search = Literal["exact", "approximate"]
+
+_SEARCHES: Mapping[Search, Callable[[Tensor, int], tuple[Tensor, Tensor]]] = {
+    "exact": nearest_neighbours,
+    "approximate": approximate_neighbours,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +62,10 @@ class RawItemGraphs(nn.Module):
     values: Tensor
     """[M, E] float32, a row for each modality."""
 
-    def __init__(self, features: Sequence[Tensor], top_k: int) -> None:
+    def __init__(self, features: Sequence[Tensor], top_k: int, search: Search = "exact") -> None:
         super().__init__()
         n_items = len(features[0])
-        graphs = [_raw_graph(x, top_k) for x in features]
+        graphs = [_raw_graph(x, top_k, search) for x in features]
         self.pattern, places = coalesce(
             torch.cat([graph.pattern.rows for graph in graphs]),
             torch.cat([graph.pattern.cols for graph in graphs]),
@@ -73,8 +82,8 @@ class RawItemGraphs(nn.Module):
         self.register_buffer("values", values, persistent=False)
 
 
-def _raw_graph(features: Tensor, top_k: int) -> ItemGraph:
-    neighbours, similarities = nearest_neighbours(features, top_k)
+def _raw_graph(features: Tensor, top_k: int, search: Search) -> ItemGraph:
+    neighbours, similarities = _SEARCHES[search](features, top_k)
     return _normalised([neighbours], [_without_self(neighbours, similarities)])
 
 
@@ -85,6 +94,7 @@ def fuse(
     *,
     top_k: int,
     raw_share: float,
+    search: Search = "exact",
 ) -> ItemGraph:
     """Mix the graph learned from the projected features with the raw ones (equations 2 to 6).
 
@@ -94,13 +104,14 @@ def fuse(
         weights: [M], the importance of each modality, summing to 1.
         top_k: neighbours kept in a row of the learned graph.
         raw_share: weight of the raw graphs, the rest is the learned one's (``l_m``).
+        search: how neighbours are found.
 
     Returns:
         The item graph; its values have a gradient in ``projected`` and ``weights``.
     """
     lists, similarities = [], []
     for weight, x in zip(weights, projected, strict=True):
-        neighbours, _ = nearest_neighbours(x, top_k)  # eq. 3: which stay, without gradient
+        neighbours, _ = _SEARCHES[search](x, top_k)  # eq. 3: which stay, without gradient
         directions = normalize(x)
         cosines = edge_products(  # eq. 2, of those alone, with gradient
             Pattern.from_lists(neighbours, len(x)), directions, directions

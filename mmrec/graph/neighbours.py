@@ -27,7 +27,7 @@ def nearest_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """
     directions = normalize(x)
     k = min(k, len(x))
-    block = max(1, _BLOCK_VALUES // len(x))
+    block = block_rows(len(x))
     indices, similarities = [], []
     # One buffer for all blocks: memory that is freed and taken again may fall into pieces.
     buffer = x.new_empty(min(block, len(x)), len(x))
@@ -37,3 +37,8 @@ def nearest_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
         indices.append(which)
         similarities.append(best)
     return torch.cat(indices), torch.cat(similarities)
+
+
+def block_rows(n_items: int) -> int:
+    """Return how many rows are held against all others at once."""
+    return max(1, _BLOCK_VALUES // n_items)

@@ -210,6 +210,8 @@ def _offsets(ascending: Tensor, n_rows: int) -> Tensor:
 
 
 def _for_kernels(index: Tensor) -> Tensor:
-    """Return an index as int32 on the CPU, whose library would convert it at each product."""
+    """Return an index as int32 on the CPU, where it takes half the memory to walk over."""
+    if index.device.type != "cpu":  # to look at its values, the host would wait for the device
+        return index.long()
     fits = index.numel() == 0 or int(index.max()) < 2**31
-    return index.to(torch.int32) if index.device.type == "cpu" and fits else index.long()
+    return index.to(torch.int32) if fits else index

@@ -14,9 +14,9 @@ from mmrec.data import Dataset, Interactions
 from mmrec.errors import DataError, listing, nearest
 from mmrec.inspection.neighbours import item_graphs, nearest_items
 from mmrec.inspection.restoring import restore
-from mmrec.reporting import RecordedRun, from_json, read_studies
+from mmrec.reporting import RecordedRun, all_fingerprint, from_json, read_studies
 from mmrec.reporting.headline import make_headline
-from mmrec.search import Plan, Study, load_dataset, make_plan
+from mmrec.search import Plan, Study, load_datasets, make_plan
 
 _MOST_HISTORY = 20
 """Items of a history that are shown."""
@@ -102,7 +102,7 @@ def view_user(
     study = _study(run, model)
     assert study.best is not None
     plan = _plan(run, base_dir)
-    dataset = _dataset(run, plan)
+    dataset = _dataset(run, plan, study.best.fold)
     user = _number(dataset, user_id, run.path)
     recommender = next(m.recommender for m in plan.models if m.name == study.plan.name)
     config = recommender.Config.model_validate(study.best.parameters)
@@ -155,14 +155,14 @@ def _plan(run: RecordedRun, base_dir: Path | None) -> Plan:
     return make_plan(read_experiment(from_json(written["document"]), start))
 
 
-def _dataset(run: RecordedRun, plan: Plan) -> Dataset:
-    dataset = load_dataset(plan.experiment, plan.loaders)
-    if dataset.fingerprint != run.manifest["data"]["fingerprint"]:
+def _dataset(run: RecordedRun, plan: Plan, fold: str) -> Dataset:
+    datasets = load_datasets(plan)
+    if all_fingerprint(datasets) != run.manifest["data"]["fingerprint"]:
         raise DataError(
             f"{run.path}: the data are not those that the run was made on; "
             f"'mmrec verify {run.path}' says what differs"
         )
-    return dataset
+    return next(dataset for dataset in datasets if dataset.fold == fold)
 
 
 def _number(dataset: Dataset, user_id: str, path: Path) -> int:

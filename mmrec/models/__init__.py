@@ -1,6 +1,7 @@
 """Recommenders, and what is needed to write one."""
 
 from mmrec.models.base import (
+    DEFAULT_LOADERS,
     MODELS,
     Batch,
     Model,
@@ -8,21 +9,27 @@ from mmrec.models.base import (
     MultimodalConfig,
     Recommender,
     RecommenderConfig,
+    feature_widths,
     register,
     train_edges,
     trainable_features,
+    triplets_in_step,
 )
 from mmrec.models.baselines import MostPop, Random
 from mmrec.models.external import find_recommender, load_external_module
+from mmrec.models.footprint import DataShape, Footprint
 from mmrec.models.lattice import LATTICE, LATTICEConfig
 from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
 from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.recommendation_file import RecommendationFile, RecommendationFileConfig
 
 __all__ = [
+    "DEFAULT_LOADERS",
     "LATTICE",
     "MODELS",
     "Batch",
+    "DataShape",
+    "Footprint",
     "LATTICEConfig",
     "LightGCNM",
     "LightGCNMConfig",
@@ -36,10 +43,12 @@ __all__ = [
     "Recommender",
     "RecommenderConfig",
     "bpr_loss",
+    "feature_widths",
     "find_recommender",
     "l2_penalty",
     "load_external_module",
     "register",
     "train_edges",
     "trainable_features",
+    "triplets_in_step",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import torch
 from pydantic import AfterValidator, model_validator
@@ -22,6 +22,7 @@ from mmrec.config import (
 )
 from mmrec.data import Dataset, Interactions, TripletSampler, UniformUsers
 from mmrec.evaluation import Ranking, rank
+from mmrec.models.footprint import DataShape, Footprint
 
 MODELS: dict[str, type[Recommender]] = {}
 """Every built-in recommender by its name in the experiment file."""
@@ -75,6 +76,9 @@ class MultimodalConfig(ModelConfig):
     """The modalities, one or more."""
     loaders: tuple[str, ...] = ()
     """The loader of each modality, position by position; by default the one of its name."""
+    control: Literal["none", "permute"] = "none"
+    """``permute`` gives every item the vectors of another one, drawn by the seed: a model that is
+    as good with them gains nothing from what the vectors say of their items."""
 
     @model_validator(mode="after")
     def _check_loaders(self) -> MultimodalConfig:
@@ -130,6 +134,16 @@ class Recommender(ABC):
     """
 
     Config: ClassVar[type[RecommenderConfig]] = RecommenderConfig
+
+    @classmethod
+    def footprint(cls, config: Any, shape: DataShape) -> Footprint | None:  # noqa: ANN401
+        """Return how large it would be, for ``mmrec plan``; None if it does not tell.
+
+        Args:
+            config: its own hyper-parameters.
+            shape: of the data set.
+        """
+        return None
 
     @abstractmethod
     def scorer(self) -> Callable[[Tensor], Tensor]:
@@ -221,9 +235,33 @@ def register(name: str) -> Callable[[_R], _R]:
 def trainable_features(config: MultimodalConfig, dataset: Dataset) -> nn.ParameterDict:
     """Return the raw features of each modality as parameters, {modality: [I, F_m]}."""
     features = nn.ParameterDict()
+    order = control_order(config, dataset.n_items)
     for modality, loader in config.sources.items():  # one by one: from a dict they get sorted
-        features[modality] = nn.Parameter(torch.tensor(dataset.features_of(loader)))
+        vectors = torch.tensor(dataset.features_of(loader))
+        features[modality] = nn.Parameter(vectors if order is None else vectors[order])
     return features
+
+
+def control_order(config: MultimodalConfig, n_items: int) -> Tensor | None:
+    """Return the item whose vectors each item gets, [I] int64; None if each has its own.
+
+    It is the same for all modalities, whose vectors stay together, and has a generator of its own:
+    the initial weights are those of the trial without the control.
+    """
+    if config.control == "none":
+        return None
+    return torch.randperm(n_items, generator=torch.Generator().manual_seed(config.seed))
+
+
+def feature_widths(config: MultimodalConfig, shape: DataShape) -> list[int]:
+    """Return the width F_m of each modality's features."""
+    return [shape.widths[loader] for loader in config.sources.values()]
+
+
+def triplets_in_step(config: ModelConfig, shape: DataShape) -> int:
+    """Return how many triplets an optimisation step has at most."""
+    batch_size = shape.n_users if config.batch_size == -1 else config.batch_size
+    return min(batch_size, shape.n_train)
 
 
 def train_edges(dataset: Dataset) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from mmrec.config import Natural
 from mmrec.data import Dataset
 from mmrec.models.base import Recommender, RecommenderConfig, register
+from mmrec.models.footprint import DataShape, Footprint
 
 
 @register("MostPop")
@@ -19,6 +20,11 @@ class MostPop(Recommender):
 
     def __init__(self, config: RecommenderConfig, dataset: Dataset) -> None:
         self._popularity = torch.from_numpy(dataset.train.item_degrees.astype(np.float32))
+
+    @classmethod
+    def footprint(cls, config: RecommenderConfig, shape: DataShape) -> Footprint:
+        """Return nothing: the ranking counts the scores."""
+        return Footprint()
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         """Return the popularity [B, I] for users [B]."""
@@ -45,6 +51,11 @@ class Random(Recommender):
     def __init__(self, config: RandomConfig, dataset: Dataset) -> None:
         self._seed = config.seed if config.random_seed is None else config.random_seed
         self._n_items = dataset.n_items
+
+    @classmethod
+    def footprint(cls, config: RandomConfig, shape: DataShape) -> Footprint:
+        """Return nothing: the ranking counts the scores."""
+        return Footprint()
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         """Return uniform scores [B, I] for users [B]."""

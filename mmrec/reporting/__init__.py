@@ -1,9 +1,12 @@
 """Tables, manifest and report of a run."""
 
 from mmrec.reporting.comparison import ABSENT, changes, equal, shown
+from mmrec.reporting.forecast import forecast_as_plain, forecast_lines
 from mmrec.reporting.manifest import (
     SCHEMA_VERSION,
     Origin,
+    all_fingerprint,
+    describe_data,
     from_json,
     item_digests,
     make_manifest,
@@ -24,12 +27,16 @@ __all__ = [
     "Origin",
     "RecordedRun",
     "Results",
+    "all_fingerprint",
     "begin_session",
     "best_table",
     "changes",
+    "describe_data",
     "describe_surroundings",
     "elliot_files",
     "equal",
+    "forecast_as_plain",
+    "forecast_lines",
     "from_json",
     "item_digests",
     "make_manifest",

@@ -91,7 +91,12 @@ def duration(started: str, ended: str) -> str:
         lasted = datetime.fromisoformat(ended) - datetime.fromisoformat(started)
     except (ValueError, TypeError):  # not dates, or only one of them has a time zone
         return ""
-    seconds = round(lasted.total_seconds())
+    return spoken(lasted.total_seconds())
+
+
+def spoken(seconds: float) -> str:
+    """Write a span of time in two units at most."""
+    seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"
     minutes, seconds = divmod(seconds, 60)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from mmrec.reporting.over_seeds import repetitions
 from mmrec.reporting.selection import figure_title, higher_is_better, selected_value
 from mmrec.search import Study, TrialRecord
 from mmrec.training import LOSS
@@ -13,7 +14,10 @@ from mmrec.training import LOSS
 
 @dataclass(frozen=True)
 class Headline:
-    """The model that came out best, and by what; means for one that was run on several seeds."""
+    """The model that came out best, and by what.
+
+    Its figures are means if it was run on several folds or seeds.
+    """
 
     model: str
     by: str
@@ -45,7 +49,9 @@ def make_headline(studies: Sequence[Study], split: str) -> Headline | None:
     told = [k for k in figures if k.partition("@")[2] == label.partition("@")[2]]
     test = {k: fmean(t.test[k] for t in trials[winner]) for k in (told or list(figures))[:3]}
     n = len(trials[winner])
-    by = figure_title(label, split) + (f" (mean over {n} seeds)" if n > 1 else "")
+    by = figure_title(label, split) + (
+        f" (mean over {repetitions(trials[winner])})" if n > 1 else ""
+    )
     return Headline(winner, by, label, values[winner], test, n)
 
 

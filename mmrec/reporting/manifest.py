@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmrec.config import Experiment, Loaded
-from mmrec.data import Dataset, Interactions
+from mmrec.config import Loaded
+from mmrec.data import Dataset, FoldFiles, Interactions
 from mmrec.data.vocabulary import sort_ids
 from mmrec.features import Loader
 from mmrec.files import sha256
@@ -35,8 +35,8 @@ class Origin:
     """ISO date and time."""
     written: dict[str, Any]
     """The experiment as it was given: ``source``, ``base_dir`` and ``document``."""
-    files: dict[str, dict[str, str]]
-    """Path and digest of each split's file."""
+    files: list[dict[str, dict[str, str]]]
+    """For each fold, path and digest of each split's file."""
     surroundings: dict[str, Any]
     """What :func:`~mmrec.reporting.surroundings.describe_surroundings` returns."""
 
@@ -44,12 +44,13 @@ class Origin:
     def of(
         cls,
         loaded: Loaded,
-        experiment: Experiment,
+        plan: Plan,
         devices: Sequence[torch.device],
         threads: int,
         started: str,
     ) -> Origin:
         """Describe what an experiment is about to be run from."""
+        external = plan.experiment.external_models_path
         return cls(
             started=started,
             written={
@@ -57,15 +58,15 @@ class Origin:
                 "base_dir": str(loaded.frame.base_dir),
                 "document": to_json(loaded.document.data),
             },
-            files=split_files(experiment),
-            surroundings=describe_surroundings(devices, threads, experiment.external_models_path),
+            files=split_files(plan.folds),
+            surroundings=describe_surroundings(devices, threads, external),
         )
 
 
 def make_manifest(
     origin: Origin,
     plan: Plan,
-    dataset: Dataset,
+    datasets: Sequence[Dataset],
     studies: Sequence[Study],
     tables: Mapping[str, str],
     *,
@@ -78,7 +79,7 @@ def make_manifest(
     Args:
         origin: what the run was started from.
         plan: the experiment.
-        dataset: what it was run on.
+        datasets: what it was run on, fold by fold.
         studies: what has become of it.
         tables: {name: content} of the tables that were written.
         notes: what the user was warned of.
@@ -93,8 +94,8 @@ def make_manifest(
         "written": origin.written,
         "experiment": plan.experiment.model_dump(mode="json"),
         "models": {study.plan.name: _model(study) for study in studies},
-        "protocol": _protocol(plan, dataset, studies),
-        "data": _data(origin, plan, dataset),
+        "protocol": _protocol(plan, datasets[0], studies),
+        "data": _data(origin, plan, datasets),
         "seeds": {
             "experiment": plan.experiment.random_seed,
             "models": {study.plan.name: _seeds(study) for study in studies},
@@ -105,6 +106,7 @@ def make_manifest(
             {
                 "trial_id": record.trial_id,
                 "name": record.name,
+                "fold": record.fold,
                 "status": record.status,
                 "seconds": record.seconds,
                 "weights_sha256": record.weights_sha256,
@@ -117,41 +119,42 @@ def make_manifest(
     }
 
 
-def item_digests(dataset: Dataset, loaders: Sequence[Loader]) -> dict[str, Any]:
+def item_digests(datasets: Sequence[Dataset], loaders: Sequence[Loader]) -> dict[str, Any]:
     """Return a digest of every item's vector, to tell which file has changed: ``features.json``.
 
     Items that lack a vector stand in ``lacking``, whether they were dropped or filled in.
     """
     described = {}
     for loader in loaders:
-        matrix = dataset.features[loader.name].astype("<f4", copy=False)
-        filled = dataset.report.filled_items.get(loader.name, ())
-        lacking = {*filled, *dataset.report.missing_items.get(loader.name, ())}
+        digests: dict[str, str] = {}
+        lacking: set[str] = set()
+        for dataset in datasets:
+            report = dataset.report
+            lacking.update(report.filled_items.get(loader.name, ()))
+            lacking.update(report.missing_items.get(loader.name, ()))
+            matrix = dataset.features[loader.name].astype("<f4", copy=False)
+            for item_id, vector in zip(dataset.items.ids, matrix, strict=True):
+                if item_id not in lacking and item_id not in digests:
+                    content = np.ascontiguousarray(vector).data
+                    digests[item_id] = f"{zlib.crc32(content):08x}"
         described[loader.name] = {
             "path": str(loader.path),
-            "crc32": {
-                item_id: f"{zlib.crc32(np.ascontiguousarray(vector).data):08x}"
-                for item_id, vector in zip(dataset.items.ids, matrix, strict=True)
-                if item_id not in lacking
-            },
+            "crc32": {item_id: digests[item_id] for item_id in sort_ids(digests)},
             "lacking": sort_ids(lacking),
         }
     return {"schema_version": SCHEMA_VERSION, "loaders": described}
 
 
-def split_files(experiment: Experiment) -> dict[str, dict[str, str]]:
-    """Return path and SHA-256 of the file of each split there is."""
-    data = experiment.data_config
-    paths = {
-        "train": data.train_path,
-        "validation": data.validation_path,
-        "test": data.test_path,
+def split_files(folds: Sequence[FoldFiles]) -> list[dict[str, dict[str, str]]]:
+    """Return for each fold path and SHA-256 of the file that each split comes from."""
+    digests = {
+        path: sha256(path.read_bytes())
+        for path in dict.fromkeys(path for fold in folds for path in fold.paths.values())
     }
-    return {
-        split: {"path": str(path), "sha256": sha256(path.read_bytes())}
-        for split, path in paths.items()
-        if path is not None
-    }
+    return [
+        {split: {"path": str(path), "sha256": digests[path]} for split, path in fold.paths.items()}
+        for fold in folds
+    ]
 
 
 def to_json(value: object) -> Any:  # noqa: ANN401 - any plain data
@@ -216,27 +219,59 @@ def _n_users(split: Interactions, threshold: float) -> int:
     return len(np.unique(split.users[split.ratings >= threshold]))
 
 
-def _data(origin: Origin, plan: Plan, dataset: Dataset) -> dict[str, Any]:
+def _data(origin: Origin, plan: Plan, datasets: Sequence[Dataset]) -> dict[str, Any]:
+    """Describe the first fold, the whole that all of them are, and each if there are several."""
+    first = datasets[0].report
+    facts = [
+        describe_data(dataset, files) for dataset, files in zip(datasets, origin.files, strict=True)
+    ]
+    return {
+        **facts[0],
+        "fingerprint": all_fingerprint(datasets),
+        "prefiltering": [asdict(step) for step in first.steps],
+        "folds": [
+            {"name": dataset.fold} | described
+            for dataset, described in zip(datasets, facts, strict=True)
+            if dataset.fold
+        ],
+        "loaders": {
+            loader.name: {
+                "path": str(loader.path),
+                "missing": loader.missing,
+                "items_lacking": len(first.missing_items.get(loader.name, ())),
+                "items_filled_in": len(first.filled_items.get(loader.name, ())),
+            }
+            for loader in plan.loaders
+        },
+    }
+
+
+def all_fingerprint(datasets: Sequence[Dataset]) -> str:
+    """Return the fingerprint of one data set, or the one of several folds."""
+    if len(datasets) == 1:
+        return datasets[0].fingerprint
+    return sha256("".join(f"{dataset.fingerprint}\n" for dataset in datasets).encode())
+
+
+def describe_data(dataset: Dataset, files: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Describe the data of one fold: what :func:`mmrec.verify.data.data_differences` compares.
+
+    Args:
+        dataset: of the fold.
+        files: see :func:`split_files`.
+    """
     report = dataset.report
     return {
         "fingerprint": dataset.fingerprint,
         "fingerprints": dict(dataset.fingerprints),
-        "files": origin.files,
+        "files": dict(files),
         "users": dataset.n_users,
         "items": dataset.n_items,
         "splits": {name: asdict(counts) for name, counts in report.splits.items()},
         "users_dropped": report.users_dropped,
         "items_dropped": report.items_dropped,
         "features": {name: list(matrix.shape) for name, matrix in dataset.features.items()},
-        "loaders": {
-            loader.name: {
-                "path": str(loader.path),
-                "missing": loader.missing,
-                "items_lacking": len(report.missing_items.get(loader.name, ())),
-                "items_filled_in": len(report.filled_items.get(loader.name, ())),
-            }
-            for loader in plan.loaders
-        },
+        "notes": list(report.notes),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
@@ -94,20 +95,23 @@ def _differing(compared: pd.DataFrame, winners: Mapping[str, str]) -> set[tuple[
 
 
 def over_seeds(best: pd.DataFrame) -> Table:
-    """Return means and standard deviations of the models that were run on several seeds."""
+    """Return means and deviations of the models that were run on several folds or seeds."""
     means = [str(name) for name in best.columns if str(name).endswith(" mean")]
+    over = [what for what in ("folds", "seeds") if what in best]
     rows: list[list[object]] = []
     for row in best.to_dict("records"):
-        if not row.get("seeds", 0) > 1:  # not a number for a model of one seed
+        counts = [row[what] for what in over]
+        if all(map(math.isnan, counts)):  # a model of one seed
             continue
         figures = []
         for name in means:
             mean, std, low, high = (row[name.replace(" mean", f" {x}")] for x in _SPREAD)
             text = f"{mean:.4f} \N{PLUS-MINUS SIGN} {std:.4f}"
             figures.append(Cell(text, f"95 % interval: {low:.4f} to {high:.4f}"))
-        rows.append([str(row["model"]), int(row["seeds"]), *figures])
-    head = ["model", "seeds", *(f"test {name.removesuffix(' mean')}" for name in means)]
-    return table("Mean and standard deviation over the seeds of the best point.", head, rows)
+        told = [cell(None) if math.isnan(n) else int(n) for n in counts]
+        rows.append([str(row["model"]), *told, *figures])
+    head = ["model", *over, *(f"test {name.removesuffix(' mean')}" for name in means)]
+    return table("Mean and standard deviation over the trials of the best point.", head, rows)
 
 
 def p_values(compared: pd.DataFrame, studies: Sequence[Study]) -> dict[tuple[str, str], Table]:

@@ -13,7 +13,7 @@ from mmrec.search import ModelPlan, Plan
 
 def outline(
     plan: Plan,
-    dataset: Dataset,
+    datasets: Sequence[Dataset],
     devices: Sequence[torch.device],
     *,
     workers: int,
@@ -25,17 +25,19 @@ def outline(
 
     Args:
         plan: what is run.
-        dataset: on what.
+        datasets: on what, one for each fold.
         devices: of the workers, in turn.
         workers: how many trials run side by side.
         threads: of torch for a trial.
         folder: of the run.
         n_ended: trials that an earlier session of the run has ended.
     """
-    lines = [f"{dataset.name}: {_counted(plan.n_trials, 'trial')}"]
+    lines = [f"{datasets[0].name}: {_counted(plan.n_trials, 'trial')}"]
     width = max(len(model.name) for model in plan.models)
     lines += [f"  {model.name:<{width}}  {_search(model)}" for model in plan.models]
-    lines += ["data", *(f"  {line}" for line in _data(dataset))]
+    for dataset in datasets:
+        fold = f", fold {dataset.fold}" if len(datasets) > 1 else ""
+        lines += [f"data{fold}", *(f"  {line}" for line in _data(dataset))]
     names = ", ".join(dict.fromkeys(_device(device) for device in devices))
     side = "" if workers == 1 else f", {workers} trials side by side"
     lines.append(f"on {names}, {_counted(threads, 'thread')} for a trial{side}")
@@ -51,6 +53,8 @@ def _search(model: ModelPlan) -> str:
         told += f", {model.meta.hyper_opt_alg} over {', '.join(model.searched)}"
     if len(model.seeds) > 1:
         told += f", each point on {len(model.seeds)} seeds"
+    if model.n_folds > 1:
+        told += f", each on {model.n_folds} folds"
     return f"{told}; selected by {model.select_by}"
 
 

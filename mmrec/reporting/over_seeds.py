@@ -1,4 +1,4 @@
-"""What points that were run on several seeds come to."""
+"""What points that were run several times, on several folds or seeds, come to."""
 
 from __future__ import annotations
 
@@ -20,14 +20,40 @@ USER_TESTS: tuple[SignificanceTest, ...] = ("paired_ttest", "wilcoxon_test")
 
 def has_seeds(study: Study) -> bool:
     """Say whether the points of a model were run on several seeds."""
-    return any(len(trials) > 1 for trials in study.points)
+    return any(len(_seeds(trials)) > 1 for trials in study.points)
+
+
+def has_folds(study: Study) -> bool:
+    """Say whether the points of a model were run on several folds."""
+    return any(len(_folds(trials)) > 1 for trials in study.points)
+
+
+def repetitions(trials: Sequence[TrialRecord]) -> str:
+    """Write what the trials of a point were run on: ``5 folds``, ``3 seeds``, or both."""
+    counts = {"folds": len(_folds(trials)), "seeds": len(_seeds(trials))}
+    return " with ".join(f"{n} {what}" for what, n in counts.items() if n > 1)
+
+
+def n_repetitions(study: Study) -> dict[str, int]:
+    """Return how many ``folds`` and ``seeds`` the best point was run on, where several."""
+    counts = {"folds": len(_folds(study.best_trials)), "seeds": len(_seeds(study.best_trials))}
+    asked = {"folds": has_folds(study), "seeds": has_seeds(study)}
+    return {what: n for what, n in counts.items() if asked[what]}
+
+
+def _folds(trials: Sequence[TrialRecord]) -> list[str]:
+    return list(dict.fromkeys(trial.fold for trial in trials))
+
+
+def _seeds(trials: Sequence[TrialRecord]) -> list[int]:
+    return list(dict.fromkeys(trial.parameters["seed"] for trial in trials))
 
 
 def spreads(trials: Sequence[TrialRecord]) -> dict[str, float]:
     """Return ``Recall@20 mean``, ``... std``, ``... low`` and ``... high`` of each test figure.
 
-    ``low`` and ``high`` are the ends of the 95 % interval for the mean over seeds. Trials that
-    did not finish are left out.
+    ``low`` and ``high`` are the ends of the 95 % interval for the mean over folds and seeds.
+    Trials that did not finish are left out.
     """
     finished = [trial for trial in trials if trial.status == "finished"]
     columns: dict[str, float] = {}
@@ -38,29 +64,39 @@ def spreads(trials: Sequence[TrialRecord]) -> dict[str, float]:
     return columns
 
 
-def seeds_table(study: Study, cutoff: int) -> pd.DataFrame:
-    """Return a row for every point of a search: its first trial, its seeds and its figures.
+def means(trials: Sequence[TrialRecord]) -> dict[str, float]:
+    """Return the mean of each test figure over the trials of a point that finished."""
+    ending = " mean"
+    return {k.removesuffix(ending): v for k, v in spreads(trials).items() if k.endswith(ending)}
 
-    The selected value is the mean that the best point was chosen by, empty where a seed did not
+
+def seeds_table(study: Study, cutoff: int) -> pd.DataFrame:
+    """Return a row for every point of a search: its first trial, folds, seeds and figures.
+
+    The selected value is the mean that the best point was chosen by, empty where a trial did not
     finish.
     """
     objective = Objective.of(study.plan.select_by)
     selected = "" if objective.label == LOSS else "validation "
+    several_seeds = has_seeds(study)
     rows = []
     for trials in study.points:
         view = PointView(tuple(map(ValidationView.of, trials)))
         first = trials[0]
-        row: dict[str, Any] = {
-            "model": first.name,
-            "status": view.status,
-            "seeds": ", ".join(str(trial.parameters["seed"]) for trial in trials),
+        row: dict[str, Any] = {"model": first.name, "status": view.status}
+        if has_folds(study):
+            row["folds"] = ", ".join(_folds(trials))
+        if several_seeds:
+            row["seeds"] = ", ".join(map(str, _seeds(trials)))
+        row |= {
             "finished": sum(trial.status == "finished" for trial in trials),
             f"{selected}{objective.label} mean": None
             if view.status != "finished"
             else view.value(objective),
         }
         row |= _at(cutoff, spreads(trials))
-        rows.append(row | {k: v for k, v in first.parameters.items() if k != "seed"})
+        parameters = first.parameters.items()
+        rows.append(row | {k: v for k, v in parameters if not (several_seeds and k == "seed")})
     return pd.DataFrame(rows)
 
 
@@ -76,10 +112,10 @@ def _at(cutoff: int, columns: Mapping[str, float]) -> dict[str, float]:
 def significance_table(experiment: Experiment, studies: Sequence[Study]) -> pd.DataFrame:
     """Return the tests asked for with what a paper reports: see :func:`compare_in_full`.
 
-    Over users, the best trials are compared; over seeds, where two models or more were run on
-    several, the figures of the best points: paired if all had the same seeds, since equal seeds
-    draw equal triplets, else by Welch's test. p-values are corrected over all pairs of models and
-    all figures of a test.
+    Over users, the best trials are compared, on the first fold; over folds and seeds, where two
+    models or more were run on several, the figures of the best points: paired if all had the same,
+    since equal folds have equal users and equal seeds draw equal triplets, else by Welch's test.
+    p-values are corrected over all pairs of models and all figures of a test.
 
     Returns:
         The column ``over``, then those of :func:`compare_in_full`; no rows without a test.
@@ -87,12 +123,14 @@ def significance_table(experiment: Experiment, studies: Sequence[Study]) -> pd.D
     asked = [test for test in USER_TESTS if getattr(experiment.evaluation, test)]
     per_user = {s.best.name: s.best_per_user for s in studies if s.best is not None}
     tables = [_over("users", compare_in_full(per_user, test)) for test in asked]
-    seeded = [study for study in studies if len(study.best_trials) > 1]
-    if asked:
-        same = len({tuple(sorted(study.plan.seeds)) for study in seeded}) == 1
+    repeated = [study for study in studies if len(study.best_trials) > 1]
+    if asked and repeated:
+        same = len({tuple(key for key, _ in _in_order(study)) for study in repeated}) == 1
         test: SignificanceTest = "paired_ttest" if same else "welch_ttest"
-        values = {study.best_trials[0].name: _by_seed(study) for study in seeded}
-        tables.append(_over("seeds", compare_in_full(values, test)))
+        values = {study.best_trials[0].name: _figures(study) for study in repeated}
+        kinds = {"folds": has_folds, "seeds": has_seeds}
+        over = " and ".join(kind for kind, has in kinds.items() if any(map(has, repeated)))
+        tables.append(_over(over, compare_in_full(values, test)))
     filled = [table for table in tables if len(table)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
@@ -102,7 +140,14 @@ def _over(what: str, table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _by_seed(study: Study) -> dict[str, FloatArray]:
-    """Return the test figures of the best point, ordered by seed."""
-    trials = sorted(study.best_trials, key=lambda trial: int(trial.parameters["seed"]))
+def _in_order(study: Study) -> list[tuple[tuple[str, int | None], TrialRecord]]:
+    """Return the trials of the best point by fold, and by seed if it had several."""
+    several = has_seeds(study)
+    keyed = [((t.fold, t.parameters["seed"] if several else None), t) for t in study.best_trials]
+    return sorted(keyed, key=lambda pair: (pair[0][0], pair[0][1] or 0))
+
+
+def _figures(study: Study) -> dict[str, FloatArray]:
+    """Return the test figures of the best point, trial by trial."""
+    trials = [trial for _, trial in _in_order(study)]
     return {label: np.array([trial.test[label] for trial in trials]) for label in trials[0].test}

@@ -137,7 +137,8 @@ def read_studies(run: RecordedRun) -> list[Study]:
 def _study(
     model: RecordedModel, records: list[TrialRecord], best_id: str | None, folder: RunFolder
 ) -> Study:
-    size = len(model.seeds) or 1
+    n_folds = len({record.fold for record in records})
+    size = (len(model.seeds) or 1) * max(1, n_folds)
     points = [records[start : start + size] for start in range(0, len(records), size)]
     places = [place for place, trials in enumerate(points) if trials[0].trial_id == best_id]
     if not places:

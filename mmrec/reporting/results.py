@@ -19,11 +19,11 @@ class Results:
     """The tables of a run, and where its files are."""
 
     best: pd.DataFrame
-    """A row for the best trial of each model: test figures, then validation figures."""
+    """A row for the best trial of each model, test figures before validation figures."""
     trials: pd.DataFrame
     """A row for every trial, finished or failed, with its parameters and digests."""
     folder: Path
-    """The run's folder: manifest.json, trials.jsonl, tables and report.html."""
+    """The run's folder, with manifest.json, trials.jsonl, tables and report.html."""
 
     @property
     def report(self) -> Path:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from mmrec.evaluation import GROUPS
 from mmrec.reporting import model_tables, plots, trial_tables
-from mmrec.reporting.over_seeds import has_seeds
+from mmrec.reporting.over_seeds import has_seeds, repetitions
 from mmrec.reporting.per_user import shared_label, users_of
 from mmrec.reporting.selection import (
     MAX_CATEGORIES,
@@ -117,7 +117,7 @@ def model_section(study: Study, split: str, anchor: str, drawer: Drawer) -> dict
         "value": study.best and selected_value(study.best, study.plan.select_by),
         "n_trials": len(study.records),
         "n_failed": sum(map(len, failures.values())),
-        "n_seeds": len(study.best_trials),
+        "repetitions": repetitions(study.best_trials),
         "failures": dict(failures),
         "searched": searched,
         "fixed": trial_tables.fixed(study),

@@ -10,17 +10,26 @@ import pandas as pd
 
 from mmrec.config import Experiment
 from mmrec.evaluation import compare
-from mmrec.reporting.over_seeds import USER_TESTS, has_seeds, seeds_table, spreads
-from mmrec.search import Plan, Study
+from mmrec.reporting.over_seeds import (
+    USER_TESTS,
+    has_folds,
+    has_seeds,
+    means,
+    n_repetitions,
+    seeds_table,
+    spreads,
+)
+from mmrec.search import Plan, Study, TrialRecord
 
 
 def best_table(studies: Sequence[Study]) -> pd.DataFrame:
     """Return a row for the best trial of each model.
 
     Columns: model, trial, best_epoch, the test figures by label, then the validation figures as
-    ``validation Recall@20``. For a model that was run on several seeds also their number as
-    ``seeds``, and each test figure over them as ``Recall@20 mean``, ``Recall@20 std`` and, for the
-    95 % interval, ``Recall@20 low`` and ``Recall@20 high``; the trial is the one of the first seed.
+    ``validation Recall@20``. For a model that was run on several folds or seeds also their number
+    as ``folds`` and ``seeds``, and each test figure over them as ``Recall@20 mean``, ``Recall@20
+    std`` and, for the 95 % interval, ``Recall@20 low`` and ``Recall@20 high``; the trial is the
+    first of them.
     """
     rows = []
     for study in studies:
@@ -29,8 +38,9 @@ def best_table(studies: Sequence[Study]) -> pd.DataFrame:
             row: dict[str, Any] = {"model": study.plan.name, "trial": best.name}
             row |= {"best_epoch": best.best_epoch} | best.test
             row |= {f"validation {k}": v for k, v in best.validation.items()}
-            if has_seeds(study):
-                row |= {"seeds": len(study.best_trials)} | spreads(study.best_trials)
+            repeated = n_repetitions(study)
+            if repeated:
+                row |= repeated | spreads(study.best_trials)
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -41,6 +51,7 @@ def trials_table(studies: Sequence[Study]) -> pd.DataFrame:
     for study in studies:
         for record in study.records:
             row: dict[str, Any] = {"model": study.plan.name, "trial": record.name}
+            row |= _fold(record)
             row |= {"status": record.status, "best_epoch": record.best_epoch} | record.test
             row |= {f"validation {label}": value for label, value in record.validation.items()}
             row |= {name: _plain(value) for name, value in record.parameters.items()}
@@ -63,7 +74,7 @@ def elliot_files(plan: Plan, studies: Sequence[Study], stamp: str) -> dict[str, 
         suffix = f"cutoff_{cutoff}_relthreshold_{threshold}_{stamp}"
         best = pd.DataFrame(
             [
-                {"model": study.best.name} | _at(cutoff, study.best.test)
+                {"model": study.best.name} | _at(cutoff, _headline_figures(study, study.best))
                 for study in studies
                 if study.best is not None
             ],
@@ -76,9 +87,10 @@ def elliot_files(plan: Plan, studies: Sequence[Study], stamp: str) -> dict[str, 
         for study in studies:
             if study.plan.searched:
                 files[f"rec_{study.plan.name}_{suffix}.tsv"] = _tsv(_search_table(study, cutoff))
-            if has_seeds(study):
+            if has_folds(study) or has_seeds(study):
+                over = "folds" if has_folds(study) else "seeds"
                 table = seeds_table(study, cutoff).map(_plain)
-                files[f"rec_{study.plan.name}_seeds_{suffix}.tsv"] = _tsv(table)
+                files[f"rec_{study.plan.name}_{over}_{suffix}.tsv"] = _tsv(table)
         for test, pairs in significance(plan.experiment, studies, cutoff):
             files[f"stat_{test}_{suffix}.tsv"] = _tsv(pairs, header=False)
     first = plan.experiment.evaluation.cutoffs[0]
@@ -87,10 +99,20 @@ def elliot_files(plan: Plan, studies: Sequence[Study], stamp: str) -> dict[str, 
     return files
 
 
+def _headline_figures(study: Study, best: TrialRecord) -> Mapping[str, float]:
+    """Return what a model is reported by: means over folds, else the figures of its best trial."""
+    return means(study.best_trials) if has_folds(study) else best.test
+
+
+def _fold(record: TrialRecord) -> dict[str, str]:
+    return {"fold": record.fold} if record.fold else {}
+
+
 def _search_table(study: Study, cutoff: int) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"model": record.name}
+            | _fold(record)
             | _at(cutoff, record.test)
             | {name: _plain(value) for name, value in record.parameters.items()}
             for record in study.records
@@ -128,8 +150,12 @@ def _best_parameters(plan: Plan, studies: Sequence[Study]) -> list[dict[str, Any
                 "name": study.best.name,
                 "best_iteration": study.best.best_epoch,
             }
+            if has_folds(study):
+                extra["folds"] = list(dict.fromkeys(trial.fold for trial in study.best_trials))
             if has_seeds(study):
-                extra["seeds"] = [trial.parameters["seed"] for trial in study.best_trials]
+                extra["seeds"] = list(
+                    dict.fromkeys(trial.parameters["seed"] for trial in study.best_trials)
+                )
             facts.append(
                 {
                     "meta": study.plan.meta.model_dump(mode="json"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
-from mmrec.config import ExperimentFile
-from mmrec.features import LOADERS, MISSING
+from mmrec.config import ExperimentFile, Missing
+from mmrec.features import LOADERS
 from mmrec.models import MODELS
 from mmrec.models.external import PREFIX
 from mmrec.schema import models
@@ -89,6 +89,16 @@ def _complete_data(node: Node) -> None:
     old = node["properties"]["side_information"]
     new = any_of({"$ref": f"{REF}loader"}, {"$ref": f"{REF}loader_of_ones_own"})
     node["properties"]["side_information"] = {"description": old["description"]} | _entries(new)
+    split_files = ["train_path", "test_path"]
+    node["if"] = {
+        "properties": {"strategy": {"const": "fixed"}},
+        "required": ["strategy"],
+        "not": {"required": ["dataset_path"]},
+    }
+    node["then"] = {
+        "properties": {key: {"type": "string"} for key in split_files},
+        "required": split_files,
+    }
 
 
 def _complete_metrics(node: Node) -> None:
@@ -118,7 +128,7 @@ def _loader(name: str) -> Node:
             },
             "missing": {
                 "description": "What becomes of items without a vector.",
-                "enum": list(MISSING),
+                "enum": list(get_args(Missing)),
                 "default": "drop",
             },
         },

@@ -7,8 +7,9 @@ from typing import Any, get_args, get_origin
 from mmrec.config import EarlyStopping, ModelMeta, SeedRepeat
 from mmrec.config.distributions import NAMES
 from mmrec.evaluation import METRICS
-from mmrec.models import RecommenderConfig
+from mmrec.models import MultimodalConfig, RecommenderConfig
 from mmrec.schema.sections import REF, Node, any_case, any_of, section, written
+from mmrec.search.ablation import EACH_SUBSET
 from mmrec.search.planner import UNSUPPORTED
 from mmrec.training import LOSS
 
@@ -56,6 +57,8 @@ def entry(
             is_tuple = get_origin(config.model_fields[name].annotation) is tuple
             made.setdefault(defined, _tuple(field) if is_tuple else _searched(field))
             properties[name] = {"$ref": f"{REF}{defined}"}
+        if issubclass(config, MultimodalConfig):
+            properties["modalities"] = any_of({"const": EACH_SUBSET}, properties["modalities"])
         seed = any_of(properties["seed"], {"$ref": f"{REF}seed_repeat"})
         properties["seed"] = seed
     if not is_open:

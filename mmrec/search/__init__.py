@@ -1,10 +1,20 @@
 """Planning and running the trials of an experiment."""
 
-from mmrec.search.execution import Workbench
+from mmrec.search.datasets import load_datasets, measure_data
+from mmrec.search.estimate import (
+    Memory,
+    ModelEstimate,
+    PointEstimate,
+    estimate_plan,
+    trial_memory,
+)
+from mmrec.search.execution import Workbench, threads_of_trial
 from mmrec.search.executors import Executor, Observer, SerialExecutor
-from mmrec.search.inputs import load_dataset
+from mmrec.search.forecast import Forecast, ModelForecast, make_forecast
+from mmrec.search.memory import available_memory, gibibytes
 from mmrec.search.model_plan import ModelFacts, ModelPlan
 from mmrec.search.plan import Plan, make_plan
+from mmrec.search.probe import Probe, probe
 from mmrec.search.processes import Assignment, ProcessExecutor
 from mmrec.search.ray_cluster import check_ray
 from mmrec.search.ray_executor import RayExecutor
@@ -19,13 +29,19 @@ from mmrec.search.trial import TrialSpec
 __all__ = [
     "Assignment",
     "Executor",
+    "Forecast",
+    "Memory",
+    "ModelEstimate",
     "ModelFacts",
+    "ModelForecast",
     "ModelPlan",
     "Objective",
     "Observer",
     "Order",
     "Plan",
+    "PointEstimate",
     "PointView",
+    "Probe",
     "ProcessExecutor",
     "RayExecutor",
     "RunFolder",
@@ -39,11 +55,19 @@ __all__ = [
     "TrialStore",
     "ValidationView",
     "Workbench",
+    "available_memory",
     "check_ray",
     "choose",
+    "estimate_plan",
+    "gibibytes",
     "identity",
-    "load_dataset",
+    "load_datasets",
+    "make_forecast",
     "make_plan",
+    "measure_data",
+    "probe",
     "run_plan",
     "stop_on_signals",
+    "threads_of_trial",
+    "trial_memory",
 ]

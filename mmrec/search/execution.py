@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
 
-from mmrec.config import Experiment
+from mmrec.config import Execution, Experiment
 from mmrec.data import Dataset
 from mmrec.errors import DataError, MmrecError
 from mmrec.evaluation import GroupEvaluator
@@ -40,7 +40,8 @@ class Workbench:
     """Everything a trial needs beside its own settings."""
 
     experiment: Experiment
-    dataset: Dataset
+    datasets: Sequence[Dataset]
+    """Of every fold."""
     device: torch.device
     threads: int
     """Threads of torch while a trial runs."""
@@ -63,11 +64,12 @@ class Workbench:
         """
         weights = weights_path(self.experiment, spec.name)
         memory = PeakMemory(self.device)
+        dataset = self.datasets[spec.fold]
         started = time.perf_counter()
         try:
             outcome = run_trial(
                 spec,
-                self.dataset,
+                dataset,
                 self.device,
                 threads=self.threads,
                 restore_from=weights if model.meta.restore else None,
@@ -84,9 +86,9 @@ class Workbench:
             if not isinstance(error, MmrecError):
                 logger.info("%s", traceback.format_exc())
             return failed_record(spec, error, time.perf_counter() - started)
-        lists = lists_as_tsv(outcome.best.ranking, self.dataset)
+        lists = lists_as_tsv(outcome.best.ranking, dataset)
         record = finished_record(spec, outcome, lists, time.perf_counter() - started)
-        groups = self._groups.evaluate(outcome.best.ranking)
+        groups = self._groups[spec.fold].evaluate(outcome.best.ranking)
         record = replace(record, groups=groups, peak_bytes=memory.read())
         if isinstance(spec.protocol, PruningProtocol):
             epoch = spec.protocol.pruned_at(outcome.history)
@@ -100,12 +102,20 @@ class Workbench:
         return record
 
     @cached_property
-    def _groups(self) -> GroupEvaluator:
-        """Judges test lists by the popularity of their items."""
-        evaluation, data = self.experiment.evaluation, self.dataset
-        return GroupEvaluator(
-            data.train, data.test, evaluation.cutoffs, evaluation.relevance_threshold
-        )
+    def _groups(self) -> list[GroupEvaluator]:
+        """Judge test lists by the popularity of their items; one for each fold."""
+        evaluation = self.experiment.evaluation
+        judged_by = evaluation.cutoffs, evaluation.relevance_threshold
+        return [GroupEvaluator(data.train, data.test, *judged_by) for data in self.datasets]
+
+
+def threads_of_trial(execution: Execution, n_workers: int) -> int:
+    """Return the threads of torch in a trial: those the file says, or a share of the machine's."""
+    return (
+        execution.threads
+        or execution.cpus_per_trial
+        or max(1, torch.get_num_threads() // n_workers)
+    )
 
 
 def weights_path(experiment: Experiment, name: str) -> Path:

@@ -1,33 +1,80 @@
-"""The files an experiment reads: finding them, naming what is missing, loading the data set."""
+"""The files an experiment reads: finding them, and naming what is missing."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import cast
 
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation
-from mmrec.data import Dataset, align, read_split
-from mmrec.errors import listing, nearest
-from mmrec.features import LOADERS, MISSING, Loader, Missing, absent_items, load_features
+from mmrec.data import FoldFiles, find_folds, name_folds
+from mmrec.errors import DataError, listing, nearest
+from mmrec.features import LOADERS, Loader
 
 _DATA = ("experiment", "data_config")
 
 
-def check_splits(experiment: Experiment, problems: Problems) -> None:
-    """Add a problem for each split file that is not there, and for a validation that has to be."""
+def plan_folds(experiment: Experiment, problems: Problems) -> tuple[FoldFiles, ...]:
+    """Return the folds and the files that they come from.
+
+    A file that is not there is a problem, and so is a validation split that has to be.
+    """
     data = experiment.data_config
-    if experiment.evaluation.require_validation and data.validation_path is None:
+    if data.strategy == "hierarchy":
+        assert data.root_folder is not None
+        folds = _found_folds(data.root_folder, problems)
+    elif data.strategy == "dataset":
+        folds = _made_folds(experiment)
+        _check_file("dataset_path", data.dataset_path, problems)
+    else:
+        folds = (FoldFiles("", _ready_files(data, problems)),)
+    validated = all("validation" in fold.paths for fold in folds)
+    if experiment.evaluation.require_validation and not validated:
+        lacking = {
+            "fixed": "data_config has no validation_path",
+            "dataset": "splitting has no validation_splitting",
+            "hierarchy": "the folds have no validation split",
+        }
         problems.add(
             ("experiment", "evaluation", "require_validation"),
-            "data_config has no validation_path, so epochs and trials would be selected on test",
+            f"{lacking[data.strategy]}, so epochs and trials would be selected on test",
         )
-    for key in ("train_path", "validation_path", "test_path"):
-        path: Path | None = getattr(data, key)
-        if path is not None and not path.is_file():
-            problems.add((*_DATA, key), missing_path(path))
+    return folds
+
+
+def _found_folds(root: Path, problems: Problems) -> tuple[FoldFiles, ...]:
+    path = (*_DATA, "root_folder")
+    try:
+        if root.exists():
+            return find_folds(root)
+        problems.add(path, missing_path(root))
+    except (DataError, OSError) as error:
+        problems.add(path, str(error))
+    return ()
+
+
+def _made_folds(experiment: Experiment) -> tuple[FoldFiles, ...]:
+    """Return the folds that one file is going to be split into."""
+    path, splitting = experiment.data_config.dataset_path, experiment.splitting
+    assert path is not None
+    assert splitting is not None
+    inner = splitting.validation_splitting
+    parts = ("train", "test") if inner is None else ("train", "validation", "test")
+    n_inner = 1 if inner is None else inner.n_folds
+    outer = range(splitting.test_splitting.n_folds)
+    names = name_folds([(str(test), str(number)) for test in outer for number in range(n_inner)])
+    return tuple(FoldFiles(name, dict.fromkeys(parts, path)) for name in names)
+
+
+def _ready_files(data: DataConfig, problems: Problems) -> dict[str, Path]:
+    for key, path in dict(data.split_paths.values()).items():
+        _check_file(key, path, problems)
+    return {split: path for split, (_, path) in data.split_paths.items()}
+
+
+def _check_file(key: str, path: Path | None, problems: Problems) -> None:
+    if path is not None and not path.is_file():
+        problems.add((*_DATA, key), missing_path(path))
 
 
 def plan_loaders(data: DataConfig, problems: Problems) -> tuple[Loader, ...]:
@@ -44,10 +91,9 @@ def plan_loaders(data: DataConfig, problems: Problems) -> tuple[Loader, ...]:
             )
             continue
         features = _loader_path(entry, path, problems)
-        missing = _missing_policy(entry, path, problems)
-        if features is not None and missing is not None:
+        if features is not None:
             loader = LOADERS[entry.dataloader]
-            loaders.append(loader(features, missing=missing, cache_dir=cache_dir))
+            loaders.append(loader(features, missing=entry.missing, cache_dir=cache_dir))
     return tuple(loaders)
 
 
@@ -86,21 +132,6 @@ def _loader_path(
     return None
 
 
-def _missing_policy(
-    entry: SideInformation, path: tuple[str | int, ...], problems: Problems
-) -> Missing | None:
-    value = entry.options.get("missing", "drop")
-    # The configuration takes every text of an entry for a path.
-    word = value.name if isinstance(value, Path) else value
-    if word in MISSING:
-        return cast("Missing", word)
-    hint = nearest(word, MISSING) if isinstance(word, str) else ""
-    problems.add(
-        (*path, "missing"), f"found {word!r}{hint}; accepted: {listing(MISSING, len(MISSING))}"
-    )
-    return None
-
-
 def missing_path(path: Path) -> str:
     """Say that a path is missing, how far it exists, and which name there is like it."""
     if path.exists():
@@ -113,28 +144,17 @@ def missing_path(path: Path) -> str:
     return f"no such path: {path}: {folder} has no {missing!r}{nearest(missing, there)}"
 
 
-def load_dataset(experiment: Experiment, loaders: tuple[Loader, ...]) -> Dataset:
-    """Read the splits and the features, and bring them together.
+def missing_loaders(sources: Mapping[str, str], declared: Sequence[str]) -> Iterator[str]:
+    """Yield what to say of each modality whose loader ``side_information`` does not have.
 
-    Raises:
-        DataError: a file is malformed, or the splits and the features share nothing.
+    Nothing is said where the loader may be one of ``declared`` that is misspelt, and so told
+    already.
     """
-    data = experiment.data_config
-    tables = {"train": read_split(data.train_path), "test": read_split(data.test_path)}
-    if data.validation_path is not None:
-        tables["validation"] = read_split(data.validation_path)
-    known_items = {loader.name: loader.items() for loader in loaders if loader.missing == "drop"}
-    aligned = align(tables, known_items, binarize=experiment.binarize)
-    items = aligned.items.ids
-    filled = {loader.name: absent_items(loader, items) for loader in loaders}
-    dataset = Dataset(
-        name=experiment.dataset,
-        users=aligned.users,
-        items=aligned.items,
-        train=aligned.splits["train"],
-        validation=aligned.splits.get("validation"),
-        test=aligned.splits["test"],
-        report=replace(aligned.report, filled_items=filled),
-    )
-    features = load_features(loaders, items)
-    return replace(dataset, features=MappingProxyType(dict(features)))
+    for modality, loader in sources.items():
+        is_told = nearest(loader, [name for name in declared if name not in LOADERS])
+        if loader not in declared and not is_told:
+            like = "" if loader in LOADERS else nearest(loader, declared)
+            yield (
+                f"modality {modality!r} needs the loader {loader!r}, which side_information does "
+                f"not have{like}; it has: {listing(declared) or 'none'}"
+            )

@@ -1,7 +1,8 @@
-"""How much memory a trial needs at most."""
+"""How much memory a trial needs at most, and how much there is."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 
 _RESET = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
+_MEMINFO = Path("/proc/meminfo")
 
 
 class PeakMemory:
@@ -42,3 +44,28 @@ class PeakMemory:
             return None
         found = re.search(r"^VmHWM:\s*(\d+) kB$", _STATUS.read_text(), re.MULTILINE)
         return int(found[1]) * 1024 if found else None
+
+
+def available_memory(device: torch.device) -> int | None:
+    """Return the bytes that are free on a device; None where the system does not tell.
+
+    On a CPU it is what Linux could give to a new process without swapping, elsewhere all of the
+    machine's memory. Limits of a container or of a batch system are not known here.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        found = re.search(r"^MemAvailable:\s*(\d+) kB$", _MEMINFO.read_text(), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024
+    except OSError:  # not Linux
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows
+        return None
+
+
+def gibibytes(size: int | None) -> str:
+    """Write a number of bytes for a reader; ``?`` for one that is not known."""
+    return "?" if size is None else f"{size / 2**30:.2f} GiB"

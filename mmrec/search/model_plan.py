@@ -64,6 +64,8 @@ class ModelPlan:
     """How many points there are, at most."""
     seeds: tuple[int, ...]
     """What every point is run on; empty for the one seed of its hyper-parameters."""
+    n_folds: int
+    """How many folds of the data every point is run on; 1 without folds."""
     random_seed: int
     """What proposals come from."""
     meta: ModelMeta
@@ -86,11 +88,12 @@ class ModelPlan:
     @property
     def n_trials(self) -> int:
         """The number of trials, at most."""
-        return self.n_points * (len(self.seeds) or 1)
+        return self.n_points * self.n_folds * (len(self.seeds) or 1)
 
-    def trial_values(self, point: Values) -> list[Values]:
-        """Return the hyper-parameters of each trial of a point."""
-        return [{**point, "seed": seed} for seed in self.seeds] or [point]
+    def repetitions(self, point: Values) -> list[tuple[int, Values]]:
+        """Return the fold and the hyper-parameters of each trial of a point, fold by fold."""
+        by_seed: list[Values] = [{**point, "seed": seed} for seed in self.seeds] or [point]
+        return [(fold, values) for fold in range(self.n_folds) for values in by_seed]
 
     def is_valid(self, point: Values) -> bool:
         """Say whether the model accepts a point."""

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from mmrec.config import Experiment, Loaded, Problems
+from mmrec.data import FoldFiles
 from mmrec.errors import ConfigError, ModelError
 from mmrec.evaluation import find_metric
 from mmrec.features import Loader
 from mmrec.models import load_external_module
-from mmrec.search.inputs import check_splits, plan_loaders
+from mmrec.search.inputs import plan_folds, plan_loaders
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.planner import ModelPlanner
 
@@ -23,6 +24,8 @@ class Plan:
     """A valid experiment: its settings, its loaders and its searches."""
 
     experiment: Experiment
+    folds: tuple[FoldFiles, ...]
+    """What every trial is run on, and the files it comes from; without folds, one."""
     loaders: tuple[Loader, ...]
     metrics: tuple[str, ...]
     """Canonical names, in the order of the file."""
@@ -45,15 +48,16 @@ def make_plan(loaded: Loaded) -> Plan:
     experiment = loaded.experiment
     metrics: tuple[str, ...] = ()
     loaders: tuple[Loader, ...] = ()
+    folds: tuple[FoldFiles, ...] = ()
     if experiment is not None:
         metrics = _metrics(experiment, problems)
-        check_splits(experiment, problems)
+        folds = plan_folds(experiment, problems)
         loaders = plan_loaders(experiment.data_config, problems)
-    planner = ModelPlanner(loaded, external, metrics)
+    planner = ModelPlanner(loaded, external, metrics, n_folds=len(folds) or 1)
     models = tuple(plan for key in loaded.models for plan in planner.plan(key))
     problems.raise_if_any()
     assert experiment is not None
-    return Plan(experiment, loaders, metrics, models)
+    return Plan(experiment, folds, loaders, metrics, models)
 
 
 def _external_module(loaded: Loaded) -> ModuleType | None:

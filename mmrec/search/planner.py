@@ -21,7 +21,6 @@ from mmrec.config import (
 )
 from mmrec.errors import MmrecError, ModelError, listing, nearest
 from mmrec.evaluation import figure_name, find_metric, parse_figure_name
-from mmrec.features import LOADERS
 from mmrec.models import (
     ModelConfig,
     MultimodalConfig,
@@ -30,7 +29,8 @@ from mmrec.models import (
     RecommenderConfig,
     find_recommender,
 )
-from mmrec.search.inputs import missing_path
+from mmrec.search.ablation import with_subsets
+from mmrec.search.inputs import missing_loaders, missing_path
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.points import (
     Values,
@@ -59,15 +59,21 @@ class ModelPlanner:
         loaded: the experiment as it was read.
         external: the user's own module, if there is one.
         metrics: canonical names of the experiment's metrics; empty if they are not known.
+        n_folds: how many folds every trial is run on.
     """
 
     def __init__(
-        self, loaded: Loaded, external: ModuleType | None, metrics: tuple[str, ...]
+        self,
+        loaded: Loaded,
+        external: ModuleType | None,
+        metrics: tuple[str, ...],
+        n_folds: int,
     ) -> None:
         self._loaded = loaded
         self._problems = loaded.problems
         self._external = external
         self._metrics = metrics
+        self._n_folds = n_folds
         names = [key.rpartition(".")[2] for key in loaded.models]
         self._names = {
             key: key if names.count(name) > 1 else name
@@ -98,6 +104,7 @@ class ModelPlanner:
                     points=None if points is None else tuple(points),
                     n_points=most_points(space, meta) if points is None else len(points),
                     seeds=seeds,
+                    n_folds=self._n_folds,
                     random_seed=self._random_seed,
                     meta=meta,
                     early_stopping=stopping,
@@ -108,6 +115,14 @@ class ModelPlanner:
     @property
     def _random_seed(self) -> int:
         return 42 if self._loaded.experiment is None else self._loaded.experiment.random_seed
+
+    @property
+    def _declared(self) -> list[str] | None:
+        """The loaders of ``side_information``, in order; None if it was not read."""
+        experiment = self._loaded.experiment
+        if experiment is None:
+            return None
+        return [source.dataloader for source in experiment.data_config.side_information]
 
     def _section(self, kind: type[_S], entry: object, path: _Path) -> _S | None:
         try:
@@ -121,6 +136,12 @@ class ModelPlanner:
     ) -> Iterator[tuple[str, type[Recommender], Space]]:
         """Yield name, class and search space of each model that the entry stands for."""
         if key == FOLDER:
+            if self._n_folds > 1:
+                self._problems.add(
+                    path,
+                    f"lists made elsewhere belong to one split, and the data have {self._n_folds} "
+                    "folds",
+                )
             for file in self._files(entry, path):
                 yield file.stem, RecommendationFile, Space(("file",), {"file": file}, {})
             return
@@ -132,9 +153,12 @@ class ModelPlanner:
         except ModelError as error:
             self._problems.add(path, str(error))
             return
+        written = with_subsets(entry, recommender.Config, self._declared, self._problems, path)
+        if written is None:
+            return
         fields = recommender.Config.model_fields
         tuples = {name for name, f in fields.items() if get_origin(f.annotation) is tuple}
-        yield self._names[key], recommender, parse_space(entry, tuples, self._problems, path)
+        yield self._names[key], recommender, parse_space(written, tuples, self._problems, path)
 
     def _files(self, entry: Mapping[str, Any], path: _Path) -> list[Path]:
         for unknown in set(entry) - {"folder"}:
@@ -209,24 +233,11 @@ class ModelPlanner:
 
     def _check_trials(self, configs: list[RecommenderConfig], meta: ModelMeta, path: _Path) -> None:
         """Add what no single field shows: the loaders there are, and an evaluation that is due."""
-        experiment = self._loaded.experiment
-        declared = (
-            None
-            if experiment is None
-            else [entry.dataloader for entry in experiment.data_config.side_information]
-        )
+        declared = self._declared
         for config in configs:
             if isinstance(config, MultimodalConfig) and declared is not None:
-                for modality, loader in config.sources.items():
-                    is_told = nearest(loader, [d for d in declared if d not in LOADERS])
-                    if loader not in declared and not is_told:
-                        like = "" if loader in LOADERS else nearest(loader, declared)
-                        self._problems.add(
-                            path,
-                            f"modality {modality!r} needs the loader {loader!r}, which "
-                            f"side_information does not have{like}; "
-                            f"it has: {listing(declared) or 'none'}",
-                        )
+                for message in missing_loaders(config.sources, declared):
+                    self._problems.add(path, message)
             if isinstance(config, ModelConfig) and meta.validation_rate > config.epochs:
                 self._problems.add(
                     (*path, "meta", "validation_rate"),

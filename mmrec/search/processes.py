@@ -20,9 +20,9 @@ import torch
 
 from mmrec.config import read_experiment
 from mmrec.errors import DataError
+from mmrec.search.datasets import load_datasets
 from mmrec.search.execution import Workbench
 from mmrec.search.executors import Observer, Queue, Task
-from mmrec.search.inputs import load_dataset
 from mmrec.search.plan import Plan, make_plan
 from mmrec.search.run_folder import RunFolder
 from mmrec.search.signals import StopRequest
@@ -196,11 +196,11 @@ class Desk:
         """
         torch.set_num_threads(assignment.threads)
         plan = make_plan(read_experiment(assignment.experiment, assignment.base_dir))
-        dataset = load_dataset(plan.experiment, plan.loaders)
+        datasets = load_datasets(plan)
         device, _ = resolve_device(assignment.gpu)
         folder = RunFolder(assignment.folder)
-        workbench = Workbench(plan.experiment, dataset, device, assignment.threads, folder)
-        return cls(plan, SpecMaker(plan, dataset), workbench)
+        workbench = Workbench(plan.experiment, datasets, device, assignment.threads, folder)
+        return cls(plan, SpecMaker(plan, datasets), workbench)
 
     def run(self, order: Order, on_epoch: OnEpoch, stop: Callable[[], bool]) -> TrialRecord:
         """Run the trial that is ordered; see :meth:`Workbench.execute`."""

@@ -29,17 +29,17 @@ class Study:
     """In the order of the search, whenever they ended."""
     best: TrialRecord | None = None
     """The trial with the best selected value, the first of equals. Of a point that was run on
-    several seeds, the mean is selected by and the trial of the first seed stands for it."""
+    several folds or seeds, the mean is selected by and the first trial stands for it."""
     best_per_user: dict[str, FloatArray] = field(default_factory=dict)
     """Test values of each user for the best trial, by label."""
     points: list[list[TrialRecord]] = field(default_factory=list)
-    """The trials of each point, one for every seed."""
+    """The trials of each point, one for every seed on every fold, fold by fold."""
     best_point: int | None = None
     """Place of the best among the points."""
 
     @property
     def best_trials(self) -> list[TrialRecord]:
-        """The trials of the best point, one for every seed."""
+        """The trials of the best point, one for every seed on every fold."""
         return [] if self.best_point is None else self.points[self.best_point]
 
 
@@ -69,33 +69,45 @@ class Course:
             batch = self._search.next(views)
             if not batch:
                 return []
-            tasks = self._tasks(batch, [trial for view in views for trial in view.trials])
+            tasks = self._tasks(batch, views)
             pending = {t.spec.trial_id: t for t in tasks if t.spec.trial_id not in ended}
             if pending:
                 return list(pending.values())
 
-    def _tasks(self, batch: list[Values], earlier: list[ValidationView]) -> list[Task]:
+    def _tasks(self, batch: list[Values], earlier: list[PointView]) -> list[Task]:
         """Return the trials of a batch, all of them held against the same earlier trials."""
         tasks = []
         for point in batch:
-            trials = self._model.trial_values(point)
+            trials = self._model.repetitions(point)
             first = len(self._points) * len(trials)
-            made = [self._task(first + n, values, earlier) for n, values in enumerate(trials)]
+            made = [
+                self._task(Order(self._number, first + n, values, fold=fold), earlier)
+                for n, (fold, values) in enumerate(trials)
+            ]
             self._points.append([task.spec for task in made])
             tasks += made
         return tasks
 
-    def _task(self, index: int, values: Values, earlier: list[ValidationView]) -> Task:
-        order, meta = Order(self._number, index, values), self._model.meta
+    def _task(self, order: Order, earlier: list[PointView]) -> Task:
+        meta = self._model.meta
         spec = self._specs.make(order)
         if meta.pruner != "none" and isinstance(spec.config, ModelConfig):
-            epochs, rate = spec.config.epochs, meta.validation_rate
             bars = set_bars(
-                meta.pruner, earlier, self._objective, epochs=epochs, validation_rate=rate
+                meta.pruner,
+                self._of_fold(order.fold, earlier),
+                self._objective,
+                epochs=spec.config.epochs,
+                validation_rate=meta.validation_rate,
             )
             order = replace(order, bars=bars)
             spec = self._specs.make(order)
         return Task(self._model, spec, order)
+
+    def _of_fold(self, fold: int, points: list[PointView]) -> list[ValidationView]:
+        """Return the trials of one fold: figures of different folds say little of each other."""
+        n_seeds = len(self._model.seeds) or 1
+        chosen = slice(fold * n_seeds, (fold + 1) * n_seeds)
+        return [trial for point in points for trial in point.trials[chosen]]
 
     def _views(self, ended: Mapping[str, TrialRecord]) -> list[PointView]:
         return [

@@ -99,7 +99,7 @@ class ValidationView:
 
 @dataclass(frozen=True)
 class PointView:
-    """What is known of a point of the search: a trial on each of its seeds."""
+    """What is known of a point of the search: a trial on each of its folds and seeds."""
 
     trials: tuple[ValidationView, ...]
 
@@ -119,7 +119,7 @@ class PointView:
 def choose(points: Sequence[PointView], objective: Objective) -> int | None:
     """Return the place of the best point, the first of equals; None if no point finished.
 
-    Only a point that finished on all its seeds can win: the mean over fewer seeds, or over
+    Only a point that finished on all its folds and seeds can win: the mean over fewer, or over
     trials that were ended early, would be another thing.
     """
     best, best_value = None, objective.worst

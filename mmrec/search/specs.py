@@ -1,8 +1,9 @@
-"""The trials of a plan on a data set: what each is to do, and how it is judged."""
+"""The trials of a plan on its data sets: what each is to do, and how it is judged."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -36,31 +37,31 @@ class Order:
     """The hyper-parameters, as the file means them."""
     bars: Bars = field(default_factory=dict)
     """What its validation figures have to reach for it to go on."""
+    fold: int = 0
+    """Number of the fold that it is run on."""
 
 
 class SpecMaker:
-    """Says what the trials of a plan are to do on a data set.
+    """Says what the trials of a plan are to do on the data sets of its folds.
 
     Raises:
         DataError: a held-out split has no relevant item.
     """
 
-    def __init__(self, plan: Plan, dataset: Dataset) -> None:
+    def __init__(self, plan: Plan, datasets: Sequence[Dataset]) -> None:
         self._models, self._experiment = plan.models, plan.experiment
-        self._fingerprint = dataset.fingerprint
-        evaluators = _make_evaluators(plan, dataset)
-        self._protocols = [
-            _make_protocol(plan.experiment, model, dataset, *evaluators) for model in plan.models
-        ]
+        self._datasets = datasets
+        self._protocols = [_make_protocols(plan, dataset) for dataset in datasets]
 
     def make(self, order: Order) -> TrialSpec:
         """Return the trial that is ordered; the same in every process."""
-        model, protocol = self._models[order.model], self._protocols[order.model]
+        model, dataset = self._models[order.model], self._datasets[order.fold]
+        protocol = self._protocols[order.fold][order.model]
         config = model.recommender.Config.model_validate(order.values)
         facts = _selection(self._experiment, model)
         if isinstance(config, RecommendationFileConfig):
             facts["file"] = sha256(config.file.read_bytes())
-        identifier = trial_id(model.key, config, facts, self._fingerprint)
+        identifier = trial_id(model.key, config, facts, dataset.fingerprint)
         if model.meta.pruner != "none":
             parts = {f.name: getattr(protocol, f.name) for f in fields(protocol)}
             protocol = PruningProtocol(**parts, bars=order.bars)
@@ -72,10 +73,12 @@ class SpecMaker:
             recommender=model.recommender,
             config=config,
             protocol=protocol,
+            fold=order.fold,
+            fold_name=dataset.fold,
         )
 
 
-def identity(plan: Plan, dataset: Dataset) -> str:
+def identity(plan: Plan, datasets: Sequence[Dataset]) -> str:
     """Return a digest that is equal for runs of the same searches under the same evaluation.
 
     All that its trials depend on is in it, so it is known before the first of them.
@@ -83,7 +86,7 @@ def identity(plan: Plan, dataset: Dataset) -> str:
     facts = {
         "models": [_search_facts(plan.experiment, model) for model in plan.models],
         "evaluation": plan.experiment.evaluation.model_dump(mode="json"),
-        "data": dataset.fingerprint,
+        "data": [dataset.fingerprint for dataset in datasets],
     }
     return sha256(json.dumps(facts, sort_keys=True, default=str).encode())
 
@@ -132,6 +135,12 @@ def _selection(experiment: Experiment, model: ModelPlan) -> dict[str, Any]:
     if model.meta.pruner != "none":
         facts["pruner"] = model.meta.pruner
     return facts
+
+
+def _make_protocols(plan: Plan, dataset: Dataset) -> list[Protocol]:
+    """Return the protocol of each model on one fold."""
+    evaluators = _make_evaluators(plan, dataset)
+    return [_make_protocol(plan.experiment, model, dataset, *evaluators) for model in plan.models]
 
 
 def _make_evaluators(plan: Plan, dataset: Dataset) -> tuple[Evaluator, Evaluator]:

@@ -49,6 +49,8 @@ class TrialRecord:
     :class:`mmrec.evaluation.GroupEvaluator`; nothing is selected by them."""
     peak_bytes: int | None = None
     """The most memory that the trial needed, see :class:`mmrec.search.memory.PeakMemory`."""
+    fold: str = ""
+    """Name of the fold that it was run on; empty without folds."""
 
     def to_json(self) -> str:
         """Return one line of JSON."""

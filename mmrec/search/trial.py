@@ -47,6 +47,10 @@ class TrialSpec:
     recommender: type[Recommender]
     config: RecommenderConfig
     protocol: Protocol
+    fold: int = 0
+    """Number of the fold that it is run on."""
+    fold_name: str = ""
+    """Its name; empty without folds."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -129,6 +133,7 @@ def finished_record(spec: TrialSpec, outcome: Outcome, lists: str, seconds: floa
         name=spec.name,
         model=spec.model,
         index=spec.index,
+        fold=spec.fold_name,
         parameters=spec.parameters,
         status="finished",
         best_epoch=best.record.epoch,
@@ -149,6 +154,7 @@ def failed_record(spec: TrialSpec, error: BaseException, seconds: float) -> Tria
         name=spec.name,
         model=spec.model,
         index=spec.index,
+        fold=spec.fold_name,
         parameters=spec.parameters,
         status="failed",
         error=f"{type(error).__name__}: {error}",

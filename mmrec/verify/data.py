@@ -24,12 +24,37 @@ def data_differences(
 ) -> list[str]:
     """Name the parts of the data that differ, splits first, and the files that made them so.
 
+    Of several folds each is told by its name; vectors, which they share, are told once.
+
     Args:
         one: ``data`` of a manifest.
         other: the same of another run, or of now.
         items: by loader, the digests of item vectors that belong to ``one``.
         other_items: those of ``other``.
     """
+    folds = [{fold["name"]: fold for fold in side.get("folds", ())} for side in (one, other)]
+    if not any(folds):
+        return _fold_differences(one, other, items, other_items)
+    lines = []
+    for name in dict.fromkeys([*folds[0], *folds[1]]):
+        if name not in folds[0] or name not in folds[1]:
+            lines.append(f"fold {name}: " + ("absent -> there" if name in folds[1] else "gone"))
+            continue
+        told = _fold_differences(folds[0][name], folds[1][name], items, other_items)
+        lines += [line if _is_of_loader(line, items) else f"fold {name}: {line}" for line in told]
+    return list(dict.fromkeys(lines))
+
+
+def _is_of_loader(line: str, items: Mapping[str, Any]) -> bool:
+    return line.partition(":")[0] in items
+
+
+def _fold_differences(
+    one: Mapping[str, Any],
+    other: Mapping[str, Any],
+    items: Mapping[str, Any],
+    other_items: Mapping[str, Any],
+) -> list[str]:
     fingerprints = one["fingerprints"], other["fingerprints"]
     differing = [
         part
@@ -58,11 +83,10 @@ def shown_path(path: str | Path) -> str:
 
 
 def _split(part: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    files = one["files"].get(part), other["files"].get(part)
-    if files[0] is None or files[1] is None:
-        return f"{part}: {'absent' if files[0] is None else 'there'} -> " + (
-            "absent" if files[1] is None else "there"
-        )
+    there = [part in side["splits"] for side in (one, other)]
+    if not all(there):
+        return f"{part}: " + " -> ".join("there" if has else "absent" for has in there)
+    files = one["files"][part], other["files"][part]
     rows = [side["splits"][part]["rows_kept"] for side in (one, other)]
     counted = f"{rows[0]:,} rows -> {rows[1]:,} rows" if rows[0] != rows[1] else f"{rows[0]:,} rows"
     if files[0]["sha256"] == files[1]["sha256"]:

@@ -129,9 +129,9 @@ def _trials(a: RecordedRun, b: RecordedRun) -> Iterator[str]:
             yield from (f"only in B: {_described(record)}" for record in others)
 
 
-def _key(record: TrialRecord, run: RecordedRun) -> tuple[str, str]:
+def _key(record: TrialRecord, run: RecordedRun) -> tuple[str, str, str]:
     parameters = _relative(record.parameters, run)
-    return record.model, json.dumps(parameters, sort_keys=True)
+    return record.model, record.fold, json.dumps(parameters, sort_keys=True)
 
 
 def _pair(one: TrialRecord, other: TrialRecord, parameters: str) -> Iterator[str]:

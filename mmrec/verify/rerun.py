@@ -34,14 +34,14 @@ class Rerun:
 
     Args:
         plan: the experiment of the run.
-        dataset: its data, which have the fingerprint of the run's.
+        datasets: its data, fold by fold, which have the fingerprints of the run's.
         device: where.
         threads: of torch while a trial runs; as many as in the run.
         is_moved: whether the data stand in another place than in the run.
     """
 
     plan: Plan
-    dataset: Dataset
+    datasets: Sequence[Dataset]
     device: torch.device
     threads: int
     is_moved: bool
@@ -55,7 +55,7 @@ class Rerun:
             By name the first difference of each trial that has one, and a note on each trial that
             cannot be run again.
         """
-        maker = SpecMaker(self.plan, self.dataset)
+        maker = SpecMaker(self.plan, self.datasets)
         differences, notes = {}, []
         for number, record in enumerate(records, 1):
             if record.error is not None and record.error.startswith(_UNREPEATABLE):
@@ -83,8 +83,12 @@ class Rerun:
         model, values = self.plan.models[places[0]], record.parameters
         if model.recommender is RecommendationFile and self.is_moved:
             values = record.parameters | {"file": model.space.constants["file"]}
+        folds = [dataset.fold for dataset in self.datasets]
+        if record.fold not in folds:
+            return Difference(None, "fold", "", record.fold or "none", "not in the data")
+        fold = folds.index(record.fold)
         try:
-            spec = maker.make(Order(places[0], record.index, values))
+            spec = maker.make(Order(places[0], record.index, values, fold=fold))
         except ValidationError as error:
             first = error.errors()[0]
             told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
@@ -96,17 +100,18 @@ class Rerun:
     def _run(self, spec: TrialSpec, record: TrialRecord, progress: Progress) -> Difference | None:
         model = next(model for model in self.plan.models if model.key == spec.model)
         weights = weights_path(self.plan.experiment, record.name) if model.meta.restore else None
+        dataset = self.datasets[spec.fold]
         started = time.perf_counter()
         try:
             outcome = run_trial(
                 spec,
-                self.dataset,
+                dataset,
                 self.device,
                 threads=self.threads,
                 restore_from=weights,
                 on_epoch=_watch(spec, record, progress),
             )
-            lists = lists_as_tsv(outcome.best.ranking, self.dataset)
+            lists = lists_as_tsv(outcome.best.ranking, dataset)
             now = finished_record(spec, outcome, lists, time.perf_counter() - started)
         except _Decided as decided:
             progress.trial_ended(record)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,16 @@ from mmrec.data import Dataset
 from mmrec.progress import Progress
 from mmrec.reporting import (
     RecordedRun,
+    all_fingerprint,
     changes,
+    describe_data,
     describe_surroundings,
     from_json,
     item_digests,
     shown,
     split_files,
 )
-from mmrec.search import Plan, load_dataset, make_plan
+from mmrec.search import Plan, load_datasets, make_plan
 from mmrec.training import resolve_device
 from mmrec.verify.data import data_differences
 from mmrec.verify.files import changed_files
@@ -104,16 +106,16 @@ def verify_run(
     plan = make_plan(loaded)
     for loader in plan.loaders:
         loader.cache_dir = None  # the files themselves count, not what was once packed from them
-    dataset = load_dataset(plan.experiment, plan.loaders)
+    datasets = load_datasets(plan)
     threads = run.manifest["environment"]["threads"]
     gpus = plan.experiment.execution.devices or (plan.experiment.gpu,)
     devices = [resolve_device(gpu)[0] for gpu in gpus]
     now = describe_surroundings(devices, threads, plan.experiment.external_models_path)
-    data = _compare_data(run, plan, dataset)
+    data = _compare_data(run, plan, datasets)
     differences: dict[str, Difference] = {}
     notes: list[str] = []
     if not data:
-        rerun = Rerun(plan, dataset, devices[0], threads, is_moved=_is_moved(run, loaded))
+        rerun = Rerun(plan, datasets, devices[0], threads, is_moved=_is_moved(run, loaded))
         with Progress(enabled=progress) as observer:
             differences, notes = rerun.check(records, observer)
     return Verification(
@@ -139,19 +141,17 @@ def _is_moved(run: RecordedRun, loaded: Loaded) -> bool:
     return bool(str(loaded.frame.base_dir) != run.manifest["written"]["base_dir"])
 
 
-def _compare_data(run: RecordedRun, plan: Plan, dataset: Dataset) -> list[str]:
-    if dataset.fingerprint == run.manifest["data"]["fingerprint"]:
+def _compare_data(run: RecordedRun, plan: Plan, datasets: Sequence[Dataset]) -> list[str]:
+    then = run.manifest["data"]
+    if all_fingerprint(datasets) == then["fingerprint"]:
         return []
-    now: dict[str, Any] = {
-        "fingerprints": dataset.fingerprints,
-        "files": split_files(plan.experiment),
-        "users": dataset.n_users,
-        "items": dataset.n_items,
-        "splits": {k: {"rows_kept": c.rows_kept} for k, c in dataset.report.splits.items()},
-        "features": {name: matrix.shape for name, matrix in dataset.features.items()},
-    }
-    digests = item_digests(dataset, plan.loaders)["loaders"]
-    return data_differences(run.manifest["data"], now, run.item_digests, digests)
+    now: dict[str, Any] = {"folds": []}
+    for dataset, files in zip(datasets, split_files(plan.folds), strict=True):
+        described = {"name": dataset.fold} | describe_data(dataset, files)
+        now = described | now
+        now["folds"] += [described] if dataset.fold else []
+    digests = item_digests(datasets, plan.loaders)["loaders"]
+    return data_differences(then, now, run.item_digests, digests)
 
 
 def _surroundings(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from mmrec.cli import main
 ROOT = Path(__file__).parents[2]
 
 NAMES = [
-    *("validate", "run", "show", "report", "verify", "diff", "evaluate", "convert"),
+    *("validate", "plan", "run", "show", "report", "verify", "diff", "evaluate", "convert"),
     *("new-model", "schema", "doctor"),
 ]
 

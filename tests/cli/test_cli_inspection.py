@@ -16,7 +16,7 @@ from mmrec.cli import main
 from mmrec.config import read_experiment
 from mmrec.errors import DataError
 from mmrec.inspection import view_user
-from mmrec.search import TrialStore, load_dataset, make_plan
+from mmrec.search import TrialStore, load_datasets, make_plan
 
 KEPT = {"save_weights": True, "save_recs": True}
 MODELS = {
@@ -240,7 +240,7 @@ def test_the_plain_model_mixes_its_two_graphs(finished: Path) -> None:
 
     manifest = json.loads((finished / "manifest.json").read_text())["written"]
     plan = make_plan(read_experiment(manifest["document"], Path(manifest["base_dir"])))
-    dataset = load_dataset(plan.experiment, plan.loaders)
+    (dataset,) = load_datasets(plan)
     model = LATTICE(LATTICE.Config(top_k=4, l_m=0.3, factors=8), dataset)
     with torch.no_grad():
         learned, raw = model.item_graph(raw_share=0.0), model.item_graph(raw_share=1.0)

@@ -19,7 +19,7 @@ from tiny_experiment import Write, settings
 from mmrec.cli import main
 from mmrec.config import read_experiment
 from mmrec.progress import LINE_EVERY, Progress
-from mmrec.search import Order, SpecMaker, TrialRecord, TrialSpec, load_dataset, make_plan
+from mmrec.search import Order, SpecMaker, TrialRecord, TrialSpec, load_datasets, make_plan
 from mmrec.training import EpochRecord
 
 MODELS = {"MostPop": {}, "LightGCNM": settings(lr=[0.01, 0.02], meta={"validation_rate": 2})}
@@ -127,7 +127,7 @@ class Clock:
 def spec(experiment_file: Write) -> TrialSpec:
     path = experiment_file({"LightGCNM": settings(epochs=10)})
     plan = make_plan(read_experiment(path))
-    maker = SpecMaker(plan, load_dataset(plan.experiment, plan.loaders))
+    maker = SpecMaker(plan, load_datasets(plan))
     return maker.make(Order(0, 0, plan.models[0].points[0]))
 
 

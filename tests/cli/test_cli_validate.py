@@ -116,6 +116,7 @@ def lattice(**values):
         {"ws": [[64, 64], [32]]},
         {"ws": "(64, 64)"},
         {"modalities": "('visual','textual')"},
+        {"modalities": "each_subset"},
         {"modalities": ["visual", "audio"]},
         {"modalities": ["('visual','audio')", "('visual')"]},
         {"seed": {"repeat": 3}},

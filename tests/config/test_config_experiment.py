@@ -12,7 +12,8 @@ from mmrec.config import ExperimentFile, Loaded, Section, SideInformation, read_
 from mmrec.errors import ConfigError
 
 EXPERIMENT_KEYS = (
-    "version, backend, dataset, dataloader, data_config, top_k, evaluation, gpu, binarize, "
+    "version, backend, dataset, dataloader, data_config, prefiltering, splitting, top_k, "
+    "evaluation, gpu, binarize, "
     "random_seed, align_side_with_train, external_models_path, path_output_rec_result, "
     "path_output_rec_weight, path_output_rec_performance, print_results_as_triplets, execution, "
     "tracking, models"
@@ -255,6 +256,21 @@ def test_other_ways_to_write_the_same() -> None:
     assert source.options == {"folder": Path.cwd() / "feat", "width": 64}
 
 
+def test_where_the_splits_are() -> None:
+    data = {"strategy": "fixed", "test_path": "b.tsv", "train_path": "a.csv", "header": "true"}
+    config = read(good(data_config=data), Path("/x")).experiment.data_config
+    assert config.header is True
+    assert list(config.split_paths.items()) == [
+        ("train", ("train_path", Path("/x/a.csv"))),
+        ("test", ("test_path", Path("/x/b.tsv"))),
+    ]
+    whole = {"strategy": "fixed", "dataset_path": "{0}.inter"}
+    config = read(good(data_config=whole), Path("/x")).experiment.data_config
+    assert config.header is False
+    place = ("dataset_path", Path("/x/toy.inter"))
+    assert config.split_paths == {"train": place, "validation": place, "test": place}
+
+
 def test_the_order_of_cutoffs_is_kept() -> None:
     evaluation = {"simple_metrics": ["Recall"], "cutoffs": [20, 5, 10]}
     assert read(good(evaluation=evaluation)).experiment.evaluation.cutoffs == (20, 5, 10)
@@ -264,7 +280,7 @@ FAULTY = """\
 experiment:
   backend: [tensorflow]
   data_config:
-    strategy: hierarchy
+    strategy: fixed
     train_path: ../data/{1}/train.tsv
     test_path: 3
     root_folder: x
@@ -301,13 +317,11 @@ def test_everything_wrong_is_told_together(tmp_path: Path) -> None:
     relative = "a path; a relative one starts at this file's folder"
     expected = [
         "2: experiment.backend: found ['tensorflow']; accepted: 'pytorch', or a list that holds it",
-        "4: experiment.data_config.strategy: found 'hierarchy', not available yet in this version; "
-        "use strategy: fixed",
         "5: experiment.data_config.train_path: found '../data/{1}/train.tsv'; the only placeholder "
         "is {0}, the name of the dataset",
         f"6: experiment.data_config.test_path: found 3; accepted: {relative}",
-        "7: experiment.data_config.root_folder: not available yet in this version; use strategy: "
-        "fixed",
+        "7: experiment.data_config.root_folder: belongs to strategy: hierarchy; strategy: fixed "
+        "takes train_path, validation_path, test_path, dataset_path",
         "10: experiment.data_config.side_information[0].visual_features: found '{dataset}/x'; the "
         "only placeholder is {0}, the name of the dataset",
         "11: experiment.data_config.side_information[1].dataloader: required key is missing (Name "
@@ -366,15 +380,6 @@ def test_the_models_stay_in_reach_of_whoever_checks_them() -> None:
         ),
         ({"version": "0.2"}, "version: found '0.2'; accepted: '0.3.1'"),
         ({"dataloader": "KGLoader"}, "dataloader: found 'KGLoader'; accepted: 'DataSetLoader'"),
-        (
-            {"prefiltering": {}},
-            "prefiltering: not available yet in this version; use strategy: fixed with splits that "
-            "are filtered already",
-        ),
-        (
-            {"splitting": {}},
-            "splitting: not available yet in this version; use strategy: fixed with ready splits",
-        ),
         (
             {"negative_sampling": {}},
             "negative_sampling: not supported: every item that a user did not train on is a "
@@ -451,12 +456,26 @@ def test_the_models_stay_in_reach_of_whoever_checks_them() -> None:
         ),
         (
             {"data_config": {"train_path": "a", "test_path": "b", "strategy": "fixd"}},
-            "data_config.strategy: found 'fixd' (did you mean 'fixed'?); accepted: 'fixed'",
+            "data_config.strategy: found 'fixd' (did you mean 'fixed'?); accepted: 'fixed', "
+            "'dataset' or 'hierarchy'",
         ),
         (
             {"data_config": {"train_path": "a", "strategy": "fixed"}},
             "data_config.test_path: required key is missing (Interactions that are reported on); "
             "accepted: a path; a relative one starts at this file's folder",
+        ),
+        (
+            {"data_config": {"dataset_path": "a", "test_path": "b", "strategy": "fixed"}},
+            "data_config.test_path: stands beside dataset_path, which holds all splits; remove one",
+        ),
+        (
+            {"data_config": {"dataset_path": "{}", "strategy": "fixed"}},
+            "data_config.dataset_path: found '{}'; the only placeholder is {0}, the name of the "
+            "dataset",
+        ),
+        (
+            {"data_config": {"dataset_path": "a", "header": "yes", "strategy": "fixed"}},
+            "data_config.header: found 'yes'; accepted: true or false",
         ),
         (
             {
@@ -485,7 +504,8 @@ def test_the_models_stay_in_reach_of_whoever_checks_them() -> None:
         (
             {"data_config": "x" * 100},
             f"data_config: found '{'x' * 56}...; accepted: a mapping with the keys strategy, "
-            "train_path, validation_path, test_path, side_information, dataloader",
+            "dataset_path, train_path, validation_path, test_path, root_folder, header, "
+            "side_information, dataloader",
         ),
     ],
 )

@@ -110,7 +110,7 @@ REFUSED = [
     (
         "\nu,i,1\nv,j,1\n",
         "{path}:2: expected 2 to 4 columns separated by tabs (user, item, rating, timestamp), "
-        "found 1: 'u,i,1'",
+        "found 1: 'u,i,1'; with commas between, the name ends in .csv, with tabs in .tsv or .txt",
     ),
     (
         "u\ti\t1\t2\t3\n",
@@ -159,13 +159,23 @@ REFUSED = [
     ),
     (
         "userId\tmovieId\trating\n1\t2\t3\n",
-        "{path}:1: the rating 'rating' is not a finite number; if the file has a header, "
-        "remove it: 'userId\\tmovieId\\trating'",
+        "{path}:1: this line names the columns; write 'header: true' in data_config to read it "
+        "so: 'userId\\tmovieId\\trating'",
     ),
     (
         codecs.BOM_UTF8 + b"user\titem\trating\ttime\r\n1\t2\t3\t4\r\n",
-        "{path}:1: the rating 'rating' is not a finite number; if the file has a header, "
-        "remove it: 'user\\titem\\trating\\ttime'",
+        "{path}:1: this line names the columns; write 'header: true' in data_config to read it "
+        "so: 'user\\titem\\trating\\ttime'",
+    ),
+    (
+        "wer\twas\twie\n1\t2\t3\n",
+        "{path}:1: the rating 'wie' is not a finite number; if this line names the columns, write "
+        "'header: true' in data_config: 'wer\\twas\\twie'",
+    ),
+    (
+        "uid\tiid\n1\t2\n",
+        "{path}:1: this line names the columns; write 'header: true' in data_config to read it "
+        "so: 'uid\\tiid'",
     ),
     (
         "u\ti\t1\n\tj\t1\n",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -224,3 +226,26 @@ def test_parquet_without_pyarrow(folder: Path, tmp_path: Path) -> None:
     message = refusal(DataError, convert, folder, tmp_path / "x.parquet")
     assert message.endswith("x.parquet: Parquet files need pyarrow: pip install pyarrow")
     assert list(tmp_path.iterdir()) == [folder]
+
+
+CONVERT = """
+import resource, sys
+from pathlib import Path
+from mmrec.features.convert import convert
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
+convert(Path(sys.argv[1]), Path(sys.argv[2]))
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="counts KiB as Linux does")
+@pytest.mark.parametrize("ending", [".npy", ".safetensors", ""])
+def test_a_large_matrix_is_never_in_memory_as_a_whole(ending: str, tmp_path: Path) -> None:
+    """64 MiB go through with less than half of that resident, mapped pages included."""
+    source = tmp_path / "source.npy"
+    np.save(source, np.random.default_rng(0).standard_normal((1 << 13, 1 << 11), np.float32))
+    command = [sys.executable, "-c", CONVERT, str(source), str(tmp_path / f"target{ending}")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert int(done.stdout) / 1024 < 32

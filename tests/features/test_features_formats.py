@@ -17,6 +17,7 @@ from safetensors.torch import save_file as save_tensors
 
 from mmrec.errors import DataError
 from mmrec.features import VisualAttribute, load_features
+from mmrec.features.convert import convert, fingerprint
 from mmrec.features.formats import open_source
 
 IDS = ["1000", "7", "007", "42", "B00-x.y", "Zoë", "a b"]
@@ -221,6 +222,30 @@ def test_nested_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Non
     )
     np.save(root / "1.npy", np.ones(5))
     assert read(root, ["1"]).tolist() == [[1] * 5]
+
+
+def test_the_folders_that_ducho_writes(tmp_path: Path) -> None:
+    visual, textual = tmp_path / "visual_embeddings", tmp_path / "textual_embeddings"
+    layers = {
+        visual: (visual / "torch/ResNet50/avgpool", MATRIX),
+        # One row of a batch for each text, and models whose names have a slash.
+        textual: (
+            textual / "sentence_transformers/sentence-transformers/all-mpnet-base-v2/1",
+            MATRIX[:, None],
+        ),
+    }
+    for root, (layer, vectors) in layers.items():
+        layer.mkdir(parents=True)
+        write_vectors(layer, dict(zip(IDS, vectors, strict=True)))
+        np.testing.assert_array_equal(read(root, IDS[::-1]), MATRIX[::-1])
+        np.testing.assert_array_equal(read(root, IDS), MATRIX)
+        report = convert(root, tmp_path / f"{root.name}.npz")
+        assert (report.n_items, report.width) == MATRIX.shape
+    assert fingerprint(open_source(visual)) == fingerprint(open_source(textual))
+
+
+def test_numbers_in_the_byte_order_of_another_machine(tmp_path: Path) -> None:
+    np.testing.assert_array_equal(read(npy(tmp_path / "f.npy", MATRIX.astype(">f8"))), MATRIX)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from mmrec.config import read_experiment
 from mmrec.data import Dataset
 from mmrec.errors import ConfigError, DataError
 from mmrec.features import (
-    MISSING,
     AudioAttribute,
     Loader,
     Missing,
@@ -25,7 +24,7 @@ from mmrec.features import (
     load_features,
     missing,
 )
-from mmrec.search import load_dataset, make_plan
+from mmrec.search import load_datasets, make_plan
 
 IDS = ["a", "b", "c", "d", "e"]
 VISUAL = {"a": [10, 1], "c": [30, 2], "d": [50, 3], "e": [70, 5]}
@@ -54,7 +53,7 @@ def filled(folder: Path, policy: Missing, *others: Loader) -> dict[str, list[flo
 
 
 def test_the_policies() -> None:
-    assert MISSING == get_args(Missing) == ("drop", "zeros", "mean", "neighbours", "error")
+    assert get_args(Missing) == ("drop", "zeros", "mean", "neighbours", "error")
     assert VisualAttribute(Path()).missing == "drop"
 
 
@@ -263,7 +262,7 @@ def experiment(folder: Path, **policies: object) -> dict[str, Any]:
 
 def dataset(folder: Path, **policies: object) -> Dataset:
     plan = make_plan(read_experiment(experiment(folder, **policies), folder))
-    return load_dataset(plan.experiment, plan.loaders)
+    return load_datasets(plan)[0]
 
 
 def test_by_default_items_leave(tmp_path: Path) -> None:
@@ -310,7 +309,7 @@ def test_the_run_is_refused_under_error(tmp_path: Path) -> None:
         ("Mean", "found 'Mean' (did you mean 'mean'?)"),
         ("neighbors", "found 'neighbors' (did you mean 'neighbours'?)"),
         (0, "found 0"),
-        (None, "found None"),
+        (None, "found nothing"),
         (["mean"], "found ['mean']"),
     ],
 )
@@ -319,7 +318,7 @@ def test_a_wrong_policy_is_a_problem_of_the_file(value: object, told: str, tmp_p
     message = refusal(ConfigError, lambda: make_plan(read_experiment(raw, tmp_path)))
     assert message.endswith(
         f"experiment.data_config.side_information[1].missing: {told}; "
-        "accepted: drop, zeros, mean, neighbours, error"
+        "accepted: 'drop', 'zeros', 'mean', 'neighbours' or 'error'"
     )
 
 

@@ -232,7 +232,7 @@ def test_damaged_files_of_other_items_do_no_harm(folder: Path, cache: Path) -> N
     [
         ("6", np.ones(8), "vectors of different lengths: most have 7, but 6.npy (8)"),
         ("0", np.ones(8), "vectors of different lengths: most have 7, but 0.npy (8)"),
-        ("6", np.ones((1, 7)), "6.npy: expected a 1-D vector, found the shape (1, 7)"),
+        ("6", np.ones((7, 1)), "6.npy: expected a 1-D vector, found the shape (7, 1)"),
         ("6", np.full(7, np.nan), "the vectors of these items hold NaN or infinity: 6"),
         ("6", np.full(7, 1e300), "the vectors of these items hold NaN or infinity: 6"),
         ("6", np.array([None]), "6.npy: cannot be read as a vector: it holds a pickled object"),

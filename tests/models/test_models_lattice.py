@@ -5,8 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mmrec.data import Dataset
 from mmrec.errors import DataError
-from mmrec.models import LATTICE, Batch, LATTICEConfig, LightGCNM, LightGCNMConfig
+from mmrec.graph import RawItemGraphs
+from mmrec.models import (
+    LATTICE,
+    Batch,
+    LATTICEConfig,
+    LightGCNM,
+    LightGCNMConfig,
+    raw_graphs,
+)
 from mmrec.models.collaborative import NGCFLayers
 from mmrec.testing import tiny_dataset
 
@@ -65,6 +74,31 @@ def test_the_raw_graphs_stay_those_of_the_features_given() -> None:
             parameter.add_(1)
     assert torch.equal(model.raw_graphs.values, before)
     assert not any("raw" in name for name in model.state_dict())
+
+
+def test_trials_on_the_same_data_share_the_raw_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, made = tiny_dataset(), []
+
+    class Counted(RawItemGraphs):
+        def __init__(self, *given: object) -> None:
+            made.append(given[1:])
+            super().__init__(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(raw_graphs, "RawItemGraphs", Counted)
+
+    def graphs(top_k: int, data: Dataset = data) -> RawItemGraphs:
+        config = LATTICEConfig.model_validate(SETTINGS | {"top_k": top_k})
+        return LATTICE(config, data).raw_graphs
+
+    first, again = graphs(4), graphs(4)
+    assert made == [(4, "exact")]
+    assert torch.equal(first.values, again.values)
+    assert first.values.data_ptr() != again.values.data_ptr()
+    graphs(3), graphs(4), graphs(2), graphs(4)
+    assert made == [(4, "exact"), (3, "exact"), (2, "exact")]
+    graphs(3)  # two are kept
+    graphs(3, tiny_dataset())  # of another data set
+    assert made[3:] == [(3, "exact"), (3, "exact")]
 
 
 def test_without_a_share_for_it_the_learned_graph_gets_no_gradient() -> None:
@@ -171,3 +205,14 @@ def test_modalities_keep_the_order_of_the_configuration(aggregation: str) -> Non
 def test_a_loader_that_the_data_set_lacks() -> None:
     with pytest.raises(DataError, match="no side information from loader 'AudioAttribute'"):
         built(modalities=("audio",))
+
+
+def test_permuted_features_have_raw_graphs_of_their_own() -> None:
+    def graph(control: str, seed: int) -> torch.Tensor:
+        config = LATTICEConfig.model_validate(SETTINGS | {"control": control, "seed": seed})
+        return LATTICE(config, DATA).item_graph(raw_share=1.0).to_dense()
+
+    assert torch.equal(graph("none", 1), graph("none", 2))
+    graphs = [graph("none", 1), graph("permute", 1), graph("permute", 2)]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert not torch.equal(graphs[one], graphs[other])

@@ -398,11 +398,11 @@ def test_probes_are_few_for_a_large_space() -> None:
 
 
 def test_the_identity_is_known_before_the_trials(experiment_file):
-    from mmrec.search import load_dataset
+    from mmrec.search import load_datasets
 
     def identify(entry: dict[str, Any], **changes: Any) -> str:
         plan = make_plan(read_experiment(experiment_file({"LightGCNM": entry}, **changes)))
-        return identity(plan, load_dataset(plan.experiment, plan.loaders))
+        return identity(plan, load_datasets(plan))
 
     def entry(**changes: Any) -> dict[str, Any]:
         meta = {"hyper_opt_alg": "tpe", "hyper_max_evals": 4} | changes.pop("meta", {})
@@ -445,7 +445,15 @@ def test_a_space_of_yaml_reaches_tpe(experiment_file):
         assert point["n_layers"] in range(4)
 
 
-@pytest.mark.parametrize(("name", "n_trials"), [("search_tpe.yml", 16), ("seeds.yml", 16)])
+@pytest.mark.parametrize(
+    ("name", "n_trials"),
+    [
+        ("search_tpe.yml", 16),
+        ("seeds.yml", 16),
+        ("cross_validation.yml", 12),
+        ("ablation.yml", 19),
+    ],
+)
 def test_the_examples_are_valid(tmp_path, name, n_trials):
     write_demo(tmp_path / "data" / "demo")
     (tmp_path / "config_files").mkdir()

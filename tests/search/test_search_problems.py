@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import settings
+from tiny_experiment import settings
 
 from mmrec import run_experiment
 from mmrec.errors import ConfigError, DataError
@@ -199,7 +200,7 @@ def npy(array: object) -> bytes:
         ("test.txt", b"77\t10\t1\n", "test.txt: none of its users is in the training split"),
         ("image_feat/10.npy", npy([1.0] * 5), "different lengths: most have 6, but 10.npy (5)"),
         ("image_feat/10.npy", npy([np.nan] * 6), "image_feat: the vectors of these items hold NaN"),
-        ("image_feat/10.npy", npy([[1.0] * 6]), "image_feat/10.npy: expected a 1-D vector"),
+        ("image_feat/10.npy", npy([[1.0] * 6] * 2), "image_feat/10.npy: expected a 1-D vector"),
         ("text_feat/10.npy", b"\x93NUMPY", "text_feat/10.npy: cannot be read as a vector"),
     ],
 )
@@ -223,3 +224,31 @@ def test_items_without_a_vector_leave_with_their_rows_and_the_log_says_so(experi
         results = run_experiment(path, progress=False)
     assert "TextualAttribute has no vector for 1 of the items: 30" in caplog.text
     assert "rows dropped for lack of a vector" in (results.folder / "run.log").read_text()
+
+
+def test_one_file_of_all_splits(experiment_file):
+    path = experiment_file(
+        data_config={"strategy": "fixed", "dataset_path": "../data/{0}/{0}.inter"},
+        evaluation={"simple_metrics": ["Recall"], "require_validation": True},
+    )
+    file = path.parents[1] / "data" / "tiny" / "tiny.inter"
+    (line,) = told(path)
+    assert "experiment.data_config.dataset_path: no such path: " in line
+    file.write_text("userID\titemID\tx_label\n1\t2\t0\n1\t3\t2\n2\t3\t0\n")
+    with pytest.raises(DataError) as error:
+        run_experiment(path, progress=False)
+    assert str(error.value) == f"{file}: no row is for validation (require_validation)"
+    file.write_text(file.read_text() + "2\t2\t1\n")
+    assert run_experiment(path, progress=False).n_failed == 0
+
+
+def test_repeated_rows_are_told_and_recorded(experiment_file, caplog):
+    path = experiment_file()
+    train = path.parents[1] / "data" / "tiny" / "train.txt"
+    train.write_text(train.read_text() * 2)
+    n_rows = len(train.read_text().splitlines())
+    results = run_experiment(path, progress=False)
+    told = f"train: {n_rows // 2} repeated rows dropped (the last one counts); "
+    assert any(message.startswith(told) for message in caplog.messages)
+    manifest = json.loads((results.folder / "manifest.json").read_text())
+    assert manifest["data"]["splits"]["train"]["duplicates"] == n_rows // 2

@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from conftest import settings
 from filelock import FileLock
+from tiny_experiment import settings
 
 from mmrec import Results, run_experiment
 from mmrec.errors import DataError

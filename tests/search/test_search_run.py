@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import settings
 from safetensors.torch import load_file
+from tiny_experiment import settings
 
 from mmrec import Results, run_experiment
 from mmrec.errors import DataError

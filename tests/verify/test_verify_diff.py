@@ -94,6 +94,16 @@ def test_a_loader_more_or_less(first: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_no_row_of_one_file_is_for_validation_any_more(tmp_path: Path) -> None:
+    data = {"strategy": "fixed", "dataset_path": "../data/{0}/{0}.inter"}
+    path = experiment_writer(tmp_path)({"MostPop": {}}, data_config=data)
+    file = tmp_path / "data/tiny/tiny.inter"
+    file.write_text("userID\titemID\tx_label\n1\t2\t0\n1\t3\t2\n2\t3\t0\n2\t2\t1\n")
+    before = run(path)
+    file.write_text(file.read_text().replace("2\t2\t1\n", ""))
+    assert "validation: there -> absent" in diff_runs(before, run(path)).data
+
+
 def test_another_protocol_and_no_validation_split(first: Path, tmp_path: Path) -> None:
     path = experiment_writer(tmp_path)(MODELS, top_k=4, evaluation={"simple_metrics": "Recall"})
     path.write_text(path.read_text().replace("    validation_path: ../data/{0}/val.txt\n", ""))

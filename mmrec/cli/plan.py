@@ -1,0 +1,54 @@
+"""``mmrec plan``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from mmrec.cli.arguments import Commands, add_command
+
+EXAMPLES = """
+mmrec plan config_files/demo.yml
+mmrec plan config_files/demo.yml --probe
+mmrec plan config_files/demo.yml --json
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    plan = add_command(
+        commands, "plan", _plan, "what a run would need: memory, steps, time", EXAMPLES
+    )
+    plan.add_argument("config", metavar="CONFIG", help="the experiment file (YAML)")
+    plan.add_argument(
+        "--probe",
+        action="store_true",
+        help="also measure a short run of each model, in a process of its own",
+    )
+    plan.add_argument(
+        "--base-dir", type=Path, metavar="DIR", help="where relative paths of the experiment start"
+    )
+    plan.add_argument("--json", action="store_true", help="print plain data instead of a table")
+
+
+def _plan(options: argparse.Namespace) -> int:
+    """Say what the trials of an experiment file would need, without running them.
+
+    For each model: the peak memory of its smallest and largest trial, steps and evaluations, and
+    a warning where something does not fit. The splits are read, and one vector of each loader.
+
+    --probe builds the largest trial of each model, takes a few steps and evaluates it once. All
+    trials are then counted at its speed; early stopping makes them shorter.
+    """
+    from mmrec.config import read_experiment
+    from mmrec.reporting import forecast_as_plain, forecast_lines
+    from mmrec.search import make_forecast
+
+    loaded = read_experiment(Path(options.config), options.base_dir)
+    forecast = make_forecast(loaded, probing=options.probe)
+    if options.json:
+        print(json.dumps(forecast_as_plain(forecast), indent=2))
+    else:
+        print("\n".join(forecast_lines(forecast)))
+    return 0

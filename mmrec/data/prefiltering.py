@@ -1,0 +1,112 @@
+"""Elliot's prefilters: which rows of a file are kept before it is split.
+
+Every filter takes the frame of a :class:`~mmrec.data.Table` and returns the rows that stay, in
+their order. Which rows those are does not depend on the order. A filter that keeps nothing returns
+an empty frame.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+_Column = Literal["user_id", "item_id"]
+
+
+@dataclass(frozen=True)
+class FilterStep:
+    """What one filter has done: the numbers before it and after it."""
+
+    name: str
+    """The filter with its settings, such as ``user_k_core (core 5)``."""
+    rows: tuple[int, int]
+    users: tuple[int, int]
+    items: tuple[int, int]
+
+    @classmethod
+    def of(cls, name: str, before: pd.DataFrame, after: pd.DataFrame) -> FilterStep:
+        """Count what a filter was given and what it returned."""
+        users, items = (
+            (int(before[column].nunique()), int(after[column].nunique()))
+            for column in ("user_id", "item_id")
+        )
+        return cls(name, (len(before), len(after)), users, items)
+
+    def __str__(self) -> str:
+        told = (
+            f"{before} -> {after} {what}"
+            for what, (before, after) in (
+                ("rows", self.rows),
+                ("users", self.users),
+                ("items", self.items),
+            )
+        )
+        return f"{self.name}: {', '.join(told)}"
+
+
+def global_threshold(frame: pd.DataFrame, threshold: float | Literal["average"]) -> pd.DataFrame:
+    """Keep ratings of at least a number, or of at least the mean of all ratings."""
+    bound = _mean(frame["rating"]) if threshold == "average" else threshold
+    return frame[frame["rating"] >= bound]
+
+
+def user_average(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep each user's ratings of at least the mean of this user's ratings."""
+    ratings = frame["rating"].to_numpy()
+    codes = frame["user_id"].cat.codes.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    ends = np.flatnonzero(np.diff(codes[order])) + 1
+    kept = np.zeros(len(frame), bool)
+    for rows in np.split(order, ends):
+        kept[rows] = ratings[rows] >= _mean(ratings[rows])
+    return frame[kept]
+
+
+def user_k_core(frame: pd.DataFrame, core: int) -> pd.DataFrame:
+    """Keep users with at least ``core`` rows."""
+    return frame[_counts(frame, "user_id") >= core]
+
+
+def item_k_core(frame: pd.DataFrame, core: int) -> pd.DataFrame:
+    """Keep items with at least ``core`` rows."""
+    return frame[_counts(frame, "item_id") >= core]
+
+
+def n_rounds_k_core(frame: pd.DataFrame, core: int, rounds: int) -> pd.DataFrame:
+    """Filter users, then items, ``rounds`` times: users may be left with fewer than ``core``."""
+    for _ in range(rounds):
+        frame = item_k_core(user_k_core(frame, core), core)
+    return frame
+
+
+def iterative_k_core(frame: pd.DataFrame, core: int) -> pd.DataFrame:
+    """Filter users and items in turn until all of them have at least ``core`` rows."""
+    while True:
+        left = n_rounds_k_core(frame, core, 1)
+        if len(left) == len(frame):
+            return left
+        frame = left
+
+
+def cold_users(frame: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Keep users with at most ``threshold`` rows."""
+    return frame[_counts(frame, "user_id") <= threshold]
+
+
+def _counts(frame: pd.DataFrame, column: _Column) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return for each row how many rows its user or item has."""
+    codes = frame[column].cat.codes.to_numpy()
+    return np.bincount(codes, minlength=1)[codes]
+
+
+def _mean(ratings: Iterable[float]) -> float:
+    """Return the mean, the same in any order of the ratings, and never above all of them."""
+    values = list(ratings)
+    if not values:
+        return 0.0
+    return min(math.fsum(values) / len(values), max(values))

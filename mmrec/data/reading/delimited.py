@@ -1,0 +1,244 @@
+"""Reading a table of interactions: a row a line, with tabs or commas between its columns."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import pandas as pd
+
+from mmrec.data.reading.columns import (
+    IDS,
+    LABEL,
+    USE_HEADER,
+    Layout,
+    named_columns,
+    ordered_columns,
+)
+from mmrec.data.reading.text import check_text, kind_of, open_text, shown
+from mmrec.errors import DataError
+
+_LAST = "last"
+
+_Records = Iterator[tuple[int, list[str]]]
+"""The number of the line that a record starts in, and its fields."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """All rows of a table, repeated ones included.
+
+    ``frame`` has the columns ``user_id``, ``item_id`` (categorical of str), ``rating`` (float64)
+    and, where the table has it, ``label`` (categorical of str). If they were asked for, also
+    ``timestamp`` (categorical of str) where the table has it, and ``row``, counted from 0.
+    """
+
+    frame: pd.DataFrame
+    has_ratings: bool
+
+
+def read_delimited(path: Path, *, header: bool, timestamps: bool = False) -> Rows:
+    """Read a table; see :func:`mmrec.data.reading.read_split`.
+
+    Raises:
+        DataError: the file is missing, empty, not text, or a line is malformed; the message names
+            file and line and shows the line.
+    """
+    check_text(path)
+    layout = _layout(path, header=header)
+    try:
+        fields = _parse(path, layout)
+        ratings = _ratings(fields)
+    except ValueError as error:  # pandas' ParserError is one, too
+        bad_line = _first_bad_line(path, layout)
+        raise bad_line or DataError(f"{path}: cannot be read: {error}") from error
+    # pandas fills a line that is too short with empty fields.
+    if _has_blank(fields):
+        bad_line = _first_bad_line(path, layout, rated=ratings is not None)
+        if bad_line is not None:
+            raise bad_line
+    if any(not text.strip() for role in IDS for text in fields[role].cat.categories):
+        raise DataError(f"{path}: a user or an item is empty")
+    columns = {
+        "user_id": fields["user_id"],
+        "item_id": fields["item_id"],
+        "rating": 1.0 if ratings is None else ratings,
+    }
+    if timestamps and "timestamp" in fields:
+        columns["timestamp"] = fields["timestamp"].astype("category")
+        columns["row"] = pd.Series(np.arange(len(fields)))
+    if LABEL in fields:
+        columns[LABEL] = _labels(path, fields[LABEL], layout)
+    return Rows(pd.DataFrame(columns), has_ratings=ratings is not None)
+
+
+def line_of_row(path: Path, row: int, *, header: bool = False) -> int:
+    """Return the number of the line, counted from 1, that a row, counted from 0, starts in."""
+    if kind_of(path) == ".json":  # its users stand in no lines of their own
+        return 1
+    layout = _layout(path, header=header)
+    with open_text(path) as file:
+        records = _records(file, layout.separator)
+        line, _ = next(islice(records, row + layout.has_header, None))
+    return line
+
+
+def _layout(path: Path, *, header: bool) -> Layout:
+    has_header = header or kind_of(path) == ".inter"
+    separator = "," if kind_of(path) == ".csv" else "\t"
+    with open_text(path) as file:
+        records = _records(file, separator)
+        first = second = None
+        try:
+            first = next(records, None)
+            second = next(records, None)
+        except csv.Error as error:
+            after = 0 if first is None else first[0]
+            raise DataError(f"{path}: cannot be read after line {after}: {error}") from error
+    if first is None:
+        mark = "," if separator == "," else "<TAB>"
+        raise DataError(
+            f"{path}: the file is empty; expected lines of user{mark}item[{mark}rating]"
+        )
+    line, fields = first
+    if not has_header:
+        return ordered_columns(path, line, fields, separator)
+    layout = named_columns(path, line, fields, separator)
+    if second is None:
+        raise DataError(f"{path}: the file has a header and no rows")
+    if len(second[1]) != layout.n_columns:
+        # pandas goes by the first row, not by the header.
+        raise _malformed(path, second[0], second[1], _miscounted(second[1], layout), layout)
+    return layout
+
+
+def _parse(path: Path, layout: Layout) -> pd.DataFrame:
+    """Return the fields that are read and those of the last column, which tells short lines.
+
+    They are text, and categorical where few differ.
+    """
+    is_csv = layout.separator == ","
+    with open_text(path) as file:
+        if layout.has_header:
+            next(_records(file, layout.separator))
+        frame = pd.read_csv(
+            file,
+            sep=layout.separator,
+            header=None,
+            names=list(range(layout.n_columns)),
+            index_col=False,
+            dtype=str,  # straight to "category" would turn ids like 007 into numbers
+            keep_default_na=False,
+            quoting=csv.QUOTE_MINIMAL if is_csv else csv.QUOTE_NONE,
+        )
+    fields = {
+        role: frame[place] if role == "timestamp" else frame[place].astype("category")
+        for role, place in layout.roles.items()
+    }
+    return pd.DataFrame(fields | {_LAST: frame[layout.n_columns - 1]})
+
+
+def _ratings(fields: pd.DataFrame) -> pd.Series[float] | None:
+    """Return the ratings as float64, or None where the file has no rating at all."""
+    if "rating" not in fields:
+        return None
+    texts = fields["rating"].cat.categories
+    if len(texts) == 1 and texts[0].strip() == "":
+        return None
+    values = pd.Series([_rating(text) for text in texts], dtype=float)
+    return fields["rating"].cat.codes.map(values)
+
+
+def _rating(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is not a finite number")
+    return value
+
+
+def _labels(path: Path, labels: pd.Series[str], layout: Layout) -> pd.Series[str]:
+    if not set(labels.cat.categories) <= {"0", "1", "2"}:
+        bad_line = _first_bad_line(path, layout)
+        raise bad_line or DataError(f"{path}: an x_label is not 0, 1 or 2")
+    return labels
+
+
+def _has_blank(fields: pd.DataFrame) -> bool:
+    categories = (fields[role].cat.categories for role in fields.select_dtypes("category"))
+    return any(not text.strip() for texts in categories for text in texts) or bool(
+        (fields[_LAST] == "").any()
+    )
+
+
+def _first_bad_line(path: Path, layout: Layout, *, rated: bool = True) -> DataError | None:
+    """Find a faulty line, slowly, so that the message can show it."""
+    with open_text(path) as file:
+        records = _records(file, layout.separator)
+        line = layout.first_line
+        try:
+            for line, fields in records:
+                is_header = layout.has_header and line == layout.first_line
+                complaint = None if is_header else _complaint(fields, layout, rated)
+                if complaint:
+                    return _malformed(path, line, fields, complaint, layout)
+        except csv.Error as error:
+            return DataError(f"{path}: cannot be read after line {line}: {error}")
+    return None
+
+
+def _records(file: TextIO, separator: str) -> _Records:
+    """Yield what pandas sees as rows: it skips empty lines and lines of spaces."""
+    for line, fields in _quoted(file) if separator == "," else _plain(file):
+        if len(fields) > 1 or "".join(fields).strip(" "):
+            yield line, fields
+
+
+def _plain(file: TextIO) -> _Records:
+    return ((line, text.rstrip("\n").split("\t")) for line, text in enumerate(file, 1))
+
+
+def _quoted(file: TextIO) -> _Records:
+    records = csv.reader(file)
+    line = 1
+    for fields in records:
+        yield line, fields
+        line = records.line_num + 1
+
+
+def _malformed(
+    path: Path, line: int, fields: Sequence[str], complaint: str, layout: Layout
+) -> DataError:
+    if line == layout.first_line and complaint.startswith("the rating"):
+        complaint += f"; if this line names the columns, {USE_HEADER}"
+    return DataError(f"{path}:{line}: {complaint}: {shown(layout.separator.join(fields))}")
+
+
+def _complaint(fields: Sequence[str], layout: Layout, rated: bool) -> str | None:
+    if len(fields) != layout.n_columns:
+        return _miscounted(fields, layout)
+    roles = layout.roles
+    if not fields[roles["user_id"]].strip() or not fields[roles["item_id"]].strip():
+        return "the user or the item is empty"
+    if "rating" in roles and rated:
+        rating = fields[roles["rating"]]
+        try:
+            _rating(rating)
+        except ValueError:
+            return f"the rating {rating!r:.80} is not a finite number"
+    if LABEL in roles and fields[roles[LABEL]] not in ("0", "1", "2"):
+        return f"the x_label {fields[roles[LABEL]]!r:.80} is not 0, 1 or 2"
+    return None
+
+
+def _miscounted(fields: Sequence[str], layout: Layout) -> str:
+    kind = "comma" if layout.separator == "," else "tab"
+    return (
+        f"expected {layout.n_columns} {kind}-separated columns as in the first line, found "
+        f"{len(fields)}"
+    )

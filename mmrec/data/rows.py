@@ -1,0 +1,92 @@
+"""The rows of one file in an order of their own, and users as runs of rows.
+
+What filters and splits rows works on sorted ones, so that its result depends on which rows there
+are and not on the order in which the file has them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmrec.data.reading import Table, line_of_row
+from mmrec.data.vocabulary import IntArray, sort_ids
+from mmrec.errors import DataError
+
+Mask = npt.NDArray[np.bool_]
+"""[E]: which rows are meant."""
+Times = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+"""[E]: numbers that rows can be ordered by."""
+
+
+def sort_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows by ascending user id, then item id: as numbers if all of them are, else text.
+
+    Args:
+        frame: of a :class:`~mmrec.data.Table`.
+    """
+    order = np.lexsort((_ranks(frame["item_id"]), _ranks(frame["user_id"])))
+    return frame.iloc[order].reset_index(drop=True)
+
+
+def _ranks(ids: pd.Series[str]) -> IntArray:
+    used = ids.cat.remove_unused_categories()
+    places = {name: place for place, name in enumerate(sort_ids(used.cat.categories))}
+    ranks = np.array([places[name] for name in used.cat.categories], np.int64)
+    return ranks[used.cat.codes.to_numpy()]
+
+
+def runs_of(frame: pd.DataFrame) -> IntArray:
+    """Return the number of each row's user, [E] int64 ascending from 0, of sorted rows."""
+    codes = frame["user_id"].cat.codes.to_numpy()
+    return np.append(0, np.cumsum(codes[1:] != codes[:-1])).astype(np.int64)[: len(codes)]
+
+
+def places_within(groups: IntArray, keys: Times) -> IntArray:
+    """Return the place of each row in its group by ascending key, [E] int64 from 0.
+
+    Rows with equal keys keep their order.
+
+    Args:
+        groups: [E] ascending numbers.
+        keys: [E].
+    """
+    order = np.lexsort((keys, groups))  # stable
+    sizes = np.bincount(groups)
+    starts = np.cumsum(sizes) - sizes
+    places = np.empty(len(groups), np.int64)
+    places[order] = np.arange(len(groups)) - starts[groups]
+    return places
+
+
+def timestamps_of(table: Table, needed_by: str, *, header: bool = False) -> Times:
+    """Return the timestamps of a table that was read with them, [E] int64, or float64.
+
+    Args:
+        table: of the rows.
+        needed_by: what cannot do without them, for the message.
+        header: as the table was read.
+
+    Raises:
+        DataError: the file has none, or one is not a finite number; with file and line.
+    """
+    frame = table.frame
+    if "timestamp" not in frame:
+        raise DataError(
+            f"{table.path}:{line_of_row(table.path, 0, header=header)}: {needed_by} needs a "
+            "timestamp, the fourth column or the one that a header names so, which the file lacks"
+        )
+    column = frame["timestamp"].cat.remove_unused_categories()
+    texts = pd.Series(column.cat.categories.astype(str).str.strip())
+    numbers = pd.to_numeric(texts, errors="coerce").to_numpy()
+    times: Times = numbers[column.cat.codes.to_numpy()]
+    bad = ~np.isfinite(times)
+    if bad.any():
+        first = frame[bad].sort_values("row").iloc[0]
+        line = line_of_row(table.path, int(first["row"]), header=header)
+        raise DataError(
+            f"{table.path}:{line}: {needed_by} needs a timestamp: {first['timestamp']!r} is not a "
+            "finite number"
+        )
+    return times

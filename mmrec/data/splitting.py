@@ -1,0 +1,137 @@
+"""Elliot's splitting strategies: which rows of a file are held out.
+
+Every strategy takes the number of each row's user, from rows that :func:`~mmrec.data.sort_rows`
+has sorted, and returns one mask of the held-out rows for each fold. Draws come from the generator
+that is given; a fold's draws do not depend on how many folds follow it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mmrec.data.rows import Mask, Times, places_within
+from mmrec.data.vocabulary import IntArray
+from mmrec.errors import DataError
+
+
+def n_held_out(
+    sizes: IntArray, test_ratio: float | None = None, leave_n_out: int | None = None
+) -> IntArray:
+    """Return how many rows of each user are held out, by one of two rules.
+
+    Args:
+        sizes: rows of each user, [U].
+        test_ratio: all but floor(size * (1 - ratio)) rows, in floating point as in Elliot: of few
+            rows at least one.
+        leave_n_out: so many, or all rows of a user who has no more.
+    """
+    if test_ratio is not None:
+        kept = [math.floor(size * (1 - test_ratio)) for size in sizes.tolist()]
+        return sizes - np.array(kept, np.int64)
+    assert leave_n_out is not None
+    return np.minimum(sizes, leave_n_out)
+
+
+def temporal_hold_out(
+    users: IntArray,
+    times: Times,
+    *,
+    test_ratio: float | None = None,
+    leave_n_out: int | None = None,
+) -> list[Mask]:
+    """Hold out each user's last rows; of equal times, the later row in the order of ids is later.
+
+    Args:
+        users: [E] ascending.
+        times: [E].
+        test_ratio: see :func:`n_held_out`.
+        leave_n_out: the same.
+    """
+    return [_last(users, times, n_held_out(np.bincount(users), test_ratio, leave_n_out))]
+
+
+def random_subsampling(
+    users: IntArray,
+    rng: np.random.Generator,
+    *,
+    folds: int,
+    test_ratio: float | None = None,
+    leave_n_out: int | None = None,
+) -> list[Mask]:
+    """Hold out random rows of each user, anew for every fold.
+
+    Args:
+        users: [E] ascending.
+        rng: of the draws.
+        folds: how many masks to return.
+        test_ratio: see :func:`n_held_out`.
+        leave_n_out: the same.
+    """
+    counts = n_held_out(np.bincount(users), test_ratio, leave_n_out)
+    return [_last(users, rng.random(len(users)), counts) for _ in range(folds)]
+
+
+def random_cross_validation(users: IntArray, rng: np.random.Generator, *, folds: int) -> list[Mask]:
+    """Deal each user's rows, shuffled, to the folds in turn; each fold holds its own rows out.
+
+    A user with fewer rows than folds has none in the last folds.
+
+    Args:
+        users: [E] ascending.
+        rng: of the draws.
+        folds: how many masks to return; each row is held out in one of them.
+    """
+    dealt = places_within(users, rng.random(len(users))) % folds
+    return [dealt == fold for fold in range(folds)]
+
+
+def fixed_timestamp(times: Times, timestamp: float) -> list[Mask]:
+    """Hold out the rows of a time or later."""
+    return [times >= timestamp]
+
+
+def best_timestamp(
+    users: IntArray, times: Times, *, min_below: int = 1, min_over: int = 1
+) -> float:
+    """Return the time that the most users have enough rows before and from; the latest of equals.
+
+    The times to choose from are those of the rows (Anelli et al., ECIR 2019).
+
+    Args:
+        users: [E] ascending.
+        times: [E].
+        min_below: rows of a user that have to be earlier.
+        min_over: rows of a user that have to be at the time or later.
+
+    Raises:
+        DataError: no user has enough rows on both sides of any time.
+    """
+    candidates, ranks = np.unique(times, return_inverse=True)
+    by_time = ranks[np.lexsort((ranks, users))]
+    sizes = np.bincount(users)
+    starts = np.cumsum(sizes) - sizes
+    able = sizes >= min_below + min_over
+    # A time fits a user if it is after the min_below-th row and not after the min_over-th last.
+    first = by_time[(starts + min_below - 1)[able]] + 1
+    last = by_time[(starts + sizes - min_over)[able]]
+    fitting = first <= last
+    steps = np.zeros(len(candidates) + 1, np.int64)
+    np.add.at(steps, first[fitting], 1)
+    np.add.at(steps, last[fitting] + 1, -1)
+    votes = np.cumsum(steps[:-1])
+    if not fitting.any():
+        raise DataError(
+            f"no user has {min_below} rows before a timestamp and {min_over} from it on; lower "
+            "min_below or min_over"
+        )
+    best: float = candidates[len(votes) - 1 - int(np.argmax(votes[::-1]))].item()
+    return best
+
+
+def _last(users: IntArray, keys: Times, counts: IntArray) -> Mask:
+    """Mark the rows of each user with the largest keys, as many as ``counts`` [U] says."""
+    kept = np.bincount(users) - counts
+    mask: Mask = places_within(users, keys) >= kept[users]
+    return mask

@@ -1,0 +1,61 @@
+"""Approximate nearest neighbours, for catalogues where comparing all pairs of items is too slow."""
+
+from __future__ import annotations
+
+import math
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+_PROBED = 16
+"""One cell in so many is searched for each item."""
+_SEED = 42
+
+
+def has_approximate_neighbours() -> bool:
+    """Say whether faiss is installed (the extra ``ann``)."""
+    return find_spec("faiss") is not None
+
+
+@torch.no_grad()
+def approximate_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return ``k`` rows of large cosine for every row, as :func:`nearest_neighbours` does exactly.
+
+    The rows are dealt into about ``sqrt(I)`` cells by k-means, and each is compared with those of
+    the sixteenth part of the cells that are nearest to it (an inverted file; Johnson et al.,
+    "Billion-scale similarity search with GPUs", 2017). What is found depends on the number of
+    threads only through the rounding of the cells' means: the same version of faiss with the same
+    number of threads finds the same.
+
+    Args:
+        x: [I, F] float32; on another device than the CPU it is copied to it.
+        k: neighbours per row; at most I are returned.
+
+    Returns:
+        The neighbours [I, k] int64 and their similarities [I, k] float32, largest first. A row
+        whose cells hold fewer than k rows has itself in the places that are left.
+    """
+    import faiss
+
+    directions = normalize(x).cpu().numpy()
+    n_rows, width = directions.shape
+    k = min(k, n_rows)
+    n_cells = math.isqrt(n_rows)
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(width), width, n_cells, faiss.METRIC_INNER_PRODUCT)
+    index.cp.seed = _SEED
+    index.cp.min_points_per_centroid = 1  # small catalogues are no reason for a warning
+    index.nprobe = max(1, n_cells // _PROBED)
+    was_threads = faiss.omp_get_max_threads()
+    try:
+        faiss.omp_set_num_threads(torch.get_num_threads())
+        index.train(directions)
+        index.add(directions)
+        similarities, neighbours = index.search(directions, k)
+    finally:
+        faiss.omp_set_num_threads(was_threads)
+    found, cosines = torch.from_numpy(neighbours), torch.from_numpy(similarities)
+    missing = found < 0
+    found = torch.where(missing, torch.arange(n_rows)[:, None], found)
+    return found.to(x.device), cosines.masked_fill(missing, 0.0).to(x.device)

@@ -1,0 +1,139 @@
+"""A forecast as a table for the terminal, and as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from mmrec.reporting.facts import spoken
+from mmrec.search import Forecast, ModelForecast, PointEstimate, gibibytes
+
+_PROBED = ("measured", "build", "first step", "a step", "an evaluation", "all trials")
+
+
+def forecast_lines(forecast: Forecast) -> list[str]:
+    """Return the data, the machine, a table of the models, and the warnings."""
+    shape = forecast.shape
+    widths = ", ".join(f"{loader} {width:,}" for loader, width in shape.widths.items())
+    free = [f"{gibibytes(forecast.available_host)} of memory free"]
+    if forecast.available_device is not None:
+        free.append(f"{gibibytes(forecast.available_device)} on the GPU")
+    side = "" if forecast.n_workers == 1 else f"; {forecast.n_workers} trials side by side"
+    return [
+        f"{forecast.dataset}: {shape.n_users:,} users, {shape.n_items:,} items, "
+        f"{shape.n_train:,} training interactions; {widths or 'no features'}",
+        f"on {forecast.device}, {', '.join(free)}{side}",
+        "",
+        *_aligned(_rows(forecast)),
+        *(f"warning: {warning}" for warning in forecast.warnings),
+    ]
+
+
+def forecast_as_plain(forecast: Forecast) -> dict[str, Any]:
+    """Return a forecast as plain data, bytes and seconds unrounded."""
+    return {
+        "dataset": forecast.dataset,
+        "shape": asdict(forecast.shape) | {"widths": dict(forecast.shape.widths)},
+        "device": forecast.device,
+        "workers": forecast.n_workers,
+        "available_host_bytes": forecast.available_host,
+        "available_device_bytes": forecast.available_device,
+        "models": [_model_as_plain(model) for model in forecast.models],
+        "warnings": list(forecast.warnings),
+    }
+
+
+def _rows(forecast: Forecast) -> Iterator[list[str]]:
+    on_gpu = forecast.available_device is not None
+    is_probed = any(model.probe for model in forecast.models)
+    yield [
+        *("model", "trials", "memory"),
+        *(["GPU memory"] if on_gpu else []),
+        *("steps a trial", "evaluations a trial"),
+        *(_PROBED if is_probed else []),
+    ]
+    for model in forecast.models:
+        told = model.estimate
+        ends = (told.smallest, told.largest)
+        memories = [m.memory for m in ends if m.memory is not None]
+        yield [
+            told.name,
+            f"{told.n_trials:,}",
+            _span([gibibytes(m.host) for m in memories]),
+            *([_span([gibibytes(m.device) for m in memories])] if on_gpu else []),
+            _span([f"{steps:,}" for steps in _ends([p.steps for p in told.points])]),
+            _span([f"{n:,}" for n in _ends([p.evaluations for p in told.points])]),
+            *(_probed_cells(model) if is_probed else []),
+        ]
+    total = sum(model.seconds or 0.0 for model in forecast.models)
+    yield [
+        "in all",
+        f"{sum(model.estimate.n_trials for model in forecast.models):,}",
+        *([""] * (2 if on_gpu else 1)),
+        f"{sum(model.estimate.steps for model in forecast.models):,}",
+        f"{sum(model.estimate.evaluations for model in forecast.models):,}",
+        *([*[""] * (len(_PROBED) - 1), spoken(total)] if is_probed else []),
+    ]
+
+
+def _probed_cells(model: ModelForecast) -> list[str]:
+    found = model.probe
+    if found is None:
+        return ["?"] * len(_PROBED)
+    peak = found.host_bytes if found.device_bytes is None else found.device_bytes
+    seconds = (found.build_s, found.first_step_s, found.step_s, found.evaluation_s)
+    return [gibibytes(peak), *(f"{x:.3f} s" for x in seconds), spoken(model.seconds or 0.0)]
+
+
+def _model_as_plain(model: ModelForecast) -> dict[str, Any]:
+    told = model.estimate
+    return {
+        "name": told.name,
+        "trials": told.n_trials,
+        "steps": told.steps,
+        "evaluations": told.evaluations,
+        "smallest": _point_as_plain(told.smallest),
+        "largest": _point_as_plain(told.largest),
+        "probe": None if model.probe is None else asdict(model.probe),
+        "seconds": model.seconds,
+        "failure": model.failure,
+    }
+
+
+def _point_as_plain(point: PointEstimate) -> dict[str, Any]:
+    memory = point.memory
+    return {
+        "parameters": {name: _plain(value) for name, value in point.values.items()},
+        "host_bytes": None if memory is None else memory.host,
+        "device_bytes": None if memory is None else memory.device,
+        "epochs": point.epochs,
+        "steps": point.steps,
+        "evaluations": point.evaluations,
+    }
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def _ends(numbers: Sequence[int]) -> tuple[int, int]:
+    return min(numbers), max(numbers)
+
+
+def _span(ends: Sequence[str]) -> str:
+    """Return ``a to b``, or one of them if they read alike; ``?`` for none."""
+    return " to ".join(dict.fromkeys(ends)) or "?"
+
+
+def _aligned(rows: Iterator[list[str]]) -> list[str]:
+    """Return the rows with columns of one width, the first to the left and the others right."""
+    table = list(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]

@@ -1,0 +1,341 @@
+"""Interactions in the forms that people have them in: headers, commas, gzip, labels, JSON."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import json
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import refusal, write_text
+
+from mmrec.data import Table, read_labelled, read_split
+from mmrec.data.reading import line_of_row
+from mmrec.errors import DataError
+
+ROWS = [("u1", "i9", 4.0), ("u1", "Zoë", 2.0), ("007", "i9", 5.0)]
+
+
+def rows(table: Table) -> list[tuple[str, str, float]]:
+    columns = (table.frame[name] for name in ("user_id", "item_id", "rating"))
+    return list(zip(*columns, strict=True))
+
+
+def lines(separator: str = "\t", head: str = "") -> str:
+    return head + "".join(separator.join(map(str, row)) + "\n" for row in ROWS)
+
+
+def refused(path: Path, *, header: bool = False, labelled: bool = False) -> str:
+    """What is said about a file, which {path} stands for."""
+    read = read_labelled if labelled else read_split
+    return refusal(DataError, lambda: read(path, header=header)).replace(str(path), "{path}")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.tsv", lines()),
+        ("t.txt", lines()),
+        ("t", lines()),
+        ("t.csv", lines(",")),
+        ("T.CSV", lines(",")),
+        ("t.csv", '"u1","i9",4\n"u1",Zoë,"2"\n007,i9,5\n'),
+        ("t.csv", codecs.BOM_UTF8 + lines(",").replace("\n", "\r\n").encode()),
+        ("t.tsv.gz", gzip.compress(lines().encode())),
+        ("t.csv.gz", gzip.compress(lines(",").encode())),
+        ("t.txt", gzip.compress(codecs.BOM_UTF8 + lines().encode())),
+        (
+            "t.csv.gz",
+            gzip.compress(lines(",")[:7].encode()) + gzip.compress(lines(",")[7:].encode()),
+        ),
+    ],
+    ids=[
+        "tsv",
+        "txt",
+        "no ending",
+        "csv",
+        "upper case",
+        "quoted",
+        "csv, BOM, CRLF",
+        "tsv.gz",
+        "csv.gz",
+        "gzip without its ending",
+        "several members",
+    ],
+)
+def test_forms_without_a_header(name: str, content: str | bytes, tmp_path: Path) -> None:
+    table = read_split(write_text(tmp_path / name, content))
+    assert rows(table) == ROWS
+    assert (table.has_ratings, table.n_duplicates) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "order"),
+    [
+        ("t.tsv", "user\titem\trating", [0, 1, 2]),
+        ("t.csv", "userId,movieId,rating", [0, 1, 2]),
+        ("t.csv", "rating,USER_ID,Item ID", [2, 0, 1]),
+        ("t.csv", '"overall","asin","reviewerID"', [2, 1, 0]),
+        ("t.inter", "user_id:token\titem_id:token\trating:float", [0, 1, 2]),
+        ("t.inter", "iid:token\trating:float\tuid:token", [1, 2, 0]),
+        ("t.inter", "userID\titemID\trating", [0, 1, 2]),
+    ],
+)
+def test_a_header_gives_the_columns_in_any_order(
+    name: str, head: str, order: list[int], tmp_path: Path
+) -> None:
+    separator = "," if "csv" in name else "\t"
+    body = "".join(separator.join(str(row[place]) for place in order) + "\n" for row in ROWS)
+    path = write_text(tmp_path / name, f"\n{head}\n\n{body}")
+    table = read_split(path, header=name != "t.inter")
+    assert rows(table) == ROWS
+    if name != "t.inter":
+        told = refused(path)
+        assert told.startswith("{path}:2: ")
+        assert "write 'header: true' in data_config" in told
+        assert head.replace("\t", "\\t").replace('"', "") in told
+
+
+def test_other_columns_are_left_out_and_the_log_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = 'title,user_id,asin,verified,timestamp\n"Say ""x"",\ny",u,1,no,7\n,v,2,yes,8.5\n'
+    path = write_text(tmp_path / "t.csv", text)
+    with caplog.at_level(logging.INFO):
+        table = read_split(path, header=True)
+    assert rows(table) == [("u", "1", 1.0), ("v", "2", 1.0)]
+    assert list(table.frame) == ["user_id", "item_id", "rating"]
+    assert not table.has_ratings
+    assert caplog.messages == [f"{path}: columns that are not read: 'title', 'verified'"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "times", "lines"),
+    [
+        ("t.tsv", "u\ti\t1\t964982703\n\nv\ti\t1\tnoon\n", ["964982703", "noon"], [1, 3]),
+        ("t.tsv", "u\ti\t1\t5\nv\ti\t1\t6\nu\ti\t1\t\n", ["6", ""], [2, 3]),
+        ("t.inter", "uid\ttimestamp\tiid\n\nu\t07.0\ti\n", ["07.0"], [3]),
+        ("t.csv", 'user,note,item,timestamp\n"u","a\nb",i,1\nv,,i,2\n', ["1", "2"], [2, 4]),
+        ("t.tsv", "u\ti\t1\nv\ti\t1\n", None, [1, 2]),
+        ("t.json", '{"u":\n["i", "j"]}', None, [1, 1]),
+    ],
+)
+def test_times(
+    name: str, content: str, times: list[str] | None, lines: list[int], tmp_path: Path
+) -> None:
+    path = write_text(tmp_path / name, content)
+    header = name == "t.csv"
+    assert "timestamp" not in read_split(path, header=header).frame
+    frame = read_split(path, header=header, timestamps=True).frame
+    assert (frame["timestamp"].tolist() if "timestamp" in frame else None) == times
+    rows = frame["row"] if times is not None else range(len(frame))
+    assert [line_of_row(path, row, header=header) for row in rows] == lines
+
+
+LABELLED = (
+    "userID\titemID\trating\ttimestamp\tx_label\n"
+    "0\t1\t5\t10\t0\n1\t1\t3\t11\t2\n0\t2\t4\t12\t1\n0\t1\t1\t13\t0\n1\t0\t2\t14\t0\n"
+)
+
+
+def test_splits_by_label(tmp_path: Path) -> None:
+    tables = read_labelled(write_text(tmp_path / "baby.inter", LABELLED))
+    assert {split: rows(table) for split, table in tables.items()} == {
+        "train": [("0", "1", 1.0), ("1", "0", 2.0)],
+        "validation": [("0", "2", 4.0)],
+        "test": [("1", "1", 3.0)],
+    }
+    assert [table.n_duplicates for table in tables.values()] == [1, 0, 0]
+    assert list(tables["test"].frame["item_id"].cat.categories) == ["1"]
+    csv = write_text(tmp_path / "t.csv", LABELLED.replace("\t", ","))
+    assert rows(read_labelled(csv, header=True)["train"]) == rows(tables["train"])
+    without = LABELLED.replace("\t1\n0\t1\t1", "\t0\n0\t1\t1")
+    assert list(read_labelled(write_text(tmp_path / "t.inter", without))) == ["train", "test"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        (
+            "t.inter",
+            LABELLED.replace("14\t0", "14\t7"),
+            "{path}:6: the x_label '7' is not 0, 1 or 2: '1\\t0\\t2\\t14\\t7'",
+        ),
+        ("t.inter", LABELLED.replace("14\t0", "14\t"), "{path}:6: the x_label '' is not 0, 1 or 2"),
+        ("t.inter", LABELLED.replace("\t2\n", "\t1\n"), "{path}: no row has the x_label 2, which "),
+        (
+            "t.inter",
+            LABELLED.replace("x_label", "label"),
+            "{path}: expected a column 'x_label', wh",
+        ),
+        ("t.csv", "1,2,3\n", "{path}: expected a column 'x_label', which says by 0, 1 or 2 "),
+        ("t.json", '{"1": [2]}', "{path}: expected a column 'x_label', which says by 0, 1 or 2 "),
+    ],
+)
+def test_labels_that_are_refused(name: str, content: str, told: str, tmp_path: Path) -> None:
+    assert refused(write_text(tmp_path / name, content), labelled=True).startswith(told)
+
+
+def test_a_file_of_all_splits_is_not_taken_for_one(tmp_path: Path) -> None:
+    told = refused(write_text(tmp_path / "t.inter", LABELLED))
+    assert told.startswith("{path}: the column 'x_label' says which split each row belongs to; ")
+    assert "'dataset_path'" in told
+
+
+def test_lists_of_lattice(tmp_path: Path) -> None:
+    content = {"0": [3, 1, 3], "2": [], "10": ["Zoë", "007"]}
+    for data in (
+        json.dumps(content).encode(),
+        gzip.compress(json.dumps(content, indent=1).encode()),
+    ):
+        table = read_split(write_text(tmp_path / "train.json", data))
+        assert rows(table) == [("0", "1", 1), ("0", "3", 1), ("10", "Zoë", 1), ("10", "007", 1)]
+        assert (table.has_ratings, table.n_duplicates) == (False, 1)
+
+
+REFUSED = [
+    (
+        "t.inter",
+        "1\t2\t3\n4\t5\t6\n",
+        "{path}:1: the header names no user_id and no item_id: found '1', '2', '3'; known names of "
+        "user_id: user, user_id, uid, reviewer_id; item_id: item, item_id, iid, asin, parent_asin, "
+        "movie_id, product_id",
+    ),
+    (
+        "t.csv",
+        "user,thing\n1,2\n",
+        "{path}:1: the header names no item_id: found 'user', 'thing'; known names of item_id: "
+        "item, item_id, iid, asin, parent_asin, movie_id, product_id",
+    ),
+    (
+        "t.csv",
+        "user,asin,parent_asin\n1,2,3\n",
+        "{path}:1: several columns can be the item_id: 'asin', 'parent_asin'; take all but one "
+        "away",
+    ),
+    (
+        "t.csv",
+        f"user,item,note\n1,2,{'x' * 200_000}\n",
+        "{path}: cannot be read after line 1: field larger than field limit",
+    ),
+    ("t.csv", "user,item\n", "{path}: the file has a header and no rows"),
+    ("t.csv", "", "{path}: the file is empty; expected lines of user,item[,rating]"),
+    (
+        "t.csv",
+        "user,item,rating\n1,2\n1,3\n",
+        "{path}:2: expected 3 comma-separated columns as in the first line, found 2: '1,2'",
+    ),
+    (
+        "t.csv",
+        "user,item,note\n1,2,\n12,34",
+        "{path}:3: expected 3 comma-separated columns as in the first line, found 2: '12,34'",
+    ),
+    (
+        "t.csv",
+        "user,item\n1,2,3\n1,3,3\n",
+        "{path}:2: expected 2 comma-separated columns as in the first line, found 3: '1,2,3'",
+    ),
+    (
+        "t.csv",
+        'user,item,rating\n"a\nb",2,3\n1,2,3\n1,"2",x\n',
+        "{path}:5: the rating 'x' is not a finite number: '1,2,x'",
+    ),
+    ("t.csv", 'user,item\n"a\tb",2\n', "{path}: the user_id 'a\\tb' holds a tab or a line end"),
+    (
+        "t.csv",
+        'user,item,rating\n1,2,3\n"1,3,3\n1,4,3\n',
+        "{path}:3: expected 3 comma-separated columns as in the first line, found 1: ",
+    ),
+    ("t.csv", "user,item\n1,2\n1,\n", "{path}:3: the user or the item is empty: '1,'"),
+    ("t.csv", 'user,item\n1,2\n""\n', "{path}"),
+    (
+        "t.csv.gz",
+        lines(","),
+        "{path}: the gzip stream cannot be read after 0 bytes of text: Not a ",
+    ),
+    (
+        "t.tsv",
+        gzip.compress(lines().encode())[:-9],
+        "{path}: the gzip stream cannot be read after 0 bytes of text: Compressed file ended ",
+    ),
+    (
+        "t.tsv.gz",
+        gzip.compress(lines().encode())[:-8] + bytes(8),
+        "{path}: the gzip stream cannot be read after ",
+    ),
+    ("t.tsv.gz", b"\x1f\x8b\x08\0" + b"?" * 40, "{path}: the gzip stream cannot be read after "),
+    (
+        "t.tsv",
+        "u\ti\nv\tj\0k\n",
+        "{path}:2: the line holds a NUL byte, as no text does: 'v\\tj\\x00k'",
+    ),
+    ("t.tsv", np.lib.format.magic(1, 0), "{path}:1: the line is not UTF-8 text: '\\udc93NUMPY"),
+    ("t.tsv", "u\ti\n" + "v" * (3 << 20), "{path}:2: the line is longer than 1,048,576 bytes: 'vv"),
+    (
+        "t.tsv",
+        b"u\ti\n" + "Zoë".encode()[:-1],
+        "{path}:2: the line is not UTF-8 text: 'Zo\\",
+    ),
+    ("t.json", "", "{path}:1: not JSON: Expecting value in column 1"),
+    ("t.json", '{"1": [2],\n"2": [3,]}', "{path}:2: not JSON: "),
+    ("t.json", "[[1, 2]]", "{path}: expected {user: [item, ...], ...}, found [[1, 2]]"),
+    (
+        "t.json",
+        '{"1": {"2": 3}}',
+        "{path}: expected a list of items for the user '1', found {'2': 3}",
+    ),
+    (
+        "t.json",
+        '{"1": [2.5]}',
+        "{path}: expected a whole number or text as an item of the user '1', ",
+    ),
+    (
+        "t.json",
+        '{"1": [true]}',
+        "{path}: expected a whole number or text as an item of the user '1'",
+    ),
+    (
+        "t.json",
+        '{"1": [NaN]}',
+        "{path}: expected a whole number or text as an item of the user '1'",
+    ),
+    ("t.json", '{"1": []}', "{path}: the file is empty; expected {user: [item, ...], ...}"),
+    ("t.json", '{"1": [2], "1": [3]}', "{path}: cannot be read as JSON: the user '1' stands twice"),
+    ("t.json", '{"": [2]}', "{path}: a user or an item is empty"),
+    ("t.json", '{"\\ud800": [2]}', "{path}: the id '\\ud800' is no text"),
+    ("t.json", '{"a\\nb": [2]}', "{path}: the user_id 'a\\nb' holds a tab or a line end"),
+    ("t.json", b'{"Zo\xeb": [2]}', "{path}:1: the line is not UTF-8 text: "),
+    ("t.json", "[" * 100_000, "{path}: cannot be read as JSON: "),
+    ("t.json", '{"1": [' + "9" * 5000 + "]}", "{path}: "),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "told"), REFUSED)
+def test_what_is_refused(name: str, content: str | bytes, told: str, tmp_path: Path) -> None:
+    path = write_text(tmp_path / name, content)
+    assert refused(path, header=name == "t.csv").startswith(told)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_gzip_stream_of_many_chunks_that_breaks_off(tmp_path: Path) -> None:
+    content = gzip.compress(b"".join(b"%d\t%d\n" % (n, n) for n in range(200_000)), 1)
+    path = write_text(tmp_path / "t.tsv.gz", content[: len(content) - 99])
+    assert refused(path).startswith("{path}: the gzip stream cannot be read after 2,097,152 bytes")
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_lines_are_counted_across_chunks(end: bytes, tmp_path: Path) -> None:
+    line = b"1\t23456" + end
+    n_lines = (5 << 19) // len(line)
+    path = write_text(tmp_path / "t.tsv", line * n_lines + b"1\t\xff" + end)
+    assert refused(path).startswith(f"{{path}}:{n_lines + 1}: the line is not UTF-8 text: ")
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t.tsv")
+    told = refused(tmp_path / "t.tsv")
+    assert told == "{path}: expected a file, found a pipe, which cannot be read twice"
