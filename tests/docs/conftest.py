@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from page_sandbox import Sandbox
 
 from mmrec import Results, run_experiment
 from mmrec.data.demo import write_demo
+from mmrec.features import LOADERS
+from mmrec.models import MODELS
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +61,13 @@ def sandbox(finished: Sandbox, tmp_path: Path) -> Sandbox:
         (folder / "data" / name).symlink_to(finished.folder / "data" / "demo")
     run = folder / finished.run.relative_to(finished.folder)
     return Sandbox(folder, run, finished.user, finished.trial)
+
+
+@pytest.fixture(autouse=True)
+def registries() -> Iterator[None]:
+    """Forget the models and loaders that a page registers."""
+    known = [(registry, dict(registry)) for registry in (LOADERS, MODELS)]
+    yield
+    for registry, before in known:
+        registry.clear()
+        registry.update(before)
