@@ -112,7 +112,7 @@ def operations(dataset: Dataset) -> Iterator[Operation]:
     )
     yield adam(light)
     yield Operation(
-        "nearest neighbours of the items, one modality",
+        "nearest neighbours, one modality",
         lambda: nearest_neighbours(items, lattice.config.top_k),
         flops=2 * dataset.n_items**2 * width,
         moved=FLOAT * dataset.n_items**2,  # the similarities are selected from once
