@@ -37,7 +37,9 @@ def spmm(
         backend: the kernel; by default the one of :func:`default_backend`.
     """
     backend = backend or default_backend(x.device.type)
-    x = x.contiguous()
+    # Inside of an autograd function they still say that they want a gradient, whereupon
+    # torch-sparse asks for what it would need for its own backward.
+    values, x = values.detach(), x.detach().contiguous()
     if backend == "embedding_bag":
         if x.dtype == torch.float32 and x.shape[1] >= _NARROW:
             return _sum_of_bags(rowptr, cols, values, x)
@@ -73,6 +75,7 @@ def sddmm(rowptr: Tensor, cols: Tensor, rows: Tensor, x: Tensor, y: Tensor) -> T
         x: [N, D].
         y: [M, D].
     """
+    x, y = x.detach(), y.detach()
     # torch's sampled product refuses more edges than places: lists of whole tiny catalogues.
     if default_backend(x.device.type) in ("embedding_bag", "csr") and len(cols) <= len(x) * len(y):
         zeros, shape = x.new_zeros(len(cols)), (len(x), len(y))

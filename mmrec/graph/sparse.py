@@ -127,7 +127,7 @@ def coalesce(rows: Tensor, cols: Tensor, shape: tuple[int, int]) -> tuple[Patter
 def propagate(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
     """Multiply the sparse matrix with dense columns: ``y_i = sum_j a_ij x_j``.
 
-    Differentiable in ``values`` and ``x``.
+    Differentiable in ``values`` and ``x``, as often as wanted.
 
     Args:
         pattern: the edges of A, [N, M].
@@ -137,39 +137,49 @@ def propagate(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
     Returns:
         [N, D].
     """
-    product: Tensor = _Propagate.apply(pattern, values, x)  # type: ignore[no-untyped-call]
+    product: Tensor = _Propagate.apply(  # type: ignore[no-untyped-call]
+        pattern, values, x, False
+    )
     return product
 
 
 def edge_products(pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
     """Return the inner product ``<x_i, y_j>`` of every edge (i, j), [E].
 
-    Differentiable in ``x`` [N, D] and ``y`` [M, D]. Never holds more than a bounded number of
-    gathered rows, let alone the [N, M] product.
+    Differentiable in ``x`` [N, D] and ``y`` [M, D], as often as wanted. Never holds more than a
+    bounded number of gathered rows, let alone the [N, M] product.
     """
     products: Tensor = _EdgeProducts.apply(pattern, x, y)  # type: ignore[no-untyped-call]
     return products
 
 
 class _Propagate(Function):
+    """``A x``, or ``A^T x`` where ``transposed``."""
+
     @staticmethod
-    def forward(ctx: FunctionCtx, pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
-        ctx.pattern = pattern  # type: ignore[attr-defined]
+    def forward(
+        ctx: FunctionCtx, pattern: Pattern, values: Tensor, x: Tensor, transposed: bool
+    ) -> Tensor:
+        ctx.pattern, ctx.transposed = pattern, transposed  # type: ignore[attr-defined]
         ctx.save_for_backward(values, x)
-        return spmm(*pattern.csr(), values, x)
+        product = transposed_spmm if transposed else _spmm
+        return product(pattern, values, x)
 
     @staticmethod
     def backward(  # ctx is torch's, without a type
         ctx: Any,  # noqa: ANN401
         gradient: Tensor,
-    ) -> tuple[None, Tensor | None, Tensor | None]:
+    ) -> tuple[None, Tensor | None, Tensor | None, None]:
         values, x = ctx.saved_tensors
-        pattern: Pattern = ctx.pattern
-        _, needs_values, needs_x = ctx.needs_input_grad
+        of_rows, of_columns = (x, gradient) if ctx.transposed else (gradient, x)
+        _, needs_values, needs_x, _ = ctx.needs_input_grad
         return (
             None,
-            _edge_dots(pattern, gradient, x) if needs_values else None,
-            transposed_spmm(pattern, values, gradient) if needs_x else None,
+            edge_products(ctx.pattern, of_rows, of_columns) if needs_values else None,
+            _Propagate.apply(ctx.pattern, values, gradient, not ctx.transposed)  # type: ignore[no-untyped-call]
+            if needs_x
+            else None,
+            None,
         )
 
 
@@ -178,7 +188,7 @@ class _EdgeProducts(Function):
     def forward(ctx: FunctionCtx, pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
         ctx.pattern = pattern  # type: ignore[attr-defined]
         ctx.save_for_backward(x, y)
-        return _edge_dots(pattern, x, y)
+        return sddmm(*pattern.csr(), pattern.rows, x, y)
 
     @staticmethod
     def backward(  # ctx is torch's, without a type
@@ -186,23 +196,24 @@ class _EdgeProducts(Function):
         gradient: Tensor,
     ) -> tuple[None, Tensor | None, Tensor | None]:
         x, y = ctx.saved_tensors
-        pattern: Pattern = ctx.pattern
         _, needs_x, needs_y = ctx.needs_input_grad
         return (
             None,
-            spmm(*pattern.csr(), gradient, y) if needs_x else None,
-            transposed_spmm(pattern, gradient, x) if needs_y else None,
+            propagate(ctx.pattern, gradient, y) if needs_x else None,
+            _Propagate.apply(ctx.pattern, gradient, x, True)  # type: ignore[no-untyped-call]
+            if needs_y
+            else None,
         )
+
+
+def _spmm(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
+    return spmm(*pattern.csr(), values, x)
 
 
 def transposed_spmm(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
     """Return ``A^T x``, [M, D] for ``x`` [N, D], without gradient."""
     rowptr, cols, _ = pattern.transposed()
     return spmm(rowptr, cols, pattern.permuted(values), x)
-
-
-def _edge_dots(pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
-    return sddmm(*pattern.csr(), pattern.rows, x, y)
 
 
 def _offsets(ascending: Tensor, n_rows: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -39,10 +40,34 @@ def dense_of(pattern: Pattern, values: Tensor) -> Tensor:
     return dense.index_put((pattern.rows, pattern.cols), values)
 
 
-@pytest.fixture(params=["embedding_bag", "csr", "segment"])
+def spmm_sum(
+    row: Tensor | None,
+    rowptr: Tensor,
+    cols: Tensor,
+    values: Tensor,
+    colptr: Tensor | None,
+    csr2csc: Tensor | None,
+    x: Tensor,
+) -> Tensor:
+    """Multiply as torch-sparse's operator of this name, and insist on the same as it does."""
+    assert rowptr.dtype == cols.dtype == torch.int64
+    assert values.dtype == x.dtype
+    if values.requires_grad or x.requires_grad:  # whether or not gradients are recorded
+        assert row is not None
+    if x.requires_grad:
+        assert colptr is not None
+        assert csr2csc is not None
+    shape = (len(rowptr) - 1, len(x))
+    return torch.sparse_csr_tensor(rowptr, cols, values, shape, check_invariants=False) @ x
+
+
+@pytest.fixture(params=["embedding_bag", "csr", "segment", "torch_sparse"])
 def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """Run a test as on the CPU, and on the CPU with what a CUDA device would run."""
     monkeypatch.setattr(kernels, "default_backend", lambda device_type: request.param)
+    if "torch_sparse" not in BACKENDS:
+        stand_in = SimpleNamespace(spmm_sum=spmm_sum)
+        monkeypatch.setattr(torch.ops, "torch_sparse", stand_in, raising=False)
     return request.param
 
 
@@ -133,6 +158,25 @@ def test_gradients_against_finite_differences(mask: Tensor) -> None:
     for product, inputs in checks:
         assert torch.autograd.gradcheck(lambda a, b, f=product: f(pattern, a, b), inputs)
         assert torch.autograd.gradgradcheck(lambda a, b, f=product: f(pattern, a, b), inputs)
+
+
+@pytest.mark.usefixtures("kernel")
+def test_second_derivatives_in_float32() -> None:
+    # Wide enough for every kernel; on the CPU float64 has one of its own.
+    pattern = pattern_of(MASKS["ordinary"])
+    inputs = [random(len(pattern)), random(3, 17, seed=1), random(4, 17, seed=2)]
+    values, x, y = (tensor.detach().float().requires_grad_() for tensor in inputs)
+
+    def second(value: Tensor) -> tuple[Tensor, ...]:
+        first = torch.autograd.grad(value, (values, x, y), create_graph=True)
+        return torch.autograd.grad(sum(g.square().sum() for g in first), (values, x, y))
+
+    products = edge_products(pattern, y, x)
+    ours = (propagate(pattern, values, x) * y).sin().sum() + (products * values).cos().sum()
+    matrix = dense_of(pattern, values)
+    dense = ((matrix @ x) * y).sin().sum()
+    dense = dense + ((y @ x.T)[pattern.rows, pattern.cols] * values).cos().sum()
+    torch.testing.assert_close(second(ours), second(dense), rtol=1e-4, atol=1e-4)
 
 
 def test_each_gradient_alone() -> None:
