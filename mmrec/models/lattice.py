@@ -124,7 +124,7 @@ class LATTICE(Model):
         self.raw_graphs = shared_raw_graphs(
             dataset,
             list(self.features.values()),
-            (*config.sources.values(), config.control == "permute" and config.seed),
+            (*config.sources.values(), config.seed if config.control == "permute" else None),
             config.top_k,
             config.neighbours,
         )

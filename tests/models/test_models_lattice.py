@@ -213,6 +213,6 @@ def test_permuted_features_have_raw_graphs_of_their_own() -> None:
         return LATTICE(config, DATA).item_graph(raw_share=1.0).to_dense()
 
     assert torch.equal(graph("none", 1), graph("none", 2))
-    graphs = [graph("none", 1), graph("permute", 1), graph("permute", 2)]
+    graphs = [graph("none", 0), graph("permute", 0), graph("permute", 2)]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert not torch.equal(graphs[one], graphs[other])
