@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
+import numpy as np
 import torch
 from pydantic import AfterValidator, model_validator
 from torch import Tensor, nn
@@ -250,7 +251,7 @@ def control_order(config: MultimodalConfig, n_items: int) -> Tensor | None:
     """
     if config.control == "none":
         return None
-    return torch.randperm(n_items, generator=torch.Generator().manual_seed(config.seed))
+    return torch.from_numpy(np.random.default_rng(config.seed).permutation(n_items))
 
 
 def feature_widths(config: MultimodalConfig, shape: DataShape) -> list[int]:
