@@ -113,8 +113,8 @@ class Checkpoint:
         write_through(self.path, lambda file: torch.save({"format": FORMAT} | content, file))
         self._saved_at = self._now()
 
-    def load(self, device: torch.device) -> dict[str, Any] | None:
-        """Return the last saved content, or None if there is none that can be used.
+    def load(self) -> dict[str, Any] | None:
+        """Return the last saved content on the CPU, or None if there is none that can be used.
 
         A file that cannot be read, or of another format, is as good as none: the trial then
         starts from its beginning and comes to the same result.
@@ -122,7 +122,7 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            content: dict[str, Any] = torch.load(self.path, map_location=device, weights_only=True)
+            content: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
             return content if content["format"] == FORMAT else None
         except Exception:  # torch raises half a dozen kinds for a damaged file
             return None

@@ -196,16 +196,17 @@ class Trainer:
         self.checkpoint.save(content)
 
     def _restore(self) -> None:
-        content = self.checkpoint.load(self.device) if self.checkpoint else None
+        content = self.checkpoint.load() if self.checkpoint else None
         if content is None:
             return
         self.state = TrainingState.from_plain(content["state"], self.device)
         self.model.load_state_dict(content["model"])
-        self.model.load_epoch_state(content["epoch_state"])
+        epoch_state = content["epoch_state"]
+        self.model.load_epoch_state({k: x.to(self.device) for k, x in epoch_state.items()})
         self.optimizer.load_state_dict(content["optimizer"])
-        torch.set_rng_state(content["rng"].cpu())
+        torch.set_rng_state(content["rng"])
         if self.device.type == "cuda":
-            torch.cuda.set_rng_state(content["cuda_rng"].cpu(), self.device)
+            torch.cuda.set_rng_state(content["cuda_rng"], self.device)
         logger.info(
             "going on from epoch %d, step %d", self.state.epoch, len(self.state.step_losses)
         )

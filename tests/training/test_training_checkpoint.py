@@ -146,6 +146,35 @@ def test_killed_between_two_checkpoints(uninterrupted: Outcome, tmp_path: Path) 
     assert told == [2, 3]
 
 
+@pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
+def test_going_on_with_a_step_on_another_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On ``meta`` a tensor of the CPU is refused, and a tensor of its own has no values to keep.
+    adam = torch.optim.Adam
+    monkeypatch.setattr(torch.optim, "Adam", lambda p, lr, fused: adam(p, lr))  # meta lacks fused
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt")
+    with pytest.raises(Interrupted):
+        train(checkpoint, stop_after=7)
+
+    class SteppedError(Exception):
+        pass
+
+    def stepped() -> bool:
+        raise SteppedError
+
+    kit, meta = Kit(), torch.device("meta")
+    config, data = kit.configured(), kit.dataset()
+    trainer = Trainer(kit.built(config), config, data, judged(data), meta, checkpoint)
+    with pytest.raises(SteppedError):
+        trainer.run(stop=stepped)
+    best = trainer.state.best
+    assert best is not None
+    assert best.record.epoch == 1
+    assert (best.ranking.items[:, 0] >= 0).all()
+    assert {tensor.device for tensor in trainer.state.best_state.values()} == {CPU}
+
+
 def test_a_finished_training_is_not_repeated(uninterrupted: Outcome, tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "trial.ckpt")
     assert train(checkpoint)[1] == [1, 2, 3]
@@ -217,12 +246,12 @@ def test_a_damaged_file_is_as_good_as_none(
 def test_another_format_is_as_good_as_none(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "trial.ckpt")
     checkpoint.save({"x": torch.ones(2)})
-    content = checkpoint.load(CPU)
+    content = checkpoint.load()
     assert content is not None
     assert content["x"].tolist() == [1, 1]
     for other in ({"format": 999}, {}, [1, 2]):
         torch.save(other, checkpoint.path)
-        assert checkpoint.load(CPU) is None
+        assert checkpoint.load() is None
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:
@@ -234,17 +263,17 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
 
     checkpoint = Checkpoint(tmp_path / "trial.ckpt")
     torch.save({"format": 1, "x": Bomb()}, checkpoint.path)
-    assert checkpoint.load(CPU) is None
+    assert checkpoint.load() is None
     assert not marker.exists()
 
 
 def test_a_checkpoint_is_replaced_and_removed(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "trial.ckpt")
-    assert checkpoint.load(CPU) is None
+    assert checkpoint.load() is None
     checkpoint.remove()  # there is none: nothing happens
     for value in (1, 2):
         checkpoint.save({"x": value})
-    content = checkpoint.load(CPU)
+    content = checkpoint.load()
     assert content is not None
     assert content["x"] == 2
     assert [path.name for path in tmp_path.iterdir()] == ["trial.ckpt"]
