@@ -84,9 +84,9 @@ class PruningProtocol(Protocol):
 
     bars: Bars = field(default_factory=dict)
 
-    def should_stop(self, losses: Sequence[float], records: Sequence[EpochRecord]) -> bool:
+    def should_stop(self, records: Sequence[EpochRecord]) -> bool:
         """Say whether training stops: below a bar, or as :class:`Protocol` says."""
-        return self.pruned_at(records) is not None or super().should_stop(losses, records)
+        return self.pruned_at(records) is not None or super().should_stop(records)
 
     def pruned_at(self, records: Sequence[EpochRecord]) -> int | None:
         """Return the epoch at which these evaluations fall below a bar, or None."""

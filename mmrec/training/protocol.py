@@ -105,10 +105,9 @@ class Protocol:
             return -float("inf") if self.higher_is_better else float("inf")
         return value
 
-    def should_stop(self, losses: Sequence[float], records: Sequence[EpochRecord]) -> bool:
-        """Say whether training stops after these epochs' losses and these evaluations."""
+    def should_stop(self, records: Sequence[EpochRecord]) -> bool:
+        """Say whether training stops after these evaluations."""
         if self.early_stopping is None:
             return False
-        if self.monitor == LOSS:
-            return self.early_stopping.should_stop(losses)
-        return self.early_stopping.should_stop([r.validation[self.monitor] for r in records])
+        observed = (r.loss if self.monitor == LOSS else r.validation[self.monitor] for r in records)
+        return self.early_stopping.should_stop([x for x in observed if x is not None])

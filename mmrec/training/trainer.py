@@ -116,13 +116,13 @@ class Trainer:
                 on_epoch(epoch, loss, record)
             if self.checkpoint and self.checkpoint.is_due(epoch, evaluated=record is not None):
                 self._save()
-        if state.best is None:  # stopped by the loss before the first evaluation was due
+        if state.best is None:  # there are fewer epochs than the validation rate
             self._evaluate(state.epoch - 1)
         assert state.best is not None
         return Outcome(state.best, state.history, state.losses, state.best_state)
 
     def _is_done(self) -> bool:
-        return self.protocol.should_stop(self.state.losses, self.state.history)
+        return self.protocol.should_stop(self.state.history)
 
     def _run_epoch(self, stop: Callable[[], bool]) -> float:
         """Take one pass of optimisation steps and return the mean loss of its batches.

@@ -88,8 +88,8 @@ def test_a_trial_ends_when_its_best_value_is_below_the_bar() -> None:
     assert held.pruned_at(records(0.1, 0.5)) is None  # as good as the bar
     assert held.pruned_at(records(0.6, 0.1, 0.1)) is None  # was better before
     assert held.pruned_at(records(0.1, 0.4)) == 2
-    assert held.should_stop([], records(0.1, 0.4))
-    assert not held.should_stop([], records(0.1, 0.6))
+    assert held.should_stop(records(0.1, 0.4))
+    assert not held.should_stop(records(0.1, 0.6))
     assert held.pruned_at(records(float("nan"), float("nan"))) == 2
     assert protocol({1: 0.5}, "loss").pruned_at(records(0.6)) == 1
     assert protocol({1: 0.5}, "loss").pruned_at(records(0.5)) is None

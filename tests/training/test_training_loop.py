@@ -137,21 +137,12 @@ def test_early_stopping_by_a_figure() -> None:
     assert len(outcome.losses) == 6
 
 
-def test_early_stopping_by_the_loss_counts_epochs() -> None:
+def test_early_stopping_by_the_loss_looks_at_evaluations_too() -> None:
     stopping = {"early_stopping": EarlyStopping(2, "min"), "monitor": "loss"}
-    script = [Epoch((loss,), validation=1) for loss in (3.0, 1.0, 2.0, 1.5, 0.0)]
-    outcome, _ = run(script, validation_rate=3, **stopping)
-    assert outcome.losses == [3, 1, 2, 1.5]
-    assert evaluated(outcome) == [3]
-
-
-def test_stopped_by_the_loss_before_the_first_evaluation() -> None:
-    stopping = {"early_stopping": EarlyStopping(1, "min"), "monitor": "loss"}
-    script = [Epoch((1.0,)), Epoch((2.0,), validation=3), Epoch((0.0,))]
-    outcome, _ = run(script, validation_rate=3, **stopping)
-    assert outcome.losses == [1, 2]
-    assert figures(outcome) == [EpochRecord(2, 2.0, {"Recall@2": 0.75}, {"Recall@2": 0.0})]
-    assert outcome.best_state is not None
+    script = [Epoch((loss,), validation=1) for loss in (9.0, 3.0, 4.0, 5.0, 0.0, 4.0, 9.0, 9.0)]
+    outcome, _ = run(script, validation_rate=2, **stopping)
+    assert outcome.losses == [9, 3, 4, 5, 0, 4]  # 3, 5 and 4 of epochs 2, 4 and 6
+    assert evaluated(outcome) == [2, 4, 6]
 
 
 def test_without_early_stopping_training_goes_to_the_end() -> None:
