@@ -30,37 +30,49 @@ def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the ``k`` largest scores of each row, equal scores by ascending column.
 
     Args:
-        scores: [B, I], without NaN; ``-0.0`` equals ``0.0``.
+        scores: [B, I]; ``-0.0`` equals ``0.0``. Of a row with NaN any k columns are taken, so that
+            the NaN reaches what is computed from them and is refused there.
         k: at most I.
 
     Returns:
         Scores and columns, both [B, k], best first.
     """
     if scores.device.type == "cpu" and scores.dtype == torch.float32 and k > 0 and len(scores):
-        return _by_threshold(scores, k)
+        return _by_threshold(scores, k) or _by_topk(scores, k)
     return _by_topk(scores, k)
 
 
-def _by_threshold(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Sort only what reaches a bound of the k-th largest value: numpy is three times as fast."""
+def _by_threshold(scores: Tensor, k: int) -> tuple[Tensor, Tensor] | None:
+    """Sort only what reaches a bound of the k-th largest value: numpy is three times as fast.
+
+    Returns:
+        None if NaN is in the way.
+    """
     n_rows, n_columns = scores.shape
     chunk = max(1, _CHUNK_VALUES // n_columns)
     best, columns = np.empty((n_rows, k), np.float32), np.empty((n_rows, k), np.int64)
     for start in range(0, n_rows, chunk):
         rows = scores[start : start + chunk].numpy()
         found = _sorted_columns(rows, k)
+        if found is None:
+            return None
         columns[start : start + chunk] = found
         best[start : start + chunk] = np.take_along_axis(rows, found, axis=1)
     return torch.from_numpy(best), torch.from_numpy(columns)
 
 
-def _sorted_columns(scores: _Floats, k: int) -> _Ints:
-    """Return the columns of the k largest scores of each row, best first, [B, k]."""
+def _sorted_columns(scores: _Floats, k: int) -> _Ints | None:
+    """Return the columns of the k largest scores of each row, best first, [B, k].
+
+    None if there are too few candidates: NaN counts in the bound and does not reach it.
+    """
     n_rows, n_columns = scores.shape
     is_candidate = scores >= _lower_bound(scores, k)
     places = np.flatnonzero(is_candidate)
     rows = places // n_columns
     counts = np.bincount(rows, minlength=n_rows)
+    if counts.min() < k:
+        return None
     crowded = np.flatnonzero(counts > _CROWDED * k)
     if len(crowded):
         is_candidate[crowded] = _lowest_columns(scores[crowded], k)
@@ -120,8 +132,8 @@ def _by_topk(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 def _repaired(scores: Tensor, threshold: Tensor, k: int) -> Tensor:
     """Return the columns above ``threshold`` [B, 1] and the first ones equal to it, [B, k]."""
-    above = scores > threshold
     equal = scores == threshold
+    above = ~(scores <= threshold)  # with NaN, which has its place already
     room = k - above.sum(1, keepdim=True)
     chosen = above | (equal & (equal.cumsum(1) <= room))
     return chosen.nonzero()[:, 1].view(-1, k)

@@ -61,6 +61,23 @@ def test_top_k_leaves_its_input_alone_and_is_in_float64_too() -> None:
     assert scores.tolist() == [[1, 3, 3, 2]]
 
 
+def test_top_k_of_a_row_with_a_tie_beside_nan() -> None:
+    scores = torch.tensor([[torch.nan, 5, torch.nan, 5, 1]], dtype=torch.float64)
+    assert top_k(scores, 3)[1].sort().values.tolist() == [[0, 1, 2]]
+
+
+@each_type
+@given(case=scores_and_k(), data=st.data())
+def test_top_k_of_rows_with_nan_are_columns_of_theirs(
+    case: tuple[np.ndarray, int], data: st.DataObject, dtype: type
+) -> None:
+    scores, k = case[0].astype(dtype), case[1]
+    scores[data.draw(st_numpy.arrays(np.bool_, scores.shape))] = np.nan
+    best, columns = top_k(torch.from_numpy(scores), k)
+    assert all(len(set(row)) == k for row in columns.tolist())
+    np.testing.assert_array_equal(best, np.take_along_axis(scores, columns.numpy(), axis=1))
+
+
 def test_neighbours_by_hand() -> None:
     # Items 0 and 2 point the same way, item 1 is at 45 degrees, item 3 is opposite, item 4 is 0.
     x = torch.tensor([[1.0, 0], [1, 1], [4, 0], [-2, 0], [0, 0]])

@@ -190,6 +190,32 @@ def test_a_learning_rate_that_blows_up(model: tuple[type, ModelConfig]) -> None:
     assert "the loss of epoch " in told or "evaluation after epoch " in told
 
 
+@pytest.mark.parametrize("rows", [3, slice(None)], ids=["one item", "all items"])
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ("on_epoch_start", "the loss of epoch 1, batch 1 of 6, is nan"),
+        ("scorer", "evaluation after epoch 1: the model gives user number 0 a score that is NaN"),
+    ],
+)
+def test_features_that_are_nan(when: str, message: str, rows: int | slice) -> None:
+    # LATTICE looks for nearest neighbours before there is a loss or a score to refuse.
+    def spoil(self: LATTICE, *given: int) -> object:
+        with torch.no_grad():
+            self.features["visual"][rows] = nan
+        return getattr(LATTICE, when)(self, *given)
+
+    config = LATTICEConfig(factors=4, top_k=3, batch_size=8)
+    data = tiny_dataset()
+    assert data.validation is not None
+    evaluator = Evaluator(data.train, data.validation, ["Recall"], [2])
+    changed = protocol(train=data.train, validation=evaluator, test=evaluator)
+    with deterministic(CPU):
+        model = type("Spoilt", (LATTICE,), {when: spoil})(config, data)
+        told = refusal(TrialError, Trainer(model, config, data, changed, CPU).run)
+    assert told.startswith(message)
+
+
 def test_the_model_trains_in_training_and_is_ranked_in_evaluation_mode() -> None:
     _, model = run(validations(1, 1))
     assert model.modes == [True, True, False, True, True, False]
