@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import torch
 import torch.utils.deterministic as deterministic_settings
 
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
+_T = TypeVar("_T")
+
 
 @contextlib.contextmanager
 def deterministic(device: torch.device, threads: int | None = None) -> Iterator[None]:
     """Run a trial deterministically and leave the process as it was found.
 
-    Inside: deterministic algorithms only, no TF32, no autotuned convolutions, and torch's default
-    generators are free to be seeded. Afterwards every switch, the environment and the state of
-    the generators are what they were, so that a notebook's other cells do not notice.
+    Inside: deterministic algorithms only, no TF32, no autotuned convolutions, new tensors are
+    float32 and on the CPU, and torch's default generators are free to be seeded. Afterwards every
+    switch, the environment and the state of the generators are what they were, so that a
+    notebook's other cells do not notice.
 
     Args:
         device: where the trial runs; the generators of the CPU and of this device are restored.
@@ -29,19 +33,17 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
     was_mode = torch.get_deterministic_debug_mode()
     was_filling = deterministic_settings.fill_uninitialized_memory  # type: ignore[attr-defined]
     was_workspace = os.environ.get(_CUBLAS)
-    was_precision = torch.get_float32_matmul_precision()
     was_cudnn = (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)
-    was_cudnn_tf32 = torch.backends.cudnn.allow_tf32
+    was_dtype = torch.get_default_dtype()
     try:
-        with torch.random.fork_rng(devices=cuda):
+        with torch.random.fork_rng(devices=cuda), _full_precision(), _on_cpu_by_default():
             os.environ[_CUBLAS] = ":4096:8"  # read when CUDA's first cuBLAS handle is made
             # use_deterministic_algorithms(True) would also import compilers, for seconds.
             torch.set_deterministic_debug_mode("error")
             # No result reads memory that it has not written; filling it would only cost time.
             deterministic_settings.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-            torch.set_float32_matmul_precision("highest")
+            torch.set_default_dtype(torch.float32)
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-            torch.backends.cudnn.allow_tf32 = False
             if threads is not None:
                 torch.set_num_threads(threads)
             yield
@@ -49,13 +51,67 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
         torch.set_num_threads(was_threads)
         torch.set_deterministic_debug_mode(was_mode)
         deterministic_settings.fill_uninitialized_memory = was_filling  # type: ignore[attr-defined]
-        torch.set_float32_matmul_precision(was_precision)
+        torch.set_default_dtype(was_dtype)
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = was_cudnn
-        torch.backends.cudnn.allow_tf32 = was_cudnn_tf32
         if was_workspace is None:
             os.environ.pop(_CUBLAS, None)
         else:
             os.environ[_CUBLAS] = was_workspace
+
+
+@contextlib.contextmanager
+def _full_precision() -> Iterator[None]:
+    """Multiply float32 as float32: neither TF32 nor, on the CPU, bfloat16.
+
+    torch has two sets of switches for it. The older ones cannot be read after the newer ones (from
+    torch 2.9 on) have been set to something else, so those are put aside first.
+    """
+    backends = torch.backends
+    newer = [(x, x.fp32_precision) for x in _backends_of_precision()]
+    was_matmul = _unless_refused(torch.get_float32_matmul_precision)
+    was_cudnn = _unless_refused(lambda: backends.cudnn.allow_tf32)
+    try:
+        for backend, _ in newer:
+            backend.fp32_precision = "none"
+        torch.set_float32_matmul_precision("highest")
+        backends.cudnn.allow_tf32 = False
+        yield
+    finally:
+        for backend, _ in newer:
+            backend.fp32_precision = "none"
+        if was_matmul is not None:
+            torch.set_float32_matmul_precision(was_matmul)
+        if was_cudnn is not None:
+            backends.cudnn.allow_tf32 = was_cudnn
+        for backend, was in newer:
+            backend.fp32_precision = was
+
+
+def _backends_of_precision() -> list[Any]:
+    """Return what has a newer switch: all backends together first, then each with its operations.
+
+    An operation's switch follows those before it unless it is set, so it is set last.
+    """
+    b = torch.backends
+    every = [b, b.cudnn, b.mkldnn, b.cuda.matmul, *_operations(b.cudnn), *_operations(b.mkldnn)]
+    return [backend for backend in every if hasattr(backend, "fp32_precision")]
+
+
+def _operations(backend: Any) -> list[Any]:  # noqa: ANN401
+    return [getattr(backend, name, None) for name in ("matmul", "conv", "rnn")]
+
+
+def _unless_refused(read: Callable[[], _T]) -> _T | None:
+    try:
+        return read()
+    except RuntimeError:  # the newer switches are in use
+        return None
+
+
+def _on_cpu_by_default() -> contextlib.AbstractContextManager[object]:
+    """Make new tensors on the CPU where nothing else is said; costs nothing if that is so."""
+    cpu = torch.device("cpu")
+    return contextlib.nullcontext() if torch.get_default_device() == cpu else cpu
 
 
 def resolve_device(gpu: int) -> tuple[torch.device, str | None]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +32,8 @@ def switches() -> dict[str, object]:
         "cudnn tf32": torch.backends.cudnn.allow_tf32,
         "workspace": os.environ.get(CUBLAS),
         "threads": torch.get_num_threads(),
+        "dtype": torch.get_default_dtype(),
+        "device": torch.get_default_device(),
     }
 
 
@@ -40,6 +45,9 @@ def turn(values: dict[str, object]) -> None:
     torch.backends.cudnn.benchmark = values["cudnn benchmark"]
     torch.backends.cudnn.allow_tf32 = values["cudnn tf32"]
     torch.set_num_threads(values["threads"])  # type: ignore[arg-type]
+    torch.set_default_dtype(values["dtype"])  # type: ignore[arg-type]
+    if "device" in values:  # None sets nothing at all, which the CPU would
+        torch.set_default_device(None if values["device"] == CPU else values["device"])  # type: ignore[arg-type]
     os.environ.pop(CUBLAS, None)
     if values["workspace"] is not None:
         os.environ[CUBLAS] = str(values["workspace"])
@@ -55,6 +63,8 @@ USUAL = {
     "cudnn tf32": True,
     "workspace": None,
     "threads": 1,
+    "dtype": torch.float32,
+    "device": CPU,
 }
 UNUSUAL = {
     "deterministic": True,
@@ -66,6 +76,8 @@ UNUSUAL = {
     "cudnn tf32": False,
     "workspace": ":16:8",
     "threads": 2,
+    "dtype": torch.float64,
+    "device": torch.device("meta"),
 }
 
 
@@ -96,7 +108,52 @@ def test_inside(before: dict[str, object]) -> None:
             "cudnn benchmark": False,
             "cudnn tf32": False,
             "workspace": ":4096:8",
+            "dtype": torch.float32,
+            "device": CPU,
         }
+        assert torch.ones(1).device == CPU
+
+
+def newer_switches() -> dict[str, str]:
+    """What torch 2.9 has instead of ``float32_matmul_precision`` and ``allow_tf32``."""
+    backends = {"all": torch.backends, "cudnn": torch.backends.cudnn, "cpu": torch.backends.mkldnn}
+    backends["cuda.matmul"] = torch.backends.cuda.matmul
+    for name in ("matmul", "conv", "rnn"):
+        backends[f"cpu.{name}"] = getattr(torch.backends.mkldnn, name)
+        if name != "matmul":
+            backends[f"cudnn.{name}"] = getattr(torch.backends.cudnn, name)
+    return {name: backend.fp32_precision for name, backend in backends.items()}
+
+
+SET_NEWER = """
+fp32_precision = 'tf32'
+cuda.matmul.fp32_precision = 'tf32'
+cudnn.fp32_precision = 'tf32'
+cudnn.conv.fp32_precision = 'ieee'
+mkldnn.fp32_precision = 'bf16'
+mkldnn.matmul.fp32_precision = 'bf16'
+cuda.matmul.allow_tf32 = True
+"""
+
+
+@pytest.mark.skipif(not hasattr(torch.backends, "fp32_precision"), reason="torch 2.9 and later")
+def test_products_are_of_full_precision_whichever_switch_was_set() -> None:
+    # In a process of its own: there is no way back to what an operation starts with.
+    script = f"""
+import sys, torch
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from mmrec.training import deterministic
+from test_training_determinism import SET_NEWER, newer_switches
+for line in SET_NEWER.split("\\n"):
+    exec(line and "torch.backends." + line)
+    before = newer_switches()
+    with deterministic(torch.device("cpu")):
+        assert set(newer_switches().values()) <= {{"ieee", "none"}}, (line, newer_switches())
+        assert torch.get_float32_matmul_precision() == "highest", line
+        assert not torch.backends.cudnn.allow_tf32, line
+    assert newer_switches() == before, (line, before, newer_switches())
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_every_switch_is_restored(before: dict[str, object]) -> None:
@@ -108,7 +165,8 @@ def test_every_switch_is_restored(before: dict[str, object]) -> None:
 def test_every_switch_is_restored_after_an_error(before: dict[str, object]) -> None:
     def interrupted() -> None:
         with deterministic(CPU):
-            turn(UNUSUAL | {"workspace": "something else", "threads": 1})
+            changed = UNUSUAL | {"workspace": "something else", "threads": 1}
+            turn({name: value for name, value in changed.items() if name != "device"})
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
