@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +17,16 @@ from mmrec.data import Dataset
 from mmrec.evaluation import Evaluator
 from mmrec.models import Batch, Model, ModelConfig, MultimodalConfig
 from mmrec.testing.data import refusal, tiny_dataset
-from mmrec.training import Outcome, Protocol, Trainer, deterministic, rng_for, seed_for
+from mmrec.training import (
+    Checkpoint,
+    Interrupted,
+    Outcome,
+    Protocol,
+    Trainer,
+    deterministic,
+    rng_for,
+    seed_for,
+)
 
 _CPU = torch.device("cpu")
 
@@ -63,16 +75,22 @@ class ModelTests:
 
     def test_the_same_seed_gives_the_same_bits(self) -> None:
         """Two trainings agree in every loss, every weight and every list."""
-        one, other = self.trained(), self.trained()
-        assert one.losses == other.losses, f"losses differ: {one.losses} and {other.losses}"
-        assert one.best_state is not None
-        assert other.best_state is not None
-        differing = [
-            name for name, x in one.best_state.items() if not _equal(x, other.best_state[name])
-        ]
-        assert not differing, f"the same seed gave other weights: {differing}"
-        assert np.array_equal(one.best.ranking.items, other.best.ranking.items)
-        assert np.array_equal(one.best.ranking.scores, other.best.ranking.scores)
+        _assert_same_bits(self.trained(), self.trained())
+
+    def test_going_on_within_an_epoch_gives_the_same_bits(self) -> None:
+        """A training that is stopped after a step goes on in a new model as if it had not been."""
+        config, dataset = self.configured(epochs=2), self.dataset()
+        with TemporaryDirectory() as folder, deterministic(_CPU):
+
+            def trainer() -> Trainer:
+                checkpoint = Checkpoint(Path(folder) / "checkpoint")
+                model = self.built(config)
+                return Trainer(model, config, dataset, _protocol(dataset), _CPU, checkpoint)
+
+            stopped = trainer()
+            with contextlib.suppress(Interrupted):
+                stopped.run(stop=lambda: stopped.state.epoch == 2)
+            _assert_same_bits(trainer().run(), self.trained(epochs=2))
 
     def test_another_seed_gives_another_training(self) -> None:
         """The seed reaches the initial weights and the triplets."""
@@ -202,6 +220,18 @@ def _protocol(dataset: Dataset) -> Protocol:
         select_by="Recall@5",
         higher_is_better=True,
     )
+
+
+def _assert_same_bits(one: Outcome, other: Outcome) -> None:
+    assert one.losses == other.losses, f"losses differ: {one.losses} and {other.losses}"
+    assert one.best_state is not None
+    assert other.best_state is not None
+    differing = [
+        name for name, x in one.best_state.items() if not _equal(x, other.best_state[name])
+    ]
+    assert not differing, f"the same seed gave other weights: {differing}"
+    assert np.array_equal(one.best.ranking.items, other.best.ranking.items)
+    assert np.array_equal(one.best.ranking.scores, other.best.ranking.scores)
 
 
 def _batches(model: Model, config: ModelConfig, dataset: Dataset) -> list[Batch]:
