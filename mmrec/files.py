@@ -41,10 +41,20 @@ def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+        cause = _system_error(error)
+        if cause is None:
+            raise
+        raise DataError(f"{path}: cannot be written: {cause.strerror or cause}") from error
+
+
+def _system_error(error: BaseException | None) -> OSError | None:
+    """Return what the system said; torch wraps a full disk into a RuntimeError of its own."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__context__
+    return error
 
 
 def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> None:
