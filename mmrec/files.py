@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mmrec.errors import DataError
 
@@ -118,6 +119,32 @@ def append_line(path: Path, line: str) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the JSON objects that :func:`append_line` has written; none if there is no file.
+
+    A line that a killed process left unfinished is passed over. Only a line feed ends a line:
+    texts in it may hold the other characters that Unicode ends lines with.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    objects = []
+    for line in lines:
+        try:
+            content = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(content, dict):
+            objects.append(content)
+    return objects
 
 
 def sha256(*parts: bytes | memoryview) -> str:

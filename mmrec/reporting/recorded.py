@@ -43,8 +43,6 @@ class RecordedRun:
             return cls(path, manifest, trials, features["loaders"])
         except KeyError as error:
             raise DataError(f"{path}: the run is damaged: {error} is missing") from error
-        except TypeError as error:
-            raise DataError(f"{path}/trials.jsonl: is of another version: {error}") from error
 
     @property
     def n_epochs(self) -> int:

@@ -149,6 +149,7 @@ def finished_record(spec: TrialSpec, outcome: Outcome, lists: str, seconds: floa
 
 def failed_record(spec: TrialSpec, error: BaseException, seconds: float) -> TrialRecord:
     """Describe a trial that has failed."""
+    message = f"{type(error).__name__}: {error}"
     return TrialRecord(
         trial_id=spec.trial_id,
         name=spec.name,
@@ -157,7 +158,8 @@ def failed_record(spec: TrialSpec, error: BaseException, seconds: float) -> Tria
         fold=spec.fold_name,
         parameters=spec.parameters,
         status="failed",
-        error=f"{type(error).__name__}: {error}",
+        # A message may quote a file's name that is no Unicode; the record is a file of UTF-8.
+        error=message.encode(errors="backslashreplace").decode(),
         seconds=round(seconds, 3),
     )
 

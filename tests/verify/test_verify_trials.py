@@ -302,7 +302,7 @@ def test_files_that_were_changed_after_the_run_are_named(tmp_path: Path) -> None
         ),
         (
             lambda run: (run / "trials.jsonl").write_text('{"new": 1}\n'),
-            "trials.jsonl: is of another version",
+            "trials.jsonl: is of another version of mmrec",
         ),
     ],
 )
