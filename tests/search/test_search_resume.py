@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -322,3 +325,44 @@ def test_a_full_disk_is_an_error_and_what_was_written_stays(experiment_file, mon
     assert again.folder == folder
     assert (folder / "trials.jsonl").read_text().startswith(kept)
     assert again.n_failed == 0
+STUCK = """
+import pathlib, time
+from mmrec.models import LightGCNM
+
+folder = pathlib.Path(__file__).parent
+
+class Stuck(LightGCNM):
+    def loss(self, batch):
+        (folder / f"stuck_{self.config.lr}").touch()
+        while not (folder / "go").exists():
+            time.sleep(0.05)
+        raise RuntimeError("x" * 1_000_000)  # more than a pipe holds
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("comes_loose", [True, False])
+def test_a_worker_that_hangs_does_not_hold_up_the_end(
+    experiment_file, monkeypatch, caplog, comes_loose
+):
+    models = {"external.Stuck": settings(lr=[0.01, 0.02])}
+    path = experiment_file(models, external_models_path="mine.py", execution={"threads": 1})
+    (path.parent / "mine.py").write_text(STUCK)
+    monkeypatch.setattr("mmrec.search.processes.GRACE", 30.0 if comes_loose else 1.0)
+
+    def interrupt() -> None:
+        wait_for(lambda: len(list(path.parent.glob("stuck_*"))) == 2, seconds=300)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+        if comes_loose:
+            (path.parent / "go").touch()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt, match="0 of 2 trials have ended"):
+        run(path, workers=2)
+    thread.join()
+    assert multiprocessing.active_children() == []
+    assert ("did not stop in time" in caplog.text) == (not comes_loose)
+
+
