@@ -12,15 +12,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mmrec.errors import DataError
+from mmrec.errors import DataError, WriteError
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write through a temporary file in the same folder, which is made if it is missing.
 
     Raises:
-        DataError: the file cannot be written (disk full, read-only folder); an earlier version of
-            it is intact.
+        WriteError: the disk is full or the folder read-only; an earlier version is intact.
     """
     data = content.encode() if isinstance(content, str) else content
     write_through(path, lambda file: file.write(data))
@@ -30,7 +29,7 @@ def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let ``write`` fill a temporary file and put it in place of ``path`` when it is complete.
 
     Raises:
-        DataError: the file cannot be written; an earlier version of it is intact.
+        WriteError: the file cannot be written; an earlier version of it is intact.
     """
     temporary = None
     try:
@@ -48,7 +47,7 @@ def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
         cause = _system_error(error)
         if cause is None:
             raise
-        raise DataError(f"{path}: cannot be written: {cause.strerror or cause}") from error
+        raise WriteError(f"{path}: cannot be written: {cause.strerror or cause}") from error
 
 
 def _system_error(error: BaseException | None) -> OSError | None:
@@ -66,7 +65,8 @@ def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> None:
         files: the path of each file below the folder, and its text.
 
     Raises:
-        DataError: the folder holds anything else, or cannot be written.
+        DataError: the folder holds anything else.
+        WriteError: it cannot be written.
     """
     temporary = None
     try:
@@ -85,7 +85,7 @@ def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> None:
                 "another"
             )
     except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        raise WriteError(f"{folder}: cannot be written: {error.strerror or error}") from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -108,7 +108,7 @@ def append_line(path: Path, line: str) -> None:
     """Append one line and wait until it is on the disk.
 
     Raises:
-        DataError: the line cannot be written.
+        WriteError: the line cannot be written.
     """
     try:
         with path.open("ab") as file:
@@ -118,7 +118,7 @@ def append_line(path: Path, line: str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import torch
 
 from mmrec.config import Execution, Experiment
 from mmrec.data import Dataset
-from mmrec.errors import DataError, MmrecError
+from mmrec.errors import MmrecError, WriteError
 from mmrec.evaluation import GroupEvaluator
 from mmrec.files import write_atomically
 from mmrec.search.memory import PeakMemory
@@ -59,7 +59,7 @@ class Workbench:
         Weights, lists and the users' values are on the disk when this returns.
 
         Raises:
-            DataError: a result cannot be written.
+            WriteError: a result cannot be written.
             Interrupted: ``stop`` said yes, and the state is in the trial's checkpoint.
         """
         weights = weights_path(self.experiment, spec.name)
@@ -79,7 +79,7 @@ class Workbench:
                 on_epoch=on_epoch,
                 stop=stop,
             )
-        except (Interrupted, DataError):
+        except (Interrupted, WriteError):
             raise
         except Exception as error:  # whatever a model does, the other trials go on
             logger.error("trial %s failed: %s: %s", spec.name, type(error).__name__, error)

@@ -213,6 +213,36 @@ def test_a_failed_trial_is_recorded_and_the_others_go_on(experiment_file):
     assert json.loads((results.folder / "trials.jsonl").read_text().splitlines()[0])["error"]
 
 
+def test_tables_have_their_columns_though_every_trial_failed(experiment_file):
+    results = run(experiment_file({"LightGCNM": settings(lr=[1e30, 1e31])}))
+    assert results.n_failed == 2
+    assert results.best["model"].tolist() == []
+    written = {
+        path.name.partition("_cutoff_")[0]: pd.read_csv(path, sep="\t")
+        for path in [results.folder / "best.tsv", *results.folder.parent.glob("rec_*.tsv")]
+    }
+    assert all(table.empty for table in written.values())
+    assert list(written["best.tsv"]) == ["model", "trial", "best_epoch"]
+    assert list(written["rec_LightGCNM"])[:5] == ["model", "Recall", "nDCG", "seed", "epochs"]
+
+
+def test_a_model_that_refuses_its_data_fails_like_any_other(experiment_file):
+    models = {"external.Picky": settings(lr=[0.01, 0.02]), "MostPop": {}}
+    path = experiment_file(models, external_models_path="mine.py")
+    (path.parent / "mine.py").write_text(
+        "from mmrec.errors import DataError\n"
+        "from mmrec.models import LightGCNM\n"
+        "class Picky(LightGCNM):\n"
+        "    def __init__(self, config, dataset):\n"
+        "        if config.lr > 0.015:\n"
+        "            raise DataError('prices.tsv: no such file')\n"
+        "        super().__init__(config, dataset)\n"
+    )
+    results = run(path)
+    assert results.trials["status"].tolist() == ["finished", "failed", "finished"]
+    assert results.trials["error"][1] == "DataError: prices.tsv: no such file"
+
+
 def test_trials_are_on_disk_as_they_end(experiment_file, monkeypatch):
     path = experiment_file({"MostPop": {}, "LightGCNM": settings()})
     monkeypatch.setattr("mmrec.search.execution.run_trial", _interrupted_at_second())
