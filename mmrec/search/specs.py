@@ -132,6 +132,8 @@ def _selection(experiment: Experiment, model: ModelPlan) -> dict[str, Any]:
         "early_stopping": stopping and stopping.model_dump(mode="json"),
         "top_k": experiment.top_k,
     }
+    if experiment.evaluation.relevance_threshold:
+        facts["relevance_threshold"] = experiment.evaluation.relevance_threshold
     if model.meta.pruner != "none":
         facts["pruner"] = model.meta.pruner
     return facts

@@ -197,6 +197,21 @@ def test_saved_weights_are_those_of_the_digest_and_can_be_restored(experiment_fi
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == before
 
 
+def test_another_threshold_keeps_its_weights_apart(experiment_file):
+    path = experiment_file()
+    for split in (path.parents[1] / "data" / "tiny").glob("*.txt"):
+        rows = [line.split("\t") for line in split.read_text().splitlines()]
+        split.write_text("".join(f"{u}\t{i}\t{1 + int(u) % 5}\n" for u, i, _ in rows))
+    models = {"LightGCNM": settings(epochs=2, meta={"save_weights": True})}
+    judged = {"simple_metrics": ["Recall"], "relevance_threshold": 3}
+    all_count = run(experiment_file(models)).trials["trial"][0]
+    some_count = run(experiment_file(models, evaluation=judged)).trials["trial"][0]
+    # The best epoch depends on what counts, so the weights do.
+    assert all_count != some_count
+    weights = (path.parents[1] / "results/tiny/weights").iterdir()
+    assert sorted(folder.name for folder in weights) == sorted([all_count, some_count])
+
+
 def test_restore_without_weights_fails_the_trial_and_says_why(experiment_file):
     results = run(experiment_file({"LATTICE": settings(meta={"restore": True})}))
     assert results.n_failed == 1
