@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from mmrec.reporting import (
     begin_session,
     elliot_files,
     item_digests,
+    log_to,
     make_manifest,
     outline,
     write_report,
@@ -117,7 +117,7 @@ def run_experiment(
         sessions, session_notes = begin_session(folder.path, origin)
         notes += session_notes
         with (
-            _log_to(folder.path / "run.log"),
+            log_to(folder.path / "run.log"),
             stop_on_signals() as stop,
             Progress(enabled=progress, verbose=verbose) as observer,
         ):
@@ -253,23 +253,6 @@ def _write(
     write_tracking(manifest, plan.experiment, studies, results)
     write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     return results
-
-
-@contextmanager
-def _log_to(path: Path) -> Iterator[None]:
-    """Write mmrec's log into the run's folder while the run lasts."""
-    package = logging.getLogger("mmrec")
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    was_level = package.level
-    package.addHandler(handler)
-    package.setLevel(min(was_level or logging.INFO, logging.INFO))
-    try:
-        yield
-    finally:
-        package.removeHandler(handler)
-        package.setLevel(was_level)
-        handler.close()
 
 
 if __name__ == "__main__":

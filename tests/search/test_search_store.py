@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from helpers import refusal
+from helpers import no_file_above, refusal
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_experiment import Write, settings
 
 from mmrec import run_experiment
-from mmrec.errors import DataError
-from mmrec.search import TrialRecord, TrialStore
+from mmrec.errors import DataError, WriteError
+from mmrec.reporting import log_to
+from mmrec.search import RunFolder, TrialRecord, TrialStore
 from mmrec.verify import verify_run
+
+MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def record(index: int, error: str) -> TrialRecord:
@@ -51,6 +56,40 @@ def test_records_of_another_version_are_refused_with_a_way_on(tmp_path: Path) ->
     store.path.write_text(json.dumps({"trial_id": "x", "colour": "red"}) + "\n")
     message = refusal(DataError, store.read)
     assert re.match(r".*trials\.jsonl: is of another version of mmrec .*'colour'.*--fresh", message)
+
+
+def test_a_folder_that_cannot_be_begun_is_not_left(tmp_path: Path) -> None:
+    with no_file_above(n_bytes=0):
+        message = refusal(WriteError, lambda: RunFolder.open(tmp_path, "one", MOMENT))
+    assert message.startswith(
+        f"{tmp_path}/run_2026_01_31_12_00_00/identity.json: cannot be written"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("identity", ["", "[]", "7", '{"identity": 7}', "{}", "\xff"])
+def test_a_damaged_identity_is_that_of_another_run(tmp_path: Path, identity: str) -> None:
+    spoilt = tmp_path / "run_2026_01_30_12_00_00"
+    spoilt.mkdir()
+    (spoilt / "identity.json").write_text(identity, encoding="latin-1")
+    folder = RunFolder.open(tmp_path, "one", MOMENT)
+    folder.release()
+    assert folder.path.name == "run_2026_01_31_12_00_00"
+    again = RunFolder.open(tmp_path, "one", MOMENT)
+    again.release()
+    assert again.path == folder.path
+
+
+def test_a_log_without_room_hides_no_error_and_says_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def log_and_fail() -> None:
+        with log_to(Path("/dev/full")):
+            logging.getLogger("mmrec.search").info("a line")
+            raise DataError("what really happened")
+
+    assert refusal(DataError, log_and_fail) == "what really happened"
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_run_with_an_odd_message_of_failure_is_verified(experiment_file: Write) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from helpers import write_text
+from helpers import no_file_above, write_text
 from scripted import CPU, DATA, Epoch, Scripted, protocol, run
 
 from mmrec.data import Dataset
@@ -266,14 +264,3 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_and_nothing_else(
     with no_file_above(n_bytes=4 * n_values // 5), pytest.raises(DataError, match="cannot be wri"):
         place.save(content)
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == {place.path: before}
-
-
-@contextmanager
-def no_file_above(n_bytes: int) -> Iterator[None]:
-    """Let the system refuse to write more into any file, as it does when the disk is full."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
