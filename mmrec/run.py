@@ -23,6 +23,7 @@ from mmrec.progress import Progress
 from mmrec.reporting import (
     Origin,
     Results,
+    RunTables,
     begin_session,
     elliot_files,
     item_digests,
@@ -239,17 +240,20 @@ def _write(
         write_atomically(plan.experiment.path_output_rec_performance / name, content)
     digests = item_digests(datasets, plan.loaders)
     write_atomically(folder.path / "features.json", json.dumps(digests) + "\n")
+    on_test = datasets[0].validation is None
+    run_tables = RunTables.of(plan.experiment, studies, on_test=on_test)
     manifest = make_manifest(
         origin,
         plan,
         datasets,
         studies,
         tables,
+        run_tables.texts(),
         notes=notes,
         sessions=sessions,
         ended=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
-    results = write_report(folder.path, manifest, plan.experiment, studies)
+    results = write_report(folder.path, manifest, run_tables, studies)
     write_tracking(manifest, plan.experiment, studies, results)
     write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     return results

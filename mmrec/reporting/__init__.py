@@ -14,7 +14,13 @@ from mmrec.reporting.manifest import (
 )
 from mmrec.reporting.outline import outline
 from mmrec.reporting.over_seeds import seeds_table, significance_table
-from mmrec.reporting.rebuild import read_results, read_studies, rebuild_report, write_report
+from mmrec.reporting.rebuild import (
+    RunTables,
+    read_results,
+    read_studies,
+    rebuild_report,
+    write_report,
+)
 from mmrec.reporting.recorded import RecordedRun
 from mmrec.reporting.results import Results
 from mmrec.reporting.run_log import log_to
@@ -28,6 +34,7 @@ __all__ = [
     "Origin",
     "RecordedRun",
     "Results",
+    "RunTables",
     "all_fingerprint",
     "begin_session",
     "best_table",

@@ -268,7 +268,9 @@ def test_files_that_were_changed_after_the_run_are_named(tmp_path: Path) -> None
     folder = make_run(tmp_path / "a", {"LightGCNM": MODELS["LightGCNM"]})
     results = folder.parents[1]
     table = next(folder.parent.glob("rec_cutoff_3_*.tsv"))
-    table.write_text(table.read_text() + "\n")
+    best = folder / "best.tsv"
+    for path in (table, best):
+        path.write_text(path.read_text() + "\n")
     lists = sorted((results / "recs").iterdir())[0]
     lists.write_text(lists.read_text().replace("\t", " ", 1))
     weights = sorted((results / "weights").rglob("*.safetensors"))[1]
@@ -276,9 +278,11 @@ def test_files_that_were_changed_after_the_run_are_named(tmp_path: Path) -> None
     verification = verify_run(folder)
     assert verification.trials == {}
     assert sorted(line.partition(": ")[2] for line in verification.files) == [
-        *("not the lists of the trial", "not the weights of the trial", "not what the run wrote")
+        *("not the lists of the trial", "not the weights of the trial"),
+        *("not what the run wrote", "not what the run wrote"),
     ]
     assert table.name in verification.files[0]
+    assert best.name in verification.files[1]
     assert (
         str(verification).splitlines()[0]
         == f"different: {folder.name}: 0 of 2 trials, and files (recorded -> now)"
