@@ -21,7 +21,7 @@ from mmrec.reporting.rebuild import (
     rebuild_report,
     write_report,
 )
-from mmrec.reporting.recorded import RecordedRun
+from mmrec.reporting.recorded import RecordedRun, read_plan
 from mmrec.reporting.results import Results
 from mmrec.reporting.run_log import log_to
 from mmrec.reporting.sessions import begin_session
@@ -50,6 +50,7 @@ __all__ = [
     "log_to",
     "make_manifest",
     "outline",
+    "read_plan",
     "read_results",
     "read_studies",
     "rebuild_report",

@@ -12,7 +12,7 @@ import pytest
 from runs import KEPT, MODELS, make_run, manifest, records, run, tampered
 from tiny_experiment import Write, experiment_writer, settings
 
-from mmrec.errors import DataError
+from mmrec.errors import ConfigError, DataError
 from mmrec.verify import Difference, verify_run
 
 
@@ -259,6 +259,9 @@ def test_a_run_whose_data_have_moved_is_verified_from_there(tmp_path: Path) -> N
     (tmp_path / "here").rename(tmp_path / "there")
     moved = tmp_path / "there" / folder.relative_to(tmp_path / "here")
     base = tmp_path / "there" / "config_files"
+    told = r"started in .*/here/config_files, which is not there; say with --base-dir"
+    with pytest.raises(ConfigError, match=told):
+        verify_run(moved)
     verification = verify_run(moved, base_dir=base)
     assert verification.is_identical
     assert verification.n_trials == 2
