@@ -113,6 +113,27 @@ def test_another_experiment_does_not_go_on_with_it(experiment_file, monkeypatch)
     assert other.folder != runs(path)[0]
 
 
+def test_a_model_that_was_edited_since_is_run_anew(experiment_file, monkeypatch):
+    path = experiment_file({"external.Own": settings(lr=[0.01, 0.02])}, external_models_path="m.py")
+    code = path.parent / "m.py"
+    code.write_text(
+        "from mmrec.models import LightGCNM\n"
+        "class Own(LightGCNM):\n"
+        "    def lr_factor(self, epoch):\n"
+        "        return 1\n"
+    )
+    with monkeypatch.context() as patched:
+        stop_after(patched, 20)  # in the second trial
+        with pytest.raises(KeyboardInterrupt):
+            run(path)
+    code.write_text(code.read_text().replace("return 1", "return 2"))
+    edited = run(path)  # in the same process, as in a notebook
+    assert edited.folder not in runs(path)[:1]
+    built_in = run(experiment_file({"LightGCNM": settings(lr=[0.02, 0.04])}))
+    columns = ["best_epoch", "Recall@5", "nDCG@5", "weights_sha256"]
+    pd.testing.assert_frame_equal(edited.trials[columns], built_in.trials[columns])
+
+
 def test_a_damaged_checkpoint_costs_time_but_not_the_result(experiment_file, monkeypatch):
     path = experiment_file(GRID)
     expected = digests(run(path))
@@ -302,29 +323,6 @@ def test_interrupting_workers_keeps_their_checkpoints(experiment_file, tmp_path)
     assert len(list((runs(path)[0] / "checkpoints").glob("*.pt"))) == 2
 
 
-def test_a_full_disk_is_an_error_and_what_was_written_stays(experiment_file, monkeypatch):
-    path = experiment_file(GRID)
-    import mmrec.files
-
-    real, calls = mmrec.files.os.fsync, []
-
-    def fsync(handle: int) -> None:
-        calls.append(handle)
-        if len(calls) > 20:
-            raise OSError(28, "No space left on device")
-        real(handle)
-
-    with monkeypatch.context() as patched:
-        patched.setattr("mmrec.files.os.fsync", fsync)
-        with pytest.raises(DataError, match="cannot be written: No space left on device"):
-            run(path)
-    (folder,) = runs(path)
-    kept = (folder / "trials.jsonl").read_text()
-    assert TrialStore(folder / "trials.jsonl").read()
-    again = run(path)
-    assert again.folder == folder
-    assert (folder / "trials.jsonl").read_text().startswith(kept)
-    assert again.n_failed == 0
 STUCK = """
 import pathlib, time
 from mmrec.models import LightGCNM
@@ -366,3 +364,26 @@ def test_a_worker_that_hangs_does_not_hold_up_the_end(
     assert ("did not stop in time" in caplog.text) == (not comes_loose)
 
 
+def test_a_full_disk_is_an_error_and_what_was_written_stays(experiment_file, monkeypatch):
+    path = experiment_file(GRID)
+    import mmrec.files
+
+    real, calls = mmrec.files.os.fsync, []
+
+    def fsync(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) > 20:
+            raise OSError(28, "No space left on device")
+        real(handle)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mmrec.files.os.fsync", fsync)
+        with pytest.raises(DataError, match="cannot be written: No space left on device"):
+            run(path)
+    (folder,) = runs(path)
+    kept = (folder / "trials.jsonl").read_text()
+    assert TrialStore(folder / "trials.jsonl").read()
+    again = run(path)
+    assert again.folder == folder
+    assert (folder / "trials.jsonl").read_text().startswith(kept)
+    assert again.n_failed == 0
