@@ -53,6 +53,7 @@ from mmrec.search import (
     run_plan,
     stop_on_signals,
     threads_of_trial,
+    unsaved,
 )
 from mmrec.training import Interrupted, resolve_device
 
@@ -116,7 +117,8 @@ def run_experiment(
     )
     try:
         sessions, session_notes = begin_session(folder.path, origin)
-        notes += session_notes
+        ended = folder.trials.read()
+        notes += [*session_notes, *dict.fromkeys(unsaved(plan.experiment, plan.models, ended))]
         with (
             log_to(folder.path / "run.log"),
             stop_on_signals() as stop,
@@ -130,7 +132,7 @@ def run_experiment(
                     workers=n_workers,
                     threads=threads,
                     folder=folder.path,
-                    n_ended=len(folder.trials.read()),
+                    n_ended=len(ended),
                 )
             )
             _log_data(datasets)

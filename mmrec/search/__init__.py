@@ -24,7 +24,7 @@ from mmrec.search.estimate import (
     estimate_plan,
     trial_memory,
 )
-from mmrec.search.execution import Workbench, threads_of_trial
+from mmrec.search.execution import Workbench, threads_of_trial, unsaved
 from mmrec.search.executors import Executor, Observer, SerialExecutor
 from mmrec.search.forecast import Forecast, ModelForecast, make_forecast
 from mmrec.search.memory import available_memory, gibibytes
@@ -86,4 +86,5 @@ __all__ = [
     "stop_on_signals",
     "threads_of_trial",
     "trial_memory",
+    "unsaved",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -116,6 +116,27 @@ def threads_of_trial(execution: Execution, n_workers: int) -> int:
         or execution.cpus_per_trial
         or max(1, torch.get_num_threads() // n_workers)
     )
+
+
+def unsaved(
+    experiment: Experiment, models: Sequence[ModelPlan], ended: Sequence[TrialRecord]
+) -> Iterator[str]:
+    """Yield what to say of trials that had ended before their weights or lists were asked for."""
+    for model in models:
+        records = [r for r in ended if r.model == model.key and r.status != "failed"]
+        weights = [r for r in records if r.weights_sha256 and not model.meta.restore]
+        asked = {
+            "save_weights": model.meta.save_weights
+            and sum(not weights_path(experiment, r.name).is_file() for r in weights),
+            "save_recs": model.meta.save_recs
+            and sum(not lists_path(experiment, r).is_file() for r in records),
+        }
+        for key, n_lacking in asked.items():
+            if n_lacking:
+                yield (
+                    f"{model.key}: {n_lacking} of its trials had ended without {key}, and what it "
+                    "asks for is not kept of them; --fresh runs them again"
+                )
 
 
 def weights_path(experiment: Experiment, name: str) -> Path:

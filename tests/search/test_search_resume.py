@@ -113,6 +113,26 @@ def test_another_experiment_does_not_go_on_with_it(experiment_file, monkeypatch)
     assert other.folder != runs(path)[0]
 
 
+def test_what_is_asked_for_after_a_trial_has_ended_is_told_to_be_missing(
+    experiment_file, monkeypatch, caplog
+):
+    entry = settings(epochs=6, lr=[0.01, 0.02])
+    path = experiment_file({"LightGCNM": entry, "MostPop": {}})
+    with monkeypatch.context() as patched:
+        stop_after(patched, 40)  # in the second trial
+        with pytest.raises(KeyboardInterrupt):
+            run(path)
+    keeping = {"LightGCNM": entry | {"meta": KEPT}, "MostPop": {"meta": KEPT}}
+    results = run(experiment_file(keeping))
+    assert results.folder == runs(path)[0]
+    notes = json.loads((results.folder / "manifest.json").read_text())["notes"]
+    for key in ("save_weights", "save_recs"):
+        told = f"LightGCNM: 1 of its trials had ended without {key}, and what"
+        assert [told in note for note in notes].count(True) == caplog.text.count(told) == 1
+    assert len(notes) == 2
+    assert len(output_files(path)) == 3  # of the second trial both, and the lists of MostPop
+
+
 def test_a_model_that_was_edited_since_is_run_anew(experiment_file, monkeypatch):
     path = experiment_file({"external.Own": settings(lr=[0.01, 0.02])}, external_models_path="m.py")
     code = path.parent / "m.py"
