@@ -74,7 +74,6 @@ def serve(connection: Connection[Any, Any], assignment: Assignment) -> None:
     def note(number: int, frame: object) -> None:
         stop.signal = number
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the driver decides
     signal.signal(signal.SIGTERM, note)
     try:
         desk = Desk.set_up(assignment)

@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -118,7 +119,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, self.assignment), daemon=True)
-        self._process.start()
+        with _shielded():
+            self._process.start()
         theirs.close()  # so that the death of the worker is the end of the pipe
 
     @property
@@ -178,6 +180,20 @@ class _Worker:
             self._process.kill()
         self._process.join()
         self.connection.close()
+
+
+@contextlib.contextmanager
+def _shielded() -> Iterator[None]:
+    """Keep Ctrl-C, which the terminal sends to all, from a process that starts: the driver decides.
+
+    What is blocked stays so in the process; here it comes as soon as it is let through again.
+    """
+    resource_tracker.ensure_running()  # else it comes with the first process, and unblocks
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _dismiss(workers: Sequence[_Worker]) -> None:

@@ -343,6 +343,23 @@ def test_interrupting_workers_keeps_their_checkpoints(experiment_file, tmp_path)
     assert len(list((runs(path)[0] / "checkpoints").glob("*.pt"))) == 2
 
 
+@pytest.mark.slow
+def test_ctrl_c_while_workers_start_shows_no_traceback(experiment_file):
+    path = experiment_file(GRID, execution={"threads": 1})
+    process = subprocess.Popen(
+        [*COMMAND, path, "--workers", "2"],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    driver = psutil.Process(process.pid)
+    wait_for(lambda: sum("spawn_main" in str(c.cmdline()) for c in driver.children()) == 2, 300)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=300)
+    assert (process.returncode, error.count("Traceback")) == (130, 0), error
+    assert error.startswith("mmrec: interrupted; 0 of 4 trials have ended.")
+
+
 STUCK = """
 import pathlib, time
 from mmrec.models import LightGCNM
