@@ -149,7 +149,9 @@ def finished_record(spec: TrialSpec, outcome: Outcome, lists: str, seconds: floa
 
 def failed_record(spec: TrialSpec, error: BaseException, seconds: float) -> TrialRecord:
     """Describe a trial that has failed."""
-    message = f"{type(error).__name__}: {error}"
+    # A message may quote a file's name that is no Unicode, which no file of UTF-8 can hold, or hold
+    # a lone CR, which ends a row of a table that is read again.
+    message = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
     return TrialRecord(
         trial_id=spec.trial_id,
         name=spec.name,
@@ -158,8 +160,7 @@ def failed_record(spec: TrialSpec, error: BaseException, seconds: float) -> Tria
         fold=spec.fold_name,
         parameters=spec.parameters,
         status="failed",
-        # A message may quote a file's name that is no Unicode; the record is a file of UTF-8.
-        error=message.encode(errors="backslashreplace").decode(),
+        error=message.replace("\r\n", "\n").replace("\r", "\n"),
         seconds=round(seconds, 3),
     )
 

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from helpers import no_file_above, refusal
 from hypothesis import given
@@ -99,8 +100,11 @@ def test_a_run_with_an_odd_message_of_failure_is_verified(experiment_file: Write
         "from mmrec.models import LightGCNM\n"
         "class Odd(LightGCNM):\n"
         "    def __init__(self, config, dataset):\n"
-        "        raise OSError('no such file: \\udcfc.npy\\u2028\\x85\\n\\tnor another')\n"
+        "        raise OSError('no such file: \\udcfc.npy\\u2028\\x85\\n\\tnor\\ranother')\n"
     )
     results = run_experiment(path, progress=False)
     assert results.trials["status"].tolist() == ["failed", "failed", "finished"]
+    assert pd.read_csv(results.folder / "trials.tsv", sep="\t")["status"].tolist() == [
+        *("failed", "failed", "finished")
+    ]
     assert verify_run(results.folder).is_identical
