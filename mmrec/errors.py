@@ -18,6 +18,10 @@ class DataError(MmrecError, ValueError):
     """A split, a feature file or a recommendation file cannot be used as it is."""
 
 
+class WriteError(DataError):
+    """A file cannot be written, for example as the disk is full; a run ends, to be gone on with."""
+
+
 class ModelError(MmrecError, ValueError):
     """A model was asked for something it cannot do, or does not keep its interface's contract."""
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from mmrec.errors import DataError
+from mmrec.errors import DataError, WriteError
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write through a temporary file in the same folder, which is made if it is missing.
 
     Raises:
-        DataError: the file cannot be written (disk full, read-only folder); an earlier version of
-            it is intact.
+        WriteError: the disk is full or the folder read-only; an earlier version is intact.
     """
     data = content.encode() if isinstance(content, str) else content
     write_through(path, lambda file: file.write(data))
@@ -29,7 +29,7 @@ def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let ``write`` fill a temporary file and put it in place of ``path`` when it is complete.
 
     Raises:
-        DataError: the file cannot be written; an earlier version of it is intact.
+        WriteError: the file cannot be written; an earlier version of it is intact.
     """
     temporary = None
     try:
@@ -41,10 +41,20 @@ def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+        cause = _system_error(error)
+        if cause is None:
+            raise
+        raise WriteError(f"{path}: cannot be written: {cause.strerror or cause}") from error
+
+
+def _system_error(error: BaseException | None) -> OSError | None:
+    """Return what the system said; torch wraps a full disk into a RuntimeError of its own."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__context__
+    return error
 
 
 def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> None:
@@ -55,7 +65,8 @@ def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> None:
         files: the path of each file below the folder, and its text.
 
     Raises:
-        DataError: the folder holds anything else, or cannot be written.
+        DataError: the folder holds anything else.
+        WriteError: it cannot be written.
     """
     temporary = None
     try:
@@ -74,7 +85,7 @@ def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> None:
                 "another"
             )
     except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        raise WriteError(f"{folder}: cannot be written: {error.strerror or error}") from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -97,7 +108,7 @@ def append_line(path: Path, line: str) -> None:
     """Append one line and wait until it is on the disk.
 
     Raises:
-        DataError: the line cannot be written.
+        WriteError: the line cannot be written.
     """
     try:
         with path.open("ab") as file:
@@ -107,7 +118,33 @@ def append_line(path: Path, line: str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the JSON objects that :func:`append_line` has written; none if there is no file.
+
+    A line that a killed process left unfinished is passed over. Only a line feed ends a line:
+    texts in it may hold the other characters that Unicode ends lines with.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    objects = []
+    for line in lines:
+        try:
+            content = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(content, dict):
+            objects.append(content)
+    return objects
 
 
 def sha256(*parts: bytes | memoryview) -> str:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,11 @@ from mmrec.progress import Progress
 from mmrec.reporting import (
     Origin,
     Results,
+    RunTables,
     begin_session,
     elliot_files,
     item_digests,
+    log_to,
     make_manifest,
     outline,
     write_report,
@@ -52,6 +53,7 @@ from mmrec.search import (
     run_plan,
     stop_on_signals,
     threads_of_trial,
+    unsaved,
 )
 from mmrec.training import Interrupted, resolve_device
 
@@ -115,9 +117,10 @@ def run_experiment(
     )
     try:
         sessions, session_notes = begin_session(folder.path, origin)
-        notes += session_notes
+        ended = folder.trials.read()
+        notes += [*session_notes, *dict.fromkeys(unsaved(plan.experiment, plan.models, ended))]
         with (
-            _log_to(folder.path / "run.log"),
+            log_to(folder.path / "run.log"),
             stop_on_signals() as stop,
             Progress(enabled=progress, verbose=verbose) as observer,
         ):
@@ -129,7 +132,7 @@ def run_experiment(
                     workers=n_workers,
                     threads=threads,
                     folder=folder.path,
-                    n_ended=len(folder.trials.read()),
+                    n_ended=len(ended),
                 )
             )
             _log_data(datasets)
@@ -239,37 +242,23 @@ def _write(
         write_atomically(plan.experiment.path_output_rec_performance / name, content)
     digests = item_digests(datasets, plan.loaders)
     write_atomically(folder.path / "features.json", json.dumps(digests) + "\n")
+    on_test = datasets[0].validation is None
+    run_tables = RunTables.of(plan.experiment, studies, on_test=on_test)
     manifest = make_manifest(
         origin,
         plan,
         datasets,
         studies,
         tables,
+        run_tables.texts(),
         notes=notes,
         sessions=sessions,
         ended=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
-    results = write_report(folder.path, manifest, plan.experiment, studies)
+    results = write_report(folder.path, manifest, run_tables, studies)
     write_tracking(manifest, plan.experiment, studies, results)
     write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     return results
-
-
-@contextmanager
-def _log_to(path: Path) -> Iterator[None]:
-    """Write mmrec's log into the run's folder while the run lasts."""
-    package = logging.getLogger("mmrec")
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    was_level = package.level
-    package.addHandler(handler)
-    package.setLevel(min(was_level or logging.INFO, logging.INFO))
-    try:
-        yield
-    finally:
-        package.removeHandler(handler)
-        package.setLevel(was_level)
-        handler.close()
 
 
 if __name__ == "__main__":

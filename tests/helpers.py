@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import resource
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,17 @@ def interactions(mask: Sequence[Sequence[int]] | np.ndarray) -> Interactions:
     matrix = np.asarray(mask)
     users, items = matrix.nonzero()
     return Interactions.from_arrays(users, items, *matrix.shape)
+
+
+@contextmanager
+def no_file_above(n_bytes: int) -> Iterator[None]:
+    """Let the system refuse to write more into any file, as it does when the disk is full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def write_text(path: Path, content: str | bytes) -> Path:

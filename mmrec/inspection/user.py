@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mmrec.config import read_experiment
 from mmrec.data import Dataset, Interactions
 from mmrec.errors import DataError, listing, nearest
 from mmrec.inspection.neighbours import item_graphs, nearest_items
 from mmrec.inspection.restoring import restore
-from mmrec.reporting import RecordedRun, all_fingerprint, from_json, read_studies
+from mmrec.reporting import RecordedRun, all_fingerprint, read_plan, read_studies
 from mmrec.reporting.headline import make_headline
-from mmrec.search import Plan, Study, load_datasets, make_plan
+from mmrec.search import Plan, Study, load_datasets
 
 _MOST_HISTORY = 20
 """Items of a history that are shown."""
@@ -101,7 +100,7 @@ def view_user(
     run = RecordedRun.open(Path(path))
     study = _study(run, model)
     assert study.best is not None
-    plan = _plan(run, base_dir)
+    _, plan = read_plan(run, base_dir)
     dataset = _dataset(run, plan, study.best.fold)
     user = _number(dataset, user_id, run.path)
     recommender = next(m.recommender for m in plan.models if m.name == study.plan.name)
@@ -147,12 +146,6 @@ def _study(run: RecordedRun, name: str | None) -> Study:
     if by_name[name].best is None:
         raise DataError(f"{run.path}: no trial of {name} has ended well")
     return by_name[name]
-
-
-def _plan(run: RecordedRun, base_dir: Path | None) -> Plan:
-    written = run.manifest["written"]
-    start = Path(written["base_dir"]) if base_dir is None else base_dir
-    return make_plan(read_experiment(from_json(written["document"]), start))
 
 
 def _dataset(run: RecordedRun, plan: Plan, fold: str) -> Dataset:

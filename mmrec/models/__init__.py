@@ -16,7 +16,7 @@ from mmrec.models.base import (
     triplets_in_step,
 )
 from mmrec.models.baselines import MostPop, Random
-from mmrec.models.external import find_recommender, load_external_module
+from mmrec.models.external import find_recommender, load_external_module, source_digests
 from mmrec.models.footprint import DataShape, Footprint
 from mmrec.models.lattice import LATTICE, LATTICEConfig
 from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
@@ -48,6 +48,7 @@ __all__ = [
     "l2_penalty",
     "load_external_module",
     "register",
+    "source_digests",
     "train_edges",
     "trainable_features",
     "triplets_in_step",

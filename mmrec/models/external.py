@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
 
 from mmrec.errors import ModelError, listing, nearest
+from mmrec.files import sha256
 from mmrec.models.base import MODELS, Recommender
 
 PREFIX = "external."
 
 
 def load_external_module(path: Path) -> ModuleType:
-    """Import the user's file, once per process, under a name of its own.
+    """Import the user's file under a name of its own.
 
     An ``__init__.py`` is imported as the package of its folder, so it may import its siblings
-    with ``from .my_model import MyModel``.
+    with ``from .my_model import MyModel``. A process imports the same code once, and imports it
+    again after an edit, as in a notebook.
 
     Raises:
         ModelError: the file is missing, or importing it fails.
     """
     path = path / "__init__.py" if path.is_dir() else path
-    name = f"mmrec_external_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
+    code = json.dumps([str(path.resolve()), source_digests(path)])
+    name = f"mmrec_external_{sha256(code.encode())[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
     folder = [str(path.parent)] if path.name == "__init__.py" else None
     spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=folder)
     if spec is None or spec.loader is None:
@@ -41,6 +44,17 @@ def load_external_module(path: Path) -> ModuleType:
         del sys.modules[name]
         raise ModelError(f"importing {path} failed: {type(error).__name__}: {error}") from error
     return module
+
+
+def source_digests(path: Path | None) -> dict[str, str]:
+    """Return the SHA-256 of each file that external models may come from, by its name."""
+    if path is None:
+        return {}
+    if path.is_dir() or path.name == "__init__.py":
+        folder = path if path.is_dir() else path.parent
+        files = sorted(folder.rglob("*.py"))
+        return {str(file.relative_to(folder)): sha256(file.read_bytes()) for file in files}
+    return {path.name: sha256(path.read_bytes())}
 
 
 def find_recommender(name: str, external: ModuleType | None) -> type[Recommender]:

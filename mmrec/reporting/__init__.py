@@ -14,9 +14,16 @@ from mmrec.reporting.manifest import (
 )
 from mmrec.reporting.outline import outline
 from mmrec.reporting.over_seeds import seeds_table, significance_table
-from mmrec.reporting.rebuild import read_results, read_studies, rebuild_report, write_report
-from mmrec.reporting.recorded import RecordedRun
+from mmrec.reporting.rebuild import (
+    RunTables,
+    read_results,
+    read_studies,
+    rebuild_report,
+    write_report,
+)
+from mmrec.reporting.recorded import RecordedRun, read_plan
 from mmrec.reporting.results import Results
+from mmrec.reporting.run_log import log_to
 from mmrec.reporting.sessions import begin_session
 from mmrec.reporting.surroundings import describe_surroundings
 from mmrec.reporting.tables import best_table, elliot_files, significance, trials_table
@@ -27,6 +34,7 @@ __all__ = [
     "Origin",
     "RecordedRun",
     "Results",
+    "RunTables",
     "all_fingerprint",
     "begin_session",
     "best_table",
@@ -39,8 +47,10 @@ __all__ = [
     "forecast_lines",
     "from_json",
     "item_digests",
+    "log_to",
     "make_manifest",
     "outline",
+    "read_plan",
     "read_results",
     "read_studies",
     "rebuild_report",

@@ -69,6 +69,7 @@ def make_manifest(
     datasets: Sequence[Dataset],
     studies: Sequence[Study],
     tables: Mapping[str, str],
+    run_tables: Mapping[str, str],
     *,
     notes: Sequence[str],
     sessions: Sequence[Mapping[str, Any]],
@@ -81,7 +82,8 @@ def make_manifest(
         plan: the experiment.
         datasets: what it was run on, fold by fold.
         studies: what has become of it.
-        tables: {name: content} of the tables that were written.
+        tables: {name: content} of the tables in the performance folder.
+        run_tables: the same of those in the folder of the run.
         notes: what the user was warned of.
         sessions: of a run that was gone on with, the start and the surroundings of each.
         ended: ISO date and time.
@@ -115,8 +117,13 @@ def make_manifest(
             for study in studies
             for record in study.records
         ],
-        "tables_sha256": {name: sha256(text.encode()) for name, text in tables.items()},
+        "tables_sha256": _digests(tables),
+        "run_tables_sha256": _digests(run_tables),
     }
+
+
+def _digests(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: sha256(text.encode()) for name, text in texts.items()}
 
 
 def item_digests(datasets: Sequence[Dataset], loaders: Sequence[Loader]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
+import pandas as pd
+
 from mmrec.config import EarlyStopping, Experiment, ModelMeta, read_experiment
 from mmrec.errors import ConfigError, DataError
 from mmrec.files import write_atomically
@@ -20,32 +22,56 @@ from mmrec.reporting.tables import best_table, trials_table
 from mmrec.search import RunFolder, Study, TrialRecord
 
 
+@dataclass(frozen=True, eq=False)
+class RunTables:
+    """The tables in the folder of a run."""
+
+    best: pd.DataFrame
+    trials: pd.DataFrame
+    significance: pd.DataFrame
+    """No rows if no test is asked for."""
+
+    @classmethod
+    def of(cls, experiment: Experiment, studies: Sequence[Study], *, on_test: bool) -> RunTables:
+        """Make them.
+
+        Args:
+            experiment: says which tests are asked for.
+            studies: the trials of every model.
+            on_test: whether, for want of a validation split, the test split was selected on.
+        """
+        best, trials = best_table(studies), trials_table(studies)
+        if on_test:
+            for table in (best, trials):  # they may be read far from the log that warns of it
+                table["selected_on"] = "test"
+        return cls(best, trials, significance_table(experiment, studies))
+
+    def texts(self) -> dict[str, str]:
+        """Return the content of each file by its name."""
+        tables = {"best.tsv": self.best, "trials.tsv": self.trials}
+        if len(self.significance):
+            tables["significance.tsv"] = self.significance
+        return {name: table.to_csv(sep="\t", index=False) for name, table in tables.items()}
+
+
 def write_report(
-    folder: Path, manifest: Mapping[str, Any], experiment: Experiment, studies: Sequence[Study]
+    folder: Path, manifest: Mapping[str, Any], tables: RunTables, studies: Sequence[Study]
 ) -> Results:
     """Write best.tsv, trials.tsv, significance.tsv (if a test is asked for) and report.html.
 
     Args:
         folder: of the run.
         manifest: what :func:`~mmrec.reporting.make_manifest` returns.
-        experiment: says which tests are asked for.
+        tables: of the run.
         studies: the trials of every model.
 
     Raises:
-        DataError: a file cannot be written.
+        WriteError: a file cannot be written.
     """
-    best, trials = best_table(studies), trials_table(studies)
-    if manifest["protocol"]["selected_on"] == "test":
-        for table in (best, trials):  # they may be read far from the log that warns of it
-            table["selected_on"] = "test"
-    compared = significance_table(experiment, studies)
-    written = {"best.tsv": best, "trials.tsv": trials}
-    if len(compared):
-        written["significance.tsv"] = compared
-    for name, table in written.items():
-        write_atomically(folder / name, table.to_csv(sep="\t", index=False))
-    results = Results(best, trials, folder)
-    write_atomically(results.report, report_html(manifest, studies, compared))
+    for name, text in tables.texts().items():
+        write_atomically(folder / name, text)
+    results = Results(tables.best, tables.trials, folder)
+    write_atomically(results.report, report_html(manifest, studies, tables.significance))
     return results
 
 
@@ -59,7 +85,10 @@ def rebuild_report(path: str | Path) -> Results:
         DataError: the folder is not that of a finished run, or damaged; nothing was written.
     """
     run = RecordedRun.open(Path(path))
-    return write_report(run.path, run.manifest, read_settings(run), read_studies(run))
+    studies = read_studies(run)
+    on_test = run.manifest["protocol"]["selected_on"] == "test"
+    tables = RunTables.of(read_settings(run), studies, on_test=on_test)
+    return write_report(run.path, run.manifest, tables, studies)
 
 
 def read_results(path: str | Path) -> Results:

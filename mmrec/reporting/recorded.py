@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmrec.errors import DataError, listing, nearest
-from mmrec.reporting.manifest import SCHEMA_VERSION
-from mmrec.search import TrialRecord, TrialStore
+from mmrec.config import Loaded, read_experiment
+from mmrec.errors import ConfigError, DataError, listing, nearest
+from mmrec.reporting.manifest import SCHEMA_VERSION, from_json
+from mmrec.search import Plan, TrialRecord, TrialStore, make_plan
 
 _MANIFEST = "manifest.json"
 
@@ -43,8 +44,6 @@ class RecordedRun:
             return cls(path, manifest, trials, features["loaders"])
         except KeyError as error:
             raise DataError(f"{path}: the run is damaged: {error} is missing") from error
-        except TypeError as error:
-            raise DataError(f"{path}/trials.jsonl: is of another version: {error}") from error
 
     @property
     def n_epochs(self) -> int:
@@ -69,6 +68,30 @@ class RecordedRun:
         raise DataError(
             f"{self.path}: no trial {name!r}{nearest(name, names)}; it has: {listing(names)}"
         )
+
+
+def read_plan(run: RecordedRun, base_dir: Path | None = None) -> tuple[Loaded, Plan]:
+    """Return the experiment of a run, to be run or read again here.
+
+    Args:
+        run: the run.
+        base_dir: where its relative paths start; by default where they started then.
+
+    Raises:
+        ConfigError: it cannot be run here, for example because a path is missing.
+    """
+    then = Path(run.manifest["written"]["base_dir"])
+    document = from_json(run.manifest["written"]["document"])
+    loaded = read_experiment(document, then if base_dir is None else base_dir)
+    try:
+        return loaded, make_plan(loaded)
+    except ConfigError as error:
+        if base_dir is not None or then.is_dir():
+            raise
+        raise ConfigError(
+            f"{error}\nthe run was started in {then}, which is not there; say with --base-dir "
+            "(base_dir in Python) where the relative paths of its experiment start now"
+        ) from error
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmrec.files import append_line
+from mmrec.files import append_line, read_json_lines
 from mmrec.reporting.comparison import changes, shown
 from mmrec.reporting.manifest import Origin
 
@@ -27,7 +27,7 @@ def begin_session(folder: Path, origin: Origin) -> tuple[list[dict[str, Any]], l
         DataError: the note cannot be written.
     """
     sessions, notes = [], []
-    for earlier in _read(folder / _FILE):
+    for earlier in read_json_lines(folder / _FILE):
         differing = _differing(earlier, origin.surroundings)
         sessions.append({"started": earlier["started"], "differs": differing})
         if differing:
@@ -54,15 +54,3 @@ def _differing(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
 
 def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float | None) else shown(value)
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    sessions = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            sessions.append(json.loads(line))
-        except ValueError:  # a torn line of a killed process
-            continue
-    return sessions

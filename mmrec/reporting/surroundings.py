@@ -16,6 +16,7 @@ import torch
 
 from mmrec.files import sha256
 from mmrec.graph import default_backend
+from mmrec.models import source_digests
 from mmrec.training import deterministic
 
 PACKAGES = (
@@ -54,7 +55,7 @@ def describe_surroundings(
         "determinism": determinism(),
         "code": {
             "mmrec_sha256": _mmrec_sha256(),
-            "external_models": _external_sha256(external_models),
+            "external_models": source_digests(external_models),
             "git": _git(Path.cwd()),
         },
     }
@@ -133,16 +134,6 @@ def _mmrec_sha256() -> str:
     """Return a digest of this package's own source."""
     folder = Path(__file__).parents[1]
     return sha256(*(part for path in _sources(folder) for part in _named(path, folder)))
-
-
-def _external_sha256(path: Path | None) -> dict[str, str]:
-    """Return the digest of each file that external models may come from, by its name."""
-    if path is None:
-        return {}
-    if path.is_dir() or path.name == "__init__.py":
-        folder = path if path.is_dir() else path.parent
-        return {str(p.relative_to(folder)): sha256(p.read_bytes()) for p in _sources(folder)}
-    return {path.name: sha256(path.read_bytes())}
 
 
 def _sources(folder: Path) -> list[Path]:

@@ -42,7 +42,7 @@ def best_table(studies: Sequence[Study]) -> pd.DataFrame:
             if repeated:
                 row |= repeated | spreads(study.best_trials)
             rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else ["model", "trial", "best_epoch"])
 
 
 def trials_table(studies: Sequence[Study]) -> pd.DataFrame:
@@ -86,7 +86,9 @@ def elliot_files(plan: Plan, studies: Sequence[Study], stamp: str) -> dict[str, 
             files[f"triplets_rec_{suffix}.tsv"] = _tsv(triplets, header=False)
         for study in studies:
             if study.plan.searched:
-                files[f"rec_{study.plan.name}_{suffix}.tsv"] = _tsv(_search_table(study, cutoff))
+                files[f"rec_{study.plan.name}_{suffix}.tsv"] = _tsv(
+                    _search_table(study, cutoff, plan.metrics)
+                )
             if has_folds(study) or has_seeds(study):
                 over = "folds" if has_folds(study) else "seeds"
                 table = seeds_table(study, cutoff).map(_plain)
@@ -108,17 +110,17 @@ def _fold(record: TrialRecord) -> dict[str, str]:
     return {"fold": record.fold} if record.fold else {}
 
 
-def _search_table(study: Study, cutoff: int) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {"model": record.name}
-            | _fold(record)
-            | _at(cutoff, record.test)
-            | {name: _plain(value) for name, value in record.parameters.items()}
-            for record in study.records
-            if record.status == "finished"
-        ]
-    )
+def _search_table(study: Study, cutoff: int, metrics: Sequence[str]) -> pd.DataFrame:
+    rows = [
+        {"model": record.name}
+        | _fold(record)
+        | _at(cutoff, record.test)
+        | {name: _plain(value) for name, value in record.parameters.items()}
+        for record in study.records
+        if record.status == "finished"
+    ]
+    parameters = study.records[0].parameters if study.records else {}
+    return pd.DataFrame(rows, columns=None if rows else ["model", *metrics, *parameters])
 
 
 def significance(

@@ -1,6 +1,22 @@
-"""Planning and running the trials of an experiment."""
+"""Planning and running the trials of an experiment.
+
+The modules, in the order in which an experiment meets them:
+
+- From the file to a plan: ``plan`` (the whole), ``planner`` and ``ablation`` (a model's entry),
+  ``points`` (of a search), ``inputs`` (the files that are named); ``model_plan`` is what comes out.
+- The data: ``datasets``; ``split_file`` for one file that is split here.
+- What a run would need, for ``mmrec plan``: ``estimate``, ``memory``, ``forecast``, ``probe``.
+- The search: ``runner`` leads it, ``algorithms`` and ``tpe`` propose points, ``pruning`` ends
+  trials, ``selection`` chooses, and keeps test figures away from all of them.
+- One trial: ``specs`` says what it is to do, ``trial`` does it, ``execution`` keeps what comes of
+  it.
+- Where trials run: ``executors`` (in this process), ``processes``, ``ray_executor`` with
+  ``ray_cluster`` and ``ray_worker``; ``desk`` is a worker's side of the last two.
+- What is kept on the way: ``run_folder``, ``store``; ``signals`` for ending in good order.
+"""
 
 from mmrec.search.datasets import load_datasets, measure_data
+from mmrec.search.desk import Assignment
 from mmrec.search.estimate import (
     Memory,
     ModelEstimate,
@@ -8,14 +24,14 @@ from mmrec.search.estimate import (
     estimate_plan,
     trial_memory,
 )
-from mmrec.search.execution import Workbench, threads_of_trial
+from mmrec.search.execution import Workbench, threads_of_trial, unsaved
 from mmrec.search.executors import Executor, Observer, SerialExecutor
 from mmrec.search.forecast import Forecast, ModelForecast, make_forecast
 from mmrec.search.memory import available_memory, gibibytes
 from mmrec.search.model_plan import ModelFacts, ModelPlan
 from mmrec.search.plan import Plan, make_plan
 from mmrec.search.probe import Probe, probe
-from mmrec.search.processes import Assignment, ProcessExecutor
+from mmrec.search.processes import ProcessExecutor
 from mmrec.search.ray_cluster import check_ray
 from mmrec.search.ray_executor import RayExecutor
 from mmrec.search.run_folder import RunFolder
@@ -70,4 +86,5 @@ __all__ = [
     "stop_on_signals",
     "threads_of_trial",
     "trial_memory",
+    "unsaved",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 
 from mmrec.config import Execution, Experiment
 from mmrec.data import Dataset
-from mmrec.errors import DataError, MmrecError
+from mmrec.errors import MmrecError, WriteError
 from mmrec.evaluation import GroupEvaluator
 from mmrec.files import write_atomically
 from mmrec.search.memory import PeakMemory
@@ -59,7 +59,7 @@ class Workbench:
         Weights, lists and the users' values are on the disk when this returns.
 
         Raises:
-            DataError: a result cannot be written.
+            WriteError: a result cannot be written.
             Interrupted: ``stop`` said yes, and the state is in the trial's checkpoint.
         """
         weights = weights_path(self.experiment, spec.name)
@@ -79,7 +79,7 @@ class Workbench:
                 on_epoch=on_epoch,
                 stop=stop,
             )
-        except (Interrupted, DataError):
+        except (Interrupted, WriteError):
             raise
         except Exception as error:  # whatever a model does, the other trials go on
             logger.error("trial %s failed: %s: %s", spec.name, type(error).__name__, error)
@@ -116,6 +116,27 @@ def threads_of_trial(execution: Execution, n_workers: int) -> int:
         or execution.cpus_per_trial
         or max(1, torch.get_num_threads() // n_workers)
     )
+
+
+def unsaved(
+    experiment: Experiment, models: Sequence[ModelPlan], ended: Sequence[TrialRecord]
+) -> Iterator[str]:
+    """Yield what to say of trials that had ended before their weights or lists were asked for."""
+    for model in models:
+        records = [r for r in ended if r.model == model.key and r.status != "failed"]
+        weights = [r for r in records if r.weights_sha256 and not model.meta.restore]
+        asked = {
+            "save_weights": model.meta.save_weights
+            and sum(not weights_path(experiment, r.name).is_file() for r in weights),
+            "save_recs": model.meta.save_recs
+            and sum(not lists_path(experiment, r).is_file() for r in records),
+        }
+        for key, n_lacking in asked.items():
+            if n_lacking:
+                yield (
+                    f"{model.key}: {n_lacking} of its trials had ended without {key}, and what it "
+                    "asks for is not kept of them; --fresh runs them again"
+                )
 
 
 def weights_path(experiment: Experiment, name: str) -> Path:

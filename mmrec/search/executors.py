@@ -17,6 +17,9 @@ from mmrec.search.store import TrialRecord
 from mmrec.search.trial import TrialSpec
 from mmrec.training import EpochRecord
 
+GRACE = 60.0
+"""Seconds that trials have to save their state when the run is asked to stop."""
+
 
 @dataclass(frozen=True, eq=False)
 class Task:

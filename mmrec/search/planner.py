@@ -161,7 +161,7 @@ class ModelPlanner:
         yield self._names[key], recommender, parse_space(written, tuples, self._problems, path)
 
     def _files(self, entry: Mapping[str, Any], path: _Path) -> list[Path]:
-        for unknown in set(entry) - {"folder"}:
+        for unknown in (key for key in entry if key != "folder"):
             message = f"unknown key{nearest(unknown, ['folder'])}; accepted: folder"
             self._problems.add((*path, unknown), message)
         if not isinstance(entry.get("folder"), str):

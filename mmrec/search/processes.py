@@ -1,49 +1,35 @@
 """An executor of several processes, one trial at a time each.
 
-The driver hands out trials as plain data and gets back records; each worker reads the experiment
-and the data for itself, so no class and no array is pickled. A worker that dies takes only its
+The driver hands out trials as plain data and gets back records. A worker that dies takes only its
 trial with it: the trial is tried once more by a new worker.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
-import torch
-
-from mmrec.config import read_experiment
 from mmrec.errors import DataError
-from mmrec.search.datasets import load_datasets
-from mmrec.search.execution import Workbench
-from mmrec.search.executors import Observer, Queue, Task
-from mmrec.search.plan import Plan, make_plan
-from mmrec.search.run_folder import RunFolder
-from mmrec.search.signals import StopRequest
-from mmrec.search.specs import Order, SpecMaker
+from mmrec.search.desk import Assignment, serve
+from mmrec.search.executors import GRACE, Observer, Queue, Task
 from mmrec.search.store import TrialRecord
 from mmrec.search.trial import TrialSpec, failed_record
-from mmrec.training import Interrupted, OnEpoch, resolve_device
+from mmrec.training import Interrupted
+
+logger = logging.getLogger(__name__)
 
 TRIES = 2
 """How often a trial is started before the death of its worker is held to be its own doing."""
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What a worker needs to set up its workbench."""
-
-    experiment: dict[str, Any]
-    base_dir: Path
-    folder: Path
-    threads: int
-    gpu: int
+PAUSE = 0.2
+"""Seconds between two looks at whether the run was asked to stop."""
 
 
 class ProcessExecutor:
@@ -94,8 +80,7 @@ class ProcessExecutor:
                         self._observer.trial_ended(record)
                         yield record
         finally:
-            for worker in workers:
-                worker.end()
+            _dismiss(workers)
 
     def _listen(self, worker: _Worker, kind: str, content: Any) -> TrialRecord | None:  # noqa: ANN401
         """Take a worker's message; return the record if it ends the trial."""
@@ -113,9 +98,7 @@ class WorkerDied(Exception):
     """The worker of a trial ended without a word, each time that it was tried."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(
-            f"its worker died {TRIES} times ({reason}); out of memory? Its checkpoint is kept"
-        )
+        super().__init__(f"its worker died {TRIES} times ({reason}); out of memory?")
 
 
 @dataclass(eq=False)
@@ -135,8 +118,9 @@ class _Worker:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, self.assignment), daemon=True)
-        self._process.start()
+        self._process = context.Process(target=serve, args=(theirs, self.assignment), daemon=True)
+        with _shielded():
+            self._process.start()
         theirs.close()  # so that the death of the worker is the end of the pipe
 
     @property
@@ -170,68 +154,69 @@ class _Worker:
         self._start()
         return task
 
-    def end(self) -> None:
-        """Ask the worker to save its state and end; wait until it has."""
-        if self._process.is_alive():
+    @property
+    def is_alive(self) -> bool:
+        return bool(self._process.is_alive())
+
+    def ask_to_end(self) -> None:
+        """Ask the worker to save its state and end."""
+        if self.is_alive:
             self._process.terminate()
+
+    def drain(self) -> None:
+        """Take what it still has to say, lest it wait to be heard."""
+        with contextlib.suppress(EOFError, OSError):
+            while self.connection.poll():
+                self.connection.recv()
+
+    def end(self) -> None:
+        """Kill the worker if it has not ended."""
+        if self.is_alive:
+            if self.task is not None:
+                logger.warning(
+                    "trial %s did not stop in time; it goes on from its last checkpoint",
+                    self.spec.name,
+                )
+            self._process.kill()
         self._process.join()
         self.connection.close()
 
 
-@dataclass(frozen=True, eq=False)
-class Desk:
-    """What a worker has before it: the plan and the data, read by itself, and the workbench."""
+@contextlib.contextmanager
+def _shielded() -> Iterator[None]:
+    """Keep Ctrl-C, which the terminal sends to all, from a process that starts: the driver decides.
 
-    plan: Plan
-    specs: SpecMaker
-    workbench: Workbench
+    What is blocked stays so in the process; here it comes as soon as it is let through again.
+    """
+    resource_tracker.ensure_running()  # else it comes with the first process, and unblocks
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    @classmethod
-    def set_up(cls, assignment: Assignment) -> Desk:
-        """Read all that an assignment names.
 
-        Raises:
-            ConfigError: a path is not there.
-            DataError: the data cannot be used.
-        """
-        torch.set_num_threads(assignment.threads)
-        plan = make_plan(read_experiment(assignment.experiment, assignment.base_dir))
-        datasets = load_datasets(plan)
-        device, _ = resolve_device(assignment.gpu)
-        folder = RunFolder(assignment.folder)
-        workbench = Workbench(plan.experiment, datasets, device, assignment.threads, folder)
-        return cls(plan, SpecMaker(plan, datasets), workbench)
+def _dismiss(workers: Sequence[_Worker]) -> None:
+    """Let workers save their states and end; those that do not in time are killed.
 
-    def run(self, order: Order, on_epoch: OnEpoch, stop: Callable[[], bool]) -> TrialRecord:
-        """Run the trial that is ordered; see :meth:`Workbench.execute`."""
-        model = self.plan.models[order.model]
-        return self.workbench.execute(model, self.specs.make(order), on_epoch, stop)
+    So are all of them if the user interrupts the wait.
+    """
+    deadline = time.monotonic() + GRACE
+    try:
+        for worker in workers:
+            worker.ask_to_end()
+        while busy := [worker for worker in workers if worker.is_alive]:
+            if time.monotonic() > deadline:
+                break
+            wait([worker.connection for worker in busy], timeout=PAUSE)
+            for worker in busy:
+                worker.drain()
+    finally:
+        for worker in workers:
+            worker.end()
 
 
 def _ready(workers: Sequence[_Worker]) -> list[_Worker]:
     """Return the workers that have something to say, or have died; wait a moment for one."""
     by_handle = {worker.connection: worker for worker in workers if worker.task is not None}
-    return [by_handle[handle] for handle in wait(list(by_handle), timeout=0.2)]  # type: ignore[index]
-
-
-def _work(connection: Connection[Any, Any], assignment: Assignment) -> None:
-    """Be a worker: set up the workbench, then run the trials that are handed out."""
-    stop = StopRequest()
-
-    def note(number: int, frame: object) -> None:
-        stop.signal = number
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the driver decides
-    signal.signal(signal.SIGTERM, note)
-    try:
-        desk = Desk.set_up(assignment)
-        while not stop():
-            if not connection.poll(0.2):
-                continue
-            order: Order = connection.recv()
-            record = desk.run(order, lambda *told: connection.send(("epoch", told)), stop)
-            connection.send(("ended", record))
-    except DataError as error:
-        connection.send(("error", str(error)))
-    except (Interrupted, EOFError, BrokenPipeError):
-        pass  # asked to stop, or the driver is gone; the state is in the checkpoint
+    return [by_handle[handle] for handle in wait(list(by_handle), timeout=PAUSE)]  # type: ignore[index]

@@ -17,8 +17,9 @@ from typing import Any
 
 from mmrec.config import Execution
 from mmrec.errors import DataError
-from mmrec.search.executors import Observer, Queue, Task
-from mmrec.search.processes import TRIES, Assignment, WorkerDied
+from mmrec.search.desk import Assignment
+from mmrec.search.executors import GRACE, Observer, Queue, Task
+from mmrec.search.processes import TRIES, WorkerDied
 from mmrec.search.ray_cluster import Share, connected
 from mmrec.search.ray_worker import PAUSE, Epochs, Errand, Switch, versions, work
 from mmrec.search.store import TrialRecord
@@ -26,9 +27,6 @@ from mmrec.search.trial import failed_record
 from mmrec.training import EpochRecord, Interrupted
 
 logger = logging.getLogger(__name__)
-
-GRACE = 60.0
-"""Seconds that trials have to save their state when the run is asked to stop."""
 
 
 class RayExecutor:

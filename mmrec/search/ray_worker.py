@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from mmrec.errors import DataError, MmrecError
-from mmrec.search.processes import Assignment, Desk
+from mmrec.search.desk import Assignment, Desk
 from mmrec.search.specs import Order
 from mmrec.search.store import TrialRecord
 from mmrec.training import EpochRecord, Interrupted

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import logging
+import shutil
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +16,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from mmrec.data import FloatArray
-from mmrec.errors import DataError
+from mmrec.errors import DataError, WriteError
 from mmrec.files import write_atomically
 from mmrec.search.store import TrialStore
 from mmrec.training import Checkpoint
@@ -64,14 +65,19 @@ class RunFolder:
                     return folder
         folder = cls(_make_folder(performance, started))
         folder._acquire()
-        write_atomically(folder.path / _IDENTITY, json.dumps({"identity": identity}) + "\n")
+        try:
+            write_atomically(folder.path / _IDENTITY, json.dumps({"identity": identity}) + "\n")
+        except WriteError:  # nobody would go on with it
+            folder.release()
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
         return folder
 
     @staticmethod
     def _identity_of(path: Path) -> str | None:
         try:
             identity: str = json.loads((path / _IDENTITY).read_text())["identity"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return identity
 

@@ -15,7 +15,7 @@ from mmrec.config import Choice, Experiment
 from mmrec.data import Dataset
 from mmrec.evaluation import Evaluator
 from mmrec.files import sha256
-from mmrec.models import RecommendationFile, RecommendationFileConfig
+from mmrec.models import RecommendationFile, RecommendationFileConfig, source_digests
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.plan import Plan
 from mmrec.search.points import Values
@@ -81,12 +81,14 @@ class SpecMaker:
 def identity(plan: Plan, datasets: Sequence[Dataset]) -> str:
     """Return a digest that is equal for runs of the same searches under the same evaluation.
 
-    All that its trials depend on is in it, so it is known before the first of them.
+    All that its trials depend on is in it, so it is known before the first of them: the code of
+    the user's models too, for a run that goes on after an edit would mix two models.
     """
     facts = {
         "models": [_search_facts(plan.experiment, model) for model in plan.models],
         "evaluation": plan.experiment.evaluation.model_dump(mode="json"),
         "data": [dataset.fingerprint for dataset in datasets],
+        "external_models": source_digests(plan.experiment.external_models_path),
     }
     return sha256(json.dumps(facts, sort_keys=True, default=str).encode())
 
@@ -132,6 +134,8 @@ def _selection(experiment: Experiment, model: ModelPlan) -> dict[str, Any]:
         "early_stopping": stopping and stopping.model_dump(mode="json"),
         "top_k": experiment.top_k,
     }
+    if experiment.evaluation.relevance_threshold:
+        facts["relevance_threshold"] = experiment.evaluation.relevance_threshold
     if model.meta.pruner != "none":
         facts["pruner"] = model.meta.pruner
     return facts

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mmrec.files import append_line
+from mmrec.errors import DataError
+from mmrec.files import append_line, read_json_lines
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,15 @@ class TrialStore:
         append_line(self.path, record.to_json())
 
     def read(self) -> list[TrialRecord]:
-        """Return the complete records, in the order they ended."""
-        if not self.path.exists():
-            return []
-        records = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            try:
-                records.append(TrialRecord(**json.loads(line)))
-            except ValueError:
-                continue
-        return records
+        """Return the complete records, in the order they ended.
+
+        Raises:
+            DataError: the file cannot be read, or another version of mmrec has written it.
+        """
+        try:
+            return [TrialRecord(**facts) for facts in read_json_lines(self.path)]
+        except TypeError as error:
+            raise DataError(
+                f"{self.path}: is of another version of mmrec ({error}); use that one, or start a "
+                "run of its own with --fresh"
+            ) from error

@@ -149,6 +149,9 @@ def finished_record(spec: TrialSpec, outcome: Outcome, lists: str, seconds: floa
 
 def failed_record(spec: TrialSpec, error: BaseException, seconds: float) -> TrialRecord:
     """Describe a trial that has failed."""
+    # A message may quote a file's name that is no Unicode, which no file of UTF-8 can hold, or hold
+    # a lone CR, which ends a row of a table that is read again.
+    message = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
     return TrialRecord(
         trial_id=spec.trial_id,
         name=spec.name,
@@ -157,7 +160,7 @@ def failed_record(spec: TrialSpec, error: BaseException, seconds: float) -> Tria
         fold=spec.fold_name,
         parameters=spec.parameters,
         status="failed",
-        error=f"{type(error).__name__}: {error}",
+        error=message.replace("\r\n", "\n").replace("\r", "\n"),
         seconds=round(seconds, 3),
     )
 

@@ -31,10 +31,11 @@ def changed_files(
         for what in ("status", "weights_sha256", "lists_sha256"):
             if told[record.trial_id][what] != getattr(record, what):
                 yield f"trials.jsonl: {what} of {record.name} is not that of manifest.json"
-    for name, digest in run.manifest["tables_sha256"].items():
-        table = run.path.parent / name
-        if table.is_file() and sha256(table.read_bytes()) != digest:
-            yield f"{shown_path(table)}: not what the run wrote"
+    for place, key in ((run.path.parent, "tables_sha256"), (run.path, "run_tables_sha256")):
+        for name, digest in run.manifest.get(key, {}).items():  # older runs lack the second
+            table = place / name
+            if table.is_file() and sha256(table.read_bytes()) != digest:
+                yield f"{shown_path(table)}: not what the run wrote"
     for record in records:
         lists = lists_path(experiment, record)
         if lists.is_file() and sha256(lists.read_bytes()) != record.lists_sha256:

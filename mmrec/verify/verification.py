@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmrec.config import Loaded, read_experiment
+from mmrec.config import Loaded
 from mmrec.data import Dataset
 from mmrec.progress import Progress
 from mmrec.reporting import (
@@ -16,12 +16,12 @@ from mmrec.reporting import (
     changes,
     describe_data,
     describe_surroundings,
-    from_json,
     item_digests,
+    read_plan,
     shown,
     split_files,
 )
-from mmrec.search import Plan, load_datasets, make_plan
+from mmrec.search import Plan, load_datasets
 from mmrec.training import resolve_device
 from mmrec.verify.data import data_differences
 from mmrec.verify.files import changed_files
@@ -102,8 +102,7 @@ def verify_run(
     """
     run = RecordedRun.open(Path(path))
     records = run.trials if trial is None else (run.trial(trial),)
-    loaded = _experiment(run, base_dir)
-    plan = make_plan(loaded)
+    loaded, plan = read_plan(run, base_dir)
     for loader in plan.loaders:
         loader.cache_dir = None  # the files themselves count, not what was once packed from them
     datasets = load_datasets(plan)
@@ -127,13 +126,6 @@ def verify_run(
         notes=tuple(notes),
         n_trials=len(records) - len(notes),
         n_epochs=sum(len(record.history) for record in records),
-    )
-
-
-def _experiment(run: RecordedRun, base_dir: Path | None) -> Loaded:
-    written = run.manifest["written"]
-    return read_experiment(
-        from_json(written["document"]), Path(written["base_dir"]) if base_dir is None else base_dir
     )
 
 

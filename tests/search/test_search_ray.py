@@ -360,7 +360,7 @@ def test_a_node_without_the_folder_of_the_run_is_refused(tmp_path):
 
 def test_a_node_whose_torch_sees_no_gpu_is_refused(experiment_file, tmp_path, monkeypatch):
     cpu = (torch.device("cpu"), "gpu: 0 is not there")
-    monkeypatch.setattr("mmrec.search.processes.resolve_device", lambda gpu: cpu)
+    monkeypatch.setattr("mmrec.search.desk.resolve_device", lambda gpu: cpu)
     path = experiment_file()
     Switch(tmp_path).turn(on=False)
     document = read_experiment(path).document.data

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -108,6 +111,47 @@ def test_another_experiment_does_not_go_on_with_it(experiment_file, monkeypatch)
             run(path)
     other = run(experiment_file({"MostPop": {}}))
     assert other.folder != runs(path)[0]
+
+
+def test_what_is_asked_for_after_a_trial_has_ended_is_told_to_be_missing(
+    experiment_file, monkeypatch, caplog
+):
+    entry = settings(epochs=6, lr=[0.01, 0.02])
+    path = experiment_file({"LightGCNM": entry, "MostPop": {}})
+    with monkeypatch.context() as patched:
+        stop_after(patched, 40)  # in the second trial
+        with pytest.raises(KeyboardInterrupt):
+            run(path)
+    keeping = {"LightGCNM": entry | {"meta": KEPT}, "MostPop": {"meta": KEPT}}
+    results = run(experiment_file(keeping))
+    assert results.folder == runs(path)[0]
+    notes = json.loads((results.folder / "manifest.json").read_text())["notes"]
+    for key in ("save_weights", "save_recs"):
+        told = f"LightGCNM: 1 of its trials had ended without {key}, and what"
+        assert [told in note for note in notes].count(True) == caplog.text.count(told) == 1
+    assert len(notes) == 2
+    assert len(output_files(path)) == 3  # of the second trial both, and the lists of MostPop
+
+
+def test_a_model_that_was_edited_since_is_run_anew(experiment_file, monkeypatch):
+    path = experiment_file({"external.Own": settings(lr=[0.01, 0.02])}, external_models_path="m.py")
+    code = path.parent / "m.py"
+    code.write_text(
+        "from mmrec.models import LightGCNM\n"
+        "class Own(LightGCNM):\n"
+        "    def lr_factor(self, epoch):\n"
+        "        return 1\n"
+    )
+    with monkeypatch.context() as patched:
+        stop_after(patched, 20)  # in the second trial
+        with pytest.raises(KeyboardInterrupt):
+            run(path)
+    code.write_text(code.read_text().replace("return 1", "return 2"))
+    edited = run(path)  # in the same process, as in a notebook
+    assert edited.folder not in runs(path)[:1]
+    built_in = run(experiment_file({"LightGCNM": settings(lr=[0.02, 0.04])}))
+    columns = ["best_epoch", "Recall@5", "nDCG@5", "weights_sha256"]
+    pd.testing.assert_frame_equal(edited.trials[columns], built_in.trials[columns])
 
 
 def test_a_damaged_checkpoint_costs_time_but_not_the_result(experiment_file, monkeypatch):
@@ -297,6 +341,64 @@ def test_interrupting_workers_keeps_their_checkpoints(experiment_file, tmp_path)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
     assert len(list((runs(path)[0] / "checkpoints").glob("*.pt"))) == 2
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_workers_start_shows_no_traceback(experiment_file):
+    path = experiment_file(GRID, execution={"threads": 1})
+    process = subprocess.Popen(
+        [*COMMAND, path, "--workers", "2"],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    driver = psutil.Process(process.pid)
+    wait_for(lambda: sum("spawn_main" in str(c.cmdline()) for c in driver.children()) == 2, 300)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=300)
+    assert (process.returncode, error.count("Traceback")) == (130, 0), error
+    assert error.startswith("mmrec: interrupted; 0 of 4 trials have ended.")
+
+
+STUCK = """
+import pathlib, time
+from mmrec.models import LightGCNM
+
+folder = pathlib.Path(__file__).parent
+
+class Stuck(LightGCNM):
+    def loss(self, batch):
+        (folder / f"stuck_{self.config.lr}").touch()
+        while not (folder / "go").exists():
+            time.sleep(0.05)
+        raise RuntimeError("x" * 1_000_000)  # more than a pipe holds
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("comes_loose", [True, False])
+def test_a_worker_that_hangs_does_not_hold_up_the_end(
+    experiment_file, monkeypatch, caplog, comes_loose
+):
+    models = {"external.Stuck": settings(lr=[0.01, 0.02])}
+    path = experiment_file(models, external_models_path="mine.py", execution={"threads": 1})
+    (path.parent / "mine.py").write_text(STUCK)
+    monkeypatch.setattr("mmrec.search.processes.GRACE", 30.0 if comes_loose else 1.0)
+
+    def interrupt() -> None:
+        wait_for(lambda: len(list(path.parent.glob("stuck_*"))) == 2, seconds=300)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+        if comes_loose:
+            (path.parent / "go").touch()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt, match="0 of 2 trials have ended"):
+        run(path, workers=2)
+    thread.join()
+    assert multiprocessing.active_children() == []
+    assert ("did not stop in time" in caplog.text) == (not comes_loose)
 
 
 def test_a_full_disk_is_an_error_and_what_was_written_stays(experiment_file, monkeypatch):

@@ -197,6 +197,21 @@ def test_saved_weights_are_those_of_the_digest_and_can_be_restored(experiment_fi
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == before
 
 
+def test_another_threshold_keeps_its_weights_apart(experiment_file):
+    path = experiment_file()
+    for split in (path.parents[1] / "data" / "tiny").glob("*.txt"):
+        rows = [line.split("\t") for line in split.read_text().splitlines()]
+        split.write_text("".join(f"{u}\t{i}\t{1 + int(u) % 5}\n" for u, i, _ in rows))
+    models = {"LightGCNM": settings(epochs=2, meta={"save_weights": True})}
+    judged = {"simple_metrics": ["Recall"], "relevance_threshold": 3}
+    all_count = run(experiment_file(models)).trials["trial"][0]
+    some_count = run(experiment_file(models, evaluation=judged)).trials["trial"][0]
+    # The best epoch depends on what counts, so the weights do.
+    assert all_count != some_count
+    weights = (path.parents[1] / "results/tiny/weights").iterdir()
+    assert sorted(folder.name for folder in weights) == sorted([all_count, some_count])
+
+
 def test_restore_without_weights_fails_the_trial_and_says_why(experiment_file):
     results = run(experiment_file({"LATTICE": settings(meta={"restore": True})}))
     assert results.n_failed == 1
@@ -211,6 +226,36 @@ def test_a_failed_trial_is_recorded_and_the_others_go_on(experiment_file):
     assert "epoch 1, batch" in error
     assert results.best["model"].tolist() == ["LightGCNM", "MostPop"]
     assert json.loads((results.folder / "trials.jsonl").read_text().splitlines()[0])["error"]
+
+
+def test_tables_have_their_columns_though_every_trial_failed(experiment_file):
+    results = run(experiment_file({"LightGCNM": settings(lr=[1e30, 1e31])}))
+    assert results.n_failed == 2
+    assert results.best["model"].tolist() == []
+    written = {
+        path.name.partition("_cutoff_")[0]: pd.read_csv(path, sep="\t")
+        for path in [results.folder / "best.tsv", *results.folder.parent.glob("rec_*.tsv")]
+    }
+    assert all(table.empty for table in written.values())
+    assert list(written["best.tsv"]) == ["model", "trial", "best_epoch"]
+    assert list(written["rec_LightGCNM"])[:5] == ["model", "Recall", "nDCG", "seed", "epochs"]
+
+
+def test_a_model_that_refuses_its_data_fails_like_any_other(experiment_file):
+    models = {"external.Picky": settings(lr=[0.01, 0.02]), "MostPop": {}}
+    path = experiment_file(models, external_models_path="mine.py")
+    (path.parent / "mine.py").write_text(
+        "from mmrec.errors import DataError\n"
+        "from mmrec.models import LightGCNM\n"
+        "class Picky(LightGCNM):\n"
+        "    def __init__(self, config, dataset):\n"
+        "        if config.lr > 0.015:\n"
+        "            raise DataError('prices.tsv: no such file')\n"
+        "        super().__init__(config, dataset)\n"
+    )
+    results = run(path)
+    assert results.trials["status"].tolist() == ["finished", "failed", "finished"]
+    assert results.trials["error"][1] == "DataError: prices.tsv: no such file"
 
 
 def test_trials_are_on_disk_as_they_end(experiment_file, monkeypatch):

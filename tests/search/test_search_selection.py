@@ -18,6 +18,7 @@ from mmrec.search.pruning import set_bars
 from mmrec.training import EpochRecord, Protocol
 
 RECALL = Objective("Recall@3", higher_is_better=True)
+SPLITS = ("train", "val", "test")
 GARBAGE = [math.nan, -math.inf, 1e9]
 
 
@@ -101,6 +102,29 @@ def test_a_run_goes_the_same_way_whatever_its_test_figures(experiment_file, monk
     assert blinded.best["trial"].tolist() == honest.best["trial"].tolist()
     for one, other in zip(*(lines(results) for results in (honest, blinded)), strict=True):
         assert [e["epoch"] for e in one.history] == [e["epoch"] for e in other.history]
+
+
+def test_other_test_data_change_no_choice(experiment_file):
+    meta = {"hyper_opt_alg": "tpe", "hyper_max_evals": 8, "pruner": "median"}
+    models = {
+        "LightGCNM": settings(epochs=8, lr=["loguniform", -9, -1], batch_size=64, meta=meta),
+        "MostPop": {},
+    }
+    path = experiment_file(models)
+    honest = run(path)
+    data = path.parents[1] / "data" / "tiny"
+    splits = {name: pd.read_csv(data / f"{name}.txt", sep="\t", header=None) for name in SPLITS}
+    taken = pd.concat(splits.values()).groupby(0)[1].apply(set)
+    others = {user: min(set(range(0, 200, 10)) - items) for user, items in taken.items()}
+    (data / "test.txt").write_text("".join(f"{u}\t{i}\t1\n" for u, i in others.items()))
+    other = run(path)
+    assert not set(other.trials["trial"]) & set(honest.trials["trial"])
+    assert other.trials["Recall@3"].tolist() != honest.trials["Recall@3"].tolist()
+    told = ["status", "lr", "best_epoch", "validation Recall@3", "weights_sha256"]
+    pd.testing.assert_frame_equal(other.trials[told], honest.trials[told])
+    assert [t.losses for t in lines(other)] == [t.losses for t in lines(honest)]
+    places = [r.trials["trial"].tolist().index(r.best["trial"][0]) for r in (honest, other)]
+    assert places[0] == places[1]
 
 
 def lines(results: Results) -> list[TrialRecord]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import write_text
+from helpers import no_file_above, write_text
 from scripted import CPU, DATA, Epoch, Scripted, protocol, run
 
 from mmrec.data import Dataset
+from mmrec.errors import DataError
 from mmrec.evaluation import Evaluator
 from mmrec.models import LATTICE, Model, ModelConfig
 from mmrec.testing import ModelTests
@@ -279,3 +280,16 @@ def test_a_checkpoint_is_replaced_and_removed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["trial.ckpt"]
     checkpoint.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("n_values", [300, 100_000, 1_000_000])
+def test_a_full_disk_leaves_the_earlier_checkpoint_and_nothing_else(
+    n_values: int, tmp_path: Path
+) -> None:
+    place = Checkpoint(tmp_path / "trial.pt", rate=1)
+    place.save({"epoch": 1})
+    before = place.path.read_bytes()
+    content = {"epoch": 2, "weights": torch.zeros(n_values), "small": [torch.zeros(9)] * 3}
+    with no_file_above(n_bytes=4 * n_values // 5), pytest.raises(DataError, match="cannot be wri"):
+        place.save(content)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == {place.path: before}

@@ -20,11 +20,11 @@ from runs import MODELS, make_run, manifest, records, run
 from tiny_experiment import Write, settings
 
 from mmrec.data import read_split
+from mmrec.models import source_digests
 from mmrec.reporting import ABSENT, changes, equal, from_json, shown
 from mmrec.reporting.manifest import to_json
 from mmrec.reporting.surroundings import (
     _driver,
-    _external_sha256,
     _git,
     describe_surroundings,
 )
@@ -206,17 +206,17 @@ def test_the_switches_are_those_of_a_trial_and_are_put_back() -> None:
 
 
 def test_the_code_of_external_models_has_digests(tmp_path: Path) -> None:
-    assert _external_sha256(None) == {}
+    assert source_digests(None) == {}
     package = tmp_path / "models"
     (package / "deep").mkdir(parents=True)
     for name in ("__init__.py", "one.py", "deep/two.py", "notes.txt"):
         (package / name).write_text(f"# {name}\n")
-    inside = _external_sha256(package)
+    inside = source_digests(package)
     assert list(inside) == ["__init__.py", "deep/two.py", "one.py"]
-    assert _external_sha256(package / "__init__.py") == inside
-    assert list(_external_sha256(package / "one.py")) == ["one.py"]
+    assert source_digests(package / "__init__.py") == inside
+    assert list(source_digests(package / "one.py")) == ["one.py"]
     (package / "one.py").write_text("# changed\n")
-    changed = [k for k, v in _external_sha256(package).items() if v != inside[k]]
+    changed = [k for k, v in source_digests(package).items() if v != inside[k]]
     assert changed == ["one.py"]
 
 

@@ -12,7 +12,7 @@ import pytest
 from runs import KEPT, MODELS, make_run, manifest, records, run, tampered
 from tiny_experiment import Write, experiment_writer, settings
 
-from mmrec.errors import DataError
+from mmrec.errors import ConfigError, DataError
 from mmrec.verify import Difference, verify_run
 
 
@@ -259,6 +259,9 @@ def test_a_run_whose_data_have_moved_is_verified_from_there(tmp_path: Path) -> N
     (tmp_path / "here").rename(tmp_path / "there")
     moved = tmp_path / "there" / folder.relative_to(tmp_path / "here")
     base = tmp_path / "there" / "config_files"
+    told = r"started in .*/here/config_files, which is not there; say with --base-dir"
+    with pytest.raises(ConfigError, match=told):
+        verify_run(moved)
     verification = verify_run(moved, base_dir=base)
     assert verification.is_identical
     assert verification.n_trials == 2
@@ -268,7 +271,9 @@ def test_files_that_were_changed_after_the_run_are_named(tmp_path: Path) -> None
     folder = make_run(tmp_path / "a", {"LightGCNM": MODELS["LightGCNM"]})
     results = folder.parents[1]
     table = next(folder.parent.glob("rec_cutoff_3_*.tsv"))
-    table.write_text(table.read_text() + "\n")
+    best = folder / "best.tsv"
+    for path in (table, best):
+        path.write_text(path.read_text() + "\n")
     lists = sorted((results / "recs").iterdir())[0]
     lists.write_text(lists.read_text().replace("\t", " ", 1))
     weights = sorted((results / "weights").rglob("*.safetensors"))[1]
@@ -276,9 +281,11 @@ def test_files_that_were_changed_after_the_run_are_named(tmp_path: Path) -> None
     verification = verify_run(folder)
     assert verification.trials == {}
     assert sorted(line.partition(": ")[2] for line in verification.files) == [
-        *("not the lists of the trial", "not the weights of the trial", "not what the run wrote")
+        *("not the lists of the trial", "not the weights of the trial"),
+        *("not what the run wrote", "not what the run wrote"),
     ]
     assert table.name in verification.files[0]
+    assert best.name in verification.files[1]
     assert (
         str(verification).splitlines()[0]
         == f"different: {folder.name}: 0 of 2 trials, and files (recorded -> now)"
@@ -302,7 +309,7 @@ def test_files_that_were_changed_after_the_run_are_named(tmp_path: Path) -> None
         ),
         (
             lambda run: (run / "trials.jsonl").write_text('{"new": 1}\n'),
-            "trials.jsonl: is of another version",
+            "trials.jsonl: is of another version of mmrec",
         ),
     ],
 )
