@@ -23,7 +23,10 @@ def load_external_module(path: Path) -> ModuleType:
     Raises:
         ModelError: the file is missing, or importing it fails.
     """
-    path = path / "__init__.py" if path.is_dir() else path
+    try:
+        path = path / "__init__.py" if path.is_dir() else path
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     name = f"mmrec_external_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
