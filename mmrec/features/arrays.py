@@ -28,6 +28,9 @@ _HEADERS = {
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 
+_UNNAMED = "arr_0"
+"""What numpy calls an array that is saved without a name."""
+
 
 def open_npy(path: Path) -> Source:
     """Map a matrix [N, F]; its ids stand in a file beside it, or are the row numbers.
@@ -53,7 +56,7 @@ def open_npz(path: Path) -> Source:
         if {"ids", "features"} <= set(names):
             rows = number_rows(ids_of_array(_array(archive, "ids"), f"{path}: ids"), path)
             return MatrixSource(path, rows, _matrix(path, archive, "features"))
-    if not names or {"ids", "features"} & set(names):
+    if names in ([], [_UNNAMED]) or {"ids", "features"} & set(names):
         raise DataError(
             f"{path}: expected the arrays 'ids' and 'features', or one for each item; "
             f"found {listing(names) or 'none'}"

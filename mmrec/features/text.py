@@ -91,7 +91,7 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text  # which Python reads over
 
 
 def _atomic(path: Path, records: _Records) -> _Rows:
@@ -168,6 +168,8 @@ def _vector(place: str, item_id: str, numbers: Sequence[str]) -> FloatArray:
     if not numbers:
         raise DataError(f"{place}: expected an id and its numbers, found {item_id!r:.80} alone")
     try:
+        if "_" in "".join(numbers):
+            raise ValueError
         return np.fromiter(map(float, numbers), np.float64, len(numbers))
     except ValueError:
         wrong = next(number for number in numbers if not _is_number(number))
