@@ -6,15 +6,18 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from mmrec.config.fields import Count
+from mmrec.config.data import DataConfig
+from mmrec.config.fields import Count, Section
 from mmrec.config.paths import Frame, locate
 from mmrec.config.problems import Problems
-from mmrec.config.schema import Experiment, ExperimentFile
+from mmrec.config.schema import Evaluation, Experiment, ExperimentFile
 from mmrec.config.yaml import Document, parse_yaml, read_yaml
+
+_S = TypeVar("_S", bound=Section)
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,10 @@ class Loaded:
 
     experiment: Experiment | None
     """The experiment, typed and with absolute paths; None if its keys are not all right."""
+    data_config: DataConfig | None
+    """The experiment's, also where another key is at fault; None if it is not right itself."""
+    evaluation: Evaluation | None
+    """The same."""
     models: Mapping[str, Mapping[str, Any]]
     """The settings of every model as written, in the order of the file, problems or not."""
     problems: Problems
@@ -69,17 +76,32 @@ def read_experiment(source: str | Path | Mapping[str, Any], base_dir: Path | Non
     problems = Problems(document)
     written = _mapping(_mapping(document.data).get("experiment"))
     frame = _frame(written, Path.cwd() / (folder if base_dir is None else base_dir))
-    experiment = None
+    experiment: Experiment | None = None
+    data_config: DataConfig | None
+    evaluation: Evaluation | None
     try:
         experiment = ExperimentFile.model_validate(document.data, context=frame).experiment
+        data_config, evaluation = experiment.data_config, experiment.evaluation
     except ValidationError as error:
         problems.add_validation_error((), error, ExperimentFile)
+        data_config = _alone(DataConfig, written.get("data_config"), frame)
+        evaluation = _alone(Evaluation, written.get("evaluation"), frame)
     models = {
         name: settings
         for name, settings in _mapping(written.get("models")).items()
         if isinstance(settings, Mapping)
     }
-    return Loaded(experiment, models, problems, document, frame)
+    return Loaded(experiment, data_config, evaluation, models, problems, document, frame)
+
+
+def _alone(kind: type[_S], value: object, frame: Frame) -> _S | None:
+    """Return a section if it is right by itself; its faults are told with the experiment's."""
+    if not frame.dataset:  # its paths would lead nowhere
+        return None
+    try:
+        return kind.model_validate(value, context=frame)
+    except ValidationError:
+        return None
 
 
 def _open(source: str | Path | Mapping[str, Any]) -> tuple[Document, Path]:

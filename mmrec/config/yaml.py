@@ -59,11 +59,11 @@ def read_yaml(path: Path) -> Document:
     Raises:
         ConfigError: The file is missing, a folder, empty, not UTF-8, or not YAML.
     """
-    if path.is_dir():
-        inside = _yaml_files(path)
-        holds = f"; it holds {listing(inside)}" if inside else ""
-        raise ConfigError(f"{path}: a folder, not an experiment file{holds}")
     try:
+        if path.is_dir():
+            inside = _yaml_files(path)
+            holds = f"; it holds {listing(inside)}" if inside else ""
+            raise ConfigError(f"{path}: a folder, not an experiment file{holds}")
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         hint = nearest(path.name, _yaml_files(path.parent))

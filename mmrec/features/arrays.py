@@ -5,12 +5,15 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
 from mmrec.errors import DataError, listing
 from mmrec.features.ids import ids_of_array, number_rows, rows_beside
+from mmrec.features.scratch import Scratch
 from mmrec.features.source import (
+    BLOCK_BYTES,
     ItemwiseSource,
     MatrixSource,
     Numbers,
@@ -19,6 +22,14 @@ from mmrec.features.source import (
     check_vector,
     reading,
 )
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+_UNNAMED = "arr_0"
+"""What numpy calls an array that is saved without a name."""
 
 
 def open_npy(path: Path) -> Source:
@@ -44,8 +55,8 @@ def open_npz(path: Path) -> Source:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if {"ids", "features"} <= set(names):
             rows = number_rows(ids_of_array(_array(archive, "ids"), f"{path}: ids"), path)
-            return MatrixSource(path, rows, _array(archive, "features"))
-    if not names or {"ids", "features"} & set(names):
+            return MatrixSource(path, rows, _matrix(path, archive, "features"))
+    if names in ([], [_UNNAMED]) or {"ids", "features"} & set(names):
         raise DataError(
             f"{path}: expected the arrays 'ids' and 'features', or one for each item; "
             f"found {listing(names) or 'none'}"
@@ -67,3 +78,30 @@ def _array(archive: zipfile.ZipFile, name: str) -> Numbers:
     with archive.open(f"{name}.npy") as file:
         array: Numbers = np.lib.format.read_array(file, allow_pickle=False)
     return array
+
+
+def _matrix(path: Path, archive: zipfile.ZipFile, name: str) -> Numbers:
+    """Read a matrix of numbers piece by piece, and any other array as it comes."""
+    with archive.open(f"{name}.npy") as file:
+        read_header = _HEADERS.get(np.lib.format.read_magic(file))
+        if read_header is not None:
+            shape, is_fortran, kind = read_header(file)
+            if kind.kind in "fiu" and len(shape) == 2 and min(shape) > 0:
+                return _unpack(path, file, shape, kind, is_fortran=is_fortran)
+    return _array(archive, name)
+
+
+def _unpack(
+    path: Path, file: IO[bytes], shape: tuple[int, int], kind: np.dtype[Any], *, is_fortran: bool
+) -> Numbers:
+    waiting = n_bytes = shape[0] * shape[1] * kind.itemsize
+    with Scratch(path) as scratch:
+        while piece := file.read(min(waiting, BLOCK_BYTES)):
+            scratch.write(piece)
+            waiting -= len(piece)
+        if waiting:
+            raise ValueError(f"it ends after {n_bytes - waiting} of {n_bytes} bytes")
+        file.read(1)  # to the end, where the checksum is compared
+        if is_fortran:
+            return scratch.matrix_of_columns(kind, shape[0])
+        return scratch.matrix(kind, shape[1])

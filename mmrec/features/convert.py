@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,20 +63,17 @@ def convert(
         DataError: the source is malformed or holds NaN or infinity, the target exists or cannot
             hold the ids, or cannot be written. Nothing was written.
     """
-    target_format = _target_format(target, target_format)
+    with _writing(target):
+        target_format = _target_format(target, target_format)
     opened = open_source(source, source_format)
     ids = sort_ids(opened.ids)
     digest = _Digest(ids)
-    try:
-        with replacing(target) as temporary:
-            WRITERS[target_format](temporary, ids, digest.of_each(_blocks(opened, ids)))
-            if fingerprint(open_source(temporary, target_format)) != digest.hex():
-                raise DataError(f"{target}: not written: read back, ids or vectors differ")
-            if target_format == "npy":
-                id_file(temporary).replace(id_file(target))
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise DataError(f"{target}: cannot be written: {reason or error}") from error
+    with _writing(target), replacing(target) as temporary:
+        WRITERS[target_format](temporary, ids, digest.of_each(_blocks(opened, ids)))
+        if fingerprint(open_source(temporary, target_format)) != digest.hex():
+            raise DataError(f"{target}: not written: read back, ids or vectors differ")
+        if target_format == "npy":
+            id_file(temporary).replace(id_file(target))
     return ConvertReport(
         source=source,
         target=target,
@@ -85,6 +83,15 @@ def convert(
         width=digest.width,
         fingerprint=digest.hex(),
     )
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise DataError(f"{target}: cannot be written: {reason or error}") from error
 
 
 def fingerprint(source: Source) -> str:

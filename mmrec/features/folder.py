@@ -85,7 +85,7 @@ class Listing:
     Attributes:
         folder: the folder that holds them itself.
         ids: the ids that have a file.
-        states: of every file its name, size and time of the last change.
+        states: of every file its name, size and times of the last change, of content and status.
     """
 
     folder: Path
@@ -94,7 +94,7 @@ class Listing:
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 of the folder's true place and of every file's name, size and time."""
+        """SHA-256 of the folder's true place and of every file's name, size and times."""
         text = "\n".join([str(self.folder.resolve()), *sorted(self.states)])
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -159,11 +159,13 @@ def _scan(folder: Path) -> Listing:
             if name[-4:] == ".npy" and name[0] != ".":
                 try:
                     status = entry.stat()
-                except FileNotFoundError:  # a link to nowhere
+                except OSError:  # a link to nowhere, or in a circle
                     continue
                 if stat.S_ISREG(status.st_mode):
                     ids[name[:-4]] = None
-                    states.append(f"{name}\0{status.st_size} {status.st_mtime_ns}")
+                    # Tools may set the time of the content, but never that of the status.
+                    times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
+                    states.append(f"{name}\0{status.st_size} {times}")
     return Listing(folder, ids.keys(), states)
 
 

@@ -23,7 +23,7 @@ from mmrec.errors import DataError, listing, nearest
 from mmrec.features.arrays import open_npy, open_npz
 from mmrec.features.folder import FolderSource
 from mmrec.features.parquet import open_parquet
-from mmrec.features.source import Source
+from mmrec.features.source import Source, reading
 from mmrec.features.tensors import open_pt, open_safetensors
 from mmrec.features.text import is_recbole, open_csv, open_recbole, open_tsv
 
@@ -70,8 +70,10 @@ def open_source(
     Raises:
         DataError: there is nothing, or nothing that can be read; the message names the path.
     """
-    name = find_format(path) if source_format is None else check_format(source_format)
-    if not path.exists():
+    with reading(path, "item vectors"):
+        name = find_format(path) if source_format is None else check_format(source_format)
+        exists = path.exists()
+    if not exists:
         what = "folder" if name in (None, "folder") else "file"
         raise DataError(f"{path}: no such {what}")
     if name is None and path.is_file() and is_recbole(path):

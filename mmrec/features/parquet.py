@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ import numpy as np
 from mmrec.data import Features
 from mmrec.errors import DataError, listing, nearest
 from mmrec.features.ids import ids_of_values, number_rows
-from mmrec.features.source import MatrixSource, Source, as_float32, reading
+from mmrec.features.scratch import Scratch
+from mmrec.features.source import MatrixSource, Source, as_float32, block_rows, reading
+
+_BUFFER_BYTES = 1 << 20
+"""What is read at once of a column; without a buffer, all of a group of rows would be."""
 
 
 def open_parquet(path: Path) -> Source:
@@ -22,21 +27,19 @@ def open_parquet(path: Path) -> Source:
     """
     arrow, parquet = pyarrow(path)
     with reading(path, "a Parquet table"), path.open("rb") as raw:
-        file = parquet.ParquetFile(raw)
-        schema = file.schema_arrow
+        metadata = parquet.read_metadata(raw)
+        schema = metadata.schema.to_arrow_schema()
         columns = _vector_columns(path, arrow, schema)
-        ids: list[str] = []
-        blocks: list[Features] = []
-        for batch in file.iter_batches(columns=["id", *columns]):
-            first = len(ids)
-            ids.extend(ids_of_values(batch.column("id").to_pylist(), f"{path}: id"))
-            blocks.append(_vectors(path, arrow, [batch.column(name) for name in columns], first))
-    if not ids:
-        raise DataError(f"{path}: the table has no rows")
-    widths = {block.shape[1] for block in blocks}
-    if len(widths) > 1:
-        raise DataError(f"{path}: vectors of different lengths: {listing(sorted(widths))}")
-    return MatrixSource(path, number_rows(ids, path), np.concatenate(blocks))
+        if not metadata.num_rows:
+            raise DataError(f"{path}: the table has no rows")
+        file = parquet.ParquetFile(
+            raw, metadata=metadata, buffer_size=_BUFFER_BYTES, pre_buffer=False
+        )
+        ids = ids_of_values(_read_column(file, "id").to_pylist(), f"{path}: id")
+        rows = number_rows(ids, path)
+        if _is_list(arrow, schema.field(columns[0]).type):
+            return MatrixSource(path, rows, _read_lists(path, file, columns[0]))
+        return MatrixSource(path, rows, _read_columns(path, file, columns))
 
 
 def pyarrow(path: Path) -> tuple[Any, Any]:
@@ -80,23 +83,73 @@ def _is_number(arrow: Any, kind: Any) -> bool:  # noqa: ANN401 - pyarrow has no 
     return bool(arrow.types.is_integer(kind) or arrow.types.is_floating(kind))
 
 
-def _vectors(path: Path, arrow: Any, columns: list[Any], first: int) -> Features:  # noqa: ANN401
-    """Return a block of vectors, [n, F] float32, whose first row is row ``first`` of the table."""
-    for column in columns:
-        if column.null_count:
-            row = column.is_null().to_pylist().index(True)
-            raise DataError(f"{path}: the vector of row {first + row} is missing")
-    if not _is_list(arrow, columns[0].type):
-        return as_float32(np.column_stack([column.to_numpy() for column in columns]))
-    lengths = np.array(columns[0].value_lengths())
+def _read_column(file: Any, name: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    return file.read(columns=[name], use_threads=False).column(0)
+
+
+def _read_columns(path: Path, file: Any, names: Sequence[str]) -> Features:  # noqa: ANN401
+    """Return columns of numbers as a matrix [N, F] float32, read one by one.
+
+    Side by side, a page of every column would be in memory.
+    """
+    kinds = [field.type.to_pandas_dtype() for field in map(file.schema_arrow.field, names)]
+    common = np.result_type(*kinds)
+    with Scratch(path) as scratch:
+        for name in names:
+            column = _read_column(file, name)
+            _refuse_gaps(path, column, 0)
+            scratch.write(as_float32(column.to_numpy().astype(common)).tobytes())
+        return scratch.matrix_of_columns(np.float32, file.metadata.num_rows)
+
+
+def _read_lists(path: Path, file: Any, name: str) -> Features:  # noqa: ANN401
+    """Return a column of lists as a matrix [N, F] float32, read few rows at once."""
+    first = width = 0
+    with Scratch(path) as scratch:
+        for batch in file.iter_batches(_batch_rows(file), columns=[name], use_threads=False):
+            block = _vectors(path, batch.column(0), first)
+            width = width or block.shape[1]
+            if block.shape[1] != width:
+                raise _different_lengths(path, (0, width), (first, block.shape[1]))
+            scratch.write(block.tobytes())
+            first += len(block)
+        return scratch.matrix(np.float32, width)
+
+
+def _batch_rows(file: Any) -> int:  # noqa: ANN401 - pyarrow has no types
+    metadata = file.metadata
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    n_numbers = sum(
+        group.column(index).num_values for group in groups for index in range(group.num_columns)
+    )
+    return block_rows(n_numbers // metadata.num_rows)  # there is at least an id in each
+
+
+def _vectors(path: Path, column: Any, first: int) -> Features:  # noqa: ANN401
+    """Return a block of lists, [n, F] float32, whose first row is row ``first`` of the table."""
+    _refuse_gaps(path, column, first)
+    lengths = np.array(column.value_lengths())
     odd = np.flatnonzero(lengths != lengths[0])
     if len(odd):
-        raise DataError(
-            f"{path}: vectors of different lengths: {lengths[0]} in row {first}, "
-            f"{lengths[odd[0]]} in row {first + odd[0]}"
-        )
-    values = columns[0].flatten()
+        raise _different_lengths(path, (first, lengths[0]), (first + odd[0], lengths[odd[0]]))
+    if not lengths[0]:
+        raise DataError(f"{path}: the vector of row {first} is empty")
+    values = column.flatten()
     if values.null_count:
         row = values.is_null().to_pylist().index(True) // lengths[0]
         raise DataError(f"{path}: the vector of row {first + row} has a gap")
     return as_float32(values.to_numpy(zero_copy_only=False).reshape(len(lengths), -1))
+
+
+def _refuse_gaps(path: Path, column: Any, first: int) -> None:  # noqa: ANN401
+    if column.null_count:
+        row = column.is_null().to_pylist().index(True)
+        raise DataError(f"{path}: the vector of row {first + row} is missing")
+
+
+def _different_lengths(path: Path, one: tuple[int, int], other: tuple[int, int]) -> DataError:
+    """Return the error about two rows, each with the length of its vector."""
+    return DataError(
+        f"{path}: vectors of different lengths: {one[1]} in row {one[0]}, {other[1]} in row "
+        f"{other[0]}"
+    )

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_PREFIX = ".mmrec-"
+_LONG_AGO = 86_400
+"""Seconds after which nobody is still writing."""
 
 
 @contextmanager
@@ -22,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
-        dir=path.parent, prefix=".mmrec-", ignore_cleanup_errors=True
+        dir=path.parent, prefix=_PREFIX, ignore_cleanup_errors=True
     ) as folder:
         temporary = Path(folder, path.name)
         yield temporary
@@ -30,3 +35,11 @@ def replacing(path: Path) -> Iterator[Path]:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
         temporary.replace(path)
+
+
+def remove_leftovers(written: Path) -> None:
+    """Remove what killed processes left beside a new file, a day and more before it."""
+    for left in written.parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if written.stat().st_mtime - left.stat().st_mtime > _LONG_AGO:
+                shutil.rmtree(left, ignore_errors=True)

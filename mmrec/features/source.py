@@ -18,7 +18,7 @@ from mmrec.errors import DataError, listing
 Numbers = npt.NDArray[Any]
 """An array of any kind of real numbers, in any byte order."""
 
-_BLOCK_BYTES = 1 << 23
+BLOCK_BYTES = 1 << 23
 """What is read at once where a whole matrix need not be in memory (8 MiB)."""
 
 
@@ -67,14 +67,18 @@ class MatrixSource(Source):
         path: what messages name.
         rows: the row of every id.
         matrix: [N, F] of numbers.
+        is_bfloat16: the numbers are uint16 that stand for bfloat16, which numpy lacks.
 
     Raises:
         DataError: the matrix has another shape or holds no numbers.
     """
 
-    def __init__(self, path: Path, rows: dict[str, int], matrix: Numbers) -> None:
+    def __init__(
+        self, path: Path, rows: dict[str, int], matrix: Numbers, *, is_bfloat16: bool = False
+    ) -> None:
         super().__init__(path)
         self._matrix = check_matrix(path, matrix)
+        self._is_bfloat16 = is_bfloat16
         if len(matrix) != len(rows):
             raise DataError(f"{path}: {len(rows)} ids for {len(matrix)} vectors")
         self._rows = rows
@@ -91,7 +95,10 @@ class MatrixSource(Source):
             DataError: an item has no row.
         """
         self._refuse_absent(item_ids, "vector")
-        return as_float32(take_rows(self._matrix, [self._rows[item_id] for item_id in item_ids]))
+        taken = take_rows(self._matrix, [self._rows[item_id] for item_id in item_ids])
+        if self._is_bfloat16:  # the upper half of a float32
+            taken = (taken.astype(np.uint32) << 16).view(np.float32)
+        return as_float32(taken)
 
     def release(self) -> None:
         """Drop the pages of a mapped file; those that are touched again are read again."""
@@ -216,7 +223,7 @@ def as_float32(numbers: Numbers) -> Features:
 
 def block_rows(width: int) -> int:
     """Return how many float32 vectors of this width are handled at once."""
-    return max(1, _BLOCK_BYTES // (4 * width))
+    return max(1, BLOCK_BYTES // (4 * width))
 
 
 def rows_not_finite(matrix: Features) -> npt.NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 A cache folder holds two files for every folder of vectors: the matrix, and an index with the ids of
 its rows and the key of the folder they come from, in JSON after its own SHA-256. The key covers the
-folder's true place and the name, size and time of every file in it, so any change makes the pack
+folder's true place and the name, size and times of every file in it, so any change makes the pack
 stale.
 
 Only the vectors that were asked for are packed; asking for more extends the pack. So a damaged
@@ -27,7 +27,7 @@ import numpy as np
 
 from mmrec.data import Features
 from mmrec.data.vocabulary import sort_ids
-from mmrec.features.replacing import replacing
+from mmrec.features.replacing import remove_leftovers, replacing
 from mmrec.features.source import (
     Numbers,
     as_float32,
@@ -153,6 +153,7 @@ class PackedStore:
         content = json.dumps(index)
         with replacing(self._index) as temporary:
             temporary.write_text(f"{_digest(content)}\n{content}")
+        remove_leftovers(self._index)
         for other in self._folder.glob(f"{self._stem}-*.npy"):
             if other != matrix:
                 with suppress(OSError):

@@ -9,12 +9,13 @@ import json
 import pickle
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from mmrec.data import Features
 from mmrec.errors import DataError, listing
 from mmrec.features.ids import ids_of_values, number_rows, parse_json_ids, rows_beside
 from mmrec.features.source import (
@@ -33,9 +34,12 @@ if TYPE_CHECKING:
 _KINDS = {
     **{f"F{8 * size}": f"<f{size}" for size in (2, 4, 8)},
     **{f"{sign}{8 * size}": f"<{sign.lower()}{size}" for sign in "IU" for size in (1, 2, 4, 8)},
-    "BF16": "<u2",  # the upper half of a float32
+    "BF16": "<u2",
 }
 """What numpy calls the types of safetensors."""
+
+_MAPPED_BYTES = 1 << 26
+"""How much of a file of torch is mapped before it is opened anew (64 MiB)."""
 
 
 def open_safetensors(path: Path) -> Source:
@@ -71,11 +75,9 @@ def open_safetensors(path: Path) -> Source:
                 shape=tuple(entry["shape"]),
             )
         )
-    if entry["dtype"] == "BF16":
-        matrix = (matrix.astype(np.uint32) << 16).view(np.float32)
     check_matrix(path, matrix)
     rows = rows_beside(path, len(matrix)) if ids is None else parse_json_ids(ids, f"{path}: ids")
-    return MatrixSource(path, rows, matrix)
+    return MatrixSource(path, rows, matrix, is_bfloat16=entry["dtype"] == "BF16")
 
 
 def open_pt(path: Path) -> Source:
@@ -86,16 +88,48 @@ def open_pt(path: Path) -> Source:
     Raises:
         DataError: the file is damaged, needs unpickling, or holds anything else.
     """
+    return _SavedSource(path)
+
+
+class _SavedSource(Source):
+    """A file of torch, opened anew when much of it was read.
+
+    Torch maps it, but has no way to let go of the pages that were read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._opened = _open_saved(path)
+        self._n_bytes = 0
+
+    @property
+    def ids(self) -> Set[str]:
+        return self._opened.ids
+
+    def read(self, item_ids: Sequence[str]) -> Features:
+        vectors = self._opened.read(item_ids)
+        self._n_bytes += vectors.nbytes
+        return vectors
+
+    def release(self) -> None:
+        if self._n_bytes >= _MAPPED_BYTES and _can_be_mapped(self.path):
+            self._opened = _open_saved(self.path)
+            self._n_bytes = 0
+
+
+def _open_saved(path: Path) -> Source:
     content = _load(path)
     if not isinstance(content, Mapping):
-        matrix = check_matrix(path, _numbers(content, path, "a matrix"))
-        return MatrixSource(path, rows_beside(path, len(matrix)), matrix)
+        matrix, is_bfloat16 = _matrix(content, path)
+        rows = rows_beside(path, len(matrix))
+        return MatrixSource(path, rows, matrix, is_bfloat16=is_bfloat16)
     if set(content) == {"ids", "features"}:
         ids = content["ids"]
         if not isinstance(ids, Sequence) or isinstance(ids, str):
             ids = _numbers(ids, f"{path}: ids", "a list of ids").tolist()
         rows = number_rows(ids_of_values(ids, f"{path}: ids"), path)
-        return MatrixSource(path, rows, _numbers(content["features"], path, "a matrix"))
+        matrix, is_bfloat16 = _matrix(content["features"], path)
+        return MatrixSource(path, rows, matrix, is_bfloat16=is_bfloat16)
     if not content:
         raise DataError(f"{path}: the dict is empty")
     keys = dict(zip(number_rows(ids_of_values(content, path), path), content, strict=True))
@@ -121,7 +155,7 @@ def _load(path: Path) -> Any:  # noqa: ANN401 - whatever torch has saved
         )
     with reading(path, "a file of torch"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a format is old does not matter here
-        mapped = zipfile.is_zipfile(path)  # what older versions wrote cannot be mapped
+        mapped = _can_be_mapped(path)
         try:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
         except pickle.UnpicklingError as error:  # torch's message recommends unpickling
@@ -131,19 +165,26 @@ def _load(path: Path) -> Any:  # noqa: ANN401 - whatever torch has saved
             ) from error
 
 
+def _can_be_mapped(path: Path) -> bool:
+    return zipfile.is_zipfile(path)  # versions of torch before 1.6 wrote something else
+
+
+def _matrix(value: object, path: Path) -> tuple[Numbers, bool]:
+    """Return a matrix without a copy, and whether its uint16 stand for bfloat16."""
+    import torch
+
+    is_bfloat16 = isinstance(value, torch.Tensor) and value.dtype == torch.bfloat16
+    if is_bfloat16:
+        value = cast("Tensor", value).view(torch.uint16)
+    return check_matrix(path, _numbers(value, path, "a matrix")), is_bfloat16
+
+
 def _numbers(value: object, place: Path | str, what: str) -> Numbers:
     import torch
 
     if not isinstance(value, torch.Tensor):
         raise DataError(f"{place}: expected {what} as a tensor, found {type(value).__name__}")
     with reading(place, what):
-        return _to_numpy(value)
-
-
-def _to_numpy(tensor: Tensor) -> Numbers:
-    import torch
-
-    if tensor.dtype == torch.bfloat16:
-        tensor = tensor.float()
-    array: Numbers = tensor.detach().numpy()
+        tensor = value.float() if value.dtype == torch.bfloat16 else value
+        array: Numbers = tensor.detach().numpy()
     return array

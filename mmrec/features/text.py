@@ -15,8 +15,9 @@ from typing import TextIO
 
 import numpy as np
 
-from mmrec.data import Features, FloatArray
+from mmrec.data import FloatArray
 from mmrec.errors import DataError, listing
+from mmrec.features.scratch import Scratch
 from mmrec.features.source import MatrixSource, Source, as_float32, reading
 
 _Records = Iterator[tuple[int, list[str]]]
@@ -90,7 +91,7 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text  # which Python reads over
 
 
 def _atomic(path: Path, records: _Records) -> _Rows:
@@ -115,13 +116,14 @@ def _atomic(path: Path, records: _Records) -> _Rows:
 
 def _read(path: Path, parse: Callable[[TextIO], _Rows]) -> Source:
     lines: dict[str, int] = {}
-    vectors: list[Features] = []
-    with reading(path, "text"), _open(path) as file:
+    width = 0
+    with Scratch(path) as scratch, reading(path, "text"), _open(path) as file:
         for line, item_id, numbers in _guarded(path, parse(file)):
             vector = _vector(f"{path}:{line}", item_id, numbers)
-            if vectors and len(vector) != len(vectors[0]):
+            width = width or len(vector)
+            if len(vector) != width:
                 raise DataError(
-                    f"{path}:{line}: expected {len(vectors[0])} numbers as in line "
+                    f"{path}:{line}: expected {width} numbers as in line "
                     f"{next(iter(lines.values()))}, found {len(vector)}"
                 )
             if lines.setdefault(item_id, line) != line:
@@ -129,11 +131,11 @@ def _read(path: Path, parse: Callable[[TextIO], _Rows]) -> Source:
                     f"{path}:{line}: the id {item_id!r} stands twice, first in line "
                     f"{lines[item_id]}"
                 )
-            vectors.append(as_float32(vector))
-    if not vectors:
-        raise DataError(f"{path}: expected lines of an id and its numbers, found none")
-    rows = {item_id: row for row, item_id in enumerate(lines)}
-    return MatrixSource(path, rows, np.stack(vectors))
+            scratch.write(as_float32(vector).data)
+        if not lines:
+            raise DataError(f"{path}: expected lines of an id and its numbers, found none")
+        rows = {item_id: row for row, item_id in enumerate(lines)}
+        return MatrixSource(path, rows, scratch.matrix(np.float32, width))
 
 
 def _guarded(path: Path, rows: _Rows) -> _Rows:
@@ -166,6 +168,8 @@ def _vector(place: str, item_id: str, numbers: Sequence[str]) -> FloatArray:
     if not numbers:
         raise DataError(f"{place}: expected an id and its numbers, found {item_id!r:.80} alone")
     try:
+        if "_" in "".join(numbers):
+            raise ValueError
         return np.fromiter(map(float, numbers), np.float64, len(numbers))
     except ValueError:
         wrong = next(number for number in numbers if not _is_number(number))

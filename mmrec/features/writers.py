@@ -78,8 +78,13 @@ def _write_safetensors(path: Path, ids: Sequence[str], blocks: Iterator[Features
 def _write_pt(path: Path, ids: Sequence[str], blocks: Iterator[Features]) -> None:
     import torch
 
-    features = torch.from_numpy(np.concatenate(list(blocks)))
-    torch.save({"ids": list(ids), "features": features}, path)
+    first = next(blocks)
+    features = np.empty((len(ids), first.shape[1]), np.float32)
+    row = 0
+    for block in chain([first], blocks):
+        features[row : row + len(block)] = block
+        row += len(block)
+    torch.save({"ids": list(ids), "features": torch.from_numpy(features)}, path)
 
 
 def _write_parquet(path: Path, ids: Sequence[str], blocks: Iterator[Features]) -> None:

@@ -25,7 +25,10 @@ def load_external_module(path: Path) -> ModuleType:
     Raises:
         ModelError: the file is missing, or importing it fails.
     """
-    path = path / "__init__.py" if path.is_dir() else path
+    try:
+        path = path / "__init__.py" if path.is_dir() else path
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     code = json.dumps([str(path.resolve()), source_digests(path)])

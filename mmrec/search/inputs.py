@@ -14,10 +14,18 @@ from mmrec.features import LOADERS, Loader
 _DATA = ("experiment", "data_config")
 
 
+def check_files(data: DataConfig, problems: Problems) -> None:
+    """Note every file of interactions that is not there."""
+    for key, path in dict(data.split_paths.values()).items():
+        problem = path_problem(path, wants_file=True)
+        if problem is not None:
+            problems.add((*_DATA, key), problem)
+
+
 def plan_folds(experiment: Experiment, problems: Problems) -> tuple[FoldFiles, ...]:
     """Return the folds and the files that they come from.
 
-    A file that is not there is a problem, and so is a validation split that has to be.
+    A validation split that has to be and is not is a problem, and so is a faulty folder of folds.
     """
     data = experiment.data_config
     if data.strategy == "hierarchy":
@@ -25,9 +33,9 @@ def plan_folds(experiment: Experiment, problems: Problems) -> tuple[FoldFiles, .
         folds = _found_folds(data.root_folder, problems)
     elif data.strategy == "dataset":
         folds = _made_folds(experiment)
-        _check_file("dataset_path", data.dataset_path, problems)
     else:
-        folds = (FoldFiles("", _ready_files(data, problems)),)
+        ready = {split: path for split, (_, path) in data.split_paths.items()}
+        folds = (FoldFiles("", ready),)
     validated = all("validation" in fold.paths for fold in folds)
     if experiment.evaluation.require_validation and not validated:
         lacking = {
@@ -43,13 +51,13 @@ def plan_folds(experiment: Experiment, problems: Problems) -> tuple[FoldFiles, .
 
 
 def _found_folds(root: Path, problems: Problems) -> tuple[FoldFiles, ...]:
-    path = (*_DATA, "root_folder")
-    try:
-        if root.exists():
+    problem = path_problem(root)
+    if problem is None:
+        try:
             return find_folds(root)
-        problems.add(path, missing_path(root))
-    except (DataError, OSError) as error:
-        problems.add(path, str(error))
+        except (DataError, OSError) as error:
+            problem = str(error)
+    problems.add((*_DATA, "root_folder"), problem)
     return ()
 
 
@@ -64,17 +72,6 @@ def _made_folds(experiment: Experiment) -> tuple[FoldFiles, ...]:
     outer = range(splitting.test_splitting.n_folds)
     names = name_folds([(str(test), str(number)) for test in outer for number in range(n_inner)])
     return tuple(FoldFiles(name, dict.fromkeys(parts, path)) for name in names)
-
-
-def _ready_files(data: DataConfig, problems: Problems) -> dict[str, Path]:
-    for key, path in dict(data.split_paths.values()).items():
-        _check_file(key, path, problems)
-    return {split: path for split, (_, path) in data.split_paths.items()}
-
-
-def _check_file(key: str, path: Path | None, problems: Problems) -> None:
-    if path is not None and not path.is_file():
-        problems.add((*_DATA, key), missing_path(path))
 
 
 def plan_loaders(data: DataConfig, problems: Problems) -> tuple[Loader, ...]:
@@ -125,23 +122,44 @@ def _loader_path(
         problems.add(path, f"{entry.dataloader} needs the key {wanted!r}, the path of its features")
     elif not isinstance(value, Path):
         problems.add((*path, wanted), f"found {value!r}; accepted: a path")
-    elif not value.exists():
-        problems.add((*path, wanted), missing_path(value))
     else:
-        return value
+        problem = path_problem(value)
+        if problem is None:
+            return value
+        problems.add((*path, wanted), problem)
     return None
 
 
-def missing_path(path: Path) -> str:
-    """Say that a path is missing, how far it exists, and which name there is like it."""
-    if path.exists():
-        return f"{path} is not a file"
+def path_problem(path: Path, *, wants_file: bool = False, wants_folder: bool = False) -> str | None:
+    """Say what is wrong with a path, if anything is.
+
+    If it is missing: how far it exists, and which name there is like it.
+    """
+    try:
+        if path.is_file() if wants_file else path.is_dir() if wants_folder else path.exists():
+            return None
+        if path.exists():
+            return f"{path} is not a {'file' if wants_file else 'folder'}"
+        return _missing(path)
+    except OSError as error:
+        return f"{path}: cannot be read: {error.strerror or error}"
+
+
+def _missing(path: Path) -> str:
     folder = path.parent
     while not folder.is_dir():
         folder = folder.parent
-    missing = path.relative_to(folder).parts[0]
+    name = path.relative_to(folder).parts[0]
     there = sorted(entry.name for entry in folder.iterdir())
-    return f"no such path: {path}: {folder} has no {missing!r}{nearest(missing, there)}"
+    if name in there:
+        what = "a link to nothing" if (folder / name).is_symlink() else "no folder"
+        return f"no such path: {path}: {folder / name} is {what}"
+    hint = nearest(name, there)
+    if not hint and "$" in name:
+        hint = "; environment variables are not replaced in paths"
+    elif not hint and "\\" in name:
+        hint = "; write '/' between folders"
+    return f"no such path: {path}: {folder} has no {name!r}{hint}"
 
 
 def missing_loaders(sources: Mapping[str, str], declared: Sequence[str]) -> Iterator[str]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import ModuleType
 
-from mmrec.config import Experiment, Loaded, Problems
+from mmrec.config import Evaluation, Experiment, Loaded, Problems
 from mmrec.data import FoldFiles
 from mmrec.errors import ConfigError, ModelError
 from mmrec.evaluation import find_metric
 from mmrec.features import Loader
 from mmrec.models import load_external_module
-from mmrec.search.inputs import plan_folds, plan_loaders
+from mmrec.search.inputs import check_files, plan_folds, plan_loaders
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.planner import ModelPlanner
 
@@ -49,10 +49,13 @@ def make_plan(loaded: Loaded) -> Plan:
     metrics: tuple[str, ...] = ()
     loaders: tuple[Loader, ...] = ()
     folds: tuple[FoldFiles, ...] = ()
+    if loaded.evaluation is not None:
+        metrics = _metrics(loaded.evaluation, problems)
+    if loaded.data_config is not None:
+        check_files(loaded.data_config, problems)
+        loaders = plan_loaders(loaded.data_config, problems)
     if experiment is not None:
-        metrics = _metrics(experiment, problems)
         folds = plan_folds(experiment, problems)
-        loaders = plan_loaders(experiment.data_config, problems)
     planner = ModelPlanner(loaded, external, metrics, n_folds=len(folds) or 1)
     models = tuple(plan for key in loaded.models for plan in planner.plan(key))
     problems.raise_if_any()
@@ -71,9 +74,9 @@ def _external_module(loaded: Loaded) -> ModuleType | None:
         return None
 
 
-def _metrics(experiment: Experiment, problems: Problems) -> tuple[str, ...]:
+def _metrics(evaluation: Evaluation, problems: Problems) -> tuple[str, ...]:
     names = []
-    for place, name in enumerate(experiment.evaluation.simple_metrics):
+    for place, name in enumerate(evaluation.simple_metrics):
         try:
             names.append(find_metric(name).name)
         except ConfigError as error:

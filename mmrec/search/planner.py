@@ -30,7 +30,7 @@ from mmrec.models import (
     find_recommender,
 )
 from mmrec.search.ablation import with_subsets
-from mmrec.search.inputs import missing_loaders, missing_path
+from mmrec.search.inputs import missing_loaders, path_problem
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.points import (
     Values,
@@ -119,10 +119,8 @@ class ModelPlanner:
     @property
     def _declared(self) -> list[str] | None:
         """The loaders of ``side_information``, in order; None if it was not read."""
-        experiment = self._loaded.experiment
-        if experiment is None:
-            return None
-        return [source.dataloader for source in experiment.data_config.side_information]
+        data = self._loaded.data_config
+        return None if data is None else [source.dataloader for source in data.side_information]
 
     def _section(self, kind: type[_S], entry: object, path: _Path) -> _S | None:
         try:
@@ -172,8 +170,9 @@ class ModelPlanner:
         except ValueError as error:
             self._problems.add((*path, "folder"), str(error))
             return []
-        if not folder.is_dir():
-            self._problems.add((*path, "folder"), missing_path(folder))
+        problem = path_problem(folder, wants_folder=True)
+        if problem is not None:
+            self._problems.add((*path, "folder"), problem)
             return []
         files = sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))
         if not files:
@@ -266,10 +265,9 @@ class ModelPlanner:
         Without a label it is the first metric at the first cutoff; a label without a cutoff
         means the first one too.
         """
-        experiment = self._loaded.experiment
-        if experiment is None or not self._metrics:
+        cutoffs = () if self._loaded.evaluation is None else self._loaded.evaluation.cutoffs
+        if not cutoffs or not self._metrics:
             return None
-        cutoffs = experiment.evaluation.cutoffs
         name, cutoff = self._metrics[0], cutoffs[0]
         if label is not None:
             try:

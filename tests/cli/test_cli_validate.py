@@ -43,6 +43,26 @@ def test_every_problem_of_every_file_is_told(
     assert lines[2] == f"{tmp_path}/none.yml: no such file"
 
 
+@pytest.mark.parametrize("key", ["train.txt", "image_feat", "external.py"])
+def test_paths_that_the_file_system_refuses(
+    key: str, experiment_file: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = experiment_file(external_models_path="../data/external.py")
+    path.write_text(path.read_text().replace(key, "x" * 300))
+    assert main(["validate", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert f"{'x' * 300}: cannot be read: File name too long\n" in told
+    assert told.count("too long") == 1
+
+
+@pytest.mark.parametrize("command", ["validate {}.yml", "run {}.yml", "convert {}.csv x.npy"])
+def test_arguments_that_the_file_system_refuses(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command.format("x" * 300).split()) == 2
+    assert "File name too long" in capsys.readouterr().err
+
+
 def test_nothing_is_read_and_nothing_written(
     experiment_file: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -154,6 +154,10 @@ REFUSED = [
         "{path}:2: the rating '1e999' is not a finite number: 'v\\tj\\t1e999'",
     ),
     (
+        "u\ti\t1\nv\tj\t1_0\n",
+        "{path}:2: the rating '1_0' is not a finite number: 'v\\tj\\t1_0'",
+    ),
+    (
         "u\ti\t1\nv\tj\t\n",
         "{path}:2: the rating '' is not a finite number: 'v\\tj\\t'",
     ),

@@ -111,7 +111,7 @@ def test_large_sources_go_through_in_blocks(
     vectors = {str(n): np.random.default_rng(n).normal(size=3) for n in range(50)}
     folder = write_vectors(tmp_path / "f", vectors)
     whole = fingerprint(open_source(folder))
-    monkeypatch.setattr("mmrec.features.source._BLOCK_BYTES", 100)
+    monkeypatch.setattr("mmrec.features.source.BLOCK_BYTES", 100)
     for name in FORMATS:
         path = tmp_path / f"x-{name}{next(iter(SUFFIXES[name]), '')}"
         assert convert(folder, path).fingerprint == whole

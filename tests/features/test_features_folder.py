@@ -74,6 +74,7 @@ def test_other_things_in_the_folder_are_left_alone(folder: Path) -> None:
     write_text(folder / ".ipynb_checkpoints" / "43-checkpoint.npy", "copy")
     (folder / "nested.npy").mkdir()
     (folder / "dangling.npy").symlink_to(folder / "nowhere.npy")
+    (folder / "circular.npy").symlink_to(folder / "circular.npy")
     loader = VisualAttribute(folder)
     assert set(loader.items()) == set(IDS)
     assert loader.read(IDS).shape == (7, 5)

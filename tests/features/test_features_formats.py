@@ -184,6 +184,13 @@ def test_ids_that_are_numbers(tmp_path: Path) -> None:
     assert read(tmp_path / "g.pt", ["42", "7"]).tolist() == [[0, 1], [1, 0]]
 
 
+def test_an_archive_of_one_array_without_a_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "f.npz", MATRIX)
+    assert refused(tmp_path / "f.npz").startswith(
+        "{path}: expected the arrays 'ids' and 'features', or one for each item; found arr_0"
+    )
+
+
 def test_only_the_vectors_asked_for_need_to_be_sound(tmp_path: Path) -> None:
     np.savez(tmp_path / "f.npz", a=np.ones(2), b=np.ones(3), c=np.array(["text"]))
     save_pt(tmp_path / "f.pt", {"a": torch.ones(2), "b": torch.ones(3), "c": "text"})

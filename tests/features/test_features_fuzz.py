@@ -248,6 +248,11 @@ FILES: dict[str, tuple[str, bytes, str]] = {
         b"a,1,2\nb,1,two\n",
         "{path}:2: expected numbers after the id 'b', found 'two'",
     ),
+    "csv with an underscore": (
+        "f.csv",
+        b"a,1,2\nb,3,1_0\n",
+        "{path}:2: expected numbers after the id 'b', found '1_0'",
+    ),
     "csv with a gap": ("f.csv", b"a,1,2\nb,,2\n", "{path}:2: expected numbers after the id 'b', f"),
     "csv with a short line": (
         "f.csv",

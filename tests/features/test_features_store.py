@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,14 +21,28 @@ from helpers import refusal, write_text, write_vectors
 from mmrec.data import Features
 from mmrec.errors import DataError
 from mmrec.features import VisualAttribute, load_features, store
-from mmrec.features.folder import Listing
+from mmrec.features.folder import Listing, VectorReader
+from mmrec.features.source import Numbers
 
 IDS = [str(number) for number in range(0, 120, 3)]
 
 
+SPOILED: set[Path] = set()
+"""Files that cannot be read any more."""
+
+
 @pytest.fixture(autouse=True)
 def _pack_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pack folders however small."""
+    """Pack folders however small, and let files be spoiled."""
+    read = VectorReader.read
+
+    def read_unless_spoiled(self: VectorReader, path: Path) -> Numbers:
+        if path in SPOILED:
+            raise DataError(f"{path}: is spoiled")
+        return read(self, path)
+
+    SPOILED.clear()
+    monkeypatch.setattr(VectorReader, "read", read_unless_spoiled)
     monkeypatch.setattr("mmrec.features.folder.MIN_PACKED", 1)
 
 
@@ -52,12 +67,8 @@ def stacked(folder: Path, ids: Sequence[str] = IDS) -> np.ndarray:
 
 
 def spoil(folder: Path, ids: Sequence[str] = IDS) -> None:
-    """Fill files with garbage that the directory cannot tell from what was there."""
-    for item in ids:
-        path = folder / f"{item}.npy"
-        status = path.stat()
-        write_text(path, b"?" * status.st_size)
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    """Refuse to read these files from now on, while their folder is as it was."""
+    SPOILED.update(folder / f"{item}.npy" for item in ids)
 
 
 def files(cache: Path) -> list[str]:
@@ -72,7 +83,7 @@ def test_the_second_load_opens_no_file(folder: Path, cache: Path) -> None:
     np.testing.assert_array_equal(again, expected)
     assert not again.flags.writeable
     # The proof that the files are of no use any more.
-    assert "cannot be read as a vector" in refusal(DataError, load, folder, None)
+    assert "is spoiled" in refusal(DataError, load, folder, None)
 
 
 def test_rows_that_follow_each_other_are_mapped_and_others_gathered(
@@ -148,10 +159,18 @@ def change_size(folder: Path) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+def change_in_secret(folder: Path) -> None:
+    """Another content of the same size, by a tool that restores times."""
+    path = folder / "6.npy"
+    status = path.stat()
+    np.save(path, np.arange(7, dtype=np.float32))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 def exchange(folder: Path) -> None:
     """Two files exchange their names, and keep their times."""
-    for path, time in ((folder / "6.npy", 1), (folder / "9.npy", 2)):
-        os.utime(path, ns=(time, time))
+    for path, tick in ((folder / "6.npy", 1), (folder / "9.npy", 2)):
+        os.utime(path, ns=(tick, tick))
     load(folder, folder.parent / "cache" / "mmrec")
     (folder / "6.npy").rename(folder / "x")
     (folder / "9.npy").rename(folder / "6.npy")
@@ -166,7 +185,9 @@ def remove(folder: Path) -> None:
     (folder / "117.npy").unlink()
 
 
-@pytest.mark.parametrize("change", [change_content, change_size, exchange, add, remove])
+@pytest.mark.parametrize(
+    "change", [change_content, change_size, change_in_secret, exchange, add, remove]
+)
 def test_every_change_of_the_folder_is_noticed(
     change: Callable[[Path], None], folder: Path, cache: Path
 ) -> None:
@@ -332,6 +353,16 @@ def test_a_full_disk_costs_only_time(
     np.testing.assert_array_equal(load(folder, cache), stacked(folder))
     assert "No space left on device" in caplog.text
     assert files(cache) == []
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(folder: Path, cache: Path) -> None:
+    for name, age in (("old", 90_000), ("new", 3_600)):
+        left = cache / f".mmrec-{name}"
+        left.mkdir(parents=True)
+        write_text(left / "part.npy", "half a matrix")
+        os.utime(left, (time.time() - age,) * 2)
+    load(folder, cache)
+    assert [name for name in files(cache) if name.startswith(".")] == [".mmrec-new"]
 
 
 def test_few_vectors_are_not_packed(

@@ -35,14 +35,14 @@ def test_everything_wrong_is_told_at_once_with_its_line(experiment_file):
         evaluation={"simple_metrics": ["Recall", "nDGC"], "cutoffs": [5]},
         gpu="first",
     )
-    lines = told(path)
-    text = "\n".join(lines)
-    assert "experiment.gpu: found 'first'" in text
-    # With a frame that is not all right, names in it are not checked yet: mend gpu first.
-    path.write_text(path.read_text().replace("gpu: first", "gpu: -1"))
+    path.write_text(path.read_text().replace("train.txt", "tran.txt").replace("Textual", "Txtual"))
     lines = told(path)
     text = "\n".join(lines)
     for expected in (
+        f"{line_of(path, 'gpu')}: experiment.gpu: found 'first'",
+        f"{line_of(path, 'tran.txt')}: experiment.data_config.train_path: no such path: ",
+        f"{line_of(path, 'Txtual')}: experiment.data_config.side_information[1].dataloader: "
+        "unknown loader 'TxtualAttribute' (did you mean 'TextualAttribute'?)",
         f"{line_of(path, 'LightGCMN')}: experiment.models.LightGCMN: unknown model (did you mean "
         "'LightGCNM'?); known: ",
         f"{line_of(path, 'nDGC')}: experiment.evaluation.simple_metrics[1]: unknown metric 'nDGC' "

@@ -157,7 +157,7 @@ def _ratings(fields: pd.DataFrame) -> pd.Series[float] | None:
 
 def _rating(text: str) -> float:
     value = float(text)
-    if not math.isfinite(value):
+    if not math.isfinite(value) or "_" in text:  # 1_0 is ten to Python, and a slip here
         raise ValueError(f"{text!r} is not a finite number")
     return value
 
