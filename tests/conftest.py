@@ -21,6 +21,16 @@ def experiment_file(tmp_path: Path) -> Write:
     return experiment_writer(tmp_path)
 
 
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures out of the reports, as where matplotlib is missing.
+
+    Drawing them is most of the time that a tiny run takes. For tests that look at other things,
+    and run one experiment again and again.
+    """
+    monkeypatch.setattr("mmrec.reporting.plots.is_available", lambda: False)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the tests that need CUDA out of the collection where there is none."""
     import torch

@@ -1,8 +1,6 @@
 """Whole experiments: what is read, and every way in which a file is refused."""
 
 import copy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -574,8 +572,3 @@ def test_the_schema_for_editors_can_be_made() -> None:
     schema = ExperimentFile.model_json_schema()
     assert schema["required"] == ["experiment"]
     assert "top_k" in schema["$defs"]["Experiment"]["required"]
-
-
-def test_reading_does_not_import_torch() -> None:
-    code = "import sys, mmrec.config; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -247,11 +245,6 @@ def test_a_broken_rule_is_noticed(broken: type[Model], name: str) -> None:
 
     with pytest.raises(AssertionError):
         getattr(Kit(), name)()
-
-
-def test_the_kit_does_not_import_pytest() -> None:
-    program = "import sys, mmrec.testing; sys.exit('pytest' in sys.modules)"
-    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_tiny_dataset_is_what_it_says() -> None:

@@ -6,7 +6,6 @@ import json
 import math
 import re
 import shutil
-import signal
 import subprocess
 import zlib
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 import torch
 from helpers import ROOT
 from runs import MODELS, make_run, manifest, records, run
+from stopping import stop_after
 from tiny_experiment import Write, settings
 
 from mmrec.data import read_split
@@ -29,6 +29,8 @@ from mmrec.reporting.surroundings import (
     describe_surroundings,
 )
 from mmrec.verify import verify_run
+
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 SCHEMA = json.loads((ROOT / "docs" / "manifest.schema.json").read_text())
 
@@ -142,26 +144,13 @@ def test_counts_tell_what_filtering_took(experiment_file: Write, tmp_path: Path)
     assert [lacking[name]["lacking"] for name in lacking] == [["30"], []]
 
 
-def stopped_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    """Make runs believe that SIGINT came during their ``steps``-th optimisation step."""
-    asked = []
-
-    def stop(request: Any) -> bool:
-        asked.append(request)
-        if len(asked) == steps:
-            request.signal = signal.SIGINT
-        return len(asked) >= steps
-
-    monkeypatch.setattr("mmrec.search.signals.StopRequest.__call__", stop)
-
-
 def test_a_run_gone_on_with_has_equal_records_and_tells_its_sessions(
     finished: Path, experiment_file: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = experiment_file(MODELS)
     for steps in (9, 20):
         with monkeypatch.context() as patched:
-            stopped_after(patched, steps)
+            stop_after(patched, steps)
             with pytest.raises(KeyboardInterrupt):
                 run(path)
     folder = run(path)
@@ -179,7 +168,7 @@ def test_a_session_under_other_conditions_is_warned_of(
 ) -> None:
     path = experiment_file({"LightGCNM": settings()}, execution={"threads": 1})
     with monkeypatch.context() as patched:
-        stopped_after(patched, 5)
+        stop_after(patched, 5)
         with pytest.raises(KeyboardInterrupt):
             run(path)
     path = experiment_file({"LightGCNM": settings()}, execution={"threads": 2})
