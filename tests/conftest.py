@@ -1,6 +1,7 @@
 """Settings of every test; its place also lets tests import ``helpers``."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,15 @@ def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the tests that need CUDA out of the collection where there is none."""
+    """Leave out the tests that need a device or a package that is not there."""
+    impossible = [item for item in items if not _is_possible(item)]
+    config.hook.pytest_deselected(items=impossible)
+    items[:] = [item for item in items if item not in impossible]
+
+
+def _is_possible(item: pytest.Item) -> bool:
     import torch
 
-    if torch.cuda.is_available():
-        return
-    needing = [item for item in items if item.get_closest_marker("cuda")]
-    config.hook.pytest_deselected(items=needing)
-    items[:] = [item for item in items if item not in needing]
+    if item.get_closest_marker("cuda") and not torch.cuda.is_available():
+        return False
+    return all(find_spec(marker.args[0]) for marker in item.iter_markers("needs"))

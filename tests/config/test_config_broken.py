@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from helpers import ROOT
@@ -71,7 +72,6 @@ def test_the_message_names_the_line_and_says_what_to_do(name: str, folder: Path)
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.get("schema", True)])
 def test_an_editor_sees_it_too(name: str) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((ROOT / "config_files" / "schema.json").read_text())
     validator = jsonschema.Draft202012Validator(schema)
     assert validator.is_valid(parse_yaml(BASE).data)
