@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tiny_experiment import Write, experiment_writer
+from tiny_experiment import Write, experiment_writer, write_tiny_data
 
 settings.register_profile("mmrec", deadline=None)
 settings.load_profile("mmrec")
@@ -20,6 +20,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 def experiment_file(tmp_path: Path) -> Write:
     """Return a function that writes an experiment with the given models and other keys."""
     return experiment_writer(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def config_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for experiment files, with tiny data where they look for them."""
+    folder = tmp_path_factory.mktemp("tiny")
+    write_tiny_data(folder / "data" / "tiny")
+    (folder / "config_files").mkdir()
+    return folder / "config_files"
 
 
 @pytest.fixture

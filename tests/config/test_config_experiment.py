@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tiny_experiment import SPLITS_AND_FEATURES
 
 from mmrec.config import ExperimentFile, Loaded, Section, SideInformation, read_experiment
 from mmrec.errors import ConfigError
@@ -61,22 +62,7 @@ def tutorial(model: str) -> dict:
     return {
         "experiment": {
             "backend": "pytorch",
-            "data_config": {
-                "strategy": "fixed",
-                "train_path": "../data/{0}/train.txt",
-                "validation_path": "../data/{0}/val.txt",
-                "test_path": "../data/{0}/test.txt",
-                "side_information": [
-                    {
-                        "dataloader": "VisualAttribute",
-                        "visual_features": "../data/{0}/image_feat",
-                    },
-                    {
-                        "dataloader": "TextualAttribute",
-                        "textual_features": "../data/{0}/text_feat",
-                    },
-                ],
-            },
+            "data_config": copy.deepcopy(SPLITS_AND_FEATURES),
             "dataset": "office",
             "top_k": 20,
             "evaluation": {"cutoffs": [20], "simple_metrics": ["Recall", "nDCG"]},

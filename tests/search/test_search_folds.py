@@ -12,9 +12,8 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from helpers import ROOT
-from tiny_experiment import Write, settings
+from tiny_experiment import SPLITS_AND_FEATURES, Write, change, settings
 
 from mmrec import Results, run_experiment
 from mmrec.config import read_experiment
@@ -23,6 +22,7 @@ from mmrec.errors import ConfigError, DataError
 from mmrec.search import TrialStore, load_datasets, make_plan
 from mmrec.verify import diff_runs, verify_run
 
+FEATURES = {"side_information": SPLITS_AND_FEATURES["side_information"]}
 SEEDED = {key: value for key, value in settings().items() if key != "seed"}
 CROSS = {
     "test_splitting": {"strategy": "random_cross_validation", "folds": 3},
@@ -39,21 +39,12 @@ def folded(experiment_file: Write, tmp_path: Path) -> Write:
     """Write an experiment on one file of all the rows, with times; later items are later."""
 
     def write(models: dict[str, Any] | None = None, **changes: Any) -> Path:
-        path = experiment_file(models)
         data = tmp_path / "data/tiny"
         lines = [line for name in ("train", "val", "test") for line in rows(data / f"{name}.txt")]
         (data / "all.tsv").write_text("".join(f"{x}\t{x.split()[1]}\n" for x in lines))
-        text = yaml.safe_load(path.read_text())
-        experiment = text["experiment"]
-        side = experiment["data_config"]["side_information"]
-        experiment["data_config"] = {
-            "strategy": "dataset",
-            "dataset_path": "../data/{0}/all.tsv",
-            "side_information": side,
-        }
-        experiment |= {"splitting": CROSS} | changes
-        path.write_text(yaml.safe_dump(text, sort_keys=False))
-        return path
+        of_data = {"strategy": "dataset", "dataset_path": "../data/{0}/all.tsv", **FEATURES}
+        keys = {"data_config": of_data, "splitting": CROSS} | changes
+        return experiment_file(models, **keys)
 
     return write
 
@@ -254,15 +245,8 @@ def test_saved_folds_read_back_alike(
     data.write_text("".join("\t".join(row[:columns]) + "\n" for row in fields))
     before = load(path, save=True)
     again = load(path, save=True)  # the same folds may stand there already
-    text = yaml.safe_load(path.read_text())
-    experiment = text["experiment"]
-    side = experiment["data_config"]["side_information"]
-    experiment["data_config"] = {
-        "strategy": "hierarchy",
-        "root_folder": "../data/{0}/folds",
-        "side_information": side,
-    }
-    path.write_text(yaml.safe_dump(text))
+    of_folds = {"strategy": "hierarchy", "root_folder": "../data/{0}/folds", **FEATURES}
+    change(path, data_config=of_folds)
     after = load(path)
     assert fingerprints(before) == fingerprints(again) == fingerprints(after)
     assert [dataset.fold for dataset in before] == [dataset.fold for dataset in after]
@@ -273,17 +257,14 @@ def test_saved_folds_read_back_alike(
         table = ",".join(head) + f"\n{table}"
         file.with_suffix(".csv.gz").write_bytes(gzip.compress(table.encode()))
         file.unlink()
-    experiment["data_config"]["header"] = True
-    path.write_text(yaml.safe_dump(text))
+    change(path, data_config=of_folds | {"header": True})
     assert fingerprints(load(path)) == fingerprints(after)
 
 
 def test_a_time_of_two_lines_is_not_saved(folded: Write, tmp_path: Path) -> None:
     saved = CROSS | {"save_on_disk": True, "save_folder": "../data/{0}/folds"}
-    path = folded(splitting=saved)
-    text = yaml.safe_load(path.read_text())
-    text["experiment"]["data_config"]["dataset_path"] = "../data/{0}/all.csv"
-    path.write_text(yaml.safe_dump(text))
+    of_data = {"strategy": "dataset", "dataset_path": "../data/{0}/all.csv", **FEATURES}
+    path = folded(splitting=saved, data_config=of_data)
     lines = [",".join(row.split("\t")[:3]) for row in rows(tmp_path / "data/tiny/all.tsv")]
     (tmp_path / "data/tiny/all.csv").write_text("".join(f'{line},"1\n2"\n' for line in lines))
     with pytest.raises(DataError, match=r"the timestamp '1\\n2' cannot stand in a file of folds"):
@@ -373,17 +354,14 @@ def test_a_trial_of_a_fold_is_that_of_its_splits_alone(folded: Write, tmp_path: 
     saved = CROSS | {"save_on_disk": True, "save_folder": "../data/{0}/folds"}
     path = folded({"LightGCNM": settings()}, splitting=saved)
     trials = run(path).trials
-    text = yaml.safe_load(path.read_text())
-    side = text["experiment"]["data_config"]["side_information"]
     fold = tmp_path / "data/tiny/folds/1"
-    text["experiment"]["data_config"] = {
+    splits = {
         "strategy": "fixed",
         "train_path": str(fold / "0/train.tsv"),
         "validation_path": str(fold / "0/val.tsv"),
         "test_path": str(fold / "test.tsv"),
-        "side_information": side,
     }
-    path.write_text(yaml.safe_dump(text))
+    change(path, data_config=splits | FEATURES)
     alone = run(path).trials
     columns = ["trial", "Recall@3", "weights_sha256", "lists_sha256"]
     assert alone[columns].iloc[0].tolist() == trials[columns].iloc[1].tolist()

@@ -12,9 +12,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 from helpers import refusal
-from tiny_experiment import Write, experiment_writer, settings
+from tiny_experiment import SPLITS_AND_FEATURES, Write, change, experiment_writer, settings
 
 from mmrec import Results, run_experiment
 from mmrec.cli import main
@@ -52,13 +51,6 @@ def expected_best(record: TrialRecord) -> dict[str, float]:
     return {f"{split}/{label}": v for split, of in figures.items() for label, v in of.items()}
 
 
-def change(path: Path, **keys: Any) -> Path:
-    content = yaml.safe_load(path.read_text())
-    content["experiment"] |= keys
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-    return path
-
-
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory: pytest.TempPathFactory) -> Results:
     write = experiment_writer(tmp_path_factory.mktemp("tracked"))
@@ -82,10 +74,9 @@ def test_the_table_has_every_curve_and_the_test_figures_of_the_best_epoch(tracke
 def test_without_a_validation_split_the_curves_are_those_of_the_test_split(
     experiment_file: Write,
 ) -> None:
-    path = experiment_file(MODELS, tracking=["csv"])
-    data = yaml.safe_load(path.read_text())["experiment"]["data_config"]
-    del data["validation_path"]
-    table = pd.read_csv(run(change(path, data_config=data)).folder / "tracking/epochs.csv")
+    data = {key: v for key, v in SPLITS_AND_FEATURES.items() if key != "validation_path"}
+    path = experiment_file(MODELS, tracking=["csv"], data_config=data)
+    table = pd.read_csv(run(path).folder / "tracking/epochs.csv")
     assert set(table["split"]) == {"train", "test"}
     assert not table.duplicated(["trial", "epoch", "split", "figure"]).any()
 
