@@ -18,7 +18,7 @@ PARTS = {
     "mmrec.config": ("torch",),
     "mmrec.testing": ("pytest", "matplotlib"),
     "mmrec.reporting.html": ("matplotlib",),
-    "mmrec.run": ("matplotlib", "mlflow", "optuna", "ray", "tensorboard"),
+    "mmrec.run": ("scipy.stats", "matplotlib", "mlflow", "optuna", "ray", "tensorboard"),
 }
 """Parts in the order in which one process imports them, and what is not to come with them."""
 
