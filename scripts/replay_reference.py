@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ from torch import Tensor
 from mmrec.data import Dataset, Interactions, Vocabulary
 from mmrec.models import LATTICE, Batch, LATTICEConfig, LightGCNM, LightGCNMConfig
 
-Recorded = Mapping[str, NDArray[np.generic]]
+Recorded = Mapping[str, NDArray[Any]]
 ABSOLUTE, RELATIVE = 1e-5, 1e-4
 NOT_FEATURES = ("train_user", "train_item", "batches", "final_user", "final_item", "final_scores")
 
@@ -89,8 +90,8 @@ def replay(path: Path) -> Iterator[Comparison]:
         if step == 0 and "item_graph_after_step0_dense" in recorded:
             assert isinstance(model, LATTICE)
             assert model._graph_of_epoch is not None
-            ours = model._graph_of_epoch.to_dense()
-            yield compare("item graph of step 0", ours, recorded["item_graph_after_step0_dense"])
+            learned = model._graph_of_epoch.to_dense()
+            yield compare("item graph of step 0", learned, recorded["item_graph_after_step0_dense"])
     for theirs, name in names.items():
         yield compare(f"final {theirs}", parameters[name], recorded[f"final/{theirs}"])
     yield from compare_ranking(model, recorded)
@@ -108,23 +109,23 @@ def build_model(recorded: Recorded) -> LightGCNM | LATTICE:
         "l_w": float(recorded["l_w"]),
     }
     if "cf" not in recorded:
-        aggregation, normalize = str(recorded["aggregation"]), bool(recorded["normalize"])
-        return LightGCNM(
-            LightGCNMConfig(aggregation=aggregation, normalize=normalize, **shared), dataset
-        )
+        of_lightgcnm = {
+            "aggregation": str(recorded["aggregation"]),
+            "normalize": bool(recorded["normalize"]),
+        }
+        return LightGCNM(LightGCNMConfig.model_validate(shared | of_lightgcnm), dataset)
     n_ui_layers = int(recorded["n_ui_layers"])
     projection = recorded[f"init/projection_m.{next(iter(features))}.weight"]
-    config = LATTICEConfig(
-        cf=str(recorded["cf"]),
-        n_ui_layers=n_ui_layers,
-        top_k=int(recorded["top_k"]),
-        l_m=float(recorded["l_m"]),
-        factors_multimod=projection.shape[0],
-        ws=(shared["factors"],) * n_ui_layers,
-        dl=(0.0,) * n_ui_layers,
-        **shared,
-    )
-    return LATTICE(config, dataset)
+    of_lattice = {
+        "cf": str(recorded["cf"]),
+        "n_ui_layers": n_ui_layers,
+        "top_k": int(recorded["top_k"]),
+        "l_m": float(recorded["l_m"]),
+        "factors_multimod": projection.shape[0],
+        "ws": (shared["factors"],) * n_ui_layers,
+        "dl": (0.0,) * n_ui_layers,
+    }
+    return LATTICE(LATTICEConfig.model_validate(shared | of_lattice), dataset)
 
 
 def feature_tables(recorded: Recorded) -> dict[str, NDArray[np.float32]]:

@@ -1,11 +1,12 @@
 """Settings of every test; its place also lets tests import ``helpers``."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tiny_experiment import Write, experiment_writer
+from tiny_experiment import Write, experiment_writer, write_tiny_data
 
 settings.register_profile("mmrec", deadline=None)
 settings.load_profile("mmrec")
@@ -21,12 +22,35 @@ def experiment_file(tmp_path: Path) -> Write:
     return experiment_writer(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def config_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for experiment files, with tiny data where they look for them."""
+    folder = tmp_path_factory.mktemp("tiny")
+    write_tiny_data(folder / "data" / "tiny")
+    (folder / "config_files").mkdir()
+    return folder / "config_files"
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures out of the reports, as where matplotlib is missing.
+
+    Drawing them is most of the time that a tiny run takes. For tests that look at other things,
+    and run one experiment again and again.
+    """
+    monkeypatch.setattr("mmrec.reporting.plots.is_available", lambda: False)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the tests that need CUDA out of the collection where there is none."""
+    """Leave out the tests that need a device or a package that is not there."""
+    impossible = [item for item in items if not _is_possible(item)]
+    config.hook.pytest_deselected(items=impossible)
+    items[:] = [item for item in items if item not in impossible]
+
+
+def _is_possible(item: pytest.Item) -> bool:
     import torch
 
-    if torch.cuda.is_available():
-        return
-    needing = [item for item in items if item.get_closest_marker("cuda")]
-    config.hook.pytest_deselected(items=needing)
-    items[:] = [item for item in items if item not in needing]
+    if item.get_closest_marker("cuda") and not torch.cuda.is_available():
+        return False
+    return all(find_spec(marker.args[0]) for marker in item.iter_markers("needs"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ from helpers import write_text, write_vectors
 from mmrec.features.convert import convert
 
 SPLITS = ("train", "val", "test")
-HAS_PYARROW = importlib.util.find_spec("pyarrow") is not None
 
 _Row = tuple[int, int, int]
 """User, item and time."""
@@ -84,7 +82,5 @@ def _write_vectors(folder: Path, name: str, matrix: np.ndarray) -> None:
 
 
 def _targets(name: str) -> Iterator[str]:
-    yield from (f"image.{kind}" for kind in ("npz", "safetensors", "pt", "csv"))
+    yield from (f"image.{kind}" for kind in ("npz", "safetensors", "pt", "csv", "parquet"))
     yield f"{name}.itememb"
-    if HAS_PYARROW:
-        yield "image.parquet"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import resource
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -26,6 +31,28 @@ def refusal(kind: type[Exception], function: Callable[..., object], *args: objec
     return str(caught.value)
 
 
+def assert_repeated_elsewhere(program: str, *arguments: object) -> None:
+    """Check that a program prints the same here and in a process where texts have other hashes."""
+    words = [str(argument) for argument in arguments]
+    with (
+        mock.patch.object(sys, "argv", ["-c", *words]),
+        contextlib.redirect_stdout(io.StringIO()) as here,
+    ):
+        exec(program, {"__name__": "__main__"})
+    assert here.getvalue()
+    seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    elsewhere = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"{program}\nprint(hash('any text'))", *words],
+        env=os.environ | {"PYTHONHASHSEED": seed},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    *lines, told = elsewhere.stdout.splitlines(keepends=True)
+    assert int(told) != hash("any text")  # the hashes of the two processes do differ
+    assert "".join(lines) == here.getvalue()
+
+
 def interactions(mask: Sequence[Sequence[int]] | np.ndarray) -> Interactions:
     """The split with a row for every non-zero entry of a [U, I] matrix."""
     matrix = np.asarray(mask)
@@ -33,7 +60,7 @@ def interactions(mask: Sequence[Sequence[int]] | np.ndarray) -> Interactions:
     return Interactions.from_arrays(users, items, *matrix.shape)
 
 
-@contextmanager
+@contextlib.contextmanager
 def no_file_above(n_bytes: int) -> Iterator[None]:
     """Let the system refuse to write more into any file, as it does when the disk is full."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

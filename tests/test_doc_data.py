@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from data_forms import HAS_PYARROW, SPLITS, write_every_form
+from data_forms import SPLITS, write_every_form
 from helpers import ROOT, write_text
 from tiny_experiment import settings
 
@@ -105,8 +105,6 @@ def test_interactions(
 
 @pytest.mark.parametrize("vectors", VECTORS.values(), ids=VECTORS.keys())
 def test_vectors(vectors: dict[str, Any], data: Path, expected: Any, tmp_path: Path) -> None:
-    if vectors["visual_features"].endswith(".parquet") and not HAS_PYARROW:
-        pytest.skip("pyarrow is not installed")
     assert run(data, tmp_path, ELLIOT, vectors) == expected
 
 

@@ -13,6 +13,19 @@ Write = Callable[..., Path]
 """Writes an experiment with the given models and other keys, and returns its file."""
 
 
+SPLITS_AND_FEATURES: dict[str, Any] = {
+    "strategy": "fixed",
+    "train_path": "../data/{0}/train.txt",
+    "validation_path": "../data/{0}/val.txt",
+    "test_path": "../data/{0}/test.txt",
+    "side_information": [
+        {"dataloader": "VisualAttribute", "visual_features": "../data/{0}/image_feat"},
+        {"dataloader": "TextualAttribute", "textual_features": "../data/{0}/text_feat"},
+    ],
+}
+"""A ``data_config``, for data laid out as those of the tutorial."""
+
+
 def experiment_writer(folder: Path) -> Write:
     """Write tiny data into a folder and return what writes experiments on them."""
     write_tiny_data(folder / "data" / "tiny")
@@ -20,22 +33,7 @@ def experiment_writer(folder: Path) -> Write:
     def write(models: dict[str, Any] | None = None, **changes: Any) -> Path:
         experiment = {
             "dataset": "tiny",
-            "data_config": {
-                "strategy": "fixed",
-                "train_path": "../data/{0}/train.txt",
-                "validation_path": "../data/{0}/val.txt",
-                "test_path": "../data/{0}/test.txt",
-                "side_information": [
-                    {
-                        "dataloader": "VisualAttribute",
-                        "visual_features": "../data/{0}/image_feat",
-                    },
-                    {
-                        "dataloader": "TextualAttribute",
-                        "textual_features": "../data/{0}/text_feat",
-                    },
-                ],
-            },
+            "data_config": SPLITS_AND_FEATURES,
             "top_k": 5,
             "evaluation": {"simple_metrics": ["Recall", "nDCG"], "cutoffs": [3, 5]},
             "models": models or {"MostPop": {}},
@@ -46,6 +44,14 @@ def experiment_writer(folder: Path) -> Write:
         return path
 
     return write
+
+
+def change(path: Path, **keys: Any) -> Path:
+    """Change keys of an experiment file."""
+    content = yaml.safe_load(path.read_text())
+    content["experiment"] |= keys
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
 
 
 def write_tiny_data(folder: Path, n_users: int = 24, n_items: int = 20) -> None:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy  # imports scipy.stats, which takes long, at its first use
 
 from mmrec.data import FloatArray
 from mmrec.errors import ConfigError, DataError, nearest
@@ -36,7 +36,7 @@ def paired_ttest(a: FloatArray, b: FloatArray) -> float:
     if np.ptp(differences) == 0:
         return 0.0
     error = differences.std(ddof=1) / np.sqrt(len(differences))
-    return float(2 * stats.t.sf(abs(differences.mean() / error), len(differences) - 1))
+    return float(2 * scipy.stats.t.sf(abs(differences.mean() / error), len(differences) - 1))
 
 
 def wilcoxon_test(a: FloatArray, b: FloatArray) -> float:
@@ -55,7 +55,7 @@ def wilcoxon_test(a: FloatArray, b: FloatArray) -> float:
     differences = _differences(a, b)
     if not differences.any():
         return 1.0
-    return float(stats.wilcoxon(differences).pvalue)
+    return float(scipy.stats.wilcoxon(differences).pvalue)
 
 
 def welch_ttest(a: FloatArray, b: FloatArray) -> float:
@@ -76,7 +76,7 @@ def welch_ttest(a: FloatArray, b: FloatArray) -> float:
     if not shares.any():
         return 0.0 if difference else 1.0
     freedom = shares.sum() ** 2 / (shares**2 / [len(a) - 1, len(b) - 1]).sum()
-    return float(2 * stats.t.sf(abs(difference) / np.sqrt(shares.sum()), freedom))
+    return float(2 * scipy.stats.t.sf(abs(difference) / np.sqrt(shares.sum()), freedom))
 
 
 def cohens_dz(a: FloatArray, b: FloatArray) -> float:
@@ -100,7 +100,7 @@ def rank_biserial(a: FloatArray, b: FloatArray) -> float:
     differences = differences[differences != 0]
     if not len(differences):
         return 0.0
-    ranks = stats.rankdata(np.abs(differences))
+    ranks = scipy.stats.rankdata(np.abs(differences))
     return float((ranks * np.sign(differences)).sum() / ranks.sum())
 
 

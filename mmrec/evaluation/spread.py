@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from scipy import stats
+import scipy  # imports scipy.stats, which takes long, at its first use
 
 LEVEL = 0.95
 
@@ -36,5 +36,5 @@ def spread(values: Sequence[float]) -> Spread:
     if n < 2:
         return Spread(n, mean, math.nan, math.nan, math.nan)
     std = stdev(values)
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * std / n**0.5
+    reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, n - 1)) * std / n**0.5
     return Spread(n, mean, std, mean - reach, mean + reach)

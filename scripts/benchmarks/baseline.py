@@ -78,7 +78,8 @@ class LightGCNM(nn.Module):
         u, p, n = all_users[users], all_items[positives], all_items[negatives]
         difference = (u * n).sum(-1) - (u * p).sum(-1)
         squares = sum(x.norm(2).pow(2) for x in (self.Gu.weight[users], p, n))
-        return softplus(difference).mean() + L_W * squares / 2 / len(users)
+        loss: Tensor = softplus(difference).mean() + L_W * squares / 2 / len(users)
+        return loss
 
     def batches(self, batch_size: int) -> list[tuple[Tensor, ...]]:
         triples = []
@@ -138,7 +139,8 @@ class LATTICE(nn.Module):
             w * self.knn(p(f.weight)) for w, f, p in zip(weights, self.F, self.proj, strict=True)
         )
         raw = sum(w * x for w, x in zip(weights, self.raw, strict=True))
-        return (1 - self.l_m) * self.normalised(learned) + self.l_m * raw
+        graph: Tensor = (1 - self.l_m) * self.normalised(learned) + self.l_m * raw
+        return graph
 
     def embed(self, item_graph: Tensor | None = None) -> tuple[Tensor, Tensor]:
         latent = (self.item_graph() if item_graph is None else item_graph) @ self.Gi.weight
@@ -159,7 +161,8 @@ class LATTICE(nn.Module):
         u, p, n = all_users[users], all_items[positives], all_items[negatives]
         squares = sum(x.norm(2).pow(2) for x in (u, p, n))
         ranking = -logsigmoid((u * p).sum(-1) - (u * n).sum(-1)).mean()
-        return ranking + L_W * squares / 2 / len(users)
+        loss: Tensor = ranking + L_W * squares / 2 / len(users)
+        return loss
 
     def batches(self, batch_size: int) -> list[tuple[Tensor, ...]]:
         batches = []
@@ -180,7 +183,9 @@ class LATTICE(nn.Module):
         self.graph = None
 
 
-def train_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, batch_size: int) -> float:
+def train_epoch(
+    model: LightGCNM | LATTICE, optimizer: torch.optim.Optimizer, batch_size: int
+) -> float:
     model.on_epoch()
     total = 0.0
     for batch in model.batches(batch_size):
@@ -193,7 +198,7 @@ def train_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, batch_size: 
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, dataset: Dataset, top_k: int = 20) -> dict[str, float]:
+def evaluate(model: LightGCNM | LATTICE, dataset: Dataset, top_k: int = 20) -> dict[str, float]:
     """Recall and nDCG on validation and on test, from dictionaries of lists."""
     users, items = model.embed()
     mask = torch.ones(dataset.n_users, dataset.n_items, dtype=torch.bool)

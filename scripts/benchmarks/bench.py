@@ -20,8 +20,9 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import baseline
 import numpy as np
@@ -86,12 +87,7 @@ def bench_model(name: str, dataset: Dataset, repeats: int) -> list[Row]:
     theirs = getattr(baseline, name)(dataset)
     unfused = torch.optim.Adam(theirs.parameters(), lr=baseline.LR, foreach=False)
     model, config = build(name, dataset)
-    assert dataset.validation is not None
-    judges = [
-        Evaluator(dataset.train, split, ["Recall", "nDCG"], [20])
-        for split in (dataset.validation, dataset.test)
-    ]
-    protocol = Protocol(dataset.train, *judges, 20, "Recall@20", True)
+    protocol = protocol_of(dataset)
     trainer = Trainer(model, config, dataset, protocol, CPU)
     sampler = trainer.sampler
 
@@ -124,8 +120,18 @@ def bench_model(name: str, dataset: Dataset, repeats: int) -> list[Row]:
     ]
 
 
+def protocol_of(dataset: Dataset) -> Protocol:
+    """Return the protocol of the tutorial, for a data set with a validation split."""
+    assert dataset.validation is not None
+    validation, test = (
+        Evaluator(dataset.train, split, ["Recall", "nDCG"], [20])
+        for split in (dataset.validation, dataset.test)
+    )
+    return Protocol(dataset.train, validation, test, 20, "Recall@20", True)
+
+
 def build(name: str, dataset: Dataset) -> tuple[Model, LATTICEConfig | LightGCNMConfig]:
-    shared = {"lr": LR, "l_w": L_W, "batch_size": BATCH, "epochs": 1000}
+    shared: dict[str, Any] = {"lr": LR, "l_w": L_W, "batch_size": BATCH, "epochs": 1000}
     if name == "LATTICE":
         config = LATTICEConfig(n_ui_layers=2, top_k=20, l_m=0.7, **shared)
         return LATTICE(config, dataset), config
@@ -199,8 +205,8 @@ def synthetic(
     train, validation, test = (
         Interactions.from_arrays(users[cut], items[cut], n_users, n_items) for cut in cuts
     )
-    vocabularies = (Vocabulary(map(str, range(n))) for n in (n_users, n_items))
-    return Dataset("synthetic", *vocabularies, train, validation, test)
+    user_ids, item_ids = (Vocabulary(map(str, range(n))) for n in (n_users, n_items))
+    return Dataset("synthetic", user_ids, item_ids, train, validation, test)
 
 
 def with_features(dataset: Dataset, widths: list[int]) -> Dataset:
@@ -210,10 +216,7 @@ def with_features(dataset: Dataset, widths: list[int]) -> Dataset:
         loader: rng.standard_normal((dataset.n_items, width), dtype=np.float32)
         for loader, width in zip(loaders, widths, strict=True)
     }
-    return Dataset(
-        *(dataset.name, dataset.users, dataset.items),
-        *(dataset.train, dataset.validation, dataset.test, features),
-    )
+    return replace(dataset, features=features)
 
 
 def machine() -> str:

@@ -21,12 +21,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bench import CPU, build, machine, peak_gib, synthetic, with_features
+from bench import CPU, build, machine, peak_gib, protocol_of, synthetic, with_features
 
-from mmrec.evaluation import Evaluator
 from mmrec.models import DataShape
 from mmrec.search import trial_memory
-from mmrec.training import Interrupted, Protocol, Trainer, deterministic, keep_freed_memory
+from mmrec.training import Interrupted, Trainer, deterministic, keep_freed_memory
 
 STEPS = 4
 
@@ -85,12 +84,7 @@ def measure(name: str, n_items: int, widths: list[int]) -> dict[str, float]:
     with timed(row, "data"):
         dataset = with_features(synthetic(2 * n_items, n_items, 20 * n_items, 2 * n_items), widths)
     row |= {"users": dataset.n_users, "items": dataset.n_items, "train": len(dataset.train)}
-    assert dataset.validation is not None
-    judges = [
-        Evaluator(dataset.train, split, ["Recall", "nDCG"], [20])
-        for split in (dataset.validation, dataset.test)
-    ]
-    protocol = Protocol(dataset.train, *judges, 20, "Recall@20", True)
+    protocol = protocol_of(dataset)
     with deterministic(CPU), keep_freed_memory():
         with timed(row, "build"):
             model, config = build(name, dataset)

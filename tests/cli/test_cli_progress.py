@@ -10,6 +10,9 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,38 +84,74 @@ def test_verbose_keeps_a_line_of_every_evaluated_epoch(
     assert re.search(r", validation Recall@3 0\.\d+, best 0\.\d+ \(epoch \d\)", evaluated[0])
 
 
+LONG = {"LightGCNM": settings(lr=[0.01, 0.02], epochs=150), "MostPop": {}}
+FIGURES = r"loss \d\.\d{4}, validation Recall@3 \d\.\d{4}, best \d\.\d{4} \(epoch \d+\)"
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    with Terminal() as opened:
+        yield opened
+
+
+class Terminal:
+    """A terminal that a program can write to, and what it has been told to draw."""
+
+    def __enter__(self) -> Terminal:
+        self._driver, self.handle = pty.openpty()
+        fcntl.ioctl(self.handle, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 150, 0, 0))
+        self._drawn = bytearray()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        return self
+
+    def _read(self) -> None:
+        with suppress(OSError):  # Linux's way to say that nobody writes any more
+            while part := os.read(self._driver, 65536):
+                self._drawn += part
+
+    def lines(self) -> list[str]:
+        """What was drawn, line by line, each time that it was; the program has to have ended."""
+        self._reader.join()
+        return re.split(r"[\r\n]|\x1b\[A", self._drawn.decode())
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.join()
+        os.close(self._driver)
+
+
+def test_a_terminal_gets_two_bars(
+    experiment_file: Write,
+    terminal: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with os.fdopen(terminal.handle, "w") as errors, monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", errors)
+        assert main(["run", str(experiment_file(LONG))]) == 0
+    assert "reproduce: mmrec verify " in capsys.readouterr().out
+    check_bars(terminal, rf"LightGCNM_\w{{12}} \d+/150 \|.*\| \d\d:\d\d<\d\d:\d\d, {FIGURES}")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_terminal_gets_two_bars(experiment_file: Write, workers: int) -> None:
-    models = {"LightGCNM": settings(lr=[0.01, 0.02], epochs=150), "MostPop": {}}
-    path = experiment_file(models)
-    driver, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 150, 0, 0))
-    command = [sys.executable, "-m", "mmrec.cli", "run", path, "--workers", str(workers)]
-    process = subprocess.Popen(command, stderr=terminal, stdout=subprocess.PIPE, text=True)
-    os.close(terminal)
-    drawn = b""
-    while True:
-        try:
-            part = os.read(driver, 65536)
-        except OSError:  # Linux's way to say that nobody writes any more
-            break
-        if not part:
-            break
-        drawn += part
-    printed = process.communicate()[0]
-    os.close(driver)
-    assert process.returncode == 0
-    assert "reproduce: mmrec verify " in printed
-    bars = re.split(r"[\r\n]|\x1b\[A", drawn.decode())
+def test_a_terminal_gets_two_bars_of_trials_side_by_side(
+    experiment_file: Write, terminal: Terminal
+) -> None:
+    command = [sys.executable, "-m", "mmrec.cli", "run", experiment_file(LONG), "--workers", "2"]
+    done = subprocess.run(command, stderr=terminal.handle, stdout=subprocess.PIPE, text=True)
+    os.close(terminal.handle)
+    assert done.returncode == 0
+    assert "reproduce: mmrec verify " in done.stdout
+    check_bars(
+        terminal, r"[12] at a time \d+/\d+ \|.*, \[\d/3\] LightGCNM_\w{12}: epoch \d+/150, loss "
+    )
+
+
+def check_bars(terminal: Terminal, second: str) -> None:
+    """Check the bar of all trials, and that the other one was once as it is expected."""
+    bars = terminal.lines()
     assert any(re.match(r"trials [0-2]/3 \|.*\| \d\d:\d\d<", bar) for bar in bars)
-    figures = r"loss \d\.\d{4}, validation Recall@3 \d\.\d{4}, best \d\.\d{4} \(epoch \d+\)"
-    name = r"LightGCNM_\w{12}"
-    if workers == 1:
-        expected = rf"{name} \d+/150 \|.*\| \d\d:\d\d<\d\d:\d\d, {figures}"
-    else:
-        expected = rf"[12] at a time \d+/\d+ \|.*, \[\d/3\] {name}: epoch \d+/150, loss "
-    assert any(re.match(expected, bar) for bar in bars), bars[-20:]
+    assert any(re.match(second, bar) for bar in bars), bars[-20:]
     assert not any(bar.startswith("[") for bar in bars)
 
 

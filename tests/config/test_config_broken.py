@@ -4,36 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
+import jsonschema
 import pytest
-import yaml
+from broken_experiments import BASE, CASES, broken
 from helpers import ROOT
-from tiny_experiment import write_tiny_data
 
 from mmrec.config import parse_yaml, read_experiment
 from mmrec.errors import ConfigError
 from mmrec.search import make_plan
-
-FILE = yaml.safe_load((Path(__file__).parent / "broken_configs.yml").read_text())
-BASE: str = FILE["base"]
-CASES: dict[str, dict[str, Any]] = FILE["cases"]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("broken")
-    write_tiny_data(folder / "data" / "tiny")
-    (folder / "config_files").mkdir()
-    return folder / "config_files"
-
-
-def broken(case: dict[str, Any]) -> str:
-    text = BASE
-    for old, new in case["change"].items():
-        assert text.count(old) >= 1, f"the base has no {old!r}"
-        text = text.replace(old, new)
-    return text
 
 
 def line_of(text: str, part: str) -> int:
@@ -51,17 +30,17 @@ def test_there_are_enough_cases() -> None:
     assert len(CASES) >= 40
 
 
-def test_the_base_is_right(folder: Path) -> None:
-    path = folder / "base.yml"
+def test_the_base_is_right(config_folder: Path) -> None:
+    path = config_folder / "base.yml"
     path.write_text(BASE)
     assert make_plan(read_experiment(path)).n_trials == 3
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_message_names_the_line_and_says_what_to_do(name: str, folder: Path) -> None:
+def test_the_message_names_the_line_and_says_what_to_do(name: str, config_folder: Path) -> None:
     case = CASES[name]
-    text = broken(case)
-    path = folder / "broken.yml"
+    text = broken(name)
+    path = config_folder / "broken.yml"
     lines = told(path, text)
     here = [line for line in lines if line.startswith(f"{path}:{line_of(text, case['at'])}:")]
     assert here, lines
@@ -71,8 +50,7 @@ def test_the_message_names_the_line_and_says_what_to_do(name: str, folder: Path)
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.get("schema", True)])
 def test_an_editor_sees_it_too(name: str) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((ROOT / "config_files" / "schema.json").read_text())
     validator = jsonschema.Draft202012Validator(schema)
     assert validator.is_valid(parse_yaml(BASE).data)
-    assert not validator.is_valid(parse_yaml(broken(CASES[name])).data)
+    assert not validator.is_valid(parse_yaml(broken(name)).data)

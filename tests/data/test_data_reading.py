@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from helpers import refusal, write_text
 from hypothesis import given
@@ -12,6 +14,14 @@ from hypothesis import strategies as st
 
 from mmrec.data import Table, read_split
 from mmrec.errors import DataError
+
+
+@pytest.fixture(autouse=True, scope="module", params=["python", "pyarrow"])
+def _storage(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Read with pandas as it holds texts where pyarrow is missing, and where it is not."""
+    with pd.option_context("mode.string_storage", request.param):
+        assert pd.Series(["a"], dtype=str).dtype.storage == request.param
+        yield
 
 
 def read(folder: Path, content: str | bytes) -> Table:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from tiny_experiment import SPLITS_AND_FEATURES
+
 from mmrec.config import EarlyStopping, ModelMeta
 from mmrec.config.describe import Slot
 from mmrec.config.schema import ExperimentFile
@@ -14,16 +16,7 @@ from mmrec.models import LATTICE
 BASE: Mapping[str, Any] = {
     "experiment": {
         "dataset": "demo",
-        "data_config": {
-            "strategy": "fixed",
-            "train_path": "../data/{0}/train.txt",
-            "validation_path": "../data/{0}/val.txt",
-            "test_path": "../data/{0}/test.txt",
-            "side_information": [
-                {"dataloader": "VisualAttribute", "visual_features": "../data/{0}/image_feat"},
-                {"dataloader": "TextualAttribute", "textual_features": "../data/{0}/text_feat"},
-            ],
-        },
+        "data_config": SPLITS_AND_FEATURES,
         "top_k": 20,
         "evaluation": {"cutoffs": [10, 20], "simple_metrics": ["Recall", "nDCG"]},
         "models": {},

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from broken_experiments import broken
 from helpers import ROOT
 from page_blocks import Block, blocks_of
-from tiny_experiment import Write, settings, write_tiny_data
+from tiny_experiment import Write, settings
 
 from mmrec import run_experiment
 from mmrec.config import read_experiment
@@ -22,21 +22,12 @@ from mmrec.search import make_plan
 BLOCKS = list(blocks_of(ROOT / "docs" / "troubleshooting.md"))
 CASES = [block for block in BLOCKS if "case" in block.marks]
 ERRORS = [block for block in BLOCKS if "error" in block.marks]
-BROKEN = yaml.safe_load((ROOT / "tests" / "config" / "broken_configs.yml").read_text())
 
 
 def shows(block: Block, message: str) -> bool:
     """Whether the block is the message; ``...`` stands for anything."""
     pattern = ".*".join(map(re.escape, block.text.strip().split("...")))
     return re.search(pattern, message) is not None
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wrong")
-    write_tiny_data(folder / "data" / "tiny")
-    (folder / "config_files").mkdir()
-    return folder / "config_files"
 
 
 def test_every_message_is_held_against_a_real_one() -> None:
@@ -47,13 +38,10 @@ def test_every_message_is_held_against_a_real_one() -> None:
 
 @pytest.mark.parametrize("block", CASES, ids=lambda block: block.marks["case"])
 def test_the_message_about_a_file_is_the_one_that_is_shown(
-    block: Block, folder: Path, monkeypatch: pytest.MonkeyPatch
+    block: Block, config_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = BROKEN["base"]
-    for old, new in BROKEN["cases"][block.marks["case"]]["change"].items():
-        text = text.replace(old, new)
-    monkeypatch.chdir(folder)
-    Path("config.yml").write_text(text)
+    monkeypatch.chdir(config_folder)
+    Path("config.yml").write_text(broken(block.marks["case"]))
     with pytest.raises(ConfigError) as error:
         make_plan(read_experiment(Path("config.yml")))
     assert any(shows(block, line) for line in str(error.value).splitlines()), error.value

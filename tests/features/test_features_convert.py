@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,9 +29,7 @@ VALUES = np.random.default_rng(0).normal(size=(len(IDS), WIDTH)) * 10.0 ** np.li
 ).reshape(len(IDS), WIDTH)
 MATRIX = VALUES.astype(np.float32)
 
-HAS_PYARROW = importlib.util.find_spec("pyarrow") is not None
-FORMATS = [name for name in SUFFIXES if name != "parquet" or HAS_PYARROW]
-ENDINGS = [ending for name in FORMATS for ending in SUFFIXES[name] or [""]]
+ENDINGS = [ending for endings in SUFFIXES.values() for ending in endings or [""]]
 
 
 @pytest.fixture
@@ -51,8 +48,8 @@ def test_every_format_into_every_other_and_back(ending: str, folder: Path, tmp_p
     first = tmp_path / f"first{ending}"
     assert convert(folder, first).fingerprint == expected_fingerprint()
     np.testing.assert_array_equal(VisualAttribute(first).read(IDS), MATRIX)
-    for target in FORMATS:
-        suffix = next(iter(SUFFIXES[target]), "")
+    for target, endings in SUFFIXES.items():
+        suffix = next(iter(endings), "")
         path = tmp_path / f"second-{target}{suffix}"
         report = convert(first, path)
         assert report.fingerprint == expected_fingerprint() == fingerprint(open_source(path))
@@ -112,8 +109,8 @@ def test_large_sources_go_through_in_blocks(
     folder = write_vectors(tmp_path / "f", vectors)
     whole = fingerprint(open_source(folder))
     monkeypatch.setattr("mmrec.features.source.BLOCK_BYTES", 100)
-    for name in FORMATS:
-        path = tmp_path / f"x-{name}{next(iter(SUFFIXES[name]), '')}"
+    for name, endings in SUFFIXES.items():
+        path = tmp_path / f"x-{name}{next(iter(endings), '')}"
         assert convert(folder, path).fingerprint == whole
     np.save(folder / "49.npy", np.ones(4))
     message = refusal(DataError, convert, folder, tmp_path / "y.npy")
@@ -221,8 +218,10 @@ def test_a_disk_that_refuses(folder: Path, tmp_path: Path) -> None:
     assert message.startswith(f"{occupied / 'x.npz'}: cannot be written: ")
 
 
-@pytest.mark.skipif(HAS_PYARROW, reason="pyarrow is installed")
-def test_parquet_without_pyarrow(folder: Path, tmp_path: Path) -> None:
+def test_parquet_without_pyarrow(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     message = refusal(DataError, convert, folder, tmp_path / "x.parquet")
     assert message.endswith("x.parquet: Parquet files need pyarrow: pip install pyarrow")
     assert list(tmp_path.iterdir()) == [folder]

@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as arrow
 import pytest
 import torch
 from helpers import refusal, write_text, write_vectors
+from pyarrow import parquet
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
 
@@ -298,8 +300,6 @@ def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_parquet(tmp_path: Path) -> None:
-    arrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "f.parquet"
     wide = {f"x{n}": MATRIX[:, n] for n in range(5)}
     kinds = (

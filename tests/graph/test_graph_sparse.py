@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,9 +23,8 @@ from mmrec.graph import (
     spmm,
 )
 
-BACKENDS = ["embedding_bag", "csr", "segment"]
-if importlib.util.find_spec("torch_sparse"):  # an extra that has to be compiled
-    BACKENDS.append("torch_sparse")
+COMPILED = pytest.param("torch_sparse", marks=pytest.mark.needs("torch_sparse"))
+BACKENDS = ["embedding_bag", "csr", "segment", COMPILED]
 
 
 def pattern_of(mask: Tensor) -> Pattern:

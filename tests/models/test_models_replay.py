@@ -87,7 +87,7 @@ def test_the_reference_has_no_other_files() -> None:
 
 @recorded_files
 def test_command_line() -> None:
-    files = [str(STEPS / f"{name}.npz") for name in NAMES]
+    files = [str(STEPS / f"{name}.npz") for name in NAMES[1::3]]  # one of each model
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *files], capture_output=True, text=True, check=False
     )
@@ -96,7 +96,7 @@ def test_command_line() -> None:
     assert [line for line in lines if line.endswith(".npz")] == files
     assert lines[-1] == "0 quantities out of bounds"
     assert "OUT OF BOUNDS" not in done.stdout
-    assert sum("loss of step" in line for line in lines) == 36
+    assert sum("loss of step" in line for line in lines) == 12
 
 
 def perturbed(source: Path, target: Path, key: str) -> Path:

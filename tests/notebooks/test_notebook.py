@@ -7,12 +7,10 @@ import os
 import time
 from typing import Any
 
+import nbclient
+import nbformat
 import pytest
 from helpers import ROOT
-
-nbformat = pytest.importorskip("nbformat")
-nbclient = pytest.importorskip("nbclient")
-pytest.importorskip("ipykernel")
 
 NOTEBOOK = ROOT / "docs" / "notebooks" / "hands_on_2.ipynb"
 AT_MOST = 60.0
@@ -141,7 +139,7 @@ def test_nothing_is_left_behind(cells: dict[str, Any]) -> None:
     same = json.loads(shown(cells["same"], "text/plain")[0].lower())
     assert same == [True] * len(same)
     assert list((cells["folder"] / "cwd").iterdir()) == []
-    deadline = time.monotonic() + 10  # the kernel ends by itself
+    deadline = time.monotonic() + 60  # the kernel ends by itself
     while left := list((cells["folder"] / "tmp").glob("mmrec_*")):
         assert time.monotonic() < deadline, left
         time.sleep(0.1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import sys
 import types
@@ -13,13 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 import extract_features
 from mmrec.errors import DataError
 from preparing.encoders import ImageEncoder, SentenceEncoder
-
-Image = pytest.importorskip("PIL.Image")
 
 
 class Sentences:
@@ -201,21 +199,20 @@ def test_weights_of_a_file(tmp_path: Path) -> None:
         ImageEncoder("tiny18", "avgpool", str(tmp_path / "w.pth"), "cpu")
 
 
-if importlib.util.find_spec("torchvision"):  # an extra
+@pytest.mark.needs("torchvision")
+def test_a_model_of_torchvision(tmp_path: Path) -> None:
+    from torchvision.models import get_model
 
-    def test_a_model_of_torchvision(tmp_path: Path) -> None:
-        from torchvision.models import get_model
-
-        torch.manual_seed(0)
-        network = get_model("resnet18", weights=None).eval()
-        torch.save(network.state_dict(), tmp_path / "w.pth")
-        encoder = ImageEncoder("resnet18", "flatten", str(tmp_path / "w.pth"), "cpu")
-        buffer = io.BytesIO()
-        Image.new("RGB", (30, 20), (200, 10, 60)).save(buffer, "PNG")
-        image = encoder.read(buffer.getvalue())
-        with torch.inference_mode():
-            expected = nn.Sequential(*list(network.children())[:-1])(image[None]).flatten(1)
-        vectors = encoder.encode([image, image])
-        assert vectors.shape == (2, 512)
-        np.testing.assert_allclose(vectors[0], expected[0], rtol=1e-4, atol=1e-5)
-        np.testing.assert_array_equal(encoder.encode([image, image]), vectors)
+    torch.manual_seed(0)
+    network = get_model("resnet18", weights=None).eval()
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    encoder = ImageEncoder("resnet18", "flatten", str(tmp_path / "w.pth"), "cpu")
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 20), (200, 10, 60)).save(buffer, "PNG")
+    image = encoder.read(buffer.getvalue())
+    with torch.inference_mode():
+        expected = nn.Sequential(*list(network.children())[:-1])(image[None]).flatten(1)
+    vectors = encoder.encode([image, image])
+    assert vectors.shape == (2, 512)
+    np.testing.assert_allclose(vectors[0], expected[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(encoder.encode([image, image]), vectors)

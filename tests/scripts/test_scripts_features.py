@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 import extract_features
@@ -20,8 +21,6 @@ from mmrec.features.convert import fingerprint
 from mmrec.features.formats import open_source
 from preparing.encoders import decode_image
 from preparing.inputs import IMAGE_SUFFIXES, find_files, find_texts
-
-Image = pytest.importorskip("PIL.Image")
 
 COLOURS = {str(item): (20 * item, 255 - 20 * item, 7 * item) for item in range(10)}
 

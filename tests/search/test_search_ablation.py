@@ -89,8 +89,6 @@ def test_it_plans_what_the_written_out_list_plans(experiment_file: Write) -> Non
 
 @pytest.mark.parametrize("algorithm", ["rand", "tpe"])
 def test_other_algorithms_search_it_too(experiment_file: Write, algorithm: str) -> None:
-    if algorithm == "tpe":
-        pytest.importorskip("optuna")
     meta = {"hyper_opt_alg": algorithm, "hyper_max_evals": 20}
     entry = settings(modalities="each_subset", epochs=1, meta=meta)
     results = run_experiment(experiment_file({"LightGCNM": entry}), progress=False)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import ROOT
+from helpers import ROOT, assert_repeated_elsewhere
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_experiment import settings
@@ -247,24 +244,11 @@ def test_a_batch_hangs_on_the_earlier_figures_alone() -> None:
 
 def test_tpe_proposes_the_same_in_processes_of_other_hash_seeds() -> None:
     program = (
-        "import json, sys; sys.path[:0] = json.loads(sys.argv[1])\n"
+        "import json, sys; sys.path[:0] = sys.argv[1:]\n"
         "import test_search_algorithms as t\n"
-        "print(hash('any text'), json.dumps(t.points_of(t.tpe(), t.bowl)))"
+        "print(json.dumps(t.points_of(t.tpe(), t.bowl)))"
     )
-    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-    printed = []
-    for seed in ("1", "2"):
-        done = subprocess.run(
-            [sys.executable, "-c", program, json.dumps(folders)],
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        printed.append(done.stdout.split(" ", 1))
-    assert printed[0][0] != printed[1][0]  # the hash seeds did differ
-    assert printed[0][1] == printed[1][1]
-    assert json.loads(printed[0][1]) == json.loads(json.dumps(points_of(tpe(), bowl)))
+    assert_repeated_elsewhere(program, Path(__file__).parent, ROOT / "tests")
 
 
 def test_tpe_learns_and_knows_its_direction() -> None:

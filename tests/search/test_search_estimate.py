@@ -184,7 +184,6 @@ def test_a_grid_is_summed_up_and_its_ends_are_named(experiment_file: Write) -> N
 
 
 def test_points_yet_to_be_proposed_count_as_the_largest(experiment_file: Write) -> None:
-    pytest.importorskip("optuna")
     meta = {"hyper_opt_alg": "tpe", "hyper_max_evals": 7}
     values = settings(factors=[4, 16], epochs=["randint", 2, 9]) | {"meta": meta}
     _, (told,) = planned(experiment_file({"LightGCNM": values}))

@@ -8,12 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from helpers import ROOT
-from tiny_experiment import Write, settings
+from tiny_experiment import SPLITS_AND_FEATURES, Write, change, settings
 
 from mmrec import Results, run_experiment
 from mmrec.config import read_experiment
@@ -22,6 +22,7 @@ from mmrec.errors import ConfigError, DataError
 from mmrec.search import TrialStore, load_datasets, make_plan
 from mmrec.verify import diff_runs, verify_run
 
+FEATURES = {"side_information": SPLITS_AND_FEATURES["side_information"]}
 SEEDED = {key: value for key, value in settings().items() if key != "seed"}
 CROSS = {
     "test_splitting": {"strategy": "random_cross_validation", "folds": 3},
@@ -38,21 +39,12 @@ def folded(experiment_file: Write, tmp_path: Path) -> Write:
     """Write an experiment on one file of all the rows, with times; later items are later."""
 
     def write(models: dict[str, Any] | None = None, **changes: Any) -> Path:
-        path = experiment_file(models)
         data = tmp_path / "data/tiny"
         lines = [line for name in ("train", "val", "test") for line in rows(data / f"{name}.txt")]
         (data / "all.tsv").write_text("".join(f"{x}\t{x.split()[1]}\n" for x in lines))
-        text = yaml.safe_load(path.read_text())
-        experiment = text["experiment"]
-        side = experiment["data_config"]["side_information"]
-        experiment["data_config"] = {
-            "strategy": "dataset",
-            "dataset_path": "../data/{0}/all.tsv",
-            "side_information": side,
-        }
-        experiment |= {"splitting": CROSS} | changes
-        path.write_text(yaml.safe_dump(text, sort_keys=False))
-        return path
+        of_data = {"strategy": "dataset", "dataset_path": "../data/{0}/all.tsv", **FEATURES}
+        keys = {"data_config": of_data, "splitting": CROSS} | changes
+        return experiment_file(models, **keys)
 
     return write
 
@@ -236,13 +228,16 @@ def test_problems_before_anything_is_read(folded: Write, tmp_path: Path) -> None
 # Folds on the disk
 
 
-@pytest.mark.parametrize("splitting", [CROSS, NESTED, {"test_splitting": CROSS["test_splitting"]}])
-@pytest.mark.parametrize("columns", [2, 3, 4])
+@pytest.mark.parametrize(
+    ("splitting", "columns"),
+    [
+        *itertools.product([CROSS, {"test_splitting": CROSS["test_splitting"]}], [2, 3, 4]),
+        (NESTED, 4),  # by times
+    ],
+)
 def test_saved_folds_read_back_alike(
     folded: Write, tmp_path: Path, splitting: dict[str, Any], columns: int
 ) -> None:
-    if splitting is NESTED and columns < 4:
-        pytest.skip("needs times")
     saved = {"save_on_disk": True, "save_folder": "../data/{0}/folds"}
     path = folded(splitting=splitting | saved, prefiltering={"strategy": "item_k_core", "core": 3})
     data = tmp_path / "data/tiny/all.tsv"
@@ -250,15 +245,8 @@ def test_saved_folds_read_back_alike(
     data.write_text("".join("\t".join(row[:columns]) + "\n" for row in fields))
     before = load(path, save=True)
     again = load(path, save=True)  # the same folds may stand there already
-    text = yaml.safe_load(path.read_text())
-    experiment = text["experiment"]
-    side = experiment["data_config"]["side_information"]
-    experiment["data_config"] = {
-        "strategy": "hierarchy",
-        "root_folder": "../data/{0}/folds",
-        "side_information": side,
-    }
-    path.write_text(yaml.safe_dump(text))
+    of_folds = {"strategy": "hierarchy", "root_folder": "../data/{0}/folds", **FEATURES}
+    change(path, data_config=of_folds)
     after = load(path)
     assert fingerprints(before) == fingerprints(again) == fingerprints(after)
     assert [dataset.fold for dataset in before] == [dataset.fold for dataset in after]
@@ -269,17 +257,14 @@ def test_saved_folds_read_back_alike(
         table = ",".join(head) + f"\n{table}"
         file.with_suffix(".csv.gz").write_bytes(gzip.compress(table.encode()))
         file.unlink()
-    experiment["data_config"]["header"] = True
-    path.write_text(yaml.safe_dump(text))
+    change(path, data_config=of_folds | {"header": True})
     assert fingerprints(load(path)) == fingerprints(after)
 
 
 def test_a_time_of_two_lines_is_not_saved(folded: Write, tmp_path: Path) -> None:
     saved = CROSS | {"save_on_disk": True, "save_folder": "../data/{0}/folds"}
-    path = folded(splitting=saved)
-    text = yaml.safe_load(path.read_text())
-    text["experiment"]["data_config"]["dataset_path"] = "../data/{0}/all.csv"
-    path.write_text(yaml.safe_dump(text))
+    of_data = {"strategy": "dataset", "dataset_path": "../data/{0}/all.csv", **FEATURES}
+    path = folded(splitting=saved, data_config=of_data)
     lines = [",".join(row.split("\t")[:3]) for row in rows(tmp_path / "data/tiny/all.tsv")]
     (tmp_path / "data/tiny/all.csv").write_text("".join(f'{line},"1\n2"\n' for line in lines))
     with pytest.raises(DataError, match=r"the timestamp '1\\n2' cannot stand in a file of folds"):
@@ -364,21 +349,19 @@ def test_folds_and_seeds_together(folded: Write) -> None:
     assert "(mean over 3 folds with 2 seeds)" in results.report.read_text()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_trial_of_a_fold_is_that_of_its_splits_alone(folded: Write, tmp_path: Path) -> None:
     saved = CROSS | {"save_on_disk": True, "save_folder": "../data/{0}/folds"}
     path = folded({"LightGCNM": settings()}, splitting=saved)
     trials = run(path).trials
-    text = yaml.safe_load(path.read_text())
-    side = text["experiment"]["data_config"]["side_information"]
     fold = tmp_path / "data/tiny/folds/1"
-    text["experiment"]["data_config"] = {
+    splits = {
         "strategy": "fixed",
         "train_path": str(fold / "0/train.tsv"),
         "validation_path": str(fold / "0/val.tsv"),
         "test_path": str(fold / "test.tsv"),
-        "side_information": side,
     }
-    path.write_text(yaml.safe_dump(text))
+    change(path, data_config=splits | FEATURES)
     alone = run(path).trials
     columns = ["trial", "Recall@3", "weights_sha256", "lists_sha256"]
     assert alone[columns].iloc[0].tolist() == trials[columns].iloc[1].tolist()
@@ -401,6 +384,7 @@ def test_a_pruner_compares_trials_of_one_fold(folded: Write) -> None:
 # Going on, side by side, and again
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_an_interrupted_run_goes_on_with_its_folds(
     folded: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -428,11 +412,13 @@ def test_an_interrupted_run_goes_on_with_its_folds(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_two_workers_give_the_same(folded: Write) -> None:
     path = folded({"LightGCNM": settings(lr=[0.02, 0.01])})
     pd.testing.assert_frame_equal(run(path).trials, run(path, workers=2).trials)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_run_on_folds_is_verified(folded: Write, tmp_path: Path) -> None:
     path = folded({"LightGCNM": settings()}, splitting=NESTED)
     folder = run(path).folder
@@ -452,8 +438,8 @@ def test_a_run_on_folds_is_verified(folded: Write, tmp_path: Path) -> None:
     assert any(line.startswith("fold 0/1: ") for line in told)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_the_manifest_of_folds_is_documented(folded: Write) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((ROOT / "docs/manifest.schema.json").read_text())
     best = {"strategy": "fixed_timestamp", "timestamp": "best"}
     filters = {"strategy": "user_k_core", "core": 2}

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from tiny_experiment import settings
+from tiny_experiment import Write, experiment_writer, settings
 
 from mmrec import Results, run_experiment
 from mmrec.config import read_experiment
@@ -25,6 +25,8 @@ from mmrec.progress import Progress
 from mmrec.search import Assignment, Order, TrialStore
 from mmrec.search.ray_cluster import Share, _check_room
 from mmrec.search.ray_worker import Errand, Switch, versions, work
+
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 KEPT = {"save_recs": True, "save_weights": True}
 MEMORY = {"object_store_memory": 80 * 2**20}
@@ -90,31 +92,31 @@ def second(cluster) -> Any:
     return cluster.add_node(num_cpus=1, **MEMORY)
 
 
-@pytest.fixture
-def watched(experiment_file) -> Callable[..., Path]:
-    """Return what writes an experiment on ``external.Watched`` and runs it here, serially."""
-    folder = experiment_file().parent
-    (folder / "mine.py").write_text(WATCHED)
+def watching(write: Write) -> Callable[..., Path]:
+    """Return what writes an experiment on ``external.Watched``."""
+    (write().parent / "mine.py").write_text(WATCHED)
 
-    def write(**execution: Any) -> Path:
-        models = {"external.Watched": settings(epochs=30, lr=[0.01, 0.02], meta=KEPT)}
-        return experiment_file(
-            models,
+    def write_watched(**execution: Any) -> Path:
+        return write(
+            {"external.Watched": settings(epochs=30, lr=[0.01, 0.02], meta=KEPT)},
             external_models_path="mine.py",
             execution={"threads": 1, "checkpoint_rate": 1, **execution},
         )
 
-    return write
+    return write_watched
 
 
-def expected_of(path: Path) -> pd.DataFrame:
-    """Run an experiment on ``external.Watched`` serially."""
+@pytest.fixture
+def watched(experiment_file: Write) -> Callable[..., Path]:
+    return watching(experiment_file)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """What a serial run of ``external.Watched`` comes to."""
+    path = watching(experiment_writer(tmp_path_factory.mktemp("serial")))()
     (path.parent / "go").touch()
-    expected = digests(run(path))
-    (path.parent / "go").unlink()
-    for log in path.parent.glob("lr_*"):
-        log.unlink()
-    return expected
+    return digests(run(path))
 
 
 def epochs_of(path: Path, lr: float) -> list[int]:
@@ -171,8 +173,7 @@ def test_a_cluster_gives_the_bits_of_a_serial_run(experiment_file, cluster, seco
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_goes_on_to_the_same_bits(watched, cluster, second):
-    expected = expected_of(watched())
+def test_an_interrupted_run_goes_on_to_the_same_bits(watched, expected, cluster, second):
     path = watched(**on_ray(cluster))
     (path.parent / "wait").touch()
     interrupter = threading.Thread(
@@ -219,8 +220,7 @@ def test_a_trial_that_kills_its_worker_fails_and_ray_is_left_as_it_was(watched, 
 
 
 @pytest.mark.slow
-def test_a_node_that_goes_costs_only_time(watched, cluster, second):
-    expected = expected_of(watched())
+def test_a_node_that_goes_costs_only_time(watched, expected, cluster, second):
     path = watched(**on_ray(cluster))
     (path.parent / "wait").touch()
 

@@ -11,17 +11,22 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
 from filelock import FileLock
-from tiny_experiment import settings
+from stopping import stop_after
+from tiny_experiment import experiment_writer, settings
 
 from mmrec import Results, run_experiment
+from mmrec.cli import main
 from mmrec.errors import DataError
 from mmrec.search import TrialStore
+
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 KEPT = {"save_recs": True, "save_weights": True}
 GRID = {
@@ -57,30 +62,30 @@ def output_files(path: Path) -> dict[str, bytes]:
     }
 
 
-def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    """Make the run believe that SIGINT came during its ``steps``-th optimisation step."""
-    taken = []
+@pytest.fixture(scope="module")
+def uninterrupted(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[pd.DataFrame, dict[str, bytes]]:
+    """The digests and files of the experiment of ``GRID``, run in one go."""
+    path = experiment_writer(tmp_path_factory.mktemp("uninterrupted"))(GRID)
+    return digests(run(path)), output_files(path)
 
-    def stop(request: object) -> bool:
-        taken.append(request)
-        if len(taken) == steps:
-            request.signal = signal.SIGINT
-        return len(taken) >= steps
 
-    monkeypatch.setattr("mmrec.search.signals.StopRequest.__call__", stop)
+def interrupt(path: Path, steps: int) -> Path:
+    """Run an experiment up to an interruption; return the folder of the run."""
+    with pytest.MonkeyPatch.context() as patched:
+        stop_after(patched, steps)
+        with pytest.raises(KeyboardInterrupt, match="Run the same experiment again") as stopped:
+            run(path)
+    assert stopped.value.signal == signal.SIGINT
+    return runs(path)[-1]
 
 
 @pytest.mark.parametrize("steps", [1, 5, 29, 40, 61, 100, 139, 200])
-def test_an_interrupted_run_goes_on_to_the_same_bits(experiment_file, monkeypatch, steps):
+def test_an_interrupted_run_goes_on_to_the_same_bits(experiment_file, uninterrupted, steps):
+    expected, files = uninterrupted
     path = experiment_file(GRID)
-    uninterrupted = run(path, fresh=True)
-    expected, files = digests(uninterrupted), output_files(path)
-    with monkeypatch.context() as patched:
-        stop_after(patched, steps)
-        with pytest.raises(KeyboardInterrupt, match="Run the same experiment again") as stopped:
-            run(path, fresh=True)
-    assert stopped.value.signal == signal.SIGINT
-    folder = runs(path)[-1]
+    folder = interrupt(path, steps)
     ended = (folder / "trials.jsonl").read_text() if (folder / "trials.jsonl").exists() else ""
     resumed = run(path)
     assert resumed.folder == folder
@@ -90,38 +95,25 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(experiment_file, monkeypatc
     assert not (folder / "checkpoints").exists()
 
 
-def test_fresh_starts_anew_and_leaves_the_unfinished_run_as_it_is(experiment_file, monkeypatch):
+def test_fresh_starts_anew_and_leaves_the_unfinished_run_as_it_is(experiment_file):
     path = experiment_file(GRID)
-    with monkeypatch.context() as patched:
-        stop_after(patched, 50)
-        with pytest.raises(KeyboardInterrupt):
-            run(path)
-    (unfinished,) = runs(path)
+    unfinished = interrupt(path, 50)
     before = {p: p.read_bytes() for p in unfinished.rglob("*") if p.is_file()}
     fresh = run(path, fresh=True)
     assert fresh.folder != unfinished
     assert {p: p.read_bytes() for p in unfinished.rglob("*") if p.is_file()} == before
 
 
-def test_another_experiment_does_not_go_on_with_it(experiment_file, monkeypatch):
-    path = experiment_file(GRID)
-    with monkeypatch.context() as patched:
-        stop_after(patched, 50)
-        with pytest.raises(KeyboardInterrupt):
-            run(path)
+def test_another_experiment_does_not_go_on_with_it(experiment_file):
+    unfinished = interrupt(experiment_file(GRID), 50)
     other = run(experiment_file({"MostPop": {}}))
-    assert other.folder != runs(path)[0]
+    assert other.folder != unfinished
 
 
-def test_what_is_asked_for_after_a_trial_has_ended_is_told_to_be_missing(
-    experiment_file, monkeypatch, caplog
-):
+def test_what_is_asked_for_after_a_trial_has_ended_is_told_to_be_missing(experiment_file, caplog):
     entry = settings(epochs=6, lr=[0.01, 0.02])
     path = experiment_file({"LightGCNM": entry, "MostPop": {}})
-    with monkeypatch.context() as patched:
-        stop_after(patched, 40)  # in the second trial
-        with pytest.raises(KeyboardInterrupt):
-            run(path)
+    interrupt(path, 40)  # in the second trial
     keeping = {"LightGCNM": entry | {"meta": KEPT}, "MostPop": {"meta": KEPT}}
     results = run(experiment_file(keeping))
     assert results.folder == runs(path)[0]
@@ -133,7 +125,7 @@ def test_what_is_asked_for_after_a_trial_has_ended_is_told_to_be_missing(
     assert len(output_files(path)) == 3  # of the second trial both, and the lists of MostPop
 
 
-def test_a_model_that_was_edited_since_is_run_anew(experiment_file, monkeypatch):
+def test_a_model_that_was_edited_since_is_run_anew(experiment_file):
     path = experiment_file({"external.Own": settings(lr=[0.01, 0.02])}, external_models_path="m.py")
     code = path.parent / "m.py"
     code.write_text(
@@ -142,10 +134,7 @@ def test_a_model_that_was_edited_since_is_run_anew(experiment_file, monkeypatch)
         "    def lr_factor(self, epoch):\n"
         "        return 1\n"
     )
-    with monkeypatch.context() as patched:
-        stop_after(patched, 20)  # in the second trial
-        with pytest.raises(KeyboardInterrupt):
-            run(path)
+    interrupt(path, 20)  # in the second trial
     code.write_text(code.read_text().replace("return 1", "return 2"))
     edited = run(path)  # in the same process, as in a notebook
     assert edited.folder not in runs(path)[:1]
@@ -154,25 +143,16 @@ def test_a_model_that_was_edited_since_is_run_anew(experiment_file, monkeypatch)
     pd.testing.assert_frame_equal(edited.trials[columns], built_in.trials[columns])
 
 
-def test_a_damaged_checkpoint_costs_time_but_not_the_result(experiment_file, monkeypatch):
+def test_a_damaged_checkpoint_costs_time_but_not_the_result(experiment_file, uninterrupted):
     path = experiment_file(GRID)
-    expected = digests(run(path))
-    with monkeypatch.context() as patched:
-        stop_after(patched, 50)
-        with pytest.raises(KeyboardInterrupt):
-            run(path)
-    (checkpoint,) = (runs(path)[-1] / "checkpoints").iterdir()
+    (checkpoint,) = (interrupt(path, 50) / "checkpoints").iterdir()
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    pd.testing.assert_frame_equal(digests(run(path)), expected)
+    pd.testing.assert_frame_equal(digests(run(path)), uninterrupted[0])
 
 
-def test_a_run_that_is_under_way_is_not_joined(experiment_file, monkeypatch):
+def test_a_run_that_is_under_way_is_not_joined(experiment_file):
     path = experiment_file(GRID)
-    with monkeypatch.context() as patched:
-        stop_after(patched, 50)
-        with pytest.raises(KeyboardInterrupt):
-            run(path)
-    (folder,) = runs(path)
+    folder = interrupt(path, 50)
     with FileLock(folder / "run.lock"), pytest.raises(DataError, match="another process"):
         run(path)
     run(path)
@@ -201,44 +181,65 @@ def wait_for(condition, seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
+KILLED = {
+    name: entry | {"epochs": 60, "meta": KEPT | {"validation_rate": 3}}
+    for name, entry in GRID.items()
+}
+ONE_THREAD_SAVING_OFTEN = {"threads": 1, "checkpoint_rate": 3}
+
+
+@pytest.fixture(scope="module")
+def unkilled(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, dict[str, bytes]]:
+    """The digests and files of the experiment of ``KILLED``, run in one go."""
+    write = experiment_writer(tmp_path_factory.mktemp("unkilled"))
+    path = write(KILLED, execution=ONE_THREAD_SAVING_OFTEN)
+    return digests(run(path)), output_files(path)
+
+
+@pytest.fixture(scope="module")
+def prepared() -> ForkServerContext:
+    """What starts processes that have everything imported already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mmrec.run", "mmrec.cli"])
+    return context
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("seed", "workers"), [(1, 1), (2, 1), (3, 2)])
-def test_killed_at_random_points_nothing_is_lost_or_repeated(experiment_file, seed, workers):
+def test_killed_at_random_points_nothing_is_lost_or_repeated(
+    experiment_file, unkilled, prepared, seed, workers
+):
     """Ten kills for each seed, anywhere: in training, in a checkpoint, while results are written.
 
     With workers, it is in turn one of them and the driver that is killed.
     """
     draw = random.Random(seed)
-    models = {
-        name: entry | {"epochs": 120, "meta": KEPT | {"validation_rate": 3}}
-        for name, entry in GRID.items()
-    }
-    path = experiment_file(models, execution={"threads": 1, "checkpoint_rate": 3})
-    expected = digests(run(path, fresh=True))
-    files = output_files(path)
-    command = [*COMMAND, "--workers", str(workers), path]
+    path = experiment_file(KILLED, execution=ONE_THREAD_SAVING_OFTEN)
+    expected, files = unkilled
+    command = ["run", "--quiet", "--workers", str(workers), str(path)]
     kills, folder, process = 0, None, None
     while kills < 10:
         if folder is None or (folder / "manifest.json").exists():
             known = runs(path)
-            process = subprocess.Popen([*command, "--fresh"], stderr=subprocess.DEVNULL)
+            process = started(prepared, [*command, "--fresh"])
             wait_for(lambda known=known: runs(path) != known)
             folder, seen = runs(path)[-1], ""
         elif process is None:
-            process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        wait_for(lambda p=process, f=folder: p.poll() is not None or is_locked(f))
-        time.sleep(draw.uniform(0, 1.2))
-        children = psutil.Process(process.pid).children() if process.poll() is None else []
+            process = started(prepared, command)
+        wait_for(lambda p=process, f=folder: not p.is_alive() or is_locked(f))
+        time.sleep(draw.uniform(0, 1.2 if workers > 1 else 0.6))
+        children = psutil.Process(process.pid).children() if process.is_alive() else []
         if workers > 1 and children and kills % 2 == 0:
             draw.choice(children).kill()
         else:
             process.kill()
-            process.wait()
+            process.join()
             process = None
         kills += 1
         seen = check_only_grown(folder / "trials.jsonl", seen)
     if process is not None:
-        process.wait(timeout=120)
+        process.join(timeout=120)
+        assert not process.is_alive()
     resumed = None if (folder / "manifest.json").exists() else run(path)
     records = TrialStore(folder / "trials.jsonl").read()
     assert len({record.trial_id for record in records}) == len(records) == len(expected)
@@ -249,6 +250,18 @@ def test_killed_at_random_points_nothing_is_lost_or_repeated(experiment_file, se
         pd.testing.assert_frame_equal(digests(resumed), expected)
     left_over = {name for name in output_files(path) if Path(name).name.startswith(".")}
     assert {n: d for n, d in output_files(path).items() if n not in left_over} == files
+
+
+def started(context: ForkServerContext, arguments: list[str]) -> ForkServerProcess:
+    process = context.Process(target=_in_silence, args=(arguments,))
+    process.start()
+    return process
+
+
+def _in_silence(arguments: list[str]) -> None:
+    """Be the command, with nobody to read what it says."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    sys.exit(main(arguments))
 
 
 def check_only_grown(store: Path, seen: str) -> str:
@@ -269,12 +282,10 @@ def is_locked(folder: Path) -> bool:
 
 
 @pytest.mark.parametrize("workers", [2, 4])
-def test_any_number_of_workers_gives_the_same_tables(experiment_file, workers):
+def test_any_number_of_workers_gives_the_same_tables(experiment_file, uninterrupted, workers):
     path = experiment_file(GRID, execution={"threads": 1})
-    alone = run(path)
-    beside = run(path, workers=workers)
-    pd.testing.assert_frame_equal(digests(alone), digests(beside))
-    assert output_files(path)
+    pd.testing.assert_frame_equal(digests(run(path, workers=workers)), uninterrupted[0])
+    assert output_files(path) == uninterrupted[1]
 
 
 def test_a_worker_that_dies_costs_only_its_trial(experiment_file):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from tiny_experiment import settings
+from stopping import stop_after
+from tiny_experiment import experiment_writer, settings
 
 from mmrec import Results, run_experiment
 from mmrec.search import TrialStore
@@ -31,6 +31,9 @@ del MODELS["LATTICE"]["seed"]
 ONE_THREAD = {"threads": 1}
 
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
+
 def run(path: Path, **options: Any) -> Results:
     return run_experiment(path, progress=False, **options)
 
@@ -41,44 +44,37 @@ def facts(results: Results) -> pd.DataFrame:
     return results.trials[[*columns, "validation Recall@3", "weights_sha256", "lists_sha256"]]
 
 
-def test_runs_agree_alone_and_side_by_side(experiment_file):
-    path = experiment_file(MODELS, execution=ONE_THREAD)
-    alone = run(path)
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The results of ``MODELS``, run in one go and in one process."""
+    return run(experiment_writer(tmp_path_factory.mktemp("alone"))(MODELS, execution=ONE_THREAD))
+
+
+def test_runs_agree_alone_and_side_by_side(experiment_file, alone):
     trials = alone.trials
     assert trials["model"].tolist() == ["LightGCNM"] * 7 + ["MostPop"] * 2 + ["LATTICE"] * 8
     assert trials["status"].isin(["finished", "pruned"]).all()
     assert trials["lr"][:7].nunique() == 7
     assert trials["seed"][9:].tolist() == [3, 4] * 4
+    path = experiment_file(MODELS, execution=ONE_THREAD)
     pd.testing.assert_frame_equal(facts(run(path, workers=2)), facts(alone))
 
 
 @pytest.mark.parametrize("steps", [3, 95, 150])
-def test_an_interrupted_search_goes_on_to_the_same_proposals(experiment_file, monkeypatch, steps):
+def test_an_interrupted_search_goes_on_to_the_same_proposals(
+    experiment_file, monkeypatch, alone, steps
+):
     path = experiment_file(MODELS, execution=ONE_THREAD)
-    expected = facts(run(path, fresh=True))
     with monkeypatch.context() as patched:
         stop_after(patched, steps)
         with pytest.raises(KeyboardInterrupt, match="of 17 trials have ended"):
-            run(path, fresh=True)
-    folder = sorted((path.parents[1] / "results/tiny/performance").glob("run_*"))[-1]
+            run(path)
+    (folder,) = (path.parents[1] / "results/tiny/performance").glob("run_*")
     ended = len(TrialStore(folder / "trials.jsonl").read())
     resumed = run(path)
     assert resumed.folder == folder
     assert len(TrialStore(folder / "trials.jsonl").read()) == 17 > ended
-    pd.testing.assert_frame_equal(facts(resumed), expected)
-
-
-def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    """Make the run believe that SIGINT came during its ``steps``-th optimisation step."""
-    taken = []
-
-    def stop(request: Any) -> bool:
-        taken.append(request)
-        if len(taken) == steps:
-            request.signal = signal.SIGINT
-        return len(taken) >= steps
-
-    monkeypatch.setattr("mmrec.search.signals.StopRequest.__call__", stop)
+    pd.testing.assert_frame_equal(facts(resumed), facts(alone))
 
 
 def test_a_failed_proposal_is_recorded_and_the_search_goes_on(experiment_file):

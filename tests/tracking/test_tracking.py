@@ -12,9 +12,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 from helpers import refusal
-from tiny_experiment import Write, experiment_writer, settings
+from tiny_experiment import SPLITS_AND_FEATURES, Write, change, experiment_writer, settings
 
 from mmrec import Results, run_experiment
 from mmrec.cli import main
@@ -28,9 +27,6 @@ from mmrec.verify import diff_runs, verify_run
 RATED = {"validation_rate": 2, "validation_metric": "Recall@5"}
 MODELS = {"LightGCNM": settings(lr=[0.01, 0.02], meta=RATED), "MostPop": {}}
 FIGURES = ["Recall@3", "Recall@5", "nDCG@3", "nDCG@5"]
-HAS_MLFLOW, HAS_TENSORBOARD = (
-    importlib.util.find_spec(name) is not None for name in ("mlflow", "tensorboard")
-)
 
 
 def run(path: Path, **options: Any) -> Results:
@@ -53,13 +49,6 @@ def expected_curves(record: TrialRecord) -> dict[tuple[str, int], float]:
 def expected_best(record: TrialRecord) -> dict[str, float]:
     figures = {"validation": record.validation, "test": record.test}
     return {f"{split}/{label}": v for split, of in figures.items() for label, v in of.items()}
-
-
-def change(path: Path, **keys: Any) -> Path:
-    content = yaml.safe_load(path.read_text())
-    content["experiment"] |= keys
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +74,9 @@ def test_the_table_has_every_curve_and_the_test_figures_of_the_best_epoch(tracke
 def test_without_a_validation_split_the_curves_are_those_of_the_test_split(
     experiment_file: Write,
 ) -> None:
-    path = experiment_file(MODELS, tracking=["csv"])
-    data = yaml.safe_load(path.read_text())["experiment"]["data_config"]
-    del data["validation_path"]
-    table = pd.read_csv(run(change(path, data_config=data)).folder / "tracking/epochs.csv")
+    data = {key: v for key, v in SPLITS_AND_FEATURES.items() if key != "validation_path"}
+    path = experiment_file(MODELS, tracking=["csv"], data_config=data)
+    table = pd.read_csv(run(path).folder / "tracking/epochs.csv")
     assert set(table["split"]) == {"train", "test"}
     assert not table.duplicated(["trial", "epoch", "split", "figure"]).any()
 
@@ -211,108 +199,103 @@ def test_verify_and_report_need_no_tracker(
     rebuild_report(folder)
 
 
-@pytest.mark.slow
-def test_mmrec_imports_no_tracker() -> None:
+def test_doctor_knows_what_the_extra_is_for() -> None:
     assert "tracking" in PURPOSES
-    code = "import sys, mmrec.run; sys.exit(bool({'mlflow', 'tensorboard'} & set(sys.modules)))"
-    assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0
 
 
-if HAS_TENSORBOARD:  # an extra
-
-    def test_tensorboard_has_a_folder_for_a_failed_trial_too(experiment_file: Write) -> None:
-        models = {"LightGCNM": settings(lr=[0.01, 1e30])}
-        results = run(experiment_file(models, tracking=["tensorboard"]))
-        assert results.n_failed == 1
-        folders = (results.folder / "tracking/tensorboard").iterdir()
-        assert {folder.name for folder in folders} == set(results.trials["trial"])
-
-    def test_tensorboard_shows_curves_and_parameters(experiment_file: Write) -> None:
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-        from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
-
-        results = run(experiment_file(MODELS, tracking=["tensorboard"]))
-        for record in records(results):
-            shown = EventAccumulator(str(results.folder / "tracking/tensorboard" / record.name))
-            shown.Reload()
-            found = {
-                (tag, event.step): event.value
-                for tag in shown.Tags()["scalars"]
-                for event in shown.Scalars(tag)
-            }
-            best = {
-                (f"best/{tag}", record.best_epoch): value
-                for tag, value in expected_best(record).items()
-            }
-            assert found == pytest.approx(expected_curves(record) | best)
-            content = shown.PluginTagToContent("hparams")["_hparams_/session_start_info"]
-            session = HParamsPluginData.FromString(content).session_start_info
-            assert session.group_name == record.name
-            assert session.hparams["seed"].number_value == record.parameters["seed"]
-            assert set(session.hparams) == set(record.parameters)
-
-    @pytest.mark.slow
-    def test_events_are_the_same_in_every_process(experiment_file: Write, tmp_path: Path) -> None:
-        results = run(experiment_file(MODELS, tracking=["tensorboard"]))
-        before = _contents(results.folder / "tracking")
-        assert len(before) == 3
-        code = (
-            "import sys; from pathlib import Path\n"
-            "from mmrec.reporting import RecordedRun, read_results, read_studies\n"
-            "from mmrec.reporting.rebuild import read_settings\n"
-            "from mmrec.reporting.tracking import write_tracking\n"
-            "run = RecordedRun.open(Path(sys.argv[1]))\n"
-            "results = read_results(run.path)\n"
-            "write_tracking(run.manifest, read_settings(run), read_studies(run), results)"
-        )
-        command = [sys.executable, "-c", code, str(results.folder)]
-        shutil.rmtree(results.folder / "tracking")
-        assert os.spawnv(os.P_WAIT, sys.executable, command) == 0
-        assert _contents(results.folder / "tracking") == before
+def test_tensorboard_has_a_folder_for_a_failed_trial_too(experiment_file: Write) -> None:
+    models = {"LightGCNM": settings(lr=[0.01, 1e30])}
+    results = run(experiment_file(models, tracking=["tensorboard"]))
+    assert results.n_failed == 1
+    folders = (results.folder / "tracking/tensorboard").iterdir()
+    assert {folder.name for folder in folders} == set(results.trials["trial"])
 
 
-if HAS_MLFLOW:  # an extra
+def test_tensorboard_shows_curves_and_parameters(experiment_file: Write) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-    @pytest.mark.slow
-    @pytest.mark.filterwarnings("ignore")  # MLflow's own
-    def test_mlflow_has_a_run_for_every_trial(
-        experiment_file: Write, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
-        monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
-        models = MODELS | {"LATTICE": settings(lr=1e30, top_k=4)}
-        results = run(experiment_file(models, tracking=["mlflow"]))
-        assert "MLFLOW_ALLOW_FILE_STORE" not in os.environ
-        assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
+    results = run(experiment_file(MODELS, tracking=["tensorboard"]))
+    for record in records(results):
+        shown = EventAccumulator(str(results.folder / "tracking/tensorboard" / record.name))
+        shown.Reload()
+        found = {
+            (tag, event.step): event.value
+            for tag in shown.Tags()["scalars"]
+            for event in shown.Scalars(tag)
+        }
+        best = {
+            (f"best/{tag}", record.best_epoch): value
+            for tag, value in expected_best(record).items()
+        }
+        assert found == pytest.approx(expected_curves(record) | best)
+        content = shown.PluginTagToContent("hparams")["_hparams_/session_start_info"]
+        session = HParamsPluginData.FromString(content).session_start_info
+        assert session.group_name == record.name
+        assert session.hparams["seed"].number_value == record.parameters["seed"]
+        assert set(session.hparams) == set(record.parameters)
 
-        monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-        from mlflow.tracking import MlflowClient
 
-        client = MlflowClient((results.folder / "tracking/mlruns").as_uri())
-        (experiment,) = client.search_experiments(filter_string="name = 'tiny'")
-        runs = {r.info.run_name: r for r in client.search_runs([experiment.experiment_id])}
-        parent = runs.pop(results.folder.name)
-        assert parent.data.tags["mmrec.run_folder"] == str(results.folder)
-        (artifact,) = client.list_artifacts(parent.info.run_id)
-        assert artifact.path == "report.html"
-        assert set(runs) == set(results.trials["trial"])
-        ended = records(results)
-        (failed,) = [record for record in ended if record.status == "failed"]
-        told = runs.pop(failed.name)
-        assert told.info.status == "FAILED"
-        assert told.data.tags["mmrec.error"] == failed.error
-        ended.remove(failed)
-        for record in ended:
-            child = runs[record.name]
-            assert child.info.status == "FINISHED"
-            assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
-            assert set(child.data.params) == set(record.parameters)
-            assert child.data.params["seed"] == str(record.parameters["seed"])
-            for tag, value in expected_best(record).items():
-                assert child.data.metrics[f"best/{tag}".replace("@", "_at_")] == value
-            for (tag, epoch), value in expected_curves(record).items():
-                told = client.get_metric_history(child.info.run_id, tag.replace("@", "_at_"))
-                assert [m.value for m in told if m.step == epoch] == [value]
+@pytest.mark.slow
+def test_events_are_the_same_in_every_process(experiment_file: Write, tmp_path: Path) -> None:
+    results = run(experiment_file(MODELS, tracking=["tensorboard"]))
+    before = _contents(results.folder / "tracking")
+    assert len(before) == 3
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from mmrec.reporting import RecordedRun, read_results, read_studies\n"
+        "from mmrec.reporting.rebuild import read_settings\n"
+        "from mmrec.reporting.tracking import write_tracking\n"
+        "run = RecordedRun.open(Path(sys.argv[1]))\n"
+        "results = read_results(run.path)\n"
+        "write_tracking(run.manifest, read_settings(run), read_studies(run), results)"
+    )
+    command = [sys.executable, "-c", code, str(results.folder)]
+    shutil.rmtree(results.folder / "tracking")
+    assert os.spawnv(os.P_WAIT, sys.executable, command) == 0
+    assert _contents(results.folder / "tracking") == before
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # MLflow's own
+def test_mlflow_has_a_run_for_every_trial(
+    experiment_file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
+    models = MODELS | {"LATTICE": settings(lr=1e30, top_k=4)}
+    results = run(experiment_file(models, tracking=["mlflow"]))
+    assert "MLFLOW_ALLOW_FILE_STORE" not in os.environ
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
+
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient((results.folder / "tracking/mlruns").as_uri())
+    (experiment,) = client.search_experiments(filter_string="name = 'tiny'")
+    runs = {r.info.run_name: r for r in client.search_runs([experiment.experiment_id])}
+    parent = runs.pop(results.folder.name)
+    assert parent.data.tags["mmrec.run_folder"] == str(results.folder)
+    (artifact,) = client.list_artifacts(parent.info.run_id)
+    assert artifact.path == "report.html"
+    assert set(runs) == set(results.trials["trial"])
+    ended = records(results)
+    (failed,) = [record for record in ended if record.status == "failed"]
+    told = runs.pop(failed.name)
+    assert told.info.status == "FAILED"
+    assert told.data.tags["mmrec.error"] == failed.error
+    ended.remove(failed)
+    for record in ended:
+        child = runs[record.name]
+        assert child.info.status == "FINISHED"
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert set(child.data.params) == set(record.parameters)
+        assert child.data.params["seed"] == str(record.parameters["seed"])
+        for tag, value in expected_best(record).items():
+            assert child.data.metrics[f"best/{tag}".replace("@", "_at_")] == value
+        for (tag, epoch), value in expected_curves(record).items():
+            told = client.get_metric_history(child.info.run_id, tag.replace("@", "_at_"))
+            assert [m.value for m in told if m.step == epoch] == [value]
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

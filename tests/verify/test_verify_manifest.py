@@ -6,17 +6,18 @@ import json
 import math
 import re
 import shutil
-import signal
 import subprocess
 import zlib
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 import torch
 from helpers import ROOT
 from runs import MODELS, make_run, manifest, records, run
+from stopping import stop_after
 from tiny_experiment import Write, settings
 
 from mmrec.data import read_split
@@ -30,6 +31,8 @@ from mmrec.reporting.surroundings import (
 )
 from mmrec.verify import verify_run
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 SCHEMA = json.loads((ROOT / "docs" / "manifest.schema.json").read_text())
 
 
@@ -40,7 +43,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_documented(facts: dict[str, Any]) -> None:
-    validation = pytest.importorskip("jsonschema").Draft202012Validator(SCHEMA)
+    validation = jsonschema.Draft202012Validator(SCHEMA)
     validation.check_schema(SCHEMA)
     wrong = [f"{error.json_path}: {error.message}" for error in validation.iter_errors(facts)]
     assert wrong == []
@@ -52,7 +55,6 @@ def test_the_manifest_has_the_form_that_is_documented(finished: Path) -> None:
 
 def test_the_documented_form_is_strict(finished: Path) -> None:
     facts = manifest(finished)
-    jsonschema = pytest.importorskip("jsonschema")
     for change in (
         {"schema_version": 2},
         {"news": 1},
@@ -142,26 +144,13 @@ def test_counts_tell_what_filtering_took(experiment_file: Write, tmp_path: Path)
     assert [lacking[name]["lacking"] for name in lacking] == [["30"], []]
 
 
-def stopped_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    """Make runs believe that SIGINT came during their ``steps``-th optimisation step."""
-    asked = []
-
-    def stop(request: Any) -> bool:
-        asked.append(request)
-        if len(asked) == steps:
-            request.signal = signal.SIGINT
-        return len(asked) >= steps
-
-    monkeypatch.setattr("mmrec.search.signals.StopRequest.__call__", stop)
-
-
 def test_a_run_gone_on_with_has_equal_records_and_tells_its_sessions(
     finished: Path, experiment_file: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = experiment_file(MODELS)
     for steps in (9, 20):
         with monkeypatch.context() as patched:
-            stopped_after(patched, steps)
+            stop_after(patched, steps)
             with pytest.raises(KeyboardInterrupt):
                 run(path)
     folder = run(path)
@@ -179,7 +168,7 @@ def test_a_session_under_other_conditions_is_warned_of(
 ) -> None:
     path = experiment_file({"LightGCNM": settings()}, execution={"threads": 1})
     with monkeypatch.context() as patched:
-        stopped_after(patched, 5)
+        stop_after(patched, 5)
         with pytest.raises(KeyboardInterrupt):
             run(path)
     path = experiment_file({"LightGCNM": settings()}, execution={"threads": 2})

@@ -15,6 +15,8 @@ from tiny_experiment import Write, experiment_writer, settings
 from mmrec.errors import ConfigError, DataError
 from mmrec.verify import Difference, verify_run
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -333,7 +335,6 @@ def test_a_folder_of_runs_is_refused_with_their_names(finished: Path) -> None:
 def test_a_search_that_proposes_and_prunes_is_run_again_trial_by_trial(
     experiment_file: Write,
 ) -> None:
-    pytest.importorskip("optuna")
     entry = settings(epochs=6, lr=["uniform", 1e-4, 0.1])
     entry["meta"] = {"hyper_opt_alg": "tpe", "hyper_max_evals": 8, "pruner": "median"}
     folder = run(experiment_file({"LightGCNM": entry}))
