@@ -12,11 +12,13 @@ from mmrec.reporting.manifest import (
     make_manifest,
     split_files,
 )
+from mmrec.reporting.needs import needs
 from mmrec.reporting.outline import outline
 from mmrec.reporting.over_seeds import seeds_table, significance_table
 from mmrec.reporting.rebuild import read_results, read_studies, rebuild_report, write_report
 from mmrec.reporting.recorded import RecordedRun
 from mmrec.reporting.results import Results
+from mmrec.reporting.run_log import SHOWN, recorded
 from mmrec.reporting.sessions import begin_session
 from mmrec.reporting.surroundings import describe_surroundings
 from mmrec.reporting.tables import best_table, elliot_files, significance, trials_table
@@ -24,6 +26,7 @@ from mmrec.reporting.tables import best_table, elliot_files, significance, trial
 __all__ = [
     "ABSENT",
     "SCHEMA_VERSION",
+    "SHOWN",
     "Origin",
     "RecordedRun",
     "Results",
@@ -40,10 +43,12 @@ __all__ = [
     "from_json",
     "item_digests",
     "make_manifest",
+    "needs",
     "outline",
     "read_results",
     "read_studies",
     "rebuild_report",
+    "recorded",
     "seeds_table",
     "shown",
     "significance",

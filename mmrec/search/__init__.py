@@ -1,5 +1,6 @@
 """Planning and running the trials of an experiment."""
 
+from mmrec.search.cost import Cost, CostSpace, cost_of
 from mmrec.search.datasets import load_datasets, measure_data
 from mmrec.search.estimate import (
     Memory,
@@ -10,7 +11,13 @@ from mmrec.search.estimate import (
 )
 from mmrec.search.execution import Workbench, threads_of_trial
 from mmrec.search.executors import Executor, Observer, SerialExecutor
-from mmrec.search.forecast import Forecast, ModelForecast, make_forecast
+from mmrec.search.forecast import (
+    Forecast,
+    ModelForecast,
+    free_memory,
+    make_forecast,
+    what_does_not_fit,
+)
 from mmrec.search.memory import available_memory, gibibytes
 from mmrec.search.model_plan import ModelFacts, ModelPlan
 from mmrec.search.plan import Plan, make_plan
@@ -28,6 +35,8 @@ from mmrec.search.trial import TrialSpec
 
 __all__ = [
     "Assignment",
+    "Cost",
+    "CostSpace",
     "Executor",
     "Forecast",
     "Memory",
@@ -58,7 +67,9 @@ __all__ = [
     "available_memory",
     "check_ray",
     "choose",
+    "cost_of",
     "estimate_plan",
+    "free_memory",
     "gibibytes",
     "identity",
     "load_datasets",
@@ -70,4 +81,5 @@ __all__ = [
     "stop_on_signals",
     "threads_of_trial",
     "trial_memory",
+    "what_does_not_fit",
 ]
