@@ -61,7 +61,9 @@ def data(data: Mapping[str, Any]) -> dict[str, str]:
     dropped = {key: _ends([fold[key] for fold in folds]) for key in _DROPPED}
     if any(map(any, dropped.values())):
         items, users = (_counted(dropped[key], noun) for key, noun in _DROPPED.items())
-        facts["Dropped"] = f"{items} for lack of a feature vector, and {users} who had no other"
+        facts["Dropped"] = (
+            f"{items} for lack of a feature vector, and {users} who had no other item"
+        )
     else:
         facts["Dropped"] = "no item and no user for lack of a feature vector"
     return facts
