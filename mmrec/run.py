@@ -21,15 +21,17 @@ from mmrec.data import Dataset
 from mmrec.files import write_atomically
 from mmrec.progress import Progress
 from mmrec.reporting import (
+    SHOWN,
     Origin,
     Results,
     RunTables,
     begin_session,
     elliot_files,
     item_digests,
-    log_to,
     make_manifest,
+    needs,
     outline,
+    recorded,
     write_report,
 )
 from mmrec.reporting.tracking import check_trackers, write_tracking
@@ -101,56 +103,59 @@ def run_experiment(
     check_trackers(plan.experiment, loaded.problems)
     n_workers = workers or execution.workers
     device, fallback = resolve_device(plan.experiment.gpu)
-    datasets = load_datasets(plan, save=True)
-    specs = SpecMaker(plan, datasets)
-    threads = threads_of_trial(execution, n_workers)
-    notes = [
-        *([fallback] if fallback and execution.backend != "ray" else []),
-        *_notes(plan, datasets),
-    ]
-    devices = [resolve_device(gpu)[0] for gpu in execution.devices or ()]
-    origin = Origin.of(
-        loaded, plan, devices or [device], threads, started.isoformat(timespec="seconds")
-    )
-    folder = RunFolder.open(
-        plan.experiment.path_output_rec_performance, identity(plan, datasets), started, fresh=fresh
-    )
-    try:
-        sessions, session_notes = begin_session(folder.path, origin)
-        ended = folder.trials.read()
-        notes += [*session_notes, *dict.fromkeys(unsaved(plan.experiment, plan.models, ended))]
-        with (
-            log_to(folder.path / "run.log"),
-            stop_on_signals() as stop,
-            Progress(enabled=progress, verbose=verbose) as observer,
-        ):
-            observer.say(
-                outline(
+    with recorded() as log:
+        datasets = load_datasets(plan, save=True)
+        specs = SpecMaker(plan, datasets)
+        threads = threads_of_trial(execution, n_workers)
+        notes = [
+            *([fallback] if fallback and execution.backend != "ray" else []),
+            *_notes(plan, datasets),
+        ]
+        devices = [resolve_device(gpu)[0] for gpu in execution.devices or ()] or [device]
+        origin = Origin.of(loaded, plan, devices, threads, started.isoformat(timespec="seconds"))
+        folder = RunFolder.open(
+            plan.experiment.path_output_rec_performance,
+            identity(plan, datasets),
+            started,
+            fresh=fresh,
+        )
+        try:
+            log.write_to(folder.path / "run.log")
+            sessions, session_notes = begin_session(folder.path, origin)
+            ended = folder.trials.read()
+            notes += [*session_notes, *dict.fromkeys(unsaved(plan.experiment, plan.models, ended))]
+            with (
+                stop_on_signals() as stop,
+                Progress(enabled=progress, verbose=verbose) as observer,
+            ):
+                told = outline(
                     plan,
                     datasets,
-                    devices or [device],
+                    devices,
                     workers=n_workers,
                     threads=threads,
+                    needs=needs(plan, datasets, devices, n_workers, folder.path, origin),
                     folder=folder.path,
                     n_ended=len(ended),
                 )
-            )
-            _log_data(datasets)
-            for note in notes:
-                logger.warning("%s", note)
-            executor: Executor
-            assignments = _assign(loaded, plan, folder, n_workers, threads)
-            if execution.backend == "ray":
-                executor = RayExecutor(assignments[0], execution, n_workers, observer, stop)
-            elif n_workers == 1:
-                workbench = Workbench(plan.experiment, datasets, device, threads, folder)
-                executor = SerialExecutor(workbench, observer, stop)
-            else:
-                executor = ProcessExecutor(assignments, observer, stop)
-            studies = _run(plan, specs, folder, executor, stop)
-        return _write(origin, plan, datasets, studies, folder, notes, sessions)
-    finally:
-        folder.release()
+                observer.say(told)
+                for line in told.splitlines():
+                    logger.info("%s", line.strip(), extra=SHOWN if progress else None)
+                for note in notes:
+                    logger.warning("%s", note)
+                executor: Executor
+                assignments = _assign(loaded, plan, folder, n_workers, threads)
+                if execution.backend == "ray":
+                    executor = RayExecutor(assignments[0], execution, n_workers, observer, stop)
+                elif n_workers == 1:
+                    workbench = Workbench(plan.experiment, datasets, device, threads, folder)
+                    executor = SerialExecutor(workbench, observer, stop)
+                else:
+                    executor = ProcessExecutor(assignments, observer, stop)
+                studies = _run(plan, specs, folder, executor, stop)
+            return _write(origin, plan, datasets, studies, folder, notes, sessions)
+        finally:
+            folder.release()
 
 
 def _run(
@@ -188,17 +193,6 @@ def _assign(
         )
         for number in range(workers)
     ]
-
-
-def _log_data(datasets: Sequence[Dataset]) -> None:
-    for step in datasets[0].report.steps:
-        logger.info("%s", step)
-    told: set[str] = set()  # what folds have in common is told once
-    for dataset in datasets:
-        for line in (repr(dataset), *dataset.report.lines()):
-            if line not in told:
-                logger.info("%s", line)
-        told.update(dataset.report.lines())
 
 
 def _notes(plan: Plan, datasets: Sequence[Dataset]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrec.cli.arguments import Commands, add_command
+from mmrec.errors import ConfigError
 
 if TYPE_CHECKING:
     from mmrec.evaluation import FileEvaluation
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 mmrec evaluate --recs lists.tsv --train train.txt --test test.txt
 mmrec evaluate --recs lists.tsv --train train.txt --test test.txt --cutoffs 20 --metrics MAP MRR
+mmrec evaluate --recs lists.csv.gz --splits baby.inter
 """
 
 
@@ -23,33 +25,53 @@ def add_to(commands: Commands) -> None:
     evaluate = add_command(
         commands, "evaluate", _evaluate, "score a file of recommendations", EXAMPLES
     )
-    evaluate.add_argument("--recs", type=Path, required=True, help="TSV of user, item, score")
-    evaluate.add_argument("--train", type=Path, required=True, help="the training split")
-    evaluate.add_argument("--test", type=Path, required=True, help="the held-out split")
+    evaluate.add_argument("--recs", type=Path, required=True, help="user, item, score")
+    evaluate.add_argument("--train", type=Path, help="the training split")
+    evaluate.add_argument("--test", type=Path, help="the held-out split")
+    evaluate.add_argument(
+        "--splits", type=Path, metavar="FILE", help="one file of both, told apart by its x_label"
+    )
     evaluate.add_argument("--metrics", nargs="+", default=["Recall", "nDCG"], metavar="NAME")
     evaluate.add_argument("--cutoffs", nargs="+", type=int, default=[10, 20], metavar="K")
     evaluate.add_argument("--relevance-threshold", type=float, default=0.0, metavar="T")
+    evaluate.add_argument("--binarize", action="store_true", help="take every rating as 1")
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    """Score a file of recommendations (TSV: user, item, score) against a held-out split."""
+    """Score a file of recommendations (user, item, score) against a held-out split.
+
+    Files are read as those of an experiment: .csv has commas, .inter tabs and a header, .json
+    LATTICE's lists of users, others have tabs; each may be gzipped. A first line that names a
+    user and an item is a header.
+    """
     from mmrec.evaluation import evaluate_file
     from mmrec.files import write_atomically
 
+    train, test = _splits(options)
     result = evaluate_file(
         options.recs,
-        options.train,
-        options.test,
+        train,
+        test,
         metrics=options.metrics,
         cutoffs=options.cutoffs,
         relevance_threshold=options.relevance_threshold,
+        binarize=options.binarize,
     )
     print(_figures(result))
     if options.json is not None:
         facts = {"figures": result.figures, "users": result.n_users}
         write_atomically(options.json, json.dumps(facts, indent=2) + "\n")
     return 0
+
+
+def _splits(options: argparse.Namespace) -> tuple[Path, Path]:
+    given = [options.train, options.test]
+    if options.splits is not None and given == [None, None]:
+        return options.splits, options.splits
+    if options.splits is not None or None in given:
+        raise ConfigError("expected --train and --test, or --splits alone")
+    return options.train, options.test
 
 
 def _figures(result: FileEvaluation) -> str:

@@ -23,11 +23,13 @@ def log_to_terminal(*, verbose: bool, quiet: bool) -> None:
     """Show mmrec's log: all of it, warnings, or errors alone."""
     handler = TerminalHandler()
     handler.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
-    handler.addFilter(_is_ours_or_serious)
+    handler.addFilter(_is_to_be_shown)
     level = logging.DEBUG if verbose else logging.WARNING
     logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[handler], level=level)
 
 
-def _is_ours_or_serious(record: logging.LogRecord) -> bool:
-    """Pass mmrec's own messages, and from other packages the warnings."""
+def _is_to_be_shown(record: logging.LogRecord) -> bool:
+    """Pass what is not on the terminal yet: mmrec's own messages, and warnings of others."""
+    if getattr(record, "is_shown", False):  # see mmrec.reporting.run_log
+        return False
     return record.name.split(".")[0] == "mmrec" or record.levelno >= logging.WARNING

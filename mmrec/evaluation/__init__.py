@@ -2,6 +2,7 @@
 
 from mmrec.evaluation.evaluator import Evaluation, Evaluator
 from mmrec.evaluation.groups import GROUPS, GroupEvaluator, popularity_groups
+from mmrec.evaluation.list_files import read_recommendations
 from mmrec.evaluation.metrics import (
     METRICS,
     Metric,
@@ -14,7 +15,6 @@ from mmrec.evaluation.recommendations import (
     FileEvaluation,
     evaluate_file,
     ranking_from_frame,
-    read_recommendations,
 )
 from mmrec.evaluation.significance import (
     SignificanceTest,

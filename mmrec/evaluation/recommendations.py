@@ -1,89 +1,19 @@
-"""Recommendation files: reading them, and evaluating lists that were made elsewhere."""
+"""Evaluating recommendation lists that were made elsewhere."""
 
 from __future__ import annotations
 
-import math
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mmrec.data import FloatArray, IntArray, Interactions, Vocabulary, read_split
+from mmrec.data import FloatArray, IntArray, Interactions, Vocabulary, read_labelled, read_split
 from mmrec.errors import DataError, listing
 from mmrec.evaluation.evaluator import Evaluator
+from mmrec.evaluation.list_files import read_recommendations
 from mmrec.evaluation.ranking import NO_ITEM, Ranking
-
-
-def read_recommendations(path: Path) -> pd.DataFrame:
-    """Read a file of recommendations: user, item and score, tab-separated, without a header.
-
-    Returns:
-        One row for each recommendation, in the order of the file, with the columns ``user_id`` and
-        ``item_id`` (categorical of str) and ``score`` (float64). The index is the line in the file.
-
-    Raises:
-        DataError: the file is missing, empty or not text, a line is not user, item and number, or
-            a pair stands twice; the message names file and line.
-    """
-    try:
-        rows = list(_rows(path))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; expected a file of recommendations") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text: {error}") from error
-    if not rows:
-        raise DataError(f"{path}: the file is empty; expected lines of user<TAB>item<TAB>score")
-    lines, users, items, scores = zip(*rows, strict=True)
-    frame = pd.DataFrame(
-        {
-            "user_id": pd.Categorical(users),
-            "item_id": pd.Categorical(items),
-            "score": np.array(scores, np.float64),
-        },
-        index=pd.Index(lines, name="line"),
-    )
-    repeated = frame.duplicated(["user_id", "item_id"], keep=False)
-    if repeated.any():
-        user, item, _ = frame[repeated].iloc[0]
-        first, second = frame.index[(frame["user_id"] == user) & (frame["item_id"] == item)][:2]
-        raise DataError(
-            f"{path}:{second}: item {item!r} is recommended to user {user!r} a second time, after "
-            f"line {first}; expected each pair once"
-        )
-    return frame
-
-
-def _rows(path: Path) -> Iterator[tuple[int, str, str, float]]:
-    """Yield line number, user, item and score of every line that is not blank."""
-    with path.open(encoding="utf-8-sig") as file:
-        for line, text in enumerate(file, 1):
-            fields = text.rstrip("\n").split("\t")
-            if fields == [""]:
-                continue
-            if len(fields) != 3:
-                raise DataError(
-                    f"{path}:{line}: expected 3 tab-separated columns (user, item, score), found "
-                    f"{len(fields)}: {text.rstrip()[:80]!r}"
-                )
-            user, item, score = fields
-            if not user.strip() or not item.strip():
-                raise DataError(f"{path}:{line}: the user or the item is empty: {text[:80]!r}")
-            # Interned, a file of millions of lines holds each id once.
-            yield line, sys.intern(user), sys.intern(item), _score(score, path, line)
-
-
-def _score(text: str, path: Path, line: int) -> float:
-    try:
-        score = float(text)
-    except ValueError:
-        score = math.nan
-    if math.isnan(score):
-        hint = "; if the file has a header, remove it" if line == 1 else ""
-        raise DataError(f"{path}:{line}: expected a number as the score, found {text!r}{hint}")
-    return score
 
 
 def ranking_from_frame(
@@ -155,9 +85,11 @@ def evaluate_file(
     whom the file does not mention count with an empty list.
 
     Args:
-        recs: user, item and score, tab-separated, without a header.
-        train: the training split; it defines users, catalogue and popularity.
-        test: the split to evaluate on.
+        recs: user, item and score, see :func:`read_recommendations`.
+        train: the training split, in a form that :mod:`mmrec.data.reading` lists, with a header
+            or without; it defines users, catalogue and popularity.
+        test: the split to evaluate on. If it is the same file, its column ``x_label`` tells the
+            two apart.
         metrics: names, in any spelling of upper and lower case.
         cutoffs: lengths at which the lists are cut.
         relevance_threshold: the least test rating that is relevant.
@@ -168,7 +100,7 @@ def evaluate_file(
         DataError: a file cannot be used, or the files have no user in common.
     """
     frame = read_recommendations(recs)
-    trained, held_out = read_split(train).frame, read_split(test).frame
+    trained, held_out = _read_splits(train, test)
     users = Vocabulary(trained["user_id"].cat.categories)
     items = Vocabulary(
         item for part in (trained, held_out, frame) for item in part["item_id"].cat.categories
@@ -194,6 +126,13 @@ def evaluate_file(
         kept_rows=kept,
         ignored_test_rows=len(held_out) - len(testing),
     )
+
+
+def _read_splits(train: Path, test: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    if train == test:
+        tables = read_labelled(train, header=None)
+        return tables["train"].frame, tables["test"].frame
+    return read_split(train, header=None).frame, read_split(test, header=None).frame
 
 
 def _require_known_users(frame: pd.DataFrame, users: Vocabulary, path: Path, train: Path) -> None:

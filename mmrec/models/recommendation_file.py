@@ -18,7 +18,7 @@ class RecommendationFileConfig(RecommenderConfig):
     """Where the lists are."""
 
     file: Path
-    """Lines of user, item and score, with tabs between them."""
+    """User, item and score, in a form that :func:`mmrec.evaluation.read_recommendations` reads."""
 
 
 class RecommendationFile(Recommender):

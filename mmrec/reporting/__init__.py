@@ -12,6 +12,7 @@ from mmrec.reporting.manifest import (
     make_manifest,
     split_files,
 )
+from mmrec.reporting.needs import needs
 from mmrec.reporting.outline import outline
 from mmrec.reporting.over_seeds import seeds_table, significance_table
 from mmrec.reporting.rebuild import (
@@ -23,7 +24,7 @@ from mmrec.reporting.rebuild import (
 )
 from mmrec.reporting.recorded import RecordedRun, read_plan
 from mmrec.reporting.results import Results
-from mmrec.reporting.run_log import log_to
+from mmrec.reporting.run_log import SHOWN, recorded
 from mmrec.reporting.sessions import begin_session
 from mmrec.reporting.surroundings import describe_surroundings
 from mmrec.reporting.tables import best_table, elliot_files, significance, trials_table
@@ -31,6 +32,7 @@ from mmrec.reporting.tables import best_table, elliot_files, significance, trial
 __all__ = [
     "ABSENT",
     "SCHEMA_VERSION",
+    "SHOWN",
     "Origin",
     "RecordedRun",
     "Results",
@@ -47,13 +49,14 @@ __all__ = [
     "forecast_lines",
     "from_json",
     "item_digests",
-    "log_to",
     "make_manifest",
+    "needs",
     "outline",
     "read_plan",
     "read_results",
     "read_studies",
     "rebuild_report",
+    "recorded",
     "seeds_table",
     "shown",
     "significance",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from mmrec.reporting.selection import figure_title
 from mmrec.search import Study
 
+_N = TypeVar("_N", int, float)
+_DROPPED = {"items_dropped": "item", "users_dropped": "user"}
 _FACTS = {
     "python": "Python",
     "cuda": "CUDA",
@@ -45,27 +47,46 @@ def protocol(manifest: Mapping[str, Any], studies: Sequence[Study]) -> dict[str,
 
 
 def data(data: Mapping[str, Any]) -> dict[str, str]:
-    """Return the size of the data, and what was dropped."""
-    users, items = data["users"], data["items"]
-    facts = {"Users": f"{users:,}", "Items": f"{items:,}"}
-    rows = data["splits"].get("train", {}).get("rows_kept")
-    if rows and users and items:
-        share = rows / (users * items)
-        facts["Density"] = f"{share:.3%} of all pairs are in the training split"
+    """Return the size of the data, and what was dropped; of several folds, the least and most."""
+    folds = data.get("folds") or [data]
+    facts = {"Folds": f"{len(folds):,}"} if len(folds) > 1 else {}
+    for key in ("users", "items"):
+        facts[key.capitalize()] = span(f"{n:,}" for n in _ends([fold[key] for fold in folds]))
+    shares = [share for fold in folds if (share := density(fold)) is not None]
+    if shares:
+        told = span(f"{share:.3%}" for share in _ends(shares))
+        facts["Density"] = f"{told} of all pairs are in the training split"
     for loader, shape in data["features"].items():
         facts[loader] = f"{shape[-1]:,} values for each item"
-    if data["items_dropped"] or data["users_dropped"]:
+    dropped = {key: _ends([fold[key] for fold in folds]) for key in _DROPPED}
+    if any(map(any, dropped.values())):
+        items, users = (_counted(dropped[key], noun) for key, noun in _DROPPED.items())
         facts["Dropped"] = (
-            f"{_count(data['items_dropped'], 'item')} for lack of a feature vector, and "
-            f"{_count(data['users_dropped'], 'user')} who had no other item"
+            f"{items} for lack of a feature vector, and {users} who had no other item"
         )
     else:
         facts["Dropped"] = "no item and no user for lack of a feature vector"
     return facts
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def density(fold: Mapping[str, Any]) -> float | None:
+    """Return which share of all pairs is in the training split, if the manifest tells."""
+    rows = fold["splits"].get("train", {}).get("rows_kept")
+    n_pairs = fold["users"] * fold["items"]
+    return rows / n_pairs if rows and n_pairs else None
+
+
+def span(ends: Iterable[str]) -> str:
+    """Return ``a to b``, or one of them if they read alike."""
+    return " to ".join(dict.fromkeys(ends))
+
+
+def _ends(numbers: Sequence[_N]) -> tuple[_N, _N]:
+    return min(numbers), max(numbers)
+
+
+def _counted(ends: tuple[int, int], noun: str) -> str:
+    return f"{span(f'{n:,}' for n in ends)} {noun}{'' if ends == (1, 1) else 's'}"
 
 
 def environment(environment: Mapping[str, Any]) -> dict[str, str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
 
 from mmrec.reporting.facts import spoken
-from mmrec.search import Forecast, ModelForecast, PointEstimate, gibibytes
+from mmrec.search import Forecast, ModelForecast, PointEstimate, Probe, gibibytes
 
+_N = TypeVar("_N", int, float)
 _PROBED = ("measured", "build", "first step", "a step", "an evaluation", "all trials")
 
 
@@ -26,6 +27,7 @@ def forecast_lines(forecast: Forecast) -> list[str]:
         f"on {forecast.device}, {', '.join(free)}{side}",
         "",
         *_aligned(_rows(forecast)),
+        *(line for model in forecast.models if model.probes for line in _measured(model)),
         *(f"warning: {warning}" for warning in forecast.warnings),
     ]
 
@@ -46,7 +48,7 @@ def forecast_as_plain(forecast: Forecast) -> dict[str, Any]:
 
 def _rows(forecast: Forecast) -> Iterator[list[str]]:
     on_gpu = forecast.available_device is not None
-    is_probed = any(model.probe for model in forecast.models)
+    is_probed = any(model.probes for model in forecast.models)
     yield [
         *("model", "trials", "memory"),
         *(["GPU memory"] if on_gpu else []),
@@ -78,12 +80,30 @@ def _rows(forecast: Forecast) -> Iterator[list[str]]:
 
 
 def _probed_cells(model: ModelForecast) -> list[str]:
-    found = model.probe
-    if found is None:
+    found = model.probes
+    if not found:
         return ["?"] * len(_PROBED)
-    peak = found.host_bytes if found.device_bytes is None else found.device_bytes
-    seconds = (found.build_s, found.first_step_s, found.step_s, found.evaluation_s)
-    return [gibibytes(peak), *(f"{x:.3f} s" for x in seconds), spoken(model.seconds or 0.0)]
+    peaks = [p.host_bytes if p.device_bytes is None else p.device_bytes for p in found]
+    known = _ends([peak for peak in peaks if peak is not None] or [0])
+    parts = ("build_s", "first_step_s", "step_s", "evaluation_s")
+    return [
+        _span([gibibytes(peak or None) for peak in known]),
+        *(_span([f"{x:.3f}" for x in _ends([getattr(p, x) for p in found])]) + " s" for x in parts),
+        spoken(model.seconds or 0.0),
+    ]
+
+
+def _measured(model: ModelForecast) -> Iterator[str]:
+    """Yield which points the short runs were of, if not all cost the same."""
+    costs = model.costs
+    if len(costs.costs) == 1:
+        return
+    told = "; ".join(costs.told(probe.point.cost) for probe in model.probes)
+    yield f"{model.estimate.name} was measured at: {told}"
+    n_others = len(costs.costs) - len(model.probes)
+    if n_others:
+        are = "size is" if n_others == 1 else "sizes are"
+        yield f"  its {n_others} other {are} taken as a mean of these, the nearer ones for more"
 
 
 def _model_as_plain(model: ModelForecast) -> dict[str, Any]:
@@ -95,16 +115,21 @@ def _model_as_plain(model: ModelForecast) -> dict[str, Any]:
         "evaluations": told.evaluations,
         "smallest": _point_as_plain(told.smallest),
         "largest": _point_as_plain(told.largest),
-        "probe": None if model.probe is None else asdict(model.probe),
+        "probes": [_probe_as_plain(probe) for probe in model.probes],
         "seconds": model.seconds,
-        "failure": model.failure,
+        "failures": list(model.failures),
     }
+
+
+def _probe_as_plain(probe: Probe) -> dict[str, Any]:
+    measured = {f.name: getattr(probe, f.name) for f in fields(probe) if f.name != "point"}
+    return {"parameters": _parameters(probe.point)} | measured
 
 
 def _point_as_plain(point: PointEstimate) -> dict[str, Any]:
     memory = point.memory
     return {
-        "parameters": {name: _plain(value) for name, value in point.values.items()},
+        "parameters": _parameters(point),
         "host_bytes": None if memory is None else memory.host,
         "device_bytes": None if memory is None else memory.device,
         "epochs": point.epochs,
@@ -113,11 +138,15 @@ def _point_as_plain(point: PointEstimate) -> dict[str, Any]:
     }
 
 
+def _parameters(point: PointEstimate) -> dict[str, object]:
+    return {name: _plain(value) for name, value in point.values.items()}
+
+
 def _plain(value: object) -> object:
     return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
-def _ends(numbers: Sequence[int]) -> tuple[int, int]:
+def _ends(numbers: Sequence[_N]) -> tuple[_N, _N]:
     return min(numbers), max(numbers)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from mmrec.reporting import facts, model_tables, plots, table
+from mmrec.reporting import data_tables, facts, model_tables, plots, table
 from mmrec.reporting.headline import make_headline
 from mmrec.reporting.sections import Drawer, model_section, popularity_section, user_section
 from mmrec.reporting.tables import best_table
@@ -60,7 +60,9 @@ def report_html(
             has_plots=plots.is_available(),
             protocol=facts.protocol(manifest, studies),
             data=facts.data(manifest["data"]),
-            splits=model_tables.splits(manifest["data"]["splits"]),
+            prefiltering=data_tables.prefiltering(manifest["data"]),
+            folds=data_tables.folds(manifest["data"]),
+            splits=data_tables.splits(manifest["data"]),
             environment=facts.environment(manifest["environment"]),
             packages=_packages(manifest),
             digests=_digests(manifest),

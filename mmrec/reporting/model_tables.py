@@ -1,4 +1,4 @@
-"""The tables that hold models against each other, and that of the data."""
+"""The tables that hold models against each other."""
 
 from __future__ import annotations
 
@@ -206,23 +206,3 @@ def costs(studies: Sequence[Study]) -> Table:
     head = ["model", "trials", "seconds in all", "of the longest", "epochs"]
     head += ["seconds for an epoch", "MiB at most"]
     return table("Time and memory of the trials.", head, rows)
-
-
-def splits(counts: Mapping[str, Mapping[str, int]]) -> Table:
-    """Return the rows of each split; a column for each reason that some were dropped for."""
-    reasons = {
-        "duplicates": "dropped: repeated",
-        "without_features": "dropped: item without features",
-        "unknown_users": "dropped: user not in training",
-        "cold_items": "kept, but item not in training",
-        "trained_pairs": "kept, but pair in training",
-    }
-    shown = [key for key in reasons if any(split.get(key) for split in counts.values())]
-    order = [*dict.fromkeys(["train", "validation", "test", *counts])]
-    rows = [
-        [name, split["rows_read"], *(split.get(key, 0) for key in shown), split["rows_kept"]]
-        for name in order
-        if (split := counts.get(name)) is not None
-    ]
-    head = ["split", "rows read", *(reasons[key] for key in shown), "rows kept"]
-    return table("Interactions of each split.", head, rows)

@@ -18,10 +18,13 @@ def outline(
     *,
     workers: int,
     threads: int,
+    needs: Sequence[str],
     folder: Path,
     n_ended: int,
 ) -> str:
     """Return the plan of a run: models and trials, data, machine, and where the results go.
+
+    All that has changed the data is in it: what filters and missing vectors have left of them.
 
     Args:
         plan: what is run.
@@ -29,15 +32,16 @@ def outline(
         devices: of the workers, in turn.
         workers: how many trials run side by side.
         threads: of torch for a trial.
+        needs: what :func:`mmrec.reporting.needs.needs` returns.
         folder: of the run.
         n_ended: trials that an earlier session of the run has ended.
     """
     lines = [f"{datasets[0].name}: {_counted(plan.n_trials, 'trial')}"]
     width = max(len(model.name) for model in plan.models)
     lines += [f"  {model.name:<{width}}  {_search(model)}" for model in plan.models]
-    for dataset in datasets:
-        fold = f", fold {dataset.fold}" if len(datasets) > 1 else ""
-        lines += [f"data{fold}", *(f"  {line}" for line in _data(dataset))]
+    lines += ["data", *(f"  {line}" for line in _data(datasets))]
+    if needs:
+        lines += ["needs", *(f"  {line}" for line in needs)]
     names = ", ".join(dict.fromkeys(_device(device) for device in devices))
     side = "" if workers == 1 else f", {workers} trials side by side"
     lines.append(f"on {names}, {_counted(threads, 'thread')} for a trial{side}")
@@ -58,17 +62,29 @@ def _search(model: ModelPlan) -> str:
     return f"{told}; selected by {model.select_by}"
 
 
-def _data(dataset: Dataset) -> list[str]:
+def _data(datasets: Sequence[Dataset]) -> list[str]:
+    """Return what is left of the data and why; what folds have in common is told once."""
+    first = datasets[0]
+    lines = [str(step) for step in first.report.steps]
+    for dataset in datasets:
+        fold = f"fold {dataset.fold}: " if len(datasets) > 1 else ""
+        lines.append(fold + _sizes(dataset))
+        if dataset is first:
+            lines += [
+                f"{loader}: {matrix.shape[1]:,} values for each item"
+                for loader, matrix in dataset.features.items()
+            ]
+        told = dataset.report.lines()
+        lines += told if dataset is first else [line for line in told if line not in lines]
+    return lines
+
+
+def _sizes(dataset: Dataset) -> str:
     held_out = 0 if dataset.validation is None else len(dataset.validation)
-    lines = [
+    return (
         f"{dataset.n_users:,} users, {dataset.n_items:,} items; interactions: "
         f"{len(dataset.train):,} train, {held_out:,} validation, {len(dataset.test):,} test"
-    ]
-    lines += [
-        f"{loader}: {matrix.shape[1]:,} values for each item"
-        for loader, matrix in dataset.features.items()
-    ]
-    return lines + dataset.report.lines()
+    )
 
 
 def _device(device: torch.device) -> str:

@@ -1,4 +1,4 @@
-"""The log of a run, in its folder."""
+"""The log of a run in its folder, from the first look at the data on."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging.handlers import MemoryHandler
 from pathlib import Path
 
+SHOWN = {"is_shown": True}
+"""``extra`` of what the terminal has been shown in another way; it is for ``run.log`` alone."""
 
-class _RunLog(logging.FileHandler):
+_FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class _LogFile(logging.FileHandler):
     """Writes what the disk has room for: no result depends on the log, so none is lost by it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self.setFormatter(logging.Formatter(_FORM))
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Say nothing of a full disk; the file of results that meets it next tells."""
@@ -27,18 +34,40 @@ class _RunLog(logging.FileHandler):
             super().close()
 
 
+class RunLog:
+    """Keeps what mmrec logs until the run has a folder, and then writes it there.
+
+    Get one from :func:`recorded`.
+    """
+
+    def __init__(self) -> None:
+        # It holds lines of reading the data alone, so they are few.
+        self.handler = MemoryHandler(sys.maxsize, flushLevel=sys.maxsize, flushOnClose=False)
+
+    def write_to(self, path: Path) -> None:
+        """Write what there has been and what is to come behind what is in a file, line by line."""
+        self.handler.setTarget(_LogFile(path))
+        self.handler.capacity = 1
+        self.handler.flush()
+
+    def close(self) -> None:
+        """Write no more."""
+        file = self.handler.target
+        self.handler.close()
+        if file is not None:
+            file.close()
+
+
 @contextmanager
-def log_to(path: Path) -> Iterator[None]:
-    """Write mmrec's log into a file, behind what is in it, while the run lasts."""
+def recorded() -> Iterator[RunLog]:
+    """Record mmrec's log inside, at least from INFO on, whatever the user shows of it."""
     package = logging.getLogger("mmrec")
-    handler = _RunLog(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    was_level = package.level
-    package.addHandler(handler)
+    log, was_level = RunLog(), package.level
+    package.addHandler(log.handler)
     package.setLevel(min(was_level or logging.INFO, logging.INFO))
     try:
-        yield
+        yield log
     finally:
-        package.removeHandler(handler)
+        package.removeHandler(log.handler)
         package.setLevel(was_level)
-        handler.close()
+        log.close()

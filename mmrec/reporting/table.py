@@ -168,9 +168,9 @@ def mebibytes(value: int | None) -> Cell:
     return cell(None) if value is None else _number(f"{value / 2**20:,.0f}", repr(value / 2**20))
 
 
-def share(value: float) -> Cell:
+def share(value: float, decimals: int = 1) -> Cell:
     """Write a share in percent."""
-    return cell(None) if value != value else _number(f"{value:.1%}", repr(value))
+    return cell(None) if value != value else _number(f"{value:.{decimals}%}", repr(value))
 
 
 def p_value(value: float) -> Cell:

@@ -5,7 +5,8 @@ The modules, in the order in which an experiment meets them:
 - From the file to a plan: ``plan`` (the whole), ``planner`` and ``ablation`` (a model's entry),
   ``points`` (of a search), ``inputs`` (the files that are named); ``model_plan`` is what comes out.
 - The data: ``datasets``; ``split_file`` for one file that is split here.
-- What a run would need, for ``mmrec plan``: ``estimate``, ``memory``, ``forecast``, ``probe``.
+- What a run would need, for ``mmrec plan``: ``cost``, ``estimate``, ``memory``, ``forecast``,
+  ``probe``.
 - The search: ``runner`` leads it, ``algorithms`` and ``tpe`` propose points, ``pruning`` ends
   trials, ``selection`` chooses, and keeps test figures away from all of them.
 - One trial: ``specs`` says what it is to do, ``trial`` does it, ``execution`` keeps what comes of
@@ -15,6 +16,7 @@ The modules, in the order in which an experiment meets them:
 - What is kept on the way: ``run_folder``, ``store``; ``signals`` for ending in good order.
 """
 
+from mmrec.search.cost import Cost, CostSpace, cost_of
 from mmrec.search.datasets import load_datasets, measure_data
 from mmrec.search.desk import Assignment
 from mmrec.search.estimate import (
@@ -26,7 +28,13 @@ from mmrec.search.estimate import (
 )
 from mmrec.search.execution import Workbench, threads_of_trial, unsaved
 from mmrec.search.executors import Executor, Observer, SerialExecutor
-from mmrec.search.forecast import Forecast, ModelForecast, make_forecast
+from mmrec.search.forecast import (
+    Forecast,
+    ModelForecast,
+    free_memory,
+    make_forecast,
+    what_does_not_fit,
+)
 from mmrec.search.memory import available_memory, gibibytes
 from mmrec.search.model_plan import ModelFacts, ModelPlan
 from mmrec.search.plan import Plan, make_plan
@@ -44,6 +52,8 @@ from mmrec.search.trial import TrialSpec
 
 __all__ = [
     "Assignment",
+    "Cost",
+    "CostSpace",
     "Executor",
     "Forecast",
     "Memory",
@@ -74,7 +84,9 @@ __all__ = [
     "available_memory",
     "check_ray",
     "choose",
+    "cost_of",
     "estimate_plan",
+    "free_memory",
     "gibibytes",
     "identity",
     "load_datasets",
@@ -87,4 +99,5 @@ __all__ = [
     "threads_of_trial",
     "trial_memory",
     "unsaved",
+    "what_does_not_fit",
 ]

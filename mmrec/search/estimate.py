@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mmrec.evaluation import ranking_bytes
 from mmrec.graph import default_backend
 from mmrec.models import DataShape, Footprint, ModelConfig, RecommenderConfig
+from mmrec.search.cost import Cost, cost_of
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.plan import Plan
 from mmrec.search.points import Values, probes
@@ -55,6 +56,8 @@ class PointEstimate:
     """Optimisation steps, at most: those of all epochs."""
     evaluations: int
     """At most."""
+    cost: Cost
+    """Equal for points whose builds, steps and evaluations take equally long."""
 
     @property
     def size(self) -> int:
@@ -71,8 +74,8 @@ class ModelEstimate:
     name: str
     n_trials: int
     """At most."""
-    n_seeds: int
-    """Trials of a point."""
+    n_repetitions: int
+    """Trials of a point: seeds times folds."""
     smallest: PointEstimate
     largest: PointEstimate
     points: tuple[PointEstimate, ...]
@@ -94,9 +97,13 @@ class ModelEstimate:
 
         Where some points stand for others, each trial is given the largest.
         """
-        if len(numbers) * self.n_seeds == self.n_trials:
-            return sum(numbers) * self.n_seeds
+        if len(numbers) * self.n_repetitions == self.n_trials:
+            return sum(numbers) * self.n_repetitions
         return max(numbers) * self.n_trials
+
+    def expected(self, numbers: Sequence[float]) -> float:
+        """Return the same, but let each point that stands for others stand for as many."""
+        return sum(numbers) / len(numbers) * self.n_trials
 
 
 def estimate_plan(plan: Plan, shape: DataShape, device_type: str = "cpu") -> list[ModelEstimate]:
@@ -120,7 +127,7 @@ def _estimate_model(
     return ModelEstimate(
         name=model.name,
         n_trials=model.n_trials,
-        n_seeds=len(model.seeds) or 1,
+        n_repetitions=model.n_folds * (len(model.seeds) or 1),
         smallest=min(points, key=lambda point: point.size),
         largest=max(points, key=lambda point: point.size),
         points=points,
@@ -138,7 +145,7 @@ def _estimate_point(
         n_kept = min(2, evaluations) if epochs else 0
         steps_in_epoch = steps // epochs if epochs else 0
         memory = trial_memory(footprint, shape, top_k, n_kept, steps_in_epoch, device_type)
-    return PointEstimate(values, memory, epochs, steps, evaluations)
+    return PointEstimate(values, memory, epochs, steps, evaluations, cost_of(config))
 
 
 def _course(config: RecommenderConfig, model: ModelPlan, shape: DataShape) -> tuple[int, int, int]:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import torch
 
-from mmrec.config import Execution, Loaded
+from mmrec.config import Loaded
 from mmrec.errors import TrialError
 from mmrec.models import DataShape
+from mmrec.search.cost import Cost, CostSpace
 from mmrec.search.datasets import measure_data
-from mmrec.search.estimate import Memory, ModelEstimate, estimate_plan
+from mmrec.search.estimate import Memory, ModelEstimate, PointEstimate, estimate_plan
 from mmrec.search.execution import threads_of_trial
 from mmrec.search.memory import available_memory, gibibytes
 from mmrec.search.plan import Plan, make_plan
@@ -27,29 +28,52 @@ from mmrec.training import resolve_device
 _CPU = torch.device("cpu")
 
 
+MAX_PROBES = 8
+"""Short runs of a model, at most."""
+
+
 @dataclass(frozen=True)
 class ModelForecast:
     """What the trials of one entry of ``models`` need."""
 
     estimate: ModelEstimate
-    probe: Probe | None = None
-    """What a short run of the largest point has measured."""
-    failure: str | None = None
-    """Why there is no short run though one was asked for."""
+    probes: tuple[Probe, ...] = ()
+    """What short runs have measured: of the largest point, then of those that cost otherwise."""
+    failures: tuple[str, ...] = ()
+    """Why there is no short run of a point though one was tried."""
+
+    @property
+    def costs(self) -> CostSpace:
+        """Return what the points cost, in the order of the search."""
+        return CostSpace([point.cost for point in self.estimate.points])
 
     @property
     def seconds(self) -> float | None:
-        """Return what all trials take, each point at the speed of the short run; None without."""
-        if self.probe is None:
+        """Return what all trials take if none is stopped early; None without a short run.
+
+        A point that costs what none of the measured ones does takes a mean of these, the nearer
+        ones for more.
+        """
+        if not self.probes:
             return None
-        return self.estimate.of_all([self.probe.seconds(point) for point in self.estimate.points])
+        by_cost = {run.point.cost: run for run in self.probes}
+        costs = self.costs
+        return self.estimate.expected(
+            [
+                sum(
+                    share * by_cost[cost].seconds(point)
+                    for cost, share in costs.weights(point.cost, by_cost).items()
+                )
+                for point in self.estimate.points
+            ]
+        )
 
     @property
     def peak(self) -> Memory | None:
         """Return the memory of the largest point: measured, else estimated."""
-        measured = self.probe
-        if measured is not None and measured.host_bytes is not None:
-            return Memory(measured.host_bytes, measured.device_bytes)
+        for run in self.probes:
+            if run.point is self.estimate.largest and run.host_bytes is not None:
+                return Memory(run.host_bytes, run.device_bytes)
         return self.estimate.largest.memory
 
 
@@ -74,7 +98,8 @@ def make_forecast(loaded: Loaded, *, probing: bool = False) -> Forecast:
 
     Args:
         loaded: the experiment as it was read.
-        probing: also measure a short run of each model's largest point.
+        probing: also measure short runs of each model's largest point, and of up to
+            :data:`MAX_PROBES` in all that cost otherwise.
 
     Raises:
         ConfigError: the experiment is wrong; the message lists every problem.
@@ -87,10 +112,13 @@ def make_forecast(loaded: Loaded, *, probing: bool = False) -> Forecast:
         _forecast(loaded, plan, number, estimate) if probing else ModelForecast(estimate)
         for number, estimate in enumerate(estimate_plan(plan, shape, device.type))
     )
-    free = available_memory(_CPU), available_memory(device) if device.type == "cuda" else None
+    execution = plan.experiment.execution
+    n_devices = len(set(execution.devices or (0,)))
+    free = free_memory(device)
     warnings = [fallback] if fallback else []
     for model in models:
-        warnings += _warnings(model, plan.experiment.execution, free, probing=probing)
+        warnings += _unknown(model, probing=probing)
+        warnings += what_does_not_fit(model, execution.workers, n_devices, free)
     return Forecast(
         dataset=plan.experiment.dataset,
         shape=shape,
@@ -106,34 +134,59 @@ def make_forecast(loaded: Loaded, *, probing: bool = False) -> Forecast:
 def _forecast(loaded: Loaded, plan: Plan, number: int, estimate: ModelEstimate) -> ModelForecast:
     execution = plan.experiment.execution
     threads = threads_of_trial(execution, execution.workers)
-    try:
-        return ModelForecast(estimate, probe(loaded, number, estimate.largest, threads))
-    except TrialError as error:
-        return ModelForecast(estimate, failure=str(error))
+    costs = CostSpace([point.cost for point in estimate.points])
+    probes, failures = [], []
+    for point in points_to_probe(estimate):
+        try:
+            probes.append(probe(loaded, number, point, threads))
+        except TrialError as error:
+            failures.append(f"{told}: {error}" if (told := costs.told(point.cost)) else str(error))
+    return ModelForecast(estimate, tuple(probes), tuple(failures))
 
 
-def _warnings(
-    model: ModelForecast,
-    execution: Execution,
-    free: tuple[int | None, int | None],
-    *,
-    probing: bool,
-) -> Iterator[str]:
-    """Yield what does not fit, and what is not known."""
+def points_to_probe(estimate: ModelEstimate) -> list[PointEstimate]:
+    """Return points that cost differently, the largest first; not more than :data:`MAX_PROBES`."""
+    stand_in: dict[Cost, PointEstimate] = {}
+    for point in (estimate.largest, *estimate.points):
+        stand_in.setdefault(point.cost, point)
+    costs = CostSpace([point.cost for point in estimate.points])
+    return [stand_in[c] for c in costs.spread_out(estimate.largest.cost, MAX_PROBES)]
+
+
+def _unknown(model: ModelForecast, *, probing: bool) -> Iterator[str]:
     name = model.estimate.name
-    if model.failure is not None:
-        yield f"{name}: {model.failure}"
-    peak = model.peak
-    if peak is None:
+    yield from (f"{name}: {failure}" for failure in model.failures)
+    if model.peak is None:
         hint = "" if probing else "; --probe measures it"
         yield f"{name}: its memory is not known, for its class has no footprint(){hint}"
+
+
+def free_memory(device: torch.device) -> tuple[int | None, int | None]:
+    """Return the bytes that are free on the host, and on the device if that is a GPU."""
+    return available_memory(_CPU), available_memory(device) if device.type == "cuda" else None
+
+
+def what_does_not_fit(
+    model: ModelForecast,
+    n_workers: int,
+    n_devices: int,
+    free: tuple[int | None, int | None],
+) -> Iterator[str]:
+    """Yield a sentence for each memory that the trials of a model need more of than there is.
+
+    Args:
+        model: what they need.
+        n_workers: trials that run side by side.
+        n_devices: that they are shared out to.
+        free: see :func:`free_memory`.
+    """
+    if model.peak is None:
         return
-    n_workers = min(execution.workers, model.estimate.n_trials)
-    n_devices = len(set(execution.devices or (0,)))
-    on_a_device = -(-n_workers // n_devices)
-    asked = (("memory", peak.host, n_workers), ("GPU memory", peak.device, on_a_device))
+    n_trials = min(n_workers, model.estimate.n_trials)
+    on_a_device = -(-n_trials // n_devices)
+    asked = (("memory", model.peak.host, n_trials), ("GPU memory", model.peak.device, on_a_device))
     for (what, needed, times), there in zip(asked, free, strict=True):
         if needed is not None and there is not None and needed * times > there:
             side = f" for each of {times} trials side by side" if times > 1 else ""
             there_is = f"but {gibibytes(there)} are free"
-            yield f"{name}: needs {gibibytes(needed)} of {what}{side}, {there_is}"
+            yield f"{model.estimate.name}: needs {gibibytes(needed)} of {what}{side}, {there_is}"

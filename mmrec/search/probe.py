@@ -39,8 +39,9 @@ MAX_STEPS = 8
 
 @dataclass(frozen=True)
 class Probe:
-    """What a short run has measured: seconds, and bytes at the peak."""
+    """What a short run of a point has measured: seconds, and bytes at the peak."""
 
+    point: PointEstimate
     data_s: float
     """Reading the splits and the features."""
     build_s: float
@@ -87,7 +88,7 @@ def probe(loaded: Loaded, model: int, point: PointEstimate, threads: int) -> Pro
         course = (min(MAX_STEPS, steps), min(2, point.evaluations))
         ended = pool.submit(_measure, experiment, base_dir, order, course, threads)
         try:
-            return ended.result()
+            return Probe(point, **ended.result())
         except BrokenProcessPool:
             raise TrialError("the process of the short run was killed; out of memory?") from None
         except MmrecError:
@@ -102,7 +103,7 @@ def _measure(
     order: Order,
     course: tuple[int, int],
     threads: int,
-) -> Probe:
+) -> dict[str, Any]:
     """Be the process: read everything anew, as the worker of a run does."""
     plan = make_plan(read_experiment(experiment, base_dir))
     device, _ = resolve_device(plan.experiment.gpu)
@@ -126,15 +127,15 @@ def _measure(
             del kept
         evaluation_s = clock.lap()
     first, *others = steps or [0.0]
-    return Probe(
-        data_s=data_s,
-        build_s=build_s,
-        first_step_s=first,
-        step_s=sum(others) / len(others) if others else first,
-        evaluation_s=evaluation_s,
-        host_bytes=memory[0].read(),
-        device_bytes=memory[1].read() if device.type == "cuda" else None,
-    )
+    return {
+        "data_s": data_s,
+        "build_s": build_s,
+        "first_step_s": first,
+        "step_s": sum(others) / len(others) if others else first,
+        "evaluation_s": evaluation_s,
+        "host_bytes": memory[0].read(),
+        "device_bytes": memory[1].read() if device.type == "cuda" else None,
+    }
 
 
 def _train(

@@ -98,6 +98,25 @@ def test_evaluate_with_a_threshold_counts_only_the_relevant(files, tmp_path, cap
     assert "over 1 users" in capsys.readouterr().out
 
 
+def test_evaluate_takes_one_file_of_both_splits(files, tmp_path, capsys):
+    arguments = ["evaluate", f"--recs={files['recs']}", "--cutoffs", "1", "--metrics", "Recall"]
+    assert main([*arguments, f"--train={files['train']}", f"--test={files['test']}"]) == 0
+    expected = capsys.readouterr().out
+    both = tmp_path / "both.inter"
+    rows = [
+        (name, row)
+        for name in ("train", "test")
+        for row in Path(files[name]).read_text().splitlines()
+    ]
+    lines = [f"{row}\t{0 if name == 'train' else 2}\n" for name, row in rows]
+    both.write_text("userID\titemID\trating\tx_label\n" + "".join(lines))
+    assert main([*arguments, f"--splits={both}"]) == 0
+    assert capsys.readouterr().out == expected
+    for wrong in ([f"--train={both}"], [f"--splits={both}", f"--test={both}"], []):
+        assert main([*arguments, *wrong]) == 2
+        assert "expected --train and --test, or --splits alone" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("changed", "content", "message"),
     [

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from tiny_experiment import Write, settings
 
 from mmrec.cli import main
+from mmrec.search import PointEstimate, Probe, forecast
 
 
 def test_a_line_for_each_model_and_one_for_all(
@@ -40,7 +42,7 @@ def test_plain_data(experiment_file: Write, capsys: pytest.CaptureFixture[str]) 
     assert (model["name"], model["trials"], model["steps"]) == ("LightGCNM", 2, 32)
     assert model["smallest"]["parameters"]["factors"] == 4
     assert model["smallest"]["host_bytes"] < model["largest"]["host_bytes"]
-    assert model["probe"] is None
+    assert model["probes"] == []
 
 
 def test_nothing_is_written(experiment_file: Write, tmp_path: Path) -> None:
@@ -76,4 +78,31 @@ def test_a_short_run_adds_columns(
 ) -> None:
     assert main(["plan", str(experiment_file({"LightGCNM": settings()})), "--probe"]) == 0
     header = capsys.readouterr().out.splitlines()[3]
-    assert header.endswith("first step   a step  an evaluation  all trials")
+    assert re.search(r"first step +a step +an evaluation +all trials$", header)
+
+
+def test_which_points_were_measured_is_told(
+    experiment_file: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(_: object, __: int, point: PointEstimate, ___: int) -> Probe:
+        return Probe(
+            point, 0.0, 0.0, 0.0, dict(point.cost).get("factors", 0) / 100, 0.0, 1 << 29, None
+        )
+
+    monkeypatch.setattr(forecast, "probe", measured)
+    monkeypatch.setattr(forecast, "MAX_PROBES", 2)
+    values = settings(factors=[4, 6, 64], lr=[0.1, 0.2])
+    path = experiment_file({"LightGCNM": values, "MostPop": {}})
+    assert main(["plan", str(path), "--probe"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "0.040 to 0.640 s" in lines[4]
+    assert lines[7:] == [
+        "LightGCNM was measured at: factors 64; factors 4",
+        "  its 1 other size is taken as a mean of these, the nearer ones for more",
+    ]
+    assert main(["plan", str(path), "--probe", "--json"]) == 0
+    model = json.loads(capsys.readouterr().out)["models"][0]
+    assert [probe["parameters"]["factors"] for probe in model["probes"]] == [64, 4]
+    assert [probe["step_s"] for probe in model["probes"]] == [0.64, 0.04]
+    # 4 epochs of 4 steps, the first of each for nothing; 6 is halfway between 4 and 64.
+    assert model["seconds"] == pytest.approx(2 * 12 * (0.04 + 0.34 + 0.64))

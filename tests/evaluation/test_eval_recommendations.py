@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +144,10 @@ def test_long_lists_are_cut_and_an_unknown_item_keeps_its_place() -> None:
     [
         ("", "the file is empty; expected lines of user"),
         ("\n\n", "the file is empty"),
-        ("user item score\n", r":1: expected a number as the score, found 'score'; .* header"),
+        ("u i s\n", r":1: expected a number as the score, found 's'; if this line is a header, "),
+        ("user item score\n", "the file is empty"),
+        ("user item a b\nu i 1 2\n", r":1: expected a header with one user, one item and a score"),
+        ("user uid item score\n1 2 3 4\n", r":1: expected a header with one user"),
         ("a b 1\na c\n", r":2: expected 3 tab-separated columns .* found 2: 'a\\tc'"),
         ("a b 1\n\na c 1 1\n", r":3: expected 3 tab-separated columns .* found 4"),
         ("a b 1\na c x\n", r":2: expected a number as the score, found 'x'$"),
@@ -167,3 +171,82 @@ def test_files_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="binary: cannot be read as text"):
         read_recommendations(tmp_path / "binary")
+
+
+LISTS = [("ann", "x", "0.5"), ("bob", "y", "-1")]
+
+
+def in_form(header: tuple[str, ...], order: tuple[int, ...], separator: str) -> str:
+    lines = [separator.join(row[place] for place in order) for row in LISTS]
+    return "\n".join([separator.join(header)] * bool(header) + lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "order"),
+    [
+        ("recs.txt", (), (0, 1, 2)),
+        ("recs.csv", (), (0, 1, 2)),
+        ("recs.tsv", ("user", "item", "score"), (0, 1, 2)),
+        ("recs.csv", ("user_id", "item_id", "relevance"), (0, 1, 2)),
+        ("recs.csv.gz", ("Score", "ItemID", "UserID"), (2, 1, 0)),
+        ("recs.inter", ("item_id:token", "user_id:token", "score:float"), (1, 0, 2)),
+        ("recs.tsv", ("user", "item", "rank", "prediction"), (0, 1, 2, 2)),
+    ],
+)
+def test_lists_are_read_in_the_forms_of_splits(
+    name: str, header: tuple[str, ...], order: tuple[int, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    content = in_form(header, order, "," if ".csv" in name else "\t").encode()
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    frame = read_recommendations(path)
+    assert list(frame["user_id"]) == ["ann", "bob"]
+    assert list(frame["item_id"]) == ["x", "y"]
+    assert list(frame["score"]) == [0.5, -1]
+    assert frame.index[0] == 1 + bool(header)
+
+
+def test_quoted_fields_and_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "recs.csv"
+    path.write_text('"a, b",x,1\n\n"c ""d""",y,2\nc,y,z\n')
+    with pytest.raises(DataError, match=r"recs\.csv:4: expected a number as the score"):
+        read_recommendations(path)
+    path.write_text('"a, b",x,1\n\n"c ""d""",y,2\n')
+    assert list(read_recommendations(path)["user_id"]) == ["a, b", 'c "d"']
+
+
+def test_ids_that_are_the_names_of_columns(tmp_path: Path) -> None:
+    frame = read_recommendations(write(tmp_path / "recs.tsv", "user item 1\nu i 2\n"))
+    assert list(frame["user_id"]) == ["user", "u"]
+
+
+def test_a_damaged_gzip_stream_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "recs.tsv.gz"
+    path.write_bytes(gzip.compress(b"ann\tx\t1\n" * 99)[:-9])
+    with pytest.raises(DataError, match="cannot be read as text"):
+        read_recommendations(path)
+
+
+def test_splits_have_the_forms_of_an_experiment(folder: Path) -> None:
+    expected = evaluate(folder).figures
+    for name in ("train", "test"):
+        rows = (folder / f"{name}.tsv").read_text().replace("\t", ",")
+        (folder / f"{name}.csv").write_text("userID,itemID,rating\n" + rows)
+    settings = {"metrics": ["Recall", "MRR"], "cutoffs": [1, 3]}
+    files = [folder / name for name in ("recs.tsv", "train.csv", "test.csv")]
+    found = evaluate_file(*files, **settings).figures  # type: ignore[arg-type]
+    assert found == {label: expected[label] for label in found}
+    labelled = "userID\titemID\trating\tx_label\n"
+    for label, name in ((0, "train"), (2, "test")):
+        for row in (folder / f"{name}.tsv").read_text().splitlines():
+            labelled += f"{row}\t{label}\n"
+    both = folder / "both.inter"
+    both.write_text(labelled)
+    again = evaluate_file(files[0], both, both, **settings).figures  # type: ignore[arg-type]
+    assert again == found
+
+
+def test_a_first_line_that_is_no_row_is_told(folder: Path) -> None:
+    (folder / "test.tsv").write_text("u\ti\tr\nann\tx\t1\n")
+    with pytest.raises(DataError, match=r"test\.tsv:1: .*; if this line names the columns, call"):
+        evaluate(folder)

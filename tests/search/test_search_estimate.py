@@ -183,6 +183,21 @@ def test_a_grid_is_summed_up_and_its_ends_are_named(experiment_file: Write) -> N
     assert told.evaluations == 3 * 3 * (2 + 6)
 
 
+def test_every_fold_counts(experiment_file: Write, tmp_path: Path) -> None:
+    lines = (tmp_path / "data/tiny/train.txt").read_text()
+    (tmp_path / "data/tiny/all.txt").write_text(lines)
+    data = {"strategy": "dataset", "dataset_path": "../data/{0}/all.txt"}
+    split = {"test_splitting": {"strategy": "random_cross_validation", "folds": 3}}
+    values = settings(epochs=[2, 6]) | {"modalities": ["visual"]}
+    side = [{"dataloader": "VisualAttribute", "visual_features": "../data/{0}/image_feat"}]
+    path = experiment_file(
+        {"LightGCNM": values}, data_config=data | {"side_information": side}, splitting=split
+    )
+    _, (told,) = planned(path)
+    assert told.n_trials == 6
+    assert told.evaluations == 3 * (2 + 6)
+
+
 def test_points_yet_to_be_proposed_count_as_the_largest(experiment_file: Write) -> None:
     meta = {"hyper_opt_alg": "tpe", "hyper_max_evals": 7}
     values = settings(factors=[4, 16], epochs=["randint", 2, 9]) | {"meta": meta}
@@ -229,8 +244,7 @@ def test_a_short_run_measures_every_part(experiment_file: Write) -> None:
     values = settings(epochs=3, batch_size=16, lr=[0.1, 0.2])
     told = make_forecast(read_experiment(experiment_file({"LATTICE": values})), probing=True)
     (model,) = told.models
-    found = model.probe
-    assert found is not None
+    (found,) = model.probes  # points of another learning rate cost the same
     parts = (found.data_s, found.build_s, found.first_step_s, found.step_s, found.evaluation_s)
     assert min(parts) > 0
     n_steps = model.estimate.largest.steps
@@ -246,7 +260,7 @@ def test_a_short_run_that_fails_is_told_and_the_others_go_on(
 ) -> None:
     path = external(experiment_file, tmp_path, "Broken", "Killed", "Silent")
     told = make_forecast(read_experiment(path), probing=True)
-    assert [model.probe is None for model in told.models] == [True, True, False]
+    assert [len(model.probes) for model in told.models] == [0, 0, 1]
     assert told.warnings[0] == "Broken: the short run failed: RuntimeError: no such luck"
     assert "Killed: the process of the short run was killed; out of memory?" in told.warnings
     assert told.models[2].peak is not None

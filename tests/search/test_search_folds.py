@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mmrec import Results, run_experiment
 from mmrec.config import read_experiment
 from mmrec.data import Dataset
 from mmrec.errors import ConfigError, DataError
+from mmrec.reporting import rebuild_report
 from mmrec.search import TrialStore, load_datasets, make_plan
 from mmrec.verify import diff_runs, verify_run
 
@@ -454,3 +456,33 @@ def test_the_manifest_of_folds_is_documented(folded: Write) -> None:
     assert manifest["data"]["notes"][0].startswith(
         "splitting.test_splitting (fixed_timestamp): the best timestamp is "
     )
+
+
+def test_the_report_and_the_outline_have_every_fold_and_filter(
+    folded: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filters = {"strategy": "user_k_core", "core": 2}
+    results = run_experiment(folded(prefiltering=filters))
+    folder = results.folder
+    folds = json.loads((folder / "manifest.json").read_text())["data"]["folds"]
+    assert len(folds) == 3
+    page = results.report.read_text()
+    cells = [re.findall(r"<t[hd][^>]*>\s*([^<]+?)\s*<", row) for row in page.split("<tr>")]
+    lines = capsys.readouterr().err.splitlines()
+    for fold in folds:
+        splits = {name: counts["rows_kept"] for name, counts in fold["splits"].items()}
+        numbers = [fold["users"], fold["items"], *splits.values()]
+        density = splits["train"] / (fold["users"] * fold["items"])
+        row = [fold["name"], *map(str, numbers), f"{density:.3%}"]
+        assert row in cells
+        train, validation, test = splits.values()
+        sizes = f"{fold['users']} users, {fold['items']} items; interactions: "
+        counts = f"{train} train, {validation} validation, {test} test"
+        assert f"  fold {fold['name']}: {sizes}{counts}" in lines
+    assert sum(row[0].endswith((", train", ", test")) for row in cells if row) == 6
+    told = "user_k_core (core 2): 168 -> 168 rows, 24 -> 24 users, 20 -> 20 items"
+    assert lines.count(f"  {told}") == 1
+    assert (folder / "run.log").read_text().count(told) == 1
+    assert ["user_k_core (core 2)", "168", "168", "24", "24", "20", "20"] in cells
+    results.report.unlink()
+    assert rebuild_report(folder).report.read_text() == page

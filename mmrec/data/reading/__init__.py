@@ -17,25 +17,37 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from mmrec.data.reading.columns import LABEL
+from mmrec.data.reading.columns import IDS, LABEL, names_columns, role_of
 from mmrec.data.reading.delimited import line_of_row, read_delimited
 from mmrec.data.reading.table import Table, make_table
-from mmrec.data.reading.text import kind_of
+from mmrec.data.reading.text import kind_of, open_text
 from mmrec.data.reading.user_lists import read_user_lists
 from mmrec.errors import DataError
 
 LABELS: Mapping[str, str] = MappingProxyType({"0": "train", "1": "validation", "2": "test"})
 """The split that a value of MMRec's column ``x_label`` stands for."""
 
-__all__ = ["LABELS", "Table", "line_of_row", "read_labelled", "read_split"]
+__all__ = [
+    "IDS",
+    "LABELS",
+    "Table",
+    "kind_of",
+    "line_of_row",
+    "names_columns",
+    "open_text",
+    "read_labelled",
+    "read_split",
+    "role_of",
+]
 
 
-def read_split(path: Path, *, header: bool = False, timestamps: bool = False) -> Table:
+def read_split(path: Path, *, header: bool | None = False, timestamps: bool = False) -> Table:
     """Read the interactions of one file.
 
     Args:
         path: the file; its name says what form it has.
         header: the first line of a table names its columns; that of an ``.inter`` always does.
+            None: it does if a user and an item are among its names.
         timestamps: keep the times, as text; otherwise they are read over.
 
     Raises:
@@ -54,12 +66,12 @@ def read_split(path: Path, *, header: bool = False, timestamps: bool = False) ->
     return make_table(path, rows.frame, has_ratings=rows.has_ratings)
 
 
-def read_labelled(path: Path, *, header: bool = False) -> dict[str, Table]:
+def read_labelled(path: Path, *, header: bool | None = False) -> dict[str, Table]:
     """Read the splits of one file, told apart by MMRec's column ``x_label``.
 
     Args:
         path: a table.
-        header: the first line names the columns; that of an ``.inter`` always does.
+        header: as for :func:`read_split`.
 
     Returns:
         ``train``, ``test``, and ``validation`` if a row has its label.

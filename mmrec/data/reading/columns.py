@@ -34,6 +34,7 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 type that RecBole adds after a colon."""
 
 USE_HEADER = "write 'header: true' in data_config"
+NAME_COLUMNS = "call them 'user' and 'item' (and 'rating')"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Layout:
     has_header: bool
     first_line: int
     """The line of the header or, without one, of the first row."""
+    for_header: str = USE_HEADER
+    """What to do if the first row is a header after all."""
 
     @property
     def between(self) -> str:
@@ -63,7 +66,7 @@ def named_columns(path: Path, line: int, fields: Sequence[str], separator: str) 
     """
     by_role: dict[str, list[int]] = {}
     for place, field in enumerate(fields):
-        role = _role(field)
+        role = role_of(field)
         if role is not None:
             by_role.setdefault(role, []).append(place)
     found = listing((repr(field) for field in fields), 20)
@@ -102,7 +105,7 @@ def ordered_columns(path: Path, line: int, fields: Sequence[str], separator: str
         first_line=line,
     )
     text = separator.join(fields)
-    if set(IDS) <= {_role(field) for field in fields}:
+    if names_columns(fields):
         raise DataError(
             f"{path}:{line}: this line names the columns; {USE_HEADER} to read it so: {text!r:.80}"
         )
@@ -118,7 +121,13 @@ def ordered_columns(path: Path, line: int, fields: Sequence[str], separator: str
     return layout
 
 
-def _role(name: str) -> str | None:
+def names_columns(fields: Sequence[str]) -> bool:
+    """Say whether the fields of a line are the names of columns, a user and an item among them."""
+    return set(IDS) <= {role_of(field) for field in fields}
+
+
+def role_of(name: str) -> str | None:
+    """Return what a column of this name is; None if it is nothing known."""
     plain = _plain(name.rpartition(":")[0] or name)
     return next((role for role, names in NAMES.items() if plain in map(_plain, names)), None)
 

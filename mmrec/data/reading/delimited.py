@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
@@ -16,9 +16,10 @@ import pandas as pd
 from mmrec.data.reading.columns import (
     IDS,
     LABEL,
-    USE_HEADER,
+    NAME_COLUMNS,
     Layout,
     named_columns,
+    names_columns,
     ordered_columns,
 )
 from mmrec.data.reading.text import check_text, kind_of, open_text, shown
@@ -43,7 +44,7 @@ class Rows:
     has_ratings: bool
 
 
-def read_delimited(path: Path, *, header: bool, timestamps: bool = False) -> Rows:
+def read_delimited(path: Path, *, header: bool | None, timestamps: bool = False) -> Rows:
     """Read a table; see :func:`mmrec.data.reading.read_split`.
 
     Raises:
@@ -89,8 +90,7 @@ def line_of_row(path: Path, row: int, *, header: bool = False) -> int:
     return line
 
 
-def _layout(path: Path, *, header: bool) -> Layout:
-    has_header = header or kind_of(path) == ".inter"
+def _layout(path: Path, *, header: bool | None) -> Layout:
     separator = "," if kind_of(path) == ".csv" else "\t"
     with open_text(path) as file:
         records = _records(file, separator)
@@ -107,8 +107,10 @@ def _layout(path: Path, *, header: bool) -> Layout:
             f"{path}: the file is empty; expected lines of user{mark}item[{mark}rating]"
         )
     line, fields = first
-    if not has_header:
-        return ordered_columns(path, line, fields, separator)
+    is_named = names_columns(fields) if header is None else header
+    if not is_named and kind_of(path) != ".inter":
+        layout = ordered_columns(path, line, fields, separator)
+        return replace(layout, for_header=NAME_COLUMNS) if header is None else layout
     layout = named_columns(path, line, fields, separator)
     if second is None:
         raise DataError(f"{path}: the file has a header and no rows")
@@ -215,7 +217,7 @@ def _malformed(
     path: Path, line: int, fields: Sequence[str], complaint: str, layout: Layout
 ) -> DataError:
     if line == layout.first_line and complaint.startswith("the rating"):
-        complaint += f"; if this line names the columns, {USE_HEADER}"
+        complaint += f"; if this line names the columns, {layout.for_header}"
     return DataError(f"{path}:{line}: {complaint}: {shown(layout.separator.join(fields))}")
 
 
