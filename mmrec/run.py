@@ -25,11 +25,14 @@ from mmrec.reporting import (
     Origin,
     Results,
     begin_session,
+    check_labels,
     elliot_files,
+    find_labels,
     item_digests,
     make_manifest,
     outline,
     write_report,
+    write_shown,
 )
 from mmrec.reporting.tracking import check_trackers, write_tracking
 from mmrec.search import (
@@ -92,6 +95,7 @@ def run_experiment(
     """
     started = datetime.now().astimezone()
     loaded = read_experiment(config, base_dir)
+    labels = find_labels(loaded)
     plan = make_plan(loaded)
     execution = plan.experiment.execution
     if execution.backend == "ray":
@@ -100,6 +104,7 @@ def run_experiment(
     n_workers = workers or execution.workers
     device, fallback = resolve_device(plan.experiment.gpu)
     datasets = load_datasets(plan, save=True)
+    check_labels(plan.experiment, datasets[0], labels, loaded.problems)
     specs = SpecMaker(plan, datasets)
     threads = threads_of_trial(execution, n_workers)
     notes = [
@@ -145,6 +150,7 @@ def run_experiment(
             else:
                 executor = ProcessExecutor(assignments, observer, stop)
             studies = _run(plan, specs, folder, executor, stop)
+            notes += write_shown(folder.path, plan.experiment, datasets[0], studies, labels)
         return _write(origin, plan, datasets, studies, folder, notes, sessions)
     finally:
         folder.release()

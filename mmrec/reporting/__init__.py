@@ -18,12 +18,14 @@ from mmrec.reporting.rebuild import read_results, read_studies, rebuild_report, 
 from mmrec.reporting.recorded import RecordedRun
 from mmrec.reporting.results import Results
 from mmrec.reporting.sessions import begin_session
+from mmrec.reporting.showing import Labels, check_labels, find_labels, write_shown
 from mmrec.reporting.surroundings import describe_surroundings
 from mmrec.reporting.tables import best_table, elliot_files, significance, trials_table
 
 __all__ = [
     "ABSENT",
     "SCHEMA_VERSION",
+    "Labels",
     "Origin",
     "RecordedRun",
     "Results",
@@ -31,10 +33,12 @@ __all__ = [
     "begin_session",
     "best_table",
     "changes",
+    "check_labels",
     "describe_data",
     "describe_surroundings",
     "elliot_files",
     "equal",
+    "find_labels",
     "forecast_as_plain",
     "forecast_lines",
     "from_json",
@@ -51,4 +55,5 @@ __all__ = [
     "split_files",
     "trials_table",
     "write_report",
+    "write_shown",
 ]

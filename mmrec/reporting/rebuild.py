@@ -16,6 +16,7 @@ from mmrec.reporting.manifest import from_json
 from mmrec.reporting.over_seeds import significance_table
 from mmrec.reporting.recorded import RecordedRun
 from mmrec.reporting.results import Results
+from mmrec.reporting.showing import read_shown
 from mmrec.reporting.tables import best_table, trials_table
 from mmrec.search import RunFolder, Study, TrialRecord
 
@@ -32,20 +33,21 @@ def write_report(
         studies: the trials of every model.
 
     Raises:
-        DataError: a file cannot be written.
+        DataError: a file cannot be written, or what the report shows of users is not there.
     """
     best, trials = best_table(studies), trials_table(studies)
     if manifest["protocol"]["selected_on"] == "test":
         for table in (best, trials):  # they may be read far from the log that warns of it
             table["selected_on"] = "test"
     compared = significance_table(experiment, studies)
+    page = report_html(manifest, studies, compared, read_shown(folder, experiment))
     written = {"best.tsv": best, "trials.tsv": trials}
     if len(compared):
         written["significance.tsv"] = compared
     for name, table in written.items():
         write_atomically(folder / name, table.to_csv(sep="\t", index=False))
     results = Results(best, trials, folder)
-    write_atomically(results.report, report_html(manifest, studies, compared))
+    write_atomically(results.report, page)
     return results
 
 
