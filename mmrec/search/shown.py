@@ -68,7 +68,7 @@ def shown_lists(ranking: Ranking, dataset: Dataset, users: Sequence[int]) -> Sho
     """Return the recommendation lists of some users, with ids as in the data's files."""
     return {
         dataset.users.id_of(user): [
-            (None if item < 0 else dataset.items.id_of(item), float(str(score)))  # as in the lists
+            (None if item < 0 else dataset.items.id_of(item), float(score))
             for item, score in zip(ranking.items[user], ranking.scores[user], strict=True)
             if score > -np.inf
         ]
