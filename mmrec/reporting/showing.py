@@ -26,7 +26,7 @@ from mmrec.search.inputs import missing_path
 logger = logging.getLogger(__name__)
 
 FILE = "recommendations.json"
-MOST_TAKEN = 12
+MOST_TAKEN = 10
 """Items that are shown of what a user took in a split."""
 _LONGEST_TITLE = 160
 _REPORT = ("experiment", "report")

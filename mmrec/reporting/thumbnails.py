@@ -21,7 +21,7 @@ class Thumbnail(TypedDict):
     width: int
     height: int
     data: str
-    """A JPEG as a data: URI, 4 to 9 kB for a photograph."""
+    """A JPEG as a data: URI, 5 to 9 kB for a photograph."""
 
 
 def thumbnail(path: Path) -> Thumbnail:
