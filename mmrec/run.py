@@ -12,6 +12,7 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,17 @@ from mmrec.reporting import (
     Results,
     RunTables,
     begin_session,
+    check_labels,
     elliot_files,
+    find_labels,
     item_digests,
     make_manifest,
     needs,
     outline,
+    read_shown,
     recorded,
     write_report,
+    write_shown,
 )
 from mmrec.reporting.tracking import check_trackers, write_tracking
 from mmrec.search import (
@@ -96,6 +101,7 @@ def run_experiment(
     """
     started = datetime.now().astimezone()
     loaded = read_experiment(config, base_dir)
+    labels = find_labels(loaded)
     plan = make_plan(loaded)
     execution = plan.experiment.execution
     if execution.backend == "ray":
@@ -103,59 +109,51 @@ def run_experiment(
     check_trackers(plan.experiment, loaded.problems)
     n_workers = workers or execution.workers
     device, fallback = resolve_device(plan.experiment.gpu)
-    with recorded() as log:
+    devices = [resolve_device(gpu)[0] for gpu in execution.devices or ()] or [device]
+    threads = threads_of_trial(execution, n_workers)
+    with ExitStack() as stack:
+        log = stack.enter_context(recorded())
         datasets = load_datasets(plan, save=True)
+        check_labels(plan.experiment, datasets[0], labels, loaded.problems)
         specs = SpecMaker(plan, datasets)
-        threads = threads_of_trial(execution, n_workers)
-        notes = [
-            *([fallback] if fallback and execution.backend != "ray" else []),
-            *_notes(plan, datasets),
-        ]
-        devices = [resolve_device(gpu)[0] for gpu in execution.devices or ()] or [device]
+        notes = [fallback] if fallback and execution.backend != "ray" else []
+        notes += _notes(plan, datasets)
         origin = Origin.of(loaded, plan, devices, threads, started.isoformat(timespec="seconds"))
-        folder = RunFolder.open(
-            plan.experiment.path_output_rec_performance,
-            identity(plan, datasets),
-            started,
-            fresh=fresh,
-        )
-        try:
-            log.write_to(folder.path / "run.log")
-            sessions, session_notes = begin_session(folder.path, origin)
-            ended = folder.trials.read()
-            notes += [*session_notes, *dict.fromkeys(unsaved(plan.experiment, plan.models, ended))]
-            with (
-                stop_on_signals() as stop,
-                Progress(enabled=progress, verbose=verbose) as observer,
-            ):
-                told = outline(
-                    plan,
-                    datasets,
-                    devices,
-                    workers=n_workers,
-                    threads=threads,
-                    needs=needs(plan, datasets, devices, n_workers, folder.path, origin),
-                    folder=folder.path,
-                    n_ended=len(ended),
-                )
-                observer.say(told)
-                for line in told.splitlines():
-                    logger.info("%s", line.strip(), extra=SHOWN if progress else None)
-                for note in notes:
-                    logger.warning("%s", note)
-                executor: Executor
-                assignments = _assign(loaded, plan, folder, n_workers, threads)
-                if execution.backend == "ray":
-                    executor = RayExecutor(assignments[0], execution, n_workers, observer, stop)
-                elif n_workers == 1:
-                    workbench = Workbench(plan.experiment, datasets, device, threads, folder)
-                    executor = SerialExecutor(workbench, observer, stop)
-                else:
-                    executor = ProcessExecutor(assignments, observer, stop)
-                studies = _run(plan, specs, folder, executor, stop)
-            return _write(origin, plan, datasets, studies, folder, notes, sessions)
-        finally:
-            folder.release()
+        performance = plan.experiment.path_output_rec_performance
+        folder = RunFolder.open(performance, identity(plan, datasets), started, fresh=fresh)
+        stack.callback(folder.release)
+        log.write_to(folder.path / "run.log")
+        sessions, session_notes = begin_session(folder.path, origin)
+        ended = folder.trials.read()
+        notes += [*session_notes, *dict.fromkeys(unsaved(plan.experiment, plan.models, ended))]
+        with stop_on_signals() as stop, Progress(enabled=progress, verbose=verbose) as observer:
+            told = outline(
+                plan,
+                datasets,
+                devices,
+                workers=n_workers,
+                threads=threads,
+                needs=needs(plan, datasets, devices, n_workers, folder.path, origin),
+                folder=folder.path,
+                n_ended=len(ended),
+            )
+            observer.say(told)
+            for line in told.splitlines():
+                logger.info("%s", line.strip(), extra=SHOWN if progress else None)
+            for note in notes:
+                logger.warning("%s", note)
+            executor: Executor
+            assignments = _assign(loaded, plan, folder, n_workers, threads)
+            if execution.backend == "ray":
+                executor = RayExecutor(assignments[0], execution, n_workers, observer, stop)
+            elif n_workers == 1:
+                workbench = Workbench(plan.experiment, datasets, device, threads, folder)
+                executor = SerialExecutor(workbench, observer, stop)
+            else:
+                executor = ProcessExecutor(assignments, observer, stop)
+            studies = _run(plan, specs, folder, executor, stop)
+        notes += write_shown(folder.path, plan.experiment, datasets[0], studies, labels)
+        return _write(origin, plan, datasets, studies, folder, notes, sessions)
 
 
 def _run(
@@ -249,7 +247,8 @@ def _write(
         sessions=sessions,
         ended=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
-    results = write_report(folder.path, manifest, run_tables, studies)
+    shown = read_shown(folder.path, plan.experiment)
+    results = write_report(folder.path, manifest, run_tables, studies, shown)
     write_tracking(manifest, plan.experiment, studies, results)
     write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     return results

@@ -14,7 +14,7 @@ def main() -> None:
     demo = write_demo(Path(sys.argv[1]) if len(sys.argv) > 1 else default)
     print(
         f"{demo.folder}: {demo.n_users} users, {demo.n_items} items, "
-        f"{demo.n_interactions} interactions, visual and textual vectors"
+        f"{demo.n_interactions} interactions, visual and textual vectors, titles, pictures"
     )
 
 

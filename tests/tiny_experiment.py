@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from PIL import Image
 
 Write = Callable[..., Path]
 """Writes an experiment with the given models and other keys, and returns its file."""
@@ -72,6 +73,24 @@ def write_tiny_data(folder: Path, n_users: int = 24, n_items: int = 20) -> None:
         for item in range(n_items):
             vector = rng.normal(size=width) + (3 if item % 2 else -3)
             np.save(folder / modality / f"{10 * item}.npy", vector.astype(np.float32))
+
+
+def write_tiny_labels(folder: Path) -> None:
+    """Write titles and pictures of the tiny items.
+
+    One title is no harmless text, one is long, and two items have none. One picture is broken, and
+    one item has none.
+    """
+    items = [str(10 * number) for number in range(20)]
+    titles = {item: f"Thing {item}" for item in items[:-2]}
+    titles |= {"0": '<script>alert(1)</script> & "it\'s"', "10": "endless " * 100}
+    (folder / "titles.tsv").write_text("".join(f"{item}\t{t}\n" for item, t in titles.items()))
+    (folder / "pictures").mkdir()
+    for number, item in enumerate(items[:-1]):
+        ending = ("png", "JPG", "jpeg", "webp")[number % 4]
+        picture = Image.new("RGB", (300, 200), (10 * number, 99, 0))
+        picture.save(folder / "pictures" / f"{item}.{ending}")
+    (folder / "pictures" / "20.jpeg").write_bytes(b"not a picture")
 
 
 def settings(**changes: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ PURPOSES = {
     "parquet": "item vectors in .parquet files",
     "prepare": "the scripts that download and prepare data",
     "ray": "trials on several machines",
-    "report": "plots in report.html",
+    "report": "plots and pictures in report.html",
     "search": "search by TPE",
     "torch-sparse": "faster graph propagation on CUDA",
     "tracking": "curves of a run in TensorBoard or MLflow",

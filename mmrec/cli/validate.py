@@ -36,11 +36,13 @@ def _validate(options: argparse.Namespace) -> int:
 
 def _check(path: Path) -> int:
     from mmrec.config import read_experiment
+    from mmrec.reporting import find_labels
     from mmrec.reporting.tracking import check_trackers
     from mmrec.search import check_ray, make_plan
 
     try:
         loaded = read_experiment(path)
+        find_labels(loaded)
         plan = make_plan(loaded)
         if plan.experiment.execution.backend == "ray":
             check_ray(loaded.problems)

@@ -21,6 +21,7 @@ from mmrec.config.fields import (
 )
 from mmrec.config.meta import EarlyStopping, ModelMeta, SeedRepeat
 from mmrec.config.problems import KeyPath, Problem, Problems
+from mmrec.config.report import Report
 from mmrec.config.scalars import parse_scalar
 from mmrec.config.schema import Evaluation, Execution, Experiment, ExperimentFile
 from mmrec.config.space import Choice, Dimension, Space, parse_space
@@ -56,6 +57,7 @@ __all__ = [
     "Problem",
     "Problems",
     "Real",
+    "Report",
     "Section",
     "SeedRepeat",
     "SideInformation",

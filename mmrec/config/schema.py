@@ -32,6 +32,7 @@ from mmrec.config.fields import (
     repeated,
 )
 from mmrec.config.paths import FilePath, Frame
+from mmrec.config.report import Report
 from mmrec.config.splitting import Prefilter, Splitting
 from mmrec.config.tracking import Trackers
 from mmrec.errors import listing, nearest
@@ -213,6 +214,8 @@ class Experiment(Section):
     """Where trials run, workers, devices, threads and checkpoints."""
     tracking: Trackers = ()
     """Tools that the curves of the trials are also written for: csv, mlflow, tensorboard."""
+    report: Report | None = None
+    """Users whose recommendations the report shows, with titles and pictures of the items."""
     models: Annotated[
         dict[
             str, Annotated[dict[str, Any], Accepts("a mapping of settings, {} if there are none")]

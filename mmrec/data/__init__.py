@@ -4,6 +4,7 @@ from mmrec.data.dataset import PARTS, Dataset, Features, fingerprint_of
 from mmrec.data.filtering import AlignedSplits, FilterReport, align, drop_lacking
 from mmrec.data.folds import FoldFiles, FoldRows, find_folds, name_folds
 from mmrec.data.interactions import COLD, Interactions
+from mmrec.data.labels import find_pictures, read_titles
 from mmrec.data.prefiltering import FilterStep
 from mmrec.data.reading import Table, read_labelled, read_split
 from mmrec.data.rows import sort_rows, timestamps_of
@@ -32,10 +33,12 @@ __all__ = [
     "align",
     "drop_lacking",
     "find_folds",
+    "find_pictures",
     "fingerprint_of",
     "name_folds",
     "read_labelled",
     "read_split",
+    "read_titles",
     "sort_rows",
     "timestamps_of",
 ]

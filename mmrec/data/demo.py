@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mmrec.data.demo_items import write_labels
 from mmrec.files import write_atomically
 
 Matrix = npt.NDArray[np.float64]
@@ -40,7 +41,8 @@ class DemoFiles:
 def write_demo(folder: Path) -> DemoFiles:
     """Write ``train.txt``, ``val.txt``, ``test.txt``, ``image_feat/`` and ``text_feat/``.
 
-    ``interactions.txt`` has the rows of all splits, for experiments that split them themselves.
+    ``interactions.txt`` has the rows of all splits, for experiments that split them themselves;
+    ``titles.tsv`` and ``pictures.tsv`` say what the items are called and look like.
 
     Args:
         folder: is made if it is missing; files of the same names are replaced.
@@ -64,6 +66,7 @@ def write_demo(folder: Path) -> DemoFiles:
     write_atomically(folder / "interactions.txt", "".join(rows))
     for modality, width in WIDTHS.items():
         _write_vectors(folder / modality, modality, width, tastes, item_ids, rng)
+    write_labels(folder, tastes, item_ids.tolist())
     return DemoFiles(folder, N_USERS, N_ITEMS, sum(map(len, splits.values())))
 
 

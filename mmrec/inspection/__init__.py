@@ -1,6 +1,5 @@
 """Looking into what there is: a finished run, its users and models, and this installation."""
 
-from mmrec.inspection.titles import read_titles
 from mmrec.inspection.user import UserView, view_user
 
-__all__ = ["UserView", "read_titles", "view_user"]
+__all__ = ["UserView", "view_user"]

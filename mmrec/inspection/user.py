@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from mmrec.data import Dataset, Interactions
+from mmrec.data import Dataset
 from mmrec.errors import DataError, listing, nearest
 from mmrec.inspection.neighbours import item_graphs, nearest_items
 from mmrec.inspection.restoring import restore
 from mmrec.reporting import RecordedRun, all_fingerprint, read_plan, read_studies
 from mmrec.reporting.headline import make_headline
-from mmrec.search import Plan, Study, load_datasets
+from mmrec.search import (
+    Plan,
+    Study,
+    held_out_ids,
+    items_of,
+    load_datasets,
+    unknown_user,
+)
 
 _MOST_HISTORY = 20
 """Items of a history that are shown."""
@@ -108,13 +112,13 @@ def view_user(
     restored = restore(recommender, config, dataset, plan.experiment, study.best)
     listed = restored.recommend(dataset, user, top_k)
     ids = dataset.items.ids
-    held_out = _held_out(dataset, user, plan.experiment.evaluation.relevance_threshold)
+    held_out = held_out_ids(dataset, user, plan.experiment.evaluation.relevance_threshold)
     graphs = item_graphs(restored.recommender)
     return UserView(
         trial=study.best.name,
         epoch=study.best.best_epoch,
         user_id=user_id,
-        history=tuple(ids[item] for item in _items_of(dataset.train, user)),
+        history=tuple(ids[item] for item in items_of(dataset.train, user)),
         held_out=held_out,
         recommended=tuple(
             Recommended(
@@ -161,24 +165,4 @@ def _dataset(run: RecordedRun, plan: Plan, fold: str) -> Dataset:
 def _number(dataset: Dataset, user_id: str, path: Path) -> int:
     if user_id in dataset.users:
         return int(dataset.users.numbers([user_id])[0])
-    known = dataset.users.ids
-    close = difflib.get_close_matches(user_id, known, n=5, cutoff=0.5)
-    hint = f"; near to it: {listing(close)}" if close else f"; for example: {listing(known[:5], 5)}"
-    raise DataError(f"{path}: no user {user_id!r} among the {len(known):,} users of training{hint}")
-
-
-def _held_out(dataset: Dataset, user: int, threshold: float) -> dict[str, tuple[str, ...]]:
-    """Return the ids of the user's relevant held-out items that can be recommended, by split."""
-    splits = {"test": dataset.test, "validation": dataset.validation}
-    ids = dataset.items.ids
-    return {
-        name: tuple(ids[item] for item in _items_of(split, user, threshold) if item >= 0)
-        for name, split in splits.items()
-        if split is not None
-    }
-
-
-def _items_of(split: Interactions, user: int, threshold: float = -np.inf) -> list[int]:
-    rows = slice(split.offsets[user], split.offsets[user + 1])
-    items: list[int] = split.items[rows][split.ratings[rows] >= threshold].tolist()
-    return items
+    raise DataError(f"{path}: {unknown_user(user_id, dataset.users.ids)}")

@@ -26,6 +26,7 @@ from mmrec.reporting.recorded import RecordedRun, read_plan
 from mmrec.reporting.results import Results
 from mmrec.reporting.run_log import SHOWN, recorded
 from mmrec.reporting.sessions import begin_session
+from mmrec.reporting.showing import Labels, check_labels, find_labels, read_shown, write_shown
 from mmrec.reporting.surroundings import describe_surroundings
 from mmrec.reporting.tables import best_table, elliot_files, significance, trials_table
 
@@ -33,6 +34,7 @@ __all__ = [
     "ABSENT",
     "SCHEMA_VERSION",
     "SHOWN",
+    "Labels",
     "Origin",
     "RecordedRun",
     "Results",
@@ -41,10 +43,12 @@ __all__ = [
     "begin_session",
     "best_table",
     "changes",
+    "check_labels",
     "describe_data",
     "describe_surroundings",
     "elliot_files",
     "equal",
+    "find_labels",
     "forecast_as_plain",
     "forecast_lines",
     "from_json",
@@ -54,6 +58,7 @@ __all__ = [
     "outline",
     "read_plan",
     "read_results",
+    "read_shown",
     "read_studies",
     "rebuild_report",
     "recorded",
@@ -64,4 +69,5 @@ __all__ = [
     "split_files",
     "trials_table",
     "write_report",
+    "write_shown",
 ]

@@ -12,13 +12,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mmrec.reporting import data_tables, facts, model_tables, plots, table
 from mmrec.reporting.headline import make_headline
+from mmrec.reporting.recommendations import recommendation_section
 from mmrec.reporting.sections import Drawer, model_section, popularity_section, user_section
 from mmrec.reporting.tables import best_table
 from mmrec.search import Study
 
 
 def report_html(
-    manifest: Mapping[str, Any], studies: Sequence[Study], compared: pd.DataFrame
+    manifest: Mapping[str, Any],
+    studies: Sequence[Study],
+    compared: pd.DataFrame,
+    shown: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the report of a run as a page of HTML.
 
@@ -29,6 +33,7 @@ def report_html(
         manifest: what :func:`~mmrec.reporting.make_manifest` returns.
         studies: the trials of every model.
         compared: what :func:`~mmrec.reporting.significance_table` returns.
+        shown: the users whose recommendations are shown, see :mod:`mmrec.reporting.showing`.
     """
     split = manifest["protocol"]["selected_on"]
     headline = make_headline(studies, split)
@@ -57,6 +62,7 @@ def report_html(
                 model_section(study, split, f"model-{n}", drawer)
                 for n, study in enumerate(studies, 1)
             ],
+            shown=recommendation_section(shown, studies),
             has_plots=plots.is_available(),
             protocol=facts.protocol(manifest, studies),
             data=facts.data(manifest["data"]),

@@ -18,6 +18,7 @@ from mmrec.reporting.manifest import from_json
 from mmrec.reporting.over_seeds import significance_table
 from mmrec.reporting.recorded import RecordedRun
 from mmrec.reporting.results import Results
+from mmrec.reporting.showing import read_shown
 from mmrec.reporting.tables import best_table, trials_table
 from mmrec.search import RunFolder, Study, TrialRecord
 
@@ -55,7 +56,11 @@ class RunTables:
 
 
 def write_report(
-    folder: Path, manifest: Mapping[str, Any], tables: RunTables, studies: Sequence[Study]
+    folder: Path,
+    manifest: Mapping[str, Any],
+    tables: RunTables,
+    studies: Sequence[Study],
+    shown: Mapping[str, Any] | None,
 ) -> Results:
     """Write best.tsv, trials.tsv, significance.tsv (if a test is asked for) and report.html.
 
@@ -64,14 +69,16 @@ def write_report(
         manifest: what :func:`~mmrec.reporting.make_manifest` returns.
         tables: of the run.
         studies: the trials of every model.
+        shown: the users whose recommendations are shown, see :mod:`mmrec.reporting.showing`.
 
     Raises:
         WriteError: a file cannot be written.
     """
+    page = report_html(manifest, studies, tables.significance, shown)
     for name, text in tables.texts().items():
         write_atomically(folder / name, text)
     results = Results(tables.best, tables.trials, folder)
-    write_atomically(results.report, report_html(manifest, studies, tables.significance))
+    write_atomically(results.report, page)
     return results
 
 
@@ -87,8 +94,10 @@ def rebuild_report(path: str | Path) -> Results:
     run = RecordedRun.open(Path(path))
     studies = read_studies(run)
     on_test = run.manifest["protocol"]["selected_on"] == "test"
-    tables = RunTables.of(read_settings(run), studies, on_test=on_test)
-    return write_report(run.path, run.manifest, tables, studies)
+    experiment = read_settings(run)
+    tables = RunTables.of(experiment, studies, on_test=on_test)
+    shown = read_shown(run.path, experiment)
+    return write_report(run.path, run.manifest, tables, studies, shown)
 
 
 def read_results(path: str | Path) -> Results:

@@ -33,6 +33,7 @@ def experiment_schema() -> dict[str, Any]:
     _complete_experiment(definitions["Experiment"], definitions)
     _complete_data(definitions["DataConfig"])
     _complete_metrics(definitions["Evaluation"])
+    _complete_report(definitions["Report"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "An experiment of mmrec",
@@ -109,6 +110,13 @@ def _complete_metrics(node: Node) -> None:
     )
     cutoffs = node["properties"]["cutoffs"]
     cutoffs["anyOf"] = [*cutoffs["anyOf"], {"type": "null"}]
+
+
+def _complete_report(node: Node) -> None:
+    users = node["properties"]["users"]
+    count, in_quotes, ids, _ = users["anyOf"]  # one id alone would be taken for a count
+    ids["items"] = any_of(ids["items"], {"type": "integer"})
+    users["anyOf"] = [count, in_quotes, ids]
 
 
 def _entries(one: Node) -> Node:

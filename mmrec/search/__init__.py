@@ -45,6 +45,7 @@ from mmrec.search.ray_executor import RayExecutor
 from mmrec.search.run_folder import RunFolder
 from mmrec.search.runner import Study, run_plan
 from mmrec.search.selection import Objective, PointView, ValidationView, choose
+from mmrec.search.shown import check_shown, held_out_ids, items_of, shown_users, unknown_user
 from mmrec.search.signals import RunInterrupted, StopRequest, stop_on_signals
 from mmrec.search.specs import Order, SpecMaker, identity
 from mmrec.search.store import TrialRecord, TrialStore
@@ -83,21 +84,26 @@ __all__ = [
     "Workbench",
     "available_memory",
     "check_ray",
+    "check_shown",
     "choose",
     "cost_of",
     "estimate_plan",
     "free_memory",
     "gibibytes",
+    "held_out_ids",
     "identity",
+    "items_of",
     "load_datasets",
     "make_forecast",
     "make_plan",
     "measure_data",
     "probe",
     "run_plan",
+    "shown_users",
     "stop_on_signals",
     "threads_of_trial",
     "trial_memory",
+    "unknown_user",
     "unsaved",
     "what_does_not_fit",
 ]

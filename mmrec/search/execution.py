@@ -21,6 +21,7 @@ from mmrec.search.memory import PeakMemory
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.pruning import PruningProtocol
 from mmrec.search.run_folder import RunFolder
+from mmrec.search.shown import ShownLists, shown_lists, shown_users
 from mmrec.search.store import TrialRecord
 from mmrec.search.trial import (
     TrialSpec,
@@ -30,7 +31,7 @@ from mmrec.search.trial import (
     run_trial,
     save_weights,
 )
-from mmrec.training import Interrupted, OnEpoch
+from mmrec.training import Interrupted, OnEpoch, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,9 @@ class Workbench:
         lists = lists_as_tsv(outcome.best.ranking, dataset)
         record = finished_record(spec, outcome, lists, time.perf_counter() - started)
         groups = self._groups[spec.fold].evaluate(outcome.best.ranking)
-        record = replace(record, groups=groups, peak_bytes=memory.read())
+        record = replace(
+            record, groups=groups, peak_bytes=memory.read(), shown=self._shown(spec, outcome)
+        )
         if isinstance(spec.protocol, PruningProtocol):
             epoch = spec.protocol.pruned_at(outcome.history)
             if epoch is not None:
@@ -100,6 +103,16 @@ class Workbench:
             write_atomically(lists_path(self.experiment, record), lists)
         self.folder.save_per_user(spec.name, outcome.best.test_per_user)
         return record
+
+    def _shown(self, spec: TrialSpec, outcome: Outcome) -> ShownLists:
+        """Return the lists of the users whom the report shows; they are those of the first fold."""
+        if spec.fold:
+            return {}
+        return shown_lists(outcome.best.ranking, self.datasets[0], self._shown_users)
+
+    @cached_property
+    def _shown_users(self) -> list[int]:
+        return shown_users(self.experiment, self.datasets[0])
 
     @cached_property
     def _groups(self) -> list[GroupEvaluator]:

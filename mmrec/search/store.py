@@ -52,6 +52,9 @@ class TrialRecord:
     """The most memory that the trial needed, see :class:`mmrec.search.memory.PeakMemory`."""
     fold: str = ""
     """Name of the fold that it was run on; empty without folds."""
+    shown: dict[str, list[tuple[str | None, float]]] = field(default_factory=dict)
+    """By id of a user whom the report shows, item and score of the best epoch's list, best first;
+    the item is None where the catalogue lacks it."""
 
     def to_json(self) -> str:
         """Return one line of JSON."""

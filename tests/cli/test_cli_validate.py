@@ -175,6 +175,16 @@ def test_impossible_values_do_not_fit(entry, validator) -> None:
     assert not validator.is_valid(lattice(**entry))
 
 
+@pytest.mark.parametrize("users", [3, "3", [7], ["ann", 7]], ids=str)
+def test_users_of_the_report_are_a_number_or_ids(users, validator) -> None:
+    assert validator.is_valid(experiment(report={"users": users}))
+
+
+@pytest.mark.parametrize("users", [0, 51, "ann", [], [1.5], [True]], ids=str)
+def test_other_users_of_the_report_do_not_fit(users, validator) -> None:
+    assert not validator.is_valid(experiment(report={"users": users}))
+
+
 def test_models_and_loaders_of_ones_own_are_allowed_where_a_file_is_named(validator) -> None:
     own = {"models": {"external.Mine": {"anything": [1, {"a": 2}], "meta": {"save_recs": True}}}}
     data = experiment()["experiment"]["data_config"]

@@ -15,7 +15,7 @@ EXPERIMENT_KEYS = (
     "evaluation, gpu, binarize, "
     "random_seed, align_side_with_train, external_models_path, path_output_rec_result, "
     "path_output_rec_weight, path_output_rec_performance, print_results_as_triplets, execution, "
-    "tracking, models"
+    "tracking, report, models"
 )
 META = {
     "hyper_opt_alg": "grid",

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from tiny_experiment import experiment_writer, settings
+from tiny_experiment import experiment_writer, settings, write_tiny_labels
 
 from mmrec import run_experiment
 
@@ -75,8 +75,12 @@ class Tree(HTMLParser):
 
 @pytest.fixture(scope="module")
 def html(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = experiment_writer(tmp_path_factory.mktemp("access"))(
+    folder = tmp_path_factory.mktemp("access")
+    write = experiment_writer(folder)
+    write_tiny_labels(folder / "data" / "tiny")
+    path = write(
         MODELS,
+        report={"titles": "../data/{0}/titles.tsv", "pictures": "../data/{0}/pictures"},
         evaluation={"simple_metrics": ["Recall"], "cutoffs": [3, 5], "paired_ttest": True},
     )
     return run_experiment(path, progress=False).report.read_text()
@@ -166,6 +170,29 @@ def test_every_figure_has_a_name_a_caption_and_its_data(page: Node) -> None:
         assert title.attributes["id"] == svg.attributes["aria-labelledby"]
         assert len(title.words) > 20
         assert len(figure.all("details")[0].all("tr")) > 2
+
+
+def test_items_are_lists_with_headings_and_their_pictures_have_names(page: Node) -> None:
+    (section,) = [
+        x for x in page.all("section") if x.attributes.get("aria-labelledby") == "recommendations"
+    ]
+    assert [node.words.split()[0] for node in section.all("h3")] == ["User"] * 3
+    names = {node.attributes["id"]: node.words for node in section.all("h4")}
+    lists = section.all("ol", "ul")
+    assert len(lists) == len(names) == 3 * (2 + len(MODELS))
+    for listed in lists:
+        assert names.pop(listed.attributes["aria-labelledby"])
+        assert listed.attributes["role"] == "list"  # which a browser drops with the list's style
+    pictures = [svg for svg in section.all("svg") if svg.all("use")]
+    assert pictures
+    for picture in pictures:
+        assert picture.attributes["role"] == "img"
+        assert picture.parent is not None
+        (name,) = (x for x in picture.parent.all("span") if x.attributes.get("class") == "name")
+        assert picture.attributes["aria-label"] == name.words == name.attributes["title"]
+    for hit in (x for x in section.all("li") if x.attributes.get("class") == "hit"):
+        assert "\N{CHECK MARK}" in hit.all("strong")[0].words  # not by its colour alone
+    assert any("no picture" in item.words for item in section.all("li"))
 
 
 def test_what_can_be_pressed_has_a_name_of_its_own(page: Node) -> None:

@@ -395,7 +395,7 @@ def test_the_identity_is_known_before_the_trials(experiment_file):
     same = identify(entry())
     assert identify(entry()) == same
     assert identify(entry(meta={"save_recs": True}), execution={"workers": 3}) == same
-    assert identify(entry(), tracking=["csv"]) == same
+    assert identify(entry(), tracking=["csv"], report={"users": [1]}) == same
     others = [
         identify(entry(lr=["loguniform", -6, -2])),
         identify(entry(factors=16)),

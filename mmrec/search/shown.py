@@ -1,0 +1,93 @@
+"""The users whom the report shows: who they are, what they took, and what they are recommended."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmrec.config import Experiment, Problems
+from mmrec.data import COLD, Dataset, Interactions
+from mmrec.errors import listing
+from mmrec.evaluation import Ranking
+
+ShownLists = dict[str, list[tuple[str | None, float]]]
+"""By user id: item id and score, best first; None for an item that the catalogue lacks."""
+
+
+def check_shown(experiment: Experiment, dataset: Dataset, problems: Problems) -> None:
+    """Refuse an experiment whose report is to show a user whom the training split lacks.
+
+    Raises:
+        ConfigError: with every such user, and ids that are near to it.
+    """
+    users = () if experiment.report is None else experiment.report.users
+    for place, user_id in enumerate(() if isinstance(users, int) else users):
+        if user_id not in dataset.users:
+            problems.add(
+                ("experiment", "report", "users", place), unknown_user(user_id, dataset.users.ids)
+            )
+    problems.raise_if_any()
+
+
+def unknown_user(user_id: str, known: Sequence[str]) -> str:
+    """Say that a user is not there, and whose id is near."""
+    close = difflib.get_close_matches(user_id, known, n=5, cutoff=0.5)
+    hint = f"; near to it: {listing(close)}" if close else f"; for example: {listing(known[:5], 5)}"
+    return f"no user {user_id!r} among the {len(known):,} users of training{hint}"
+
+
+def shown_users(experiment: Experiment, dataset: Dataset) -> list[int]:
+    """Return the internal numbers of the users whom the report shows, in its order.
+
+    Of n users, the i-th is the middle one of the i-th of n equal parts of the users with a relevant
+    test item that can be recommended, ordered by their training interactions, ties by number. No
+    figure of a model has a say.
+
+    Args:
+        experiment: says how many users, or which.
+        dataset: of the first fold.
+    """
+    if experiment.report is None:
+        return []
+    users = experiment.report.users
+    if not isinstance(users, int):
+        known: list[int] = dataset.users.numbers(users).tolist()
+        return known
+    test = dataset.test
+    counts = (test.ratings >= experiment.evaluation.relevance_threshold) & (test.items != COLD)
+    able = np.unique(test.users[counts])
+    by_activity = able[np.argsort(dataset.train.user_degrees[able], kind="stable")]
+    n = min(users, len(able))
+    chosen: list[int] = by_activity[[(2 * i + 1) * len(able) // (2 * n) for i in range(n)]].tolist()
+    return chosen
+
+
+def shown_lists(ranking: Ranking, dataset: Dataset, users: Sequence[int]) -> ShownLists:
+    """Return the recommendation lists of some users, with ids as in the data's files."""
+    return {
+        dataset.users.id_of(user): [
+            (None if item < 0 else dataset.items.id_of(item), float(score))
+            for item, score in zip(ranking.items[user], ranking.scores[user], strict=True)
+            if score > -np.inf
+        ]
+        for user in users
+    }
+
+
+def held_out_ids(dataset: Dataset, user: int, threshold: float) -> dict[str, tuple[str, ...]]:
+    """Return the ids of a user's relevant held-out items that can be recommended, by split."""
+    splits = {"test": dataset.test, "validation": dataset.validation}
+    return {
+        name: tuple(dataset.items.id_of(i) for i in items_of(split, user, threshold) if i != COLD)
+        for name, split in splits.items()
+        if split is not None
+    }
+
+
+def items_of(split: Interactions, user: int, threshold: float = -np.inf) -> list[int]:
+    """Return the items of a user, those with a rating of at least ``threshold``, by number."""
+    rows = slice(split.offsets[user], split.offsets[user + 1])
+    items: list[int] = split.items[rows][split.ratings[rows] >= threshold].tolist()
+    return items
