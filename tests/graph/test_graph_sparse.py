@@ -301,7 +301,7 @@ def test_bits_repeat_through_the_backward() -> None:
         assert all(torch.equal(p, q) for p, q in zip(results[0], other, strict=True))
 
 
-def test_the_cpu_uses_torch_s_own_product() -> None:
+def test_the_cpu_sums_weighted_bags() -> None:
     assert default_backend("cpu") == "embedding_bag"
 
 
