@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -364,11 +365,20 @@ def test_ctrl_c_while_workers_start_shows_no_traceback(experiment_file):
         start_new_session=True,
     )
     driver = psutil.Process(process.pid)
-    wait_for(lambda: sum("spawn_main" in str(c.cmdline()) for c in driver.children()) == 2, 300)
+    wait_for(lambda: len(workers_of(driver)) == 2, 300)
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=300)
     assert (process.returncode, error.count("Traceback")) == (130, 0), error
     assert error.startswith("mmrec: interrupted; 0 of 4 trials have ended.")
+
+
+def workers_of(driver: psutil.Process) -> list[psutil.Process]:
+    found = []
+    for child in driver.children():
+        with contextlib.suppress(psutil.Error):  # one of another kind that has just ended
+            if "spawn_main" in str(child.cmdline()):
+                found.append(child)
+    return found
 
 
 STUCK = """
