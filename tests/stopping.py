@@ -1,8 +1,14 @@
-"""Interrupting a run at a given moment."""
+"""Interrupting a run at a given moment, in this process or in one of its own."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +26,23 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
         return len(asked) >= steps
 
     monkeypatch.setattr(StopRequest, "__call__", stop)
+
+
+@contextlib.contextmanager
+def command(path: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Run an experiment by the command line, in a process group of its own.
+
+    Whatever a test comes to, nothing of the command is left.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", "mmrec.run", "--quiet", path, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from stopping import command
 from tiny_experiment import Write, experiment_writer, settings
 
 from mmrec import Results, run_experiment
@@ -66,7 +66,7 @@ def digests(results: Results) -> pd.DataFrame:
     return results.trials[["trial", "best_epoch", "nDCG@5", "weights_sha256", "lists_sha256"]]
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"
@@ -250,15 +250,9 @@ def test_ctrl_c_ends_a_ray_of_its_own(watched):
     """A terminal sends SIGINT to all processes of the command."""
     path = watched(backend="ray", workers=2, checkpoint_rate=1000)
     (path.parent / "wait").touch()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mmrec.run", "--quiet", path],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    interrupt(path, lambda: os.killpg(process.pid, signal.SIGINT))
-    output, error = process.communicate(timeout=60)
+    with command(path) as process:
+        interrupt(path, lambda: os.killpg(process.pid, signal.SIGINT))
+        output, error = process.communicate(timeout=300)
     assert process.returncode == 130, error
     assert output == ""
     *before, last = error.splitlines()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,7 +18,7 @@ import pandas as pd
 import psutil
 import pytest
 from filelock import FileLock
-from stopping import stop_after
+from stopping import command, stop_after
 from tiny_experiment import experiment_writer, settings
 
 from mmrec import Results, run_experiment
@@ -35,7 +35,8 @@ GRID = {
         epochs=6, top_k=4, cf="ngcf", ws=[8, 8, 8], l_m=[0.3, 0.7], batch_size=8, meta=KEPT
     ),
 }
-COMMAND = [sys.executable, "-m", "mmrec.run", "--quiet"]
+PATIENCE = 300.0
+"""Seconds that a busy machine may take for what takes one or two."""
 
 
 def run(path: Path, **options: object) -> Results:
@@ -164,18 +165,18 @@ def test_a_run_that_is_under_way_is_not_joined(experiment_file):
 def test_signals_end_the_command_in_good_order(experiment_file, number, code):
     long = {"LightGCNM": settings(epochs=5000, meta={"validation_rate": 5000})}
     path = experiment_file(long)
-    process = subprocess.Popen([*COMMAND, path], stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: runs(path) and (runs(path)[0] / "run.log").exists())
-    time.sleep(0.5)
-    process.send_signal(number)
-    _, error = process.communicate(timeout=60)
+    with command(path) as process:
+        wait_for(lambda: runs(path) and (runs(path)[0] / "run.log").exists())
+        time.sleep(0.5)
+        process.send_signal(number)
+        _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == code
     assert "Run the same experiment again to go on with" in error
     assert list((runs(path)[0] / "checkpoints").glob("*.pt"))
 
 
-def wait_for(condition, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
+def wait_for(condition) -> None:
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.02)
@@ -344,12 +345,10 @@ def test_interrupting_workers_keeps_their_checkpoints(experiment_file, tmp_path)
         external_models_path="mine.py",
         execution={"workers": 2, "threads": 1},
     )
-    process = subprocess.Popen(
-        [*COMMAND, path], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    wait_for(lambda: len(list((tmp_path / "marks").iterdir())) == 2)  # both are training
-    os.killpg(process.pid, signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    with command(path) as process:
+        wait_for(lambda: len(list((tmp_path / "marks").iterdir())) == 2)  # both are training
+        os.killpg(process.pid, signal.SIGINT)
+        _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, error
     assert len(list((runs(path)[0] / "checkpoints").glob("*.pt"))) == 2
 
@@ -357,18 +356,22 @@ def test_interrupting_workers_keeps_their_checkpoints(experiment_file, tmp_path)
 @pytest.mark.slow
 def test_ctrl_c_while_workers_start_shows_no_traceback(experiment_file):
     path = experiment_file(GRID, execution={"threads": 1})
-    process = subprocess.Popen(
-        [*COMMAND, path, "--workers", "2"],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    driver = psutil.Process(process.pid)
-    wait_for(lambda: sum("spawn_main" in str(c.cmdline()) for c in driver.children()) == 2, 300)
-    os.killpg(process.pid, signal.SIGINT)
-    _, error = process.communicate(timeout=300)
+    with command(path, "--workers", "2") as process:
+        driver = psutil.Process(process.pid)
+        wait_for(lambda: len(workers_of(driver)) == 2)
+        os.killpg(process.pid, signal.SIGINT)
+        _, error = process.communicate(timeout=PATIENCE)
     assert (process.returncode, error.count("Traceback")) == (130, 0), error
     assert error.startswith("mmrec: interrupted; 0 of 4 trials have ended.")
+
+
+def workers_of(driver: psutil.Process) -> list[psutil.Process]:
+    found = []
+    for child in driver.children():
+        with contextlib.suppress(psutil.Error):  # one of another kind that has just ended
+            if "spawn_main" in str(child.cmdline()):
+                found.append(child)
+    return found
 
 
 STUCK = """
@@ -397,7 +400,7 @@ def test_a_worker_that_hangs_does_not_hold_up_the_end(
     monkeypatch.setattr("mmrec.search.processes.GRACE", 30.0 if comes_loose else 1.0)
 
     def interrupt() -> None:
-        wait_for(lambda: len(list(path.parent.glob("stuck_*"))) == 2, seconds=300)
+        wait_for(lambda: len(list(path.parent.glob("stuck_*"))) == 2)
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.5)
         if comes_loose:
