@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib.util
 import io
 import tempfile
 import tracemalloc
@@ -12,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as arrow
 import pytest
 import torch
 from helpers import refusal
+from pyarrow import parquet
 from safetensors.torch import save_file
 
 from mmrec.errors import DataError
 from mmrec.features.convert import convert, fingerprint
 from mmrec.features.formats import open_source
 
-HAS_PYARROW = importlib.util.find_spec("pyarrow") is not None
-ENDINGS = [".npz", ".csv", ".tsv.gz", ".itememb", *([".parquet"] if HAS_PYARROW else [])]
+ENDINGS = [".npz", ".csv", ".tsv.gz", ".itememb", ".parquet"]
 MATRIX = np.random.default_rng(0).normal(size=(60, 7)).astype(np.float32)
 
 
@@ -162,11 +162,8 @@ def test_bfloat16_is_widened_exactly_as_it_is_read(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read, features.float().numpy())
 
 
-@pytest.mark.skipif(not HAS_PYARROW, reason="needs pyarrow")
 @pytest.mark.usefixtures("small_pieces")
 def test_tables_in_other_shapes_than_those_of_mmrec(tmp_path: Path) -> None:
-    arrow = importlib.import_module("pyarrow")
-    parquet = importlib.import_module("pyarrow.parquet")
     ids = [f"i{row}" for row in range(60)]
     columns = {f"f{column}": MATRIX[:, column] for column in range(7)}
     columns["f3"] = np.arange(60)  # whole numbers beside others

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from helpers import write_text
+from stopping import stop_after
 from tiny_experiment import experiment_writer, settings, write_tiny_labels
 
 from mmrec import Results, run_experiment
@@ -194,15 +195,8 @@ def shown_files(results: Results) -> tuple[str, list[dict[str, Any]]]:
 
 
 def interrupted(path: Path, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    taken: list[object] = []
-
-    def stop(request: Any) -> bool:
-        taken.append(request)
-        request.signal = 2 if len(taken) == steps else None
-        return len(taken) >= steps
-
     with monkeypatch.context() as patched:
-        patched.setattr("mmrec.search.signals.StopRequest.__call__", stop)
+        stop_after(patched, steps)
         with pytest.raises(KeyboardInterrupt):
             run(path)
 
