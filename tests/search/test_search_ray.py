@@ -158,16 +158,23 @@ def test_a_cluster_gives_the_bits_of_a_serial_run(experiment_file, cluster, seco
         "LATTICE": settings(epochs=6, top_k=4, l_m=[0.3, 0.7], meta=KEPT),
         "MostPop": {},
     }
-    alone = run(experiment_file(models, execution={"threads": 1}))
+    shown = {"users": 2}
+    alone = run(experiment_file(models, execution={"threads": 1}, report=shown))
     told: dict[str, list[int]] = {}
     monkeypatch.setattr(
         Progress,
         "epoch_ended",
         lambda self, spec, epoch, loss, record: told.setdefault(spec.name, []).append(epoch),
     )
-    beside = run(experiment_file(models, execution=on_ray(cluster)))
+    beside = run(experiment_file(models, execution=on_ray(cluster), report=shown))
     pd.testing.assert_frame_equal(digests(alone), digests(beside))
     check_store(beside)
+    lists = [
+        {record.name: record.shown for record in TrialStore(x.folder / "trials.jsonl").read()}
+        for x in (alone, beside)
+    ]
+    assert lists[0] == lists[1]
+    assert all(len(users) == 2 for users in lists[0].values())
     assert list(told.values()) == [[1, 2, 3, 4, 5, 6]] * 4
     assert not (beside.folder / "stop").exists()
 
