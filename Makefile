@@ -2,12 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/ready-$(shell cat constraints.txt pyproject.toml | cksum | cut -d' ' -f1)
+VERSIONS := $(shell cat constraints.txt pyproject.toml | cksum | cut -d' ' -f1)
+RUNS := $(VENV)/runs-$(VERSIONS)
+READY := $(VENV)/ready-$(VERSIONS)
+INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test check fast-test bench docs clean
 
 # A small experiment from raw files to a report.
-demo: $(READY)
+demo: $(RUNS)
 	$(BIN)/python scripts/make_demo_data.py
 	$(BIN)/mmrec run config_files/demo.yml
 
@@ -33,12 +36,17 @@ bench: $(READY)
 docs: $(READY)
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
-$(READY):
+# What experiments need, with the plots of the report.
+$(RUNS):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mmrec needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--editable '.[report,docs,dev]'
-	rm -f $(VENV)/ready-*
+	$(INSTALL) --editable '.[report]'
+	rm -f $(VENV)/runs-* $(VENV)/ready-*
+	touch $@
+
+# All that the checks, the tests and the site need.
+$(READY): $(RUNS)
+	$(INSTALL) --editable '.[report,docs,dev]'
 	touch $@
 
 clean:

@@ -207,6 +207,12 @@ def _notes(plan: Plan, datasets: Sequence[Dataset]) -> list[str]:
             "so the test figures are too good"
         )
     notes.extend(
+        f"{split}: all of its {counts.rows_kept} rows are also in training, so every figure on it "
+        "is 0; is it another file by mistake?"
+        for split, counts in datasets[0].report.splits.items()
+        if counts.trained_pairs and counts.trained_pairs == counts.rows_kept
+    )
+    notes.extend(
         f"{model.key}: a grid has no points of a distribution; they are drawn at random"
         for model in plan.models
         if model.meta.hyper_opt_alg == "grid" and model.is_drawn

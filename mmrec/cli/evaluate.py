@@ -31,9 +31,28 @@ def add_to(commands: Commands) -> None:
     evaluate.add_argument(
         "--splits", type=Path, metavar="FILE", help="one file of both, told apart by its x_label"
     )
-    evaluate.add_argument("--metrics", nargs="+", default=["Recall", "nDCG"], metavar="NAME")
-    evaluate.add_argument("--cutoffs", nargs="+", type=int, default=[10, 20], metavar="K")
-    evaluate.add_argument("--relevance-threshold", type=float, default=0.0, metavar="T")
+    evaluate.add_argument(
+        "--metrics",
+        nargs="+",
+        default=["Recall", "nDCG"],
+        metavar="NAME",
+        help="any of docs/metrics.md (default: Recall nDCG)",
+    )
+    evaluate.add_argument(
+        "--cutoffs",
+        nargs="+",
+        type=int,
+        default=[10, 20],
+        metavar="K",
+        help="lengths at which lists are cut (default: 10 20)",
+    )
+    evaluate.add_argument(
+        "--relevance-threshold",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="held-out items rated below it do not count (default: 0)",
+    )
     evaluate.add_argument("--binarize", action="store_true", help="take every rating as 1")
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
 
@@ -43,7 +62,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     Files are read as those of an experiment: .csv has commas, .inter tabs and a header, .json
     LATTICE's lists of users, others have tabs; each may be gzipped. A first line that names a
-    user and an item is a header.
+    user and an item is a header. The splits are taken whole: the figures of a run differ where it
+    dropped rows, for lack of a vector for example.
     """
     from mmrec.evaluation import evaluate_file
     from mmrec.files import write_atomically

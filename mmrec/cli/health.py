@@ -95,6 +95,14 @@ def requirements() -> list[Requirement]:
     return found
 
 
+def _crowding() -> str:
+    """Say that more wants to run than there are cores, where the system tells."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load <= (os.cpu_count() or 1):
+        return ""
+    return f"; busy (load {load:.0f}): fewer may be faster, execution: {{threads: 1}}"
+
+
 def _python() -> Finding:
     is_old = sys.version_info < _LEAST_PYTHON
     needed = f"; needed is {'.'.join(map(str, _LEAST_PYTHON))} or newer" if is_old else ""
@@ -135,7 +143,9 @@ def _torch() -> Iterator[Finding]:
         yield Finding("CUDA", f"none ({built}); experiments run on the CPU")
     told = os.environ.get("OMP_NUM_THREADS")
     limit = f" (OMP_NUM_THREADS={told})" if told else ""
-    yield Finding("threads", f"{torch.get_num_threads()} of {os.cpu_count()} cores{limit}")
+    yield Finding(
+        "threads", f"{torch.get_num_threads()} of {os.cpu_count()} cores{limit}{_crowding()}"
+    )
     used = "; ".join(f"{name} on {device}" for device, name in backends.items())
     sparse = _version("torch-sparse")
     there = f"torch-sparse {sparse}" if sparse != "none" else "torch-sparse is not installed"

@@ -23,7 +23,7 @@ mmrec run config_files/demo.yml --quiet --verify
 def add_to(commands: Commands) -> None:
     """Add the command."""
     run = add_command(commands, "run", _run, "run an experiment file", EXAMPLES)
-    run.add_argument("config", help="the experiment file (YAML)")
+    run.add_argument("config", metavar="CONFIG", help="the experiment file (YAML)")
     run.add_argument("--quiet", action="store_true", help="print the result alone")
     run.add_argument("--workers", type=count, metavar="N", help="run N trials side by side")
     run.add_argument(

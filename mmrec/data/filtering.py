@@ -231,5 +231,5 @@ def _emptied(table: Table, missing: Mapping[str, tuple[str, ...]]) -> str:
     )
     return (
         f"{table.path}: no row is left: no item of it has a vector from every loader; {lacking}. "
-        "Do the file names of the feature folders equal the item ids?"
+        "Do the file names of the feature folders equal the item ids, and is the item in column 2?"
     )

@@ -69,7 +69,7 @@ def find_recommender(name: str, external: ModuleType | None) -> type[Recommender
     if not name.startswith(PREFIX):
         known = [*MODELS, *(PREFIX + own for own in _recommenders(external))]
         if name not in MODELS:
-            raise ModelError(f"unknown model{nearest(name, known)}; known: {listing(known, 20)}")
+            raise ModelError(f"unknown model{_hint(name, known)}; known: {listing(known, 20)}")
         return MODELS[name]
     if external is None:
         raise ModelError("external_models_path is missing: it says where external models are")
@@ -81,6 +81,14 @@ def find_recommender(name: str, external: ModuleType | None) -> type[Recommender
             f"it has: {listing(own, 20) or 'none'}"
         )
     return own[asked]
+
+
+def _hint(name: str, known: list[str]) -> str:
+    """Return the nearest known name; without one, how a model that is not here can take part."""
+    return nearest(name, known) or (
+        " (write it as external.NAME, see docs/writing_a_model.md, or bring its lists by "
+        "RecommendationFolder)"
+    )
 
 
 def _recommenders(module: ModuleType | None) -> dict[str, type[Recommender]]:

@@ -174,5 +174,6 @@ def missing_loaders(sources: Mapping[str, str], declared: Sequence[str]) -> Iter
             like = "" if loader in LOADERS else nearest(loader, declared)
             yield (
                 f"modality {modality!r} needs the loader {loader!r}, which side_information does "
-                f"not have{like}; it has: {listing(declared) or 'none'}"
+                f"not have{like}; it has: {listing(declared) or 'none'}; add it there, or leave "
+                f"{modality!r} out of the model's modalities"
             )

@@ -46,6 +46,16 @@ def test_a_sound_installation(
     assert found["[ray]"].startswith("trials on several machines: ")
 
 
+def test_a_crowded_machine_is_told(
+    requires: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    for load, told in ((2.0, False), (14.4, True)):
+        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0.0, 0.0), raising=False)
+        main(["doctor"])
+        assert ("busy (load 14): fewer may be faster" in diagnosis(capsys)["threads"]) is told
+
+
 def test_a_package_that_is_missing_or_old_makes_it_unusable(
     requires: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

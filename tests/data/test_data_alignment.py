@@ -153,7 +153,7 @@ def test_a_split_that_loses_every_row_says_what_took_them(tables: dict[str, Tabl
         f"{path}: no row is left: no item of it has a vector from every loader; "
         "VisualAttribute lacks 2 items (99, 100); "
         "TextualAttribute lacks 6 items (3, 5, 20 and 3 more). "
-        "Do the file names of the feature folders equal the item ids?"
+        "Do the file names of the feature folders equal the item ids, and is the item in column 2?"
     )
 
 

@@ -155,6 +155,10 @@ def test_unknown_names() -> None:
     assert refusal(ModelError, find_recommender, "lightgcn-m", None) == (
         f"unknown model (did you mean 'LightGCNM'?); {known}"
     )
+    assert refusal(ModelError, find_recommender, "ItemKNN", None) == (
+        "unknown model (write it as external.NAME, see docs/writing_a_model.md, or bring its lists "
+        f"by RecommendationFolder); {known}"
+    )
     assert refusal(ModelError, find_recommender, "MyModel", MINE) == (
         f"unknown model (did you mean 'external.MyModel'?); {known}, external.MyModel, "
         "external.Other"

@@ -103,7 +103,8 @@ def test_a_wrong_name_in_the_data(experiment_file, old, new, message):
             {"LATTICE": settings(modalities=["audio"])},
             {},
             "modality 'audio' needs the loader 'AudioAttribute', which side_information does not "
-            "have; it has: VisualAttribute, TextualAttribute",
+            "have; it has: VisualAttribute, TextualAttribute; add it there, or leave 'audio' out "
+            "of the model's modalities",
         ),
         (
             {"LightGCNM": settings(meta={"validation_rate": 5})},

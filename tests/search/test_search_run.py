@@ -383,3 +383,12 @@ def test_results_that_cannot_be_written_are_an_error_before_training(experiment_
 def test_runs_of_the_same_second_have_folders_of_their_own(experiment_file):
     folders = {run(experiment_file()).folder for _ in range(3)}
     assert len(folders) == 3
+
+
+def test_a_split_that_is_the_training_split_is_warned_of(experiment_file):
+    path = experiment_file()
+    data = path.parents[1] / "data" / "tiny"
+    (data / "test.txt").write_bytes((data / "train.txt").read_bytes())
+    (note,) = json.loads((run(path).folder / "manifest.json").read_text())["notes"]
+    assert note.startswith("test: all of its ")
+    assert "are also in training, so every figure on it is 0" in note
