@@ -113,6 +113,7 @@ class _SavedSource(Source):
 
     def release(self) -> None:
         if self._n_bytes >= _MAPPED_BYTES and _can_be_mapped(self.path):
+            del self._opened  # before the next: it may be many small tensors
             self._opened = _open_saved(self.path)
             self._n_bytes = 0
 
