@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mmrec.reporting.plots.style import ACCENT, GROUND, INK, WIDTH, new_figure, pale, styled
+from mmrec.reporting.plots.style import (
+    ACCENT,
+    GROUND,
+    INK,
+    WIDTH,
+    broken,
+    grow,
+    new_figure,
+    pale,
+    shortened,
+    styled,
+)
 from mmrec.reporting.selection import (
     MAX_CATEGORIES,
     figure_title,
@@ -22,6 +33,11 @@ from mmrec.search import TrialRecord
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_NAME = 13
+"""Characters of a name that fit beside the next axis's."""
+_LINE = 0.14
+"""Inches of a line of names."""
 
 MAX_LINES = 200
 """Trials that are drawn at most; the best of them."""
@@ -62,7 +78,9 @@ def parallel_coordinates(
             axes.plot(range(len(heights)), heights, markersize=4, clip_on=False, **look)
         for place, scale in enumerate(scales):
             _draw_axis(axes, place, scale)
-        axes.set_xticks(range(len(scales)), [*parameters, text.replace(" ", "\n", 1)])
+        names = [broken(name, _NAME) for name in (*parameters, text)]
+        grow(figure, _LINE * max(name.count("\n") - 1 for name in names))
+        axes.set_xticks(range(len(scales)), names)
         axes.set_yticks([])
         axes.set_xlim(-0.1, len(scales) - 0.45)
         axes.set_ylim(-0.06, 1.1)
@@ -95,14 +113,15 @@ def _scale_of(values: Sequence[Any]) -> _Scale:
     if len(values) > MAX_CATEGORIES and all(map(is_number, values)):
         is_log = values[0] > 0 and values[-1] / values[0] >= 50
         sizes = [math.log(value) if is_log else float(value) for value in values]
-        written = {0, len(values) - 1}
+        written, text = {0, len(values) - 1}, _rounded
     else:
         sizes = [float(place) for place in range(len(values))]
-        written = set(range(len(values)))
+        written, text = set(range(len(values))), value_text
     span = sizes[-1] - sizes[0] if len(sizes) > 1 else 0.0
     heights = [(size - sizes[0]) / span if span else 0.5 for size in sizes]
     places = dict(zip(map(repr, values), heights, strict=True))
-    return _Scale(places, [(heights[n], _short(value_text(values[n]))) for n in sorted(written)])
+    marks = [(heights[n], shortened(text(values[n]), 16)) for n in sorted(written)]
+    return _Scale(places, marks)
 
 
 def _scale_of_values(low: float, high: float) -> _Scale:
@@ -119,5 +138,5 @@ def _draw_axis(axes: Axes, place: int, scale: _Scale) -> None:
         axes.text(place + 0.05, height + 0.02, text, va="bottom", fontsize=8, bbox=behind, zorder=3)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 16 else f"{text[:15]}…"
+def _rounded(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

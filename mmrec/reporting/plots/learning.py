@@ -53,7 +53,8 @@ def learning_curves(
         for record in reversed(drawn):
             is_best = record is drawn[0]
             line = {"color": ACCENT, "linewidth": 2} if is_best else faint
-            above.plot(range(1, len(record.losses) + 1), finite(record.losses), **line)
+            dot = {"marker": "o", "markersize": 3} if len(record.losses) == 1 else {}
+            above.plot(range(1, len(record.losses) + 1), finite(record.losses), **line, **dot)
             history = [(h["epoch"], h["validation"].get(label)) for h in record.history]
             evaluated = [pair for pair in history if pair[1] is not None]
             is_marked = len(evaluated) == 1 or (is_best and len(evaluated) <= 40)
@@ -68,8 +69,10 @@ def learning_curves(
                 axes.axvline(best.best_epoch, color=ACCENT, linewidth=0.8, linestyle=(0, (3, 3)))
             below.plot(best.best_epoch, value, "o", color=ACCENT, markersize=7)
             text += f": {value:.4f} at the best epoch, {best.best_epoch}"
+        if max((len(record.losses) for record in drawn), default=0) == 1:
+            below.set_xlim(0, 2)
         above.set_title("mean training loss")
-        below.set_title(text)
+        below.set_title(text, wrap=True)
         below.set_xlabel("epoch")
         below.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         figure.set_label(f"Learning curves of {len(drawn)} trials. Below, {text}.")
@@ -95,7 +98,7 @@ def diagnostics(record: TrialRecord, quantity: str, *, figure: Figure | None = N
             axes.plot(list(told), finite(list(told.values())), label=part, markersize=4, **look)
         if record.best_epoch:
             axes.axvline(record.best_epoch, color=ACCENT, linewidth=0.8, linestyle=(0, (3, 3)))
-        axes.set_title(quantity.replace("_", " "))
+        axes.set_title(quantity.replace("_", " "), wrap=True)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         legend(figure, axes, len(parts))

@@ -34,7 +34,7 @@ def per_user(
             look = series(place) | {"markersize": 4, "markevery": (place % 5, 20)}
             shares = share_at_most(of_users, grid)
             axes.plot(grid, shares, drawstyle="steps-post", label=model, linewidth=1.5, **look)
-        axes.set_title(f"share of users with at most this test {label}")
+        axes.set_title(f"share of users with at most this test {label}", wrap=True)
         axes.set_xlabel(f"test {label} of a user")
         axes.set_ylim(0, 1.03)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")

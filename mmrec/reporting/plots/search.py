@@ -6,7 +6,18 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mmrec.reporting.plots.style import ACCENT, INK, WIDTH, new_figure, pale, styled
+from mmrec.reporting.plots.style import (
+    ACCENT,
+    CHARACTERS,
+    INK,
+    WIDTH,
+    broken,
+    grow,
+    new_figure,
+    pale,
+    shortened,
+    styled,
+)
 from mmrec.reporting.selection import (
     MAX_CATEGORIES,
     best_cells,
@@ -66,8 +77,8 @@ def search_heatmap(
             axes.text(x, y, told, ha="center", va="center", fontsize=8.5, fontweight=weight)
         axes.set_xlim(-0.5, len(across) - 0.5)
         axes.set_ylim(len(down) - 0.5, -0.5)
-        _name_levels(axes, "x", parameters[0], across)
         _name_levels(axes, "y", parameters[1], down)
+        _name_levels(axes, "x", parameters[0], across)
         axes.grid(visible=False)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
@@ -75,7 +86,7 @@ def search_heatmap(
         text = figure_title(label, split) + (
             ", the best over all other parameters" if repeated else ""
         )
-        axes.set_title(text)
+        axes.set_title(text, wrap=True)
         figure.set_label(f"{text}, by {parameters[0]} and {parameters[1]}; the best is {best:.4f}.")
         return figure
 
@@ -121,7 +132,7 @@ def search_scatter(
             *(failed, [0.03] * len(failed), "x"), color=INK, transform=axes.get_xaxis_transform()
         )
         if is_scale:
-            axes.set_xlabel(parameter)
+            axes.set_xlabel(broken(parameter, int(WIDTH * CHARACTERS)))
             if values[0] > 0 and values[-1] / values[0] >= 50:
                 axes.set_xscale("log")
                 axes.xaxis.set_major_formatter(lambda value, _: value_text(float(value)))
@@ -130,7 +141,7 @@ def search_scatter(
             axes.set_xlim(-0.5, len(values) - 0.5)
             _name_levels(axes, "x", parameter, values)
         text = figure_title(label, split)
-        axes.set_title(text)
+        axes.set_title(text, wrap=True)
         figure.set_label(f"{text} of {len(records)} trials, by {parameter}.")
         return figure
 
@@ -146,11 +157,17 @@ def _placed(
 
 
 def _name_levels(axes: Axes, which: str, parameter: str, values: Sequence[Any]) -> None:
-    """Label the places of an axis with the values of a parameter."""
-    texts = [value_text(value) for value in values]
-    texts = [text if len(text) <= 24 else f"{text[:23]}…" for text in texts]
-    crowded = which == "x" and len(texts) * max(map(len, texts), default=0) > 45
+    """Label the places of an axis with the values of a parameter, and the axis with its name."""
+    texts = [shortened(value_text(value), 24) for value in values]
+    longest = max(map(len, texts), default=0)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    turned: dict[str, Any] = {}
+    if which == "x" and len(texts) * longest > 45:
+        turned = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+        grow(figure, longest / CHARACTERS * math.sin(math.radians(35)))
     axis = axes.xaxis if which == "x" else axes.yaxis
-    turned: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
-    axis.set_ticks(range(len(texts)), texts, **(turned if crowded else {}))
-    axis.set_label_text(parameter)
+    axis.set_ticks(range(len(texts)), texts, **turned)
+    width, height = figure.get_size_inches()
+    room = width - 1.2 if which == "x" else height - 0.9
+    axis.set_label_text(broken(parameter, int(room * CHARACTERS)))

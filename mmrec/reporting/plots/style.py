@@ -32,6 +32,12 @@ _DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 
 WIDTH = 4.2
 """Inches; its text can still be read when a phone scales it to 3.7."""
+CHARACTERS = 12
+"""Of the font's size that an inch has room for."""
+_HANDLE = 7
+"""Characters that the line beside a name takes."""
+_ROW = 0.19
+"""Inches of a row of the legend."""
 _STYLE = {
     "svg.hashsalt": "mmrec",
     "svg.fonttype": "none",
@@ -82,17 +88,45 @@ def series(place: int) -> dict[str, Any]:
     }
 
 
+def grow(figure: Figure, inches: float) -> None:
+    """Make a figure higher, for texts that would take the room of what is drawn."""
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + inches)
+
+
+def broken(text: str, length: int) -> str:
+    """Break a text into lines of about so many characters, behind a space, a comma or ``_``."""
+    lines = [""]
+    for part in re.findall(r"[^\s_,]*[\s_,]*", text):
+        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > length:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def shortened(text: str, length: int) -> str:
+    """Cut a text that is longer, and say so."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def legend(figure: Figure, axes: Axes, n_series: int) -> None:
-    """Name the series of some axes above the figure."""
-    if n_series > 1:
-        columns = 2 if n_series > 2 and figure.get_size_inches()[0] < 5 else 3
-        figure.legend(
-            *axes.get_legend_handles_labels(),
-            loc="outside upper left",
-            ncols=min(columns, n_series),
-            frameon=False,
-            handlelength=2.6,
-        )
+    """Name the series of some axes above the figure, in as many columns as have room."""
+    if n_series < 2:
+        return
+    handles, labels = axes.get_legend_handles_labels()
+    n_fitting = int(figure.get_size_inches()[0] * CHARACTERS)
+    texts = [shortened(label, n_fitting - _HANDLE) for label in labels]
+    n_columns = max(1, min(3, n_series, n_fitting // (max(map(len, texts)) + _HANDLE)))
+    n_rows = -(-n_series // n_columns)
+    if n_rows > 2:
+        grow(figure, (n_rows - 2) * _ROW)
+    figure.legend(
+        *(handles, texts),
+        loc="outside upper left",
+        ncols=n_columns,
+        frameon=False,
+        handlelength=2.6,
+    )
 
 
 def to_svg(figure: Figure, prefix: str = "") -> str:
