@@ -24,7 +24,7 @@ def add_to(commands: Commands) -> None:
     plan.add_argument(
         "--probe",
         action="store_true",
-        help="also measure a short run of each model, in a process of its own",
+        help="also measure short runs of each model, in processes of their own",
     )
     plan.add_argument(
         "--base-dir", type=Path, metavar="DIR", help="where relative paths of the experiment start"
@@ -38,8 +38,10 @@ def _plan(options: argparse.Namespace) -> int:
     For each model: the peak memory of its smallest and largest trial, steps and evaluations, and
     a warning where something does not fit. The splits are read, and one vector of each loader.
 
-    --probe builds the largest trial of each model, takes a few steps and evaluates it once. All
-    trials are then counted at its speed; early stopping makes them shorter.
+    --probe builds up to eight trials of each model that cost differently, the largest first, takes
+    a few steps of each and evaluates it once. Trials that cost the same count at the same speed;
+    those of sizes that were not measured at a mean, and the output says which were. Early stopping
+    makes trials shorter.
     """
     from mmrec.config import read_experiment
     from mmrec.reporting import forecast_as_plain, forecast_lines
