@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,8 +76,7 @@ class Experience:
         self._ended = TrialStore(folder / "trials.jsonl").read()
         self._runs: list[tuple[str, Mapping[str, Any], Sequence[TrialRecord]]] = [
             (run.path.name, run.manifest["models"], run.trials)
-            for run in _finished_runs(folder)
-            if _is_alike(run.manifest, plan, fingerprint, environment)
+            for run in _runs_alike(folder.parent, plan, fingerprint, environment)
         ]
 
     def expect(self, model: ModelPlan, estimate: ModelEstimate) -> Expectation | None:
@@ -99,12 +99,17 @@ class Experience:
         return known
 
 
-def _finished_runs(folder: Path) -> Iterator[RecordedRun]:
-    for path in sorted(folder.parent.glob("run_*/manifest.json"), reverse=True)[:MAX_RUNS]:
+def _runs_alike(
+    performance: Path, plan: Plan, fingerprint: str, environment: Mapping[str, Any]
+) -> Iterator[RecordedRun]:
+    """Yield the finished runs of a folder under the same conditions, the latest first."""
+    for path in sorted(performance.glob("run_*/manifest.json"), reverse=True)[:MAX_RUNS]:
         try:
-            yield RecordedRun.open(path.parent)
-        except (DataError, OSError):  # damaged, or of another version: it has nothing to say
-            continue
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            if _is_alike(manifest, plan, fingerprint, environment):
+                yield RecordedRun.open(path.parent)
+        except (DataError, OSError, ValueError, KeyError, TypeError):
+            continue  # it is damaged or of another version, and has nothing to say
 
 
 def _is_alike(
