@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -20,6 +21,7 @@ from typing import Any
 from mmrec.config import Loaded, read_experiment
 from mmrec.data import Dataset
 from mmrec.files import write_atomically
+from mmrec.models import Model
 from mmrec.progress import Progress
 from mmrec.reporting import (
     SHOWN,
@@ -52,6 +54,7 @@ from mmrec.search import (
     SpecMaker,
     StopRequest,
     Study,
+    TrialRecord,
     Workbench,
     check_ray,
     identity,
@@ -126,7 +129,10 @@ def run_experiment(
         sessions, session_notes = begin_session(folder.path, origin)
         ended = folder.trials.read()
         notes += [*session_notes, *dict.fromkeys(unsaved(plan.experiment, plan.models, ended))]
-        with stop_on_signals() as stop, Progress(enabled=progress, verbose=verbose) as observer:
+        with (
+            stop_on_signals() as stop,
+            _progress(plan, ended, enabled=progress, verbose=verbose) as observer,
+        ):
             told = outline(
                 plan,
                 datasets,
@@ -154,6 +160,17 @@ def run_experiment(
             studies = _run(plan, specs, folder, executor, stop)
         notes += write_shown(folder.path, plan.experiment, datasets[0], studies, labels)
         return _write(origin, plan, datasets, studies, folder, notes, sessions)
+
+
+def _progress(
+    plan: Plan, ended: Sequence[TrialRecord], *, enabled: bool, verbose: bool
+) -> Progress:
+    left: Counter[str] = Counter()
+    for model in plan.models:
+        if issubclass(model.recommender, Model):
+            left[model.key] += model.n_trials
+    left.subtract(record.model for record in ended if record.model in left)
+    return Progress(enabled=enabled, verbose=verbose, expected=left)
 
 
 def _run(

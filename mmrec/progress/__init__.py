@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from mmrec.progress.cell import Cell, is_in_notebook
-from mmrec.progress.state import Running, State, outcome_line
+from mmrec.progress.state import State, outcome_line
 from mmrec.progress.views import LINE_EVERY, Bars, Lines, View, say
 from mmrec.search import TrialRecord, TrialSpec
 from mmrec.training import EpochRecord
@@ -25,6 +25,8 @@ class Progress:
     Args:
         enabled: False shows nothing.
         verbose: also keep a line of every evaluated epoch and of every trial that ends.
+        expected: how many trials of each model that is trained there are to run, at most; what the
+            time that is left is reckoned from.
         clock: seconds that pass; for tests.
     """
 
@@ -33,9 +35,10 @@ class Progress:
         *,
         enabled: bool,
         verbose: bool = False,
+        expected: Mapping[str, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._state = State()
+        self._state = State(expected or {}, clock)
         self._view: View | None = None
         if enabled:
             self._view = _make_view(clock, verbose=verbose)
@@ -59,7 +62,7 @@ class Progress:
 
     def trial_started(self, spec: TrialSpec, number: int, total: int) -> None:
         """Show the trial's name and room for its epochs."""
-        trial = self._state.under_way[spec.trial_id] = Running(spec, number, total)
+        trial = self._state.start(spec, number, total)
         if self._view is not None:
             self._view.show(self._state, trial)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mmrec.models import ModelConfig
@@ -18,6 +21,8 @@ class Running:
     """Of the trials that this session starts, from 1."""
     total: int
     """How many trials there are, at most."""
+    started: float
+    """When it was started, by the clock of the state."""
     epoch: int = 0
     """The last epoch that ended."""
     first: int = 0
@@ -66,21 +71,65 @@ class Running:
 class State:
     """How far a run has come."""
 
+    expected: Mapping[str, int] = field(default_factory=dict)
+    """How many trials of each model that is trained this session has to run, at most."""
+    clock: Callable[[], float] = time.monotonic
+    """Seconds that pass."""
     under_way: dict[str, Running] = field(default_factory=dict)
     """By trial_id, in the order of their start."""
     n_ended: int = 0
     best: dict[str, tuple[float, str]] = field(default_factory=dict)
     """By what is selected by, the best value of a trial that has ended, and the trial's name."""
+    _ended: Counter[str] = field(default_factory=Counter)
+    """Trials of each model."""
+    _seconds: dict[str, float] = field(default_factory=dict)
+    """What they took."""
+    _since: float | None = None
+    """When the first trial was started."""
+
+    def start(self, spec: TrialSpec, number: int, total: int) -> Running:
+        """Take in the start of a trial, and return it."""
+        now = self.clock()
+        self._since = now if self._since is None else self._since
+        trial = self.under_way[spec.trial_id] = Running(spec, number, total, now)
+        return trial
 
     @property
     def done(self) -> float:
         """How many trials are done, those under way by the share of their epochs."""
         return self.n_ended + sum(trial.share for trial in self.under_way.values())
 
+    def seconds_left(self) -> float | None:
+        """Return how long the session may still take; None before there is anything to go by.
+
+        Trials of a model are taken to last as long as those before them, trials of a model that
+        none has been seen of as long as the mean of the others; what is not trained takes no time.
+        """
+        now = self.clock()
+        done: dict[str, float] = dict(self._ended)
+        seconds = dict(self._seconds)
+        for trial in self.under_way.values():
+            model = trial.spec.model
+            done[model] = done.get(model, 0.0) + trial.share
+            seconds[model] = seconds.get(model, 0.0) + now - trial.started
+        rates = {m: seconds[m] / done[m] for m in self.expected if done.get(m)}
+        if not rates or self._since is None or now == self._since:
+            return None
+        mean = sum(rates.values()) / len(rates)
+        left = sum(
+            max(0.0, n_trials - done.get(model, 0.0)) * rates.get(model, mean)
+            for model, n_trials in self.expected.items()
+        )
+        n_side_by_side = sum(seconds.values()) / (now - self._since)
+        return left / n_side_by_side
+
     def end(self, record: TrialRecord) -> Running:
         """Take in the end of a trial, and return it."""
         trial = self.under_way.pop(record.trial_id)
         self.n_ended, trial.is_over = self.n_ended + 1, True
+        model = trial.spec.model
+        self._ended[model] += 1
+        self._seconds[model] = self._seconds.get(model, 0.0) + self.clock() - trial.started
         label = trial.spec.protocol.select_by
         value = _selected(trial.spec, record.validation, trial.best)
         if record.error is None and value is not None:

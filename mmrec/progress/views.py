@@ -14,6 +14,8 @@ LINE_EVERY = 30.0
 """Seconds between two lines about the epochs, where there are no bars."""
 
 _BAR = "{desc} |{bar}| {elapsed}<{remaining}{postfix}"
+_BAR_OF_TRIALS = "{{desc}} |{{bar}}| {{elapsed}}<{left}{{postfix}}"
+"""Trials of several models take so different times that tqdm's own guess is no use."""
 
 
 def say(text: str) -> None:
@@ -77,6 +79,7 @@ class Bars:
         bar.total = trial.total
         label = trial.spec.protocol.select_by
         best = state.best.get(label)
+        bar.bar_format = _BAR_OF_TRIALS.format(left=_told(state.seconds_left()) or "?")
         bar.set_description_str(f"trials {state.n_ended}/{trial.total}", refresh=False)
         bar.set_postfix_str(f"best {label} {best[0]:.4f} ({best[1]})" if best else "", False)
         _move(bar, state.done)
@@ -122,7 +125,7 @@ class Lines:
 
     def __init__(self, clock: Callable[[], float], *, verbose: bool) -> None:
         self._verbose, self._clock = verbose, clock
-        self._started = self._told = clock()
+        self._told = clock()
 
     def show(self, state: State, trial: Running, *, evaluated: bool = False) -> None:
         """See :meth:`View.show`."""
@@ -130,7 +133,8 @@ class Lines:
         is_due = now - self._told >= LINE_EVERY or (evaluated and self._verbose)
         if trial.epoch and is_due:
             self._told = now
-            say(epoch_line(trial) + self._left(now, state.done, trial.total))
+            left = _told(state.seconds_left())
+            say(epoch_line(trial) + (f"; about {left} left" if left else ""))
 
     def ended(self, state: State, trial: Running, outcome: str) -> None:
         """See :meth:`View.ended`."""
@@ -140,11 +144,10 @@ class Lines:
     def close(self) -> None:
         """Lines stay."""
 
-    def _left(self, now: float, done: float, total: int) -> str:
-        if not 0 < done < total:
-            return ""
-        seconds = (now - self._started) * (total - done) / done
-        return f"; about {tqdm.format_interval(seconds)} left"
+
+def _told(seconds: float | None) -> str:
+    """Return minutes and seconds; nothing if there are none, or if they are not known."""
+    return tqdm.format_interval(seconds) if seconds else ""
 
 
 def _move(bar: tqdm[Any], done: float) -> None:

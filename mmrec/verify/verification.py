@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +116,8 @@ def verify_run(
     notes: list[str] = []
     if not data:
         rerun = Rerun(plan, datasets, devices[0], threads, is_moved=_is_moved(run, loaded))
-        with Progress(enabled=progress) as observer:
+        trained = Counter(record.model for record in records if record.losses)
+        with Progress(enabled=progress, expected=trained) as observer:
             differences, notes = rerun.check(records, observer)
     return Verification(
         run.path,

@@ -192,7 +192,7 @@ def test_a_long_trial_is_told_of_at_a_sensible_rate(
     spec: TrialSpec, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock()
-    with Progress(enabled=True, clock=clock) as progress:
+    with Progress(enabled=True, expected={"LightGCNM": 2}, clock=clock) as progress:
         progress.trial_started(spec, 1, 2)
         for number in range(1, 11):
             clock.now += LINE_EVERY / 2.5
@@ -215,13 +215,55 @@ def test_epochs_of_an_earlier_session_do_not_count_as_fast(
     spec: TrialSpec, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock()
-    with Progress(enabled=True, clock=clock) as progress:
+    with Progress(enabled=True, expected={"LightGCNM": 1}, clock=clock) as progress:
         progress.trial_started(spec, 1, 1)
         for number in (7, 8):  # from a checkpoint
             clock.now += 60
             progress.epoch_ended(spec, number, 0.1, None)
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition("; ")[2] for line in lines] == ["about 03:00 left", "about 02:00 left"]
+
+
+def train(progress: Progress, spec: TrialSpec, epochs: int, clock: Clock, seconds: float) -> None:
+    """Train all at the end of the time, so that only the last epoch gets a line."""
+    for number in range(1, epochs + 1):
+        clock.now += seconds if number == epochs else 0
+        progress.epoch_ended(spec, number, 0.1, None)
+
+
+def times_left(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return re.findall("; about (.*) left", capsys.readouterr().err)
+
+
+def test_the_time_left_goes_by_the_trials_of_each_model(
+    spec: TrialSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    slow = replace(spec, trial_id="slow", model="LATTICE")
+    quick = replace(spec, trial_id="quick", model="MostPop")  # is not trained, and so not counted
+    expected = {"LightGCNM": 3, "LATTICE": 2}
+    with Progress(enabled=True, expected=expected, clock=clock) as progress:
+        progress.trial_started(quick, 1, 6)
+        progress.trial_ended(ended(quick))
+        progress.trial_started(spec, 2, 6)
+        train(progress, spec, 5, clock, 100)  # half of it: 200 s a trial, and 4.5 are left
+        progress.trial_ended(ended(spec))  # early, so 100 s for each of its model
+        progress.trial_started(slow, 3, 6)
+        train(progress, slow, 1, clock, 100)  # 1000 s a trial, 1.9 are left, and 2 of 100 s
+    assert times_left(capsys) == ["15:00", "35:00"]
+
+
+def test_the_time_left_is_shared_by_trials_side_by_side(
+    spec: TrialSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    other = replace(spec, trial_id="other")
+    with Progress(enabled=True, expected={"LightGCNM": 4}, clock=clock) as progress:
+        progress.trial_started(spec, 1, 4)
+        progress.trial_started(other, 2, 4)
+        train(progress, spec, 5, clock, 50)  # half a trial in 100 s of two workers, 3.5 are left
+        train(progress, other, 10, clock, 50)  # 1.5 trials in 200 s, and 2.5 are left
+    assert times_left(capsys) == ["05:50", "02:46"]
 
 
 def test_a_trial_that_is_tried_again_begins_anew(
