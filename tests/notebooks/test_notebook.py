@@ -79,6 +79,8 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         kernel_name="python3",
         resources={"metadata": {"path": folder / "cwd"}},
     )
+    # On a busy machine the kernel may take a while to end, and is killed if it is not waited for.
+    client.create_kernel_manager().shutdown_wait_time = 60
     client.execute(env=os.environ | surroundings)
     found = {cell["id"]: cell for cell in notebook.cells}
     found["folder"] = folder

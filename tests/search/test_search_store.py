@@ -17,7 +17,7 @@ from tiny_experiment import Write, settings
 
 from mmrec import run_experiment
 from mmrec.errors import DataError, WriteError
-from mmrec.reporting import log_to
+from mmrec.reporting import recorded
 from mmrec.search import RunFolder, TrialRecord, TrialStore
 from mmrec.verify import verify_run
 
@@ -85,7 +85,8 @@ def test_a_log_without_room_hides_no_error_and_says_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     def log_and_fail() -> None:
-        with log_to(Path("/dev/full")):
+        with recorded() as log:
+            log.write_to(Path("/dev/full"))
             logging.getLogger("mmrec.search").info("a line")
             raise DataError("what really happened")
 
