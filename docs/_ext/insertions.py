@@ -172,7 +172,7 @@ def _parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
     added = parser.add_subparsers(metavar="COMMAND")
     for module in COMMANDS:
         module.add_to(added)
-    with mock.patch.dict(os.environ, COLUMNS="92"):  # argparse asks for the terminal's width
+    with mock.patch.dict(os.environ, COLUMNS="80"):  # argparse asks for the terminal's width
         yield from added.choices.items()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +33,7 @@ def add_command(
     command = commands.add_parser(
         name,
         help=summary,
-        description=_dedented(execute.__doc__ or ""),
+        description=_filled(execute.__doc__ or ""),
         epilog=f"examples:\n{_indented(examples)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -47,8 +49,13 @@ def count(text: str) -> int:
     return int(text)
 
 
-def _dedented(docstring: str) -> str:
-    return "\n".join(line.strip() for line in docstring.strip().splitlines())
+def _filled(docstring: str) -> str:
+    """Break the lines of each paragraph where argparse breaks those of the arguments."""
+    width = shutil.get_terminal_size().columns - 2
+    return "\n\n".join(
+        textwrap.fill(" ".join(paragraph.split()), width, break_on_hyphens=False)
+        for paragraph in docstring.strip().split("\n\n")
+    )
 
 
 def _indented(text: str) -> str:
