@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 from mmrec.cli.arguments import Commands, add_command, count
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mmrec.reporting import Results
 
 EXAMPLES = """
@@ -62,11 +65,20 @@ def _verified_apart(folder: Path, *, quiet: bool) -> int:
     return subprocess.run([*command, *(["--quiet"] if quiet else [])], check=False).returncode
 
 
+def _table(best: pd.DataFrame) -> str:
+    """Return a row for each model, or a column for each where rows do not fit the terminal."""
+    rows = best.to_string(index=False, float_format="{:.4f}".format)
+    fits = len(rows.partition("\n")[0]) <= shutil.get_terminal_size().columns
+    if fits or not sys.stdout.isatty():
+        return rows
+    return best.T.to_string(header=False, float_format="{:.4f}".format)
+
+
 def _summary(results: Results) -> str:
     lines = []
     if len(results.best):
         shown = [c for c in results.best.columns if not c.startswith("validation ")]
-        lines.append(results.best[shown].to_string(index=False, float_format="{:.4f}".format))
+        lines.append(_table(results.best[shown]))
     failed = results.trials[results.trials["status"] == "failed"]
     lines += [f"failed: {row.trial}: {row.error}" for row in failed.itertuples()]
     return "\n".join(

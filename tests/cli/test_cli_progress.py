@@ -74,6 +74,18 @@ def test_quiet_prints_the_result_alone(
     assert "report: " in done.stdout
 
 
+def test_a_table_that_is_too_wide_for_the_terminal_gets_a_column_for_each_model(
+    experiment_file: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["run", str(experiment_file({"MostPop": {}, "Random": {}})), "--quiet"]) == 0
+    table = capsys.readouterr().out.partition("\n\n")[0].splitlines()
+    assert re.fullmatch(r"model +MostPop +Random", table[0])
+    assert max(map(len, table)) <= 60
+    assert re.fullmatch(r"Recall@3 +0\.\d{4} +0\.\d{4}", table[3])
+
+
 def test_verbose_keeps_a_line_of_every_evaluated_epoch(
     experiment_file: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
