@@ -7,7 +7,7 @@ RUNS := $(VENV)/runs-$(VERSIONS)
 READY := $(VENV)/ready-$(VERSIONS)
 INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check fast-test bench docs clean
+.PHONY: demo test check fast-test torch-sparse bench docs clean
 
 # A small experiment from raw files to a report.
 demo: $(RUNS)
@@ -27,6 +27,11 @@ check: $(READY)
 # What one runs while writing code.
 fast-test: $(READY)
 	$(BIN)/python -m pytest -q -m "not slow"
+
+# The extra torch-sparse, which has to be compiled (ten minutes), and the tests of what it is for.
+torch-sparse: $(READY)
+	$(INSTALL) --no-build-isolation --no-deps torch-scatter torch-sparse
+	$(BIN)/python -m pytest -q -m "not slow" tests/graph tests/models tests/cli/test_cli_doctor.py
 
 # How fast it is, against the usual way to write the same models: a few minutes on a quiet machine.
 bench: $(READY)

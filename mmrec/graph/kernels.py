@@ -106,12 +106,16 @@ def default_backend(device_type: str) -> Backend:
             warnings.simplefilter("ignore")
             torch.sparse_csr_tensor([0, 0], [], [], (1, 1), check_invariants=False)
         return "embedding_bag"
-    return "torch_sparse" if _torch_sparse_has_cuda() else "segment"
+    is_built = load_torch_sparse() and torch.ops.torch_sparse.cuda_version() != -1
+    return "torch_sparse" if is_built else "segment"
 
 
-def _torch_sparse_has_cuda() -> bool:
+def load_torch_sparse() -> bool:
+    """Register the operators of torch-sparse, and say whether it could be loaded."""
     try:
-        import torch_sparse  # noqa: F401 - registers torch.ops.torch_sparse
+        with warnings.catch_warnings():  # it compiles by torch.jit.script, which torch deprecates
+            warnings.simplefilter("ignore")
+            import torch_sparse  # noqa: F401
     except (ImportError, OSError, RuntimeError):  # absent, or built for another torch or CUDA
         return False
-    return bool(torch.ops.torch_sparse.cuda_version() != -1)
+    return True

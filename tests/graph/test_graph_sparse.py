@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,10 +23,8 @@ from mmrec.graph import (
     spmm,
 )
 
-if find_spec("torch_sparse"):
-    import torch_sparse  # noqa: F401 - registers its operators
-
 COMPILED = pytest.param("torch_sparse", marks=pytest.mark.needs("torch_sparse"))
+kernels.load_torch_sparse()
 BACKENDS = ["embedding_bag", "csr", "segment", COMPILED]
 
 
@@ -67,7 +64,7 @@ def spmm_sum(
 def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """Run a test as on the CPU, and on the CPU with what a CUDA device would run."""
     monkeypatch.setattr(kernels, "default_backend", lambda device_type: request.param)
-    if not find_spec("torch_sparse"):
+    if not kernels.load_torch_sparse():
         stand_in = SimpleNamespace(spmm_sum=spmm_sum)
         monkeypatch.setattr(torch.ops, "torch_sparse", stand_in, raising=False)
     return request.param
