@@ -137,10 +137,7 @@ def propagate(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
     Returns:
         [N, D].
     """
-    product: Tensor = _Propagate.apply(  # type: ignore[no-untyped-call]
-        pattern, values, x, False
-    )
-    return product
+    return _propagate(pattern, values, x, transposed=False)
 
 
 def edge_products(pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
@@ -151,6 +148,13 @@ def edge_products(pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
     """
     products: Tensor = _EdgeProducts.apply(pattern, x, y)  # type: ignore[no-untyped-call]
     return products
+
+
+def _propagate(pattern: Pattern, values: Tensor, x: Tensor, *, transposed: bool) -> Tensor:
+    product: Tensor = _Propagate.apply(  # type: ignore[no-untyped-call]
+        pattern, values, x, transposed
+    )
+    return product
 
 
 class _Propagate(Function):
@@ -176,7 +180,7 @@ class _Propagate(Function):
         return (
             None,
             edge_products(ctx.pattern, of_rows, of_columns) if needs_values else None,
-            _Propagate.apply(ctx.pattern, values, gradient, not ctx.transposed)  # type: ignore[no-untyped-call]
+            _propagate(ctx.pattern, values, gradient, transposed=not ctx.transposed)
             if needs_x
             else None,
             None,
@@ -200,9 +204,7 @@ class _EdgeProducts(Function):
         return (
             None,
             propagate(ctx.pattern, gradient, y) if needs_x else None,
-            _Propagate.apply(ctx.pattern, gradient, x, True)  # type: ignore[no-untyped-call]
-            if needs_y
-            else None,
+            _propagate(ctx.pattern, gradient, x, transposed=True) if needs_y else None,
         )
 
 
