@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -71,13 +70,12 @@ class Running:
 class State:
     """How far a run has come."""
 
-    expected: Mapping[str, int] = field(default_factory=dict)
+    expected: Mapping[str, int]
     """How many trials of each model that is trained this session has to run, at most."""
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float]
     """Seconds that pass."""
     under_way: dict[str, Running] = field(default_factory=dict)
     """By trial_id, in the order of their start."""
-    n_ended: int = 0
     best: dict[str, tuple[float, str]] = field(default_factory=dict)
     """By what is selected by, the best value of a trial that has ended, and the trial's name."""
     _ended: Counter[str] = field(default_factory=Counter)
@@ -93,6 +91,11 @@ class State:
         self._since = now if self._since is None else self._since
         trial = self.under_way[spec.trial_id] = Running(spec, number, total, now)
         return trial
+
+    @property
+    def n_ended(self) -> int:
+        """How many trials have ended."""
+        return self._ended.total()
 
     @property
     def done(self) -> float:
@@ -126,7 +129,7 @@ class State:
     def end(self, record: TrialRecord) -> Running:
         """Take in the end of a trial, and return it."""
         trial = self.under_way.pop(record.trial_id)
-        self.n_ended, trial.is_over = self.n_ended + 1, True
+        trial.is_over = True
         model = trial.spec.model
         self._ended[model] += 1
         self._seconds[model] = self._seconds.get(model, 0.0) + self.clock() - trial.started
