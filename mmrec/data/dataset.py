@@ -66,6 +66,12 @@ class Dataset:
         """The number of items I; internal numbers run from 0 to I-1."""
         return len(self.items)
 
+    @property
+    def held_out(self) -> dict[str, Interactions]:
+        """The splits that lists are held against: ``test``, and ``validation`` if there is one."""
+        validation = {} if self.validation is None else {"validation": self.validation}
+        return {"test": self.test} | validation
+
     def features_of(self, loader: str) -> Features:
         """Return the features [I, F] that ``loader`` has read.
 

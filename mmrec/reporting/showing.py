@@ -161,11 +161,9 @@ def _user(dataset: Dataset, user: int, threshold: float) -> dict[str, Any]:
     """
     train = [dataset.items.id_of(item) for item in items_of(dataset.train, user)]
     splits = {"train": train, **held_out_ids(dataset, user, threshold)}
-    held_out = {"test": dataset.test, "validation": dataset.validation}
     new = {
         name: items_of(split, user, threshold).count(COLD)
-        for name, split in held_out.items()
-        if split is not None
+        for name, split in dataset.held_out.items()
     }
     return {
         "user_id": dataset.users.id_of(user),

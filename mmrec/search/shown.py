@@ -78,11 +78,9 @@ def shown_lists(ranking: Ranking, dataset: Dataset, users: Sequence[int]) -> Sho
 
 def held_out_ids(dataset: Dataset, user: int, threshold: float) -> dict[str, tuple[str, ...]]:
     """Return the ids of a user's relevant held-out items that can be recommended, by split."""
-    splits = {"test": dataset.test, "validation": dataset.validation}
     return {
         name: tuple(dataset.items.id_of(i) for i in items_of(split, user, threshold) if i != COLD)
-        for name, split in splits.items()
-        if split is not None
+        for name, split in dataset.held_out.items()
     }
 
 

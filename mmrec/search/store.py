@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from mmrec.errors import DataError
 from mmrec.files import append_line, read_json_lines
+from mmrec.search.shown import ShownLists
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,8 @@ class TrialRecord:
     """The most memory that the trial needed, see :class:`mmrec.search.memory.PeakMemory`."""
     fold: str = ""
     """Name of the fold that it was run on; empty without folds."""
-    shown: dict[str, list[tuple[str | None, float]]] = field(default_factory=dict)
-    """By id of a user whom the report shows, item and score of the best epoch's list, best first;
-    the item is None where the catalogue lacks it."""
+    shown: ShownLists = field(default_factory=dict)
+    """The best epoch's lists of the users whom the report shows."""
 
     def to_json(self) -> str:
         """Return one line of JSON."""
