@@ -10,13 +10,12 @@ from zipfile import BadZipFile
 
 import pandas as pd
 
-from mmrec.config import EarlyStopping, Experiment, ModelMeta, read_experiment
+from mmrec.config import EarlyStopping, Experiment, ModelMeta
 from mmrec.errors import ConfigError, DataError
 from mmrec.files import write_atomically
 from mmrec.reporting.html import report_html
-from mmrec.reporting.manifest import from_json
 from mmrec.reporting.over_seeds import significance_table
-from mmrec.reporting.recorded import RecordedRun
+from mmrec.reporting.recorded import RecordedRun, read_written
 from mmrec.reporting.results import Results
 from mmrec.reporting.showing import read_shown
 from mmrec.reporting.tables import best_table, trials_table
@@ -118,9 +117,8 @@ def read_settings(run: RecordedRun) -> Experiment:
     Raises:
         DataError: this version does not accept it.
     """
-    written = run.manifest["written"]
     try:
-        loaded = read_experiment(from_json(written["document"]), Path(written["base_dir"]))
+        loaded = read_written(run)
         loaded.problems.raise_if_any()
     except ConfigError as error:
         raise DataError(f"{run.path}: its experiment is not accepted any more: {error}") from error

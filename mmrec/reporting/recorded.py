@@ -80,18 +80,24 @@ def read_plan(run: RecordedRun, base_dir: Path | None = None) -> tuple[Loaded, P
     Raises:
         ConfigError: it cannot be run here, for example because a path is missing.
     """
-    then = Path(run.manifest["written"]["base_dir"])
-    document = from_json(run.manifest["written"]["document"])
-    loaded = read_experiment(document, then if base_dir is None else base_dir)
+    loaded = read_written(run, base_dir)
     try:
         return loaded, make_plan(loaded)
     except ConfigError as error:
+        then = Path(run.manifest["written"]["base_dir"])
         if base_dir is not None or then.is_dir():
             raise
         raise ConfigError(
             f"{error}\nthe run was started in {then}, which is not there; say with --base-dir "
             "(base_dir in Python) where the relative paths of its experiment start now"
         ) from error
+
+
+def read_written(run: RecordedRun, base_dir: Path | None = None) -> Loaded:
+    """Return the experiment of a run as it was read then, with what is wrong with it now."""
+    written = run.manifest["written"]
+    start = Path(written["base_dir"]) if base_dir is None else base_dir
+    return read_experiment(from_json(written["document"]), start)
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:
