@@ -25,6 +25,7 @@ from mmrec.models import Model
 from mmrec.progress import Progress
 from mmrec.reporting import (
     SHOWN,
+    Labels,
     Origin,
     Results,
     RunTables,
@@ -103,13 +104,8 @@ def run_experiment(
         RunInterrupted: SIGINT or SIGTERM came; the message says how to go on.
     """
     started = datetime.now().astimezone()
-    loaded = read_experiment(config, base_dir)
-    labels = find_labels(loaded)
-    plan = make_plan(loaded)
+    loaded, plan, labels = check_experiment(config, base_dir)
     execution = plan.experiment.execution
-    if execution.backend == "ray":
-        check_ray(loaded.problems)
-    check_trackers(plan.experiment, loaded.problems)
     n_workers = workers or execution.workers
     device, fallback = resolve_device(plan.experiment.gpu)
     devices = [resolve_device(gpu)[0] for gpu in execution.devices or ()] or [device]
@@ -139,7 +135,7 @@ def run_experiment(
                 devices,
                 workers=n_workers,
                 threads=threads,
-                needs=needs(plan, datasets, devices, n_workers, folder.path, origin),
+                needs=needs(plan, datasets, devices, n_workers, performance, ended, origin),
                 folder=folder.path,
                 n_ended=len(ended),
             )
@@ -160,6 +156,27 @@ def run_experiment(
             studies = _run(plan, specs, folder, executor, stop)
         notes += write_shown(folder.path, plan.experiment, datasets[0], studies, labels)
         return _write(origin, plan, datasets, studies, folder, notes, sessions)
+
+
+def check_experiment(
+    config: str | Path | Mapping[str, Any], base_dir: Path | None = None
+) -> tuple[Loaded, Plan, Labels]:
+    """Read an experiment and check all of it that can be checked before its data are read.
+
+    Args:
+        config: as for :func:`run_experiment`.
+        base_dir: as for :func:`run_experiment`.
+
+    Raises:
+        ConfigError: the experiment is wrong; the message lists every problem.
+    """
+    loaded = read_experiment(config, base_dir)
+    labels = find_labels(loaded)
+    plan = make_plan(loaded)
+    if plan.experiment.execution.backend == "ray":
+        check_ray(loaded.problems)
+    check_trackers(plan.experiment, loaded.problems)
+    return loaded, plan, labels
 
 
 def _progress(

@@ -35,18 +35,10 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _check(path: Path) -> int:
-    from mmrec.config import read_experiment
-    from mmrec.reporting import find_labels
-    from mmrec.reporting.tracking import check_trackers
-    from mmrec.search import check_ray, make_plan
+    from mmrec.run import check_experiment
 
     try:
-        loaded = read_experiment(path)
-        find_labels(loaded)
-        plan = make_plan(loaded)
-        if plan.experiment.execution.backend == "ray":
-            check_ray(loaded.problems)
-        check_trackers(plan.experiment, loaded.problems)
+        _, plan, _ = check_experiment(path)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2

@@ -21,7 +21,6 @@ from mmrec.search import (
     Plan,
     PointEstimate,
     TrialRecord,
-    TrialStore,
     cost_of,
 )
 
@@ -65,18 +64,24 @@ class Experience:
 
     Args:
         plan: what is going to be run.
-        folder: of the run; trials of an earlier session of it count too.
+        performance: the folder of all runs.
+        ended: trials that an earlier session of this run has ended; they count too.
         fingerprint: of the data.
         environment: see :func:`mmrec.reporting.surroundings.environment`.
     """
 
     def __init__(
-        self, plan: Plan, folder: Path, fingerprint: str, environment: Mapping[str, Any]
+        self,
+        plan: Plan,
+        performance: Path,
+        ended: Sequence[TrialRecord],
+        fingerprint: str,
+        environment: Mapping[str, Any],
     ) -> None:
-        self._ended = TrialStore(folder / "trials.jsonl").read()
+        self._ended = ended
         self._runs: list[tuple[str, Mapping[str, Any], Sequence[TrialRecord]]] = [
             (run.path.name, run.manifest["models"], run.trials)
-            for run in _runs_alike(folder.parent, plan, fingerprint, environment)
+            for run in _runs_alike(performance, plan, fingerprint, environment)
         ]
 
     def expect(self, model: ModelPlan, estimate: ModelEstimate) -> Expectation | None:

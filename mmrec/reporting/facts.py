@@ -51,14 +51,14 @@ def data(data: Mapping[str, Any]) -> dict[str, str]:
     folds = data.get("folds") or [data]
     facts = {"Folds": f"{len(folds):,}"} if len(folds) > 1 else {}
     for key in ("users", "items"):
-        facts[key.capitalize()] = span(f"{n:,}" for n in _ends([fold[key] for fold in folds]))
+        facts[key.capitalize()] = span(f"{n:,}" for n in ends([fold[key] for fold in folds]))
     shares = [share for fold in folds if (share := density(fold)) is not None]
     if shares:
-        told = span(f"{share:.3%}" for share in _ends(shares))
+        told = span(f"{share:.3%}" for share in ends(shares))
         facts["Density"] = f"{told} of all pairs are in the training split"
     for loader, shape in data["features"].items():
         facts[loader] = f"{shape[-1]:,} values for each item"
-    dropped = {key: _ends([fold[key] for fold in folds]) for key in _DROPPED}
+    dropped = {key: ends([fold[key] for fold in folds]) for key in _DROPPED}
     if any(map(any, dropped.values())):
         items, users = (_counted(dropped[key], noun) for key, noun in _DROPPED.items())
         facts["Dropped"] = (
@@ -76,17 +76,19 @@ def density(fold: Mapping[str, Any]) -> float | None:
     return rows / n_pairs if rows and n_pairs else None
 
 
-def span(ends: Iterable[str]) -> str:
+def span(texts: Iterable[str]) -> str:
     """Return ``a to b``, or one of them if they read alike."""
-    return " to ".join(dict.fromkeys(ends))
+    return " to ".join(dict.fromkeys(texts))
 
 
-def _ends(numbers: Sequence[_N]) -> tuple[_N, _N]:
+def ends(numbers: Sequence[_N]) -> tuple[_N, _N]:
+    """Return the least and the largest of some numbers."""
     return min(numbers), max(numbers)
 
 
-def _counted(ends: tuple[int, int], noun: str) -> str:
-    return f"{span(f'{n:,}' for n in ends)} {noun}{'' if ends == (1, 1) else 's'}"
+def _counted(least_and_most: tuple[int, int], noun: str) -> str:
+    told = span(f"{n:,}" for n in least_and_most)
+    return f"{told} {noun}{'' if least_and_most == (1, 1) else 's'}"
 
 
 def environment(environment: Mapping[str, Any]) -> dict[str, str]:

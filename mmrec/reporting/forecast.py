@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, fields
-from typing import Any, TypeVar
+from typing import Any
 
-from mmrec.reporting.facts import spoken
+from mmrec.reporting.facts import ends, span, spoken
 from mmrec.search import Forecast, ModelForecast, PointEstimate, Probe, gibibytes
 
-_N = TypeVar("_N", int, float)
 _PROBED = ("measured", "build", "first step", "a step", "an evaluation", "all trials")
 
 
@@ -57,15 +56,14 @@ def _rows(forecast: Forecast) -> Iterator[list[str]]:
     ]
     for model in forecast.models:
         told = model.estimate
-        ends = (told.smallest, told.largest)
-        memories = [m.memory for m in ends if m.memory is not None]
+        memories = [p.memory for p in (told.smallest, told.largest) if p.memory is not None]
         yield [
             told.name,
             f"{told.n_trials:,}",
-            _span([gibibytes(m.host) for m in memories]),
-            *([_span([gibibytes(m.device) for m in memories])] if on_gpu else []),
-            _span([f"{steps:,}" for steps in _ends([p.steps for p in told.points])]),
-            _span([f"{n:,}" for n in _ends([p.evaluations for p in told.points])]),
+            span(gibibytes(m.host) for m in memories) or "?",
+            *([span(gibibytes(m.device) for m in memories) or "?"] if on_gpu else []),
+            span(f"{steps:,}" for steps in ends([p.steps for p in told.points])),
+            span(f"{n:,}" for n in ends([p.evaluations for p in told.points])),
             *(_probed_cells(model) if is_probed else []),
         ]
     total = sum(model.seconds or 0.0 for model in forecast.models)
@@ -84,18 +82,21 @@ def _probed_cells(model: ModelForecast) -> list[str]:
     if not found:
         return ["?"] * len(_PROBED)
     peaks = [p.host_bytes if p.device_bytes is None else p.device_bytes for p in found]
-    known = _ends([peak for peak in peaks if peak is not None] or [0])
+    known = ends([peak for peak in peaks if peak is not None] or [0])
     parts = ("build_s", "first_step_s", "step_s", "evaluation_s")
     return [
-        _span([gibibytes(peak or None) for peak in known]),
-        *(_span([f"{x:.3f}" for x in _ends([getattr(p, x) for p in found])]) + " s" for x in parts),
+        span(gibibytes(peak or None) for peak in known),
+        *(
+            span(f"{x:.3f}" for x in ends([getattr(p, part) for p in found])) + " s"
+            for part in parts
+        ),
         spoken(model.seconds or 0.0),
     ]
 
 
 def _measured(model: ModelForecast) -> Iterator[str]:
     """Yield which points the short runs were of, if not all cost the same."""
-    costs = model.costs
+    costs = model.estimate.costs
     if len(costs.costs) == 1:
         return
     told = "; ".join(costs.told(probe.point.cost) for probe in model.probes)
@@ -144,15 +145,6 @@ def _parameters(point: PointEstimate) -> dict[str, object]:
 
 def _plain(value: object) -> object:
     return value if isinstance(value, bool | int | float | str | None) else str(value)
-
-
-def _ends(numbers: Sequence[_N]) -> tuple[_N, _N]:
-    return min(numbers), max(numbers)
-
-
-def _span(ends: Sequence[str]) -> str:
-    """Return ``a to b``, or one of them if they read alike; ``?`` for none."""
-    return " to ".join(dict.fromkeys(ends)) or "?"
 
 
 def _aligned(rows: Iterator[list[str]]) -> list[str]:

@@ -11,13 +11,14 @@ import torch
 from mmrec.data import Dataset
 from mmrec.models import DataShape
 from mmrec.reporting.experience import Expectation, Experience
-from mmrec.reporting.facts import spoken
+from mmrec.reporting.facts import span, spoken
 from mmrec.reporting.manifest import Origin, all_fingerprint
 from mmrec.search import (
     ModelEstimate,
     ModelForecast,
     ModelPlan,
     Plan,
+    TrialRecord,
     estimate_plan,
     free_memory,
     gibibytes,
@@ -32,7 +33,8 @@ def needs(
     datasets: Sequence[Dataset],
     devices: Sequence[torch.device],
     n_workers: int,
-    folder: Path,
+    performance: Path,
+    ended: Sequence[TrialRecord],
     origin: Origin,
 ) -> list[str]:
     """Return memory, steps, evaluations and time of each model, and what does not fit.
@@ -46,14 +48,15 @@ def needs(
         datasets: on what, one for each fold.
         devices: of the workers, in turn.
         n_workers: how many trials run side by side.
-        folder: of the run.
+        performance: the folder of all runs.
+        ended: trials that an earlier session of the run has ended.
         origin: says on what machine.
     """
     try:
         shape = DataShape.of(max(datasets, key=lambda data: len(data.train)))
         estimates = estimate_plan(plan, shape, devices[0].type)
         environment = origin.surroundings["environment"]
-        experience = Experience(plan, folder, all_fingerprint(datasets), environment)
+        experience = Experience(plan, performance, ended, all_fingerprint(datasets), environment)
         expected = [
             None if plan.experiment.execution.backend == "ray" else experience.expect(model, told)
             for model, told in zip(plan.models, estimates, strict=True)
@@ -79,11 +82,9 @@ def _needs_of(model: ModelPlan, estimate: ModelEstimate, expected: Expectation |
     sizes = [m for m in (estimate.smallest.memory, estimate.largest.memory) if m is not None]
     told = []
     if sizes:
-        memory = " to ".join(dict.fromkeys(gibibytes(size.host) for size in sizes))
-        told.append(f"{memory} of memory for a trial")
+        told.append(f"{span(gibibytes(size.host) for size in sizes)} of memory for a trial")
         if sizes[0].device is not None:
-            on_gpu = " to ".join(dict.fromkeys(gibibytes(size.device) for size in sizes))
-            told.append(f"{on_gpu} on the GPU")
+            told.append(f"{span(gibibytes(size.device) for size in sizes)} on the GPU")
     at_most = model.early_stopping is not None or model.meta.pruner != "none"
     steps, evaluations = estimate.steps, estimate.evaluations
     counts = [f"{steps:,} steps"] if steps else []

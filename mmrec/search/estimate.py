@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from mmrec.evaluation import ranking_bytes
 from mmrec.graph import default_backend
 from mmrec.models import DataShape, Footprint, ModelConfig, RecommenderConfig
-from mmrec.search.cost import Cost, cost_of
+from mmrec.search.cost import Cost, CostSpace, cost_of
 from mmrec.search.model_plan import ModelPlan
 from mmrec.search.plan import Plan
 from mmrec.search.points import Values, probes
@@ -81,6 +82,11 @@ class ModelEstimate:
     points: tuple[PointEstimate, ...]
     """In the order of the search; for one that goes by figures, points that stand for the others:
     every option and the bounds of every distribution once."""
+
+    @cached_property
+    def costs(self) -> CostSpace:
+        """What the points cost, in the order of the search."""
+        return CostSpace([point.cost for point in self.points])
 
     @property
     def steps(self) -> int:

@@ -16,7 +16,7 @@ import torch
 from mmrec.config import Loaded
 from mmrec.errors import TrialError
 from mmrec.models import DataShape
-from mmrec.search.cost import Cost, CostSpace
+from mmrec.search.cost import Cost
 from mmrec.search.datasets import measure_data
 from mmrec.search.estimate import Memory, ModelEstimate, PointEstimate, estimate_plan
 from mmrec.search.execution import threads_of_trial
@@ -43,11 +43,6 @@ class ModelForecast:
     """Why there is no short run of a point though one was tried."""
 
     @property
-    def costs(self) -> CostSpace:
-        """Return what the points cost, in the order of the search."""
-        return CostSpace([point.cost for point in self.estimate.points])
-
-    @property
     def seconds(self) -> float | None:
         """Return what all trials take if none is stopped early; None without a short run.
 
@@ -57,7 +52,7 @@ class ModelForecast:
         if not self.probes:
             return None
         by_cost = {run.point.cost: run for run in self.probes}
-        costs = self.costs
+        costs = self.estimate.costs
         return self.estimate.expected(
             [
                 sum(
@@ -134,7 +129,7 @@ def make_forecast(loaded: Loaded, *, probing: bool = False) -> Forecast:
 def _forecast(loaded: Loaded, plan: Plan, number: int, estimate: ModelEstimate) -> ModelForecast:
     execution = plan.experiment.execution
     threads = threads_of_trial(execution, execution.workers)
-    costs = CostSpace([point.cost for point in estimate.points])
+    costs = estimate.costs
     probes, failures = [], []
     for point in points_to_probe(estimate):
         try:
@@ -149,8 +144,8 @@ def points_to_probe(estimate: ModelEstimate) -> list[PointEstimate]:
     stand_in: dict[Cost, PointEstimate] = {}
     for point in (estimate.largest, *estimate.points):
         stand_in.setdefault(point.cost, point)
-    costs = CostSpace([point.cost for point in estimate.points])
-    return [stand_in[c] for c in costs.spread_out(estimate.largest.cost, MAX_PROBES)]
+    chosen = estimate.costs.spread_out(estimate.largest.cost, MAX_PROBES)
+    return [stand_in[cost] for cost in chosen]
 
 
 def _unknown(model: ModelForecast, *, probing: bool) -> Iterator[str]:
