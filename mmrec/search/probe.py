@@ -84,7 +84,7 @@ def probe(loaded: Loaded, model: int, point: PointEstimate, threads: int) -> Pro
     order = Order(model, 0, point.values)
     steps = point.steps // point.epochs if point.epochs else 0
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        experiment, base_dir = loaded.document.data, loaded.frame.base_dir
+        experiment, base_dir = loaded.document.data, loaded.base_dir
         course = (min(MAX_STEPS, steps), min(2, point.evaluations))
         ended = pool.submit(_measure, experiment, base_dir, order, course, threads)
         try:
