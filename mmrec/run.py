@@ -35,7 +35,6 @@ from mmrec.reporting import (
     find_labels,
     item_digests,
     make_manifest,
-    needs,
     outline,
     read_shown,
     recorded,
@@ -58,6 +57,7 @@ from mmrec.search import (
     TrialRecord,
     Workbench,
     check_ray,
+    count_trials,
     identity,
     load_datasets,
     make_plan,
@@ -129,18 +129,20 @@ def run_experiment(
             stop_on_signals() as stop,
             _progress(plan, ended, enabled=progress, verbose=verbose) as observer,
         ):
-            told = outline(
+            lines = outline(
                 plan,
+                count_trials(plan, datasets),
                 datasets,
+                {loader: matrix.shape[1] for loader, matrix in datasets[0].features.items()},
                 devices,
                 workers=n_workers,
                 threads=threads,
-                needs=needs(plan, datasets, devices, n_workers, performance, ended, origin),
-                folder=folder.path,
-                n_ended=len(ended),
             )
-            observer.say(told)
-            for line in told.splitlines():
+            lines.append(f"results: {folder.path}")
+            if ended:
+                lines.append(f"resuming: {len(ended):,} of {plan.n_trials:,} trials have finished")
+            observer.say("\n".join(lines))
+            for line in lines:
                 logger.info("%s", line.strip(), extra=SHOWN if progress else None)
             for note in notes:
                 logger.warning("%s", note)

@@ -10,7 +10,7 @@ from mmrec.evaluation.metrics import (
     find_metric,
     parse_figure_name,
 )
-from mmrec.evaluation.ranking import Ranking, Scorer, rank, ranking_bytes
+from mmrec.evaluation.ranking import Ranking, Scorer, rank
 from mmrec.evaluation.recommendations import (
     FileEvaluation,
     evaluate_file,
@@ -55,7 +55,6 @@ __all__ = [
     "popularity_groups",
     "rank",
     "rank_biserial",
-    "ranking_bytes",
     "ranking_from_frame",
     "read_recommendations",
     "spread",

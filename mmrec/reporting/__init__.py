@@ -1,7 +1,6 @@
 """Tables, manifest and report of a run."""
 
 from mmrec.reporting.comparison import ABSENT, changes, equal, shown
-from mmrec.reporting.forecast import forecast_as_plain, forecast_lines
 from mmrec.reporting.manifest import (
     SCHEMA_VERSION,
     Origin,
@@ -12,8 +11,7 @@ from mmrec.reporting.manifest import (
     make_manifest,
     split_files,
 )
-from mmrec.reporting.needs import needs
-from mmrec.reporting.outline import outline
+from mmrec.reporting.outline import as_plain, outline
 from mmrec.reporting.over_seeds import seeds_table, significance_table
 from mmrec.reporting.rebuild import (
     RunTables,
@@ -40,6 +38,7 @@ __all__ = [
     "Results",
     "RunTables",
     "all_fingerprint",
+    "as_plain",
     "begin_session",
     "best_table",
     "changes",
@@ -49,12 +48,9 @@ __all__ = [
     "elliot_files",
     "equal",
     "find_labels",
-    "forecast_as_plain",
-    "forecast_lines",
     "from_json",
     "item_digests",
     "make_manifest",
-    "needs",
     "outline",
     "read_plan",
     "read_results",

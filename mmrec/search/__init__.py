@@ -5,8 +5,7 @@ The modules, in the order in which an experiment meets them:
 - From the file to a plan: ``plan`` (the whole), ``planner`` and ``ablation`` (a model's entry),
   ``points`` (of a search), ``inputs`` (the files that are named); ``model_plan`` is what comes out.
 - The data: ``datasets``; ``split_file`` for one file that is split here.
-- What a run would need, for ``mmrec plan``: ``cost``, ``estimate``, ``memory``, ``forecast``,
-  ``probe``.
+- What a run does, for ``mmrec plan``: ``counts``; ``memory`` measures.
 - The search: ``runner`` leads it, ``algorithms`` and ``tpe`` propose points, ``pruning`` ends
   trials, ``selection`` chooses, and keeps test figures away from all of them.
 - One trial: ``specs`` says what it is to do, ``trial`` does it, ``execution`` keeps what comes of
@@ -16,29 +15,13 @@ The modules, in the order in which an experiment meets them:
 - What is kept on the way: ``run_folder``, ``store``; ``signals`` for ending in good order.
 """
 
-from mmrec.search.cost import Cost, CostSpace, cost_of
-from mmrec.search.datasets import load_datasets, measure_data
+from mmrec.search.counts import ModelCounts, count_trials
+from mmrec.search.datasets import feature_widths, load_datasets
 from mmrec.search.desk import Assignment
-from mmrec.search.estimate import (
-    Memory,
-    ModelEstimate,
-    PointEstimate,
-    estimate_plan,
-    trial_memory,
-)
 from mmrec.search.execution import Workbench, threads_of_trial, unsaved
 from mmrec.search.executors import Executor, Observer, SerialExecutor
-from mmrec.search.forecast import (
-    Forecast,
-    ModelForecast,
-    free_memory,
-    make_forecast,
-    what_does_not_fit,
-)
-from mmrec.search.memory import available_memory, gibibytes
 from mmrec.search.model_plan import ModelFacts, ModelPlan
 from mmrec.search.plan import Plan, make_plan
-from mmrec.search.probe import Probe, probe
 from mmrec.search.processes import ProcessExecutor
 from mmrec.search.ray_cluster import check_ray
 from mmrec.search.ray_executor import RayExecutor
@@ -53,22 +36,15 @@ from mmrec.search.trial import TrialSpec
 
 __all__ = [
     "Assignment",
-    "Cost",
-    "CostSpace",
     "Executor",
-    "Forecast",
-    "Memory",
-    "ModelEstimate",
+    "ModelCounts",
     "ModelFacts",
-    "ModelForecast",
     "ModelPlan",
     "Objective",
     "Observer",
     "Order",
     "Plan",
-    "PointEstimate",
     "PointView",
-    "Probe",
     "ProcessExecutor",
     "RayExecutor",
     "RunFolder",
@@ -82,28 +58,20 @@ __all__ = [
     "TrialStore",
     "ValidationView",
     "Workbench",
-    "available_memory",
     "check_ray",
     "check_shown",
     "choose",
-    "cost_of",
-    "estimate_plan",
-    "free_memory",
-    "gibibytes",
+    "count_trials",
+    "feature_widths",
     "held_out_ids",
     "identity",
     "items_of",
     "load_datasets",
-    "make_forecast",
     "make_plan",
-    "measure_data",
-    "probe",
     "run_plan",
     "shown_users",
     "stop_on_signals",
     "threads_of_trial",
-    "trial_memory",
     "unknown_user",
     "unsaved",
-    "what_does_not_fit",
 ]

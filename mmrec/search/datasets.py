@@ -10,7 +10,6 @@ from mmrec.data import Dataset, FilterReport, Table, align, read_labelled, read_
 from mmrec.errors import DataError
 from mmrec.features import Loader, absent_items, load_features
 from mmrec.files import write_folder
-from mmrec.models import DataShape
 from mmrec.search.plan import Plan
 from mmrec.search.split_file import SplitFile
 
@@ -49,15 +48,13 @@ def load_datasets(
     return tuple(datasets)
 
 
-def measure_data(plan: Plan) -> DataShape:
-    """Read the splits and one vector of each loader, and return the sizes of the largest fold.
+def feature_widths(plan: Plan, dataset: Dataset) -> dict[str, int]:
+    """Return the number of values of an item for each loader; one vector of each is read.
 
     Raises:
-        DataError: a file is malformed, or the splits and the features share nothing.
+        DataError: a loader has no vector of any item, or it cannot be read.
     """
-    largest = max(load_datasets(plan, with_features=False), key=lambda data: len(data.train))
-    widths = {loader.name: _width(loader, largest.items.ids) for loader in plan.loaders}
-    return DataShape.of(largest, widths)
+    return {loader.name: _width(loader, dataset.items.ids) for loader in plan.loaders}
 
 
 def _width(loader: Loader, item_ids: Sequence[str]) -> int:
