@@ -44,8 +44,8 @@ def _plan(options: argparse.Namespace) -> int:
     makes trials shorter.
     """
     from mmrec.config import read_experiment
-    from mmrec.reporting import forecast_as_plain, forecast_lines
-    from mmrec.search import make_forecast
+    from mmrec.reporting.forecast import forecast_as_plain, forecast_lines
+    from mmrec.search.forecast import make_forecast
 
     loaded = read_experiment(Path(options.config), options.base_dir)
     forecast = make_forecast(loaded, probing=options.probe)

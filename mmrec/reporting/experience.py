@@ -13,16 +13,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from mmrec.errors import DataError
-from mmrec.reporting.recorded import RecordedRun
-from mmrec.search import (
-    Cost,
-    ModelEstimate,
-    ModelPlan,
-    Plan,
-    PointEstimate,
-    TrialRecord,
-    cost_of,
-)
+from mmrec.planning.model_plan import ModelPlan
+from mmrec.planning.plan import Plan
+from mmrec.runs.finished import RecordedRun
+from mmrec.runs.records import TrialRecord
+from mmrec.search.cost import Cost, cost_of
+from mmrec.search.estimate import ModelEstimate, PointEstimate
 
 MAX_RUNS = 10
 """Earlier runs that are looked into at most, the latest first."""
@@ -67,7 +63,7 @@ class Experience:
         performance: the folder of all runs.
         ended: trials that an earlier session of this run has ended; they count too.
         fingerprint: of the data.
-        environment: see :func:`mmrec.reporting.surroundings.environment`.
+        environment: see :func:`mmrec.runs.environment.environment`.
     """
 
     def __init__(

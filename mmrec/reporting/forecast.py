@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields
 from typing import Any
 
-from mmrec.reporting.facts import ends, span, spoken
-from mmrec.search import Forecast, ModelForecast, PointEstimate, Probe, gibibytes
+from mmrec.search.estimate import PointEstimate
+from mmrec.search.forecast import Forecast, ModelForecast
+from mmrec.search.probe import Probe
+from mmrec.text import ends, gibibytes, span, spoken
 
 _PROBED = ("measured", "build", "first step", "a step", "an evaluation", "all trials")
 

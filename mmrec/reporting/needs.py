@@ -10,20 +10,14 @@ import torch
 
 from mmrec.data import Dataset
 from mmrec.models import DataShape
+from mmrec.planning.model_plan import ModelPlan
+from mmrec.planning.plan import Plan
 from mmrec.reporting.experience import Expectation, Experience
-from mmrec.reporting.facts import span, spoken
-from mmrec.reporting.manifest import Origin, all_fingerprint
-from mmrec.search import (
-    ModelEstimate,
-    ModelForecast,
-    ModelPlan,
-    Plan,
-    TrialRecord,
-    estimate_plan,
-    free_memory,
-    gibibytes,
-    what_does_not_fit,
-)
+from mmrec.runs.manifest import Origin, all_fingerprint
+from mmrec.runs.records import TrialRecord
+from mmrec.search.estimate import ModelEstimate, estimate_plan
+from mmrec.search.forecast import ModelForecast, free_memory, what_does_not_fit
+from mmrec.text import gibibytes, span, spoken
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from functools import cached_property
 from mmrec.evaluation import ranking_bytes
 from mmrec.graph import default_backend
 from mmrec.models import DataShape, Footprint, ModelConfig, RecommenderConfig
+from mmrec.planning.model_plan import ModelPlan
+from mmrec.planning.plan import Plan
+from mmrec.planning.points import Values, probes
 from mmrec.search.cost import Cost, CostSpace, cost_of
-from mmrec.search.model_plan import ModelPlan
-from mmrec.search.plan import Plan
-from mmrec.search.points import Values, probes
 
 PROCESS_BYTES = 340 << 20
 """What a process holds before there is any data: the interpreter and the libraries (measured with

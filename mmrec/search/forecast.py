@@ -15,15 +15,16 @@ import torch
 
 from mmrec.config import Loaded
 from mmrec.errors import TrialError
+from mmrec.execution.workbench import threads_of_trial
 from mmrec.models import DataShape
+from mmrec.planning.datasets import measure_data
+from mmrec.planning.plan import Plan, make_plan
 from mmrec.search.cost import Cost
-from mmrec.search.datasets import measure_data
 from mmrec.search.estimate import Memory, ModelEstimate, PointEstimate, estimate_plan
-from mmrec.search.execution import threads_of_trial
-from mmrec.search.memory import available_memory, gibibytes
-from mmrec.search.plan import Plan, make_plan
+from mmrec.search.memory import available_memory
 from mmrec.search.probe import Probe, probe
-from mmrec.training import resolve_device
+from mmrec.text import gibibytes
+from mmrec.training.determinism import resolve_device
 
 _CPU = torch.device("cpu")
 

@@ -64,8 +64,3 @@ def available_memory(device: torch.device) -> int | None:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # Windows
         return None
-
-
-def gibibytes(size: int | None) -> str:
-    """Write a number of bytes for a reader; ``?`` for one that is not known."""
-    return "?" if size is None else f"{size / 2**30:.2f} GiB"

@@ -17,21 +17,17 @@ import torch
 from mmrec.config import Loaded, read_experiment
 from mmrec.data import Dataset
 from mmrec.errors import MmrecError, TrialError
+from mmrec.execution.specs import Order, SpecMaker
+from mmrec.execution.trial import TrialSpec
 from mmrec.models import Model, ModelConfig, Recommender
-from mmrec.search.datasets import load_datasets
+from mmrec.planning.datasets import load_datasets
+from mmrec.planning.plan import make_plan
 from mmrec.search.estimate import PointEstimate
 from mmrec.search.memory import PeakMemory
-from mmrec.search.plan import make_plan
-from mmrec.search.specs import Order, SpecMaker
-from mmrec.search.trial import TrialSpec
-from mmrec.training import (
-    Interrupted,
-    Trainer,
-    deterministic,
-    keep_freed_memory,
-    resolve_device,
-    seed_for,
-)
+from mmrec.training.allocator import keep_freed_memory
+from mmrec.training.determinism import deterministic, resolve_device
+from mmrec.training.seeding import seed_for
+from mmrec.training.trainer import Interrupted, Trainer
 
 MAX_STEPS = 8
 """Steps that are taken, all of the first epoch."""

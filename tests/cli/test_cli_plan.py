@@ -10,7 +10,9 @@ import pytest
 from tiny_experiment import Write, settings
 
 from mmrec.cli import main
-from mmrec.search import PointEstimate, Probe, forecast
+from mmrec.search import forecast
+from mmrec.search.estimate import PointEstimate
+from mmrec.search.probe import Probe
 
 
 def test_a_line_for_each_model_and_one_for_all(

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from tiny_experiment import Write, settings
 
-from mmrec import Results, run_experiment
-from mmrec.search import TrialStore, forecast
+from mmrec.experiment import run_experiment
+from mmrec.reporting.results import Results
+from mmrec.runs.records import TrialStore
+from mmrec.search import forecast
 
 GRID = settings(factors=[4, 8], meta={"validation_rate": 2})
 EXTERNAL = """

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from tiny_experiment import experiment_writer, settings
 
-from mmrec import Results, run_experiment
 from mmrec.errors import DataError
-from mmrec.reporting import read_results, rebuild_report
+from mmrec.experiment import run_experiment
+from mmrec.reporting.report import read_results, rebuild_report
+from mmrec.reporting.results import Results
 
 EXTERNAL = """
 from mmrec.models import register

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrec.models import LATTICE, LightGCNM
-from mmrec.search import Cost, CostSpace, cost_of
+from mmrec.search.cost import Cost, CostSpace, cost_of
 
 
 @pytest.mark.parametrize(

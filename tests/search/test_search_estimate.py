@@ -18,21 +18,16 @@ from tiny_experiment import Write, settings
 
 from mmrec.config import read_experiment
 from mmrec.data import Dataset, Vocabulary
+from mmrec.execution.specs import Order, SpecMaker
 from mmrec.graph import bipartite_adjacency, sizes
 from mmrec.models import LATTICE, MODELS, DataShape, LightGCNM, Model
-from mmrec.reporting import forecast_lines
-from mmrec.search import (
-    Order,
-    SpecMaker,
-    estimate_plan,
-    forecast,
-    load_datasets,
-    make_forecast,
-    make_plan,
-    measure_data,
-    trial_memory,
-)
-from mmrec.training import Trainer
+from mmrec.planning.datasets import load_datasets, measure_data
+from mmrec.planning.plan import make_plan
+from mmrec.reporting.forecast import forecast_lines
+from mmrec.search import forecast
+from mmrec.search.estimate import estimate_plan, trial_memory
+from mmrec.search.forecast import make_forecast
+from mmrec.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 

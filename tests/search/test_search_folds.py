@@ -16,13 +16,17 @@ import pytest
 from helpers import ROOT
 from tiny_experiment import SPLITS_AND_FEATURES, Write, change, settings
 
-from mmrec import Results, run_experiment
 from mmrec.config import read_experiment
 from mmrec.data import Dataset
 from mmrec.errors import ConfigError, DataError
-from mmrec.reporting import rebuild_report
-from mmrec.search import TrialStore, load_datasets, make_plan
-from mmrec.verify import diff_runs, verify_run
+from mmrec.experiment import run_experiment
+from mmrec.planning.datasets import load_datasets
+from mmrec.planning.plan import make_plan
+from mmrec.reporting.report import rebuild_report
+from mmrec.reporting.results import Results
+from mmrec.runs.records import TrialStore
+from mmrec.verify.diff import diff_runs
+from mmrec.verify.verification import verify_run
 
 FEATURES = {"side_information": SPLITS_AND_FEATURES["side_information"]}
 SEEDED = {key: value for key, value in settings().items() if key != "seed"}
@@ -393,7 +397,7 @@ def test_an_interrupted_run_goes_on_with_its_folds(
     models = {"LightGCNM": settings(lr=[0.02, 0.01])}
     path = folded(models)
     whole = run(path)
-    from mmrec.search.execution import Workbench
+    from mmrec.execution.workbench import Workbench
 
     execute, calls = Workbench.execute, []
 

@@ -15,9 +15,10 @@ from helpers import assert_repeated_elsewhere
 from safetensors.torch import load_file
 from tiny_experiment import settings
 
-from mmrec import Results, run_experiment
 from mmrec.errors import DataError
-from mmrec.search import TrialStore
+from mmrec.experiment import run_experiment
+from mmrec.reporting.results import Results
+from mmrec.runs.records import TrialStore
 
 BOTH = {
     "LightGCNM": settings(lr=[0.01, 0.02], meta={"save_recs": True, "save_weights": True}),
@@ -251,7 +252,7 @@ def test_a_model_that_refuses_its_data_fails_like_any_other(experiment_file):
 
 def test_trials_are_on_disk_as_they_end(experiment_file, monkeypatch):
     path = experiment_file({"MostPop": {}, "LightGCNM": settings()})
-    monkeypatch.setattr("mmrec.search.execution.run_trial", _interrupted_at_second())
+    monkeypatch.setattr("mmrec.execution.workbench.run_trial", _interrupted_at_second())
     with pytest.raises(KeyboardInterrupt):
         run(path)
     (folder,) = (path.parents[1] / "results/tiny/performance").iterdir()
@@ -260,7 +261,7 @@ def test_trials_are_on_disk_as_they_end(experiment_file, monkeypatch):
 
 
 def _interrupted_at_second():
-    from mmrec.search.trial import run_trial
+    from mmrec.execution.trial import run_trial
 
     calls = []
 

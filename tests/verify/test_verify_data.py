@@ -10,7 +10,7 @@ import pytest
 from runs import flip_bit, run
 from tiny_experiment import Write
 
-from mmrec.verify import Verification, verify_run
+from mmrec.verify.verification import Verification, verify_run
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 

@@ -13,7 +13,7 @@ from runs import flip_bit, make_run, manifest, records, run, tampered
 from tiny_experiment import Write, experiment_writer, settings
 
 from mmrec.errors import DataError
-from mmrec.verify import RunDiff, diff_runs
+from mmrec.verify.diff import RunDiff, diff_runs
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
