@@ -16,6 +16,8 @@ import pytest
 from mmrec.reporting.html import report_html
 from mmrec.search import Study, TrialRecord
 
+pytestmark = pytest.mark.usefixtures("figures")
+
 VOID = {"meta", "br", "wbr", "hr", "img", "link", "input"}
 EVIL = "<script>alert(1)</script>\"'&"
 MANIFEST: dict[str, Any] = {

@@ -16,6 +16,8 @@ from mmrec import Results, run_experiment
 from mmrec.errors import DataError
 from mmrec.reporting import read_results, rebuild_report
 
+pytestmark = pytest.mark.usefixtures("figures")
+
 EXTERNAL = """
 from mmrec.models import register
 from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
@@ -41,7 +43,7 @@ def _no_windows() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Results:
+def finished(figures: None, tmp_path_factory: pytest.TempPathFactory) -> Results:
     folder = tmp_path_factory.mktemp("rebuild")
     (folder / "mine.py").write_text(EXTERNAL)
     path = experiment_writer(folder)(

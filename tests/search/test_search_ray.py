@@ -26,8 +26,6 @@ from mmrec.search import Assignment, Order, TrialStore
 from mmrec.search.ray_cluster import Share, _check_room
 from mmrec.search.ray_worker import Errand, Switch, versions, work
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
 KEPT = {"save_recs": True, "save_weights": True}
 MEMORY = {"object_store_memory": 80 * 2**20}
 WATCHED = """

@@ -26,8 +26,6 @@ from mmrec.cli import main
 from mmrec.errors import DataError
 from mmrec.search import TrialStore
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
 KEPT = {"save_recs": True, "save_weights": True}
 GRID = {
     "LightGCNM": settings(epochs=6, lr=[0.01, 0.02], meta=KEPT),

@@ -31,8 +31,6 @@ from mmrec.reporting.surroundings import (
 )
 from mmrec.verify import verify_run
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
 SCHEMA = json.loads((ROOT / "docs" / "manifest.schema.json").read_text())
 
 

@@ -15,8 +15,6 @@ from tiny_experiment import Write, experiment_writer, settings
 from mmrec.errors import ConfigError, DataError
 from mmrec.verify import Difference, verify_run
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
