@@ -31,7 +31,6 @@ del MODELS["LATTICE"]["seed"]
 ONE_THREAD = {"threads": 1}
 
 
-
 def run(path: Path, **options: Any) -> Results:
     return run_experiment(path, progress=False, **options)
 
