@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -80,6 +81,7 @@ def report_html(
     return page if page.endswith("\n") else page + "\n"
 
 
+@functools.cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("mmrec", "reporting/templates"),

@@ -74,7 +74,7 @@ class Tree(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+def html(figures: None, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("access")
     write = experiment_writer(folder)
     write_tiny_labels(folder / "data" / "tiny")

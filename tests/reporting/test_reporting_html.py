@@ -17,6 +17,8 @@ from mmrec.reporting.page import report_html
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.study import Study
 
+pytestmark = pytest.mark.usefixtures("figures")
+
 VOID = {"meta", "br", "wbr", "hr", "img", "link", "input"}
 EVIL = "<script>alert(1)</script>\"'&"
 MANIFEST: dict[str, Any] = {

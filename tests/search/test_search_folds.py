@@ -355,7 +355,6 @@ def test_folds_and_seeds_together(folded: Write) -> None:
     assert "(mean over 3 folds with 2 seeds)" in results.report.read_text()
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_trial_of_a_fold_is_that_of_its_splits_alone(folded: Write, tmp_path: Path) -> None:
     saved = CROSS | {"save_on_disk": True, "save_folder": "../data/{0}/folds"}
     path = folded({"LightGCNM": settings()}, splitting=saved)
@@ -390,7 +389,6 @@ def test_a_pruner_compares_trials_of_one_fold(folded: Write) -> None:
 # Going on, side by side, and again
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_an_interrupted_run_goes_on_with_its_folds(
     folded: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -418,13 +416,11 @@ def test_an_interrupted_run_goes_on_with_its_folds(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("without_figures")
 def test_two_workers_give_the_same(folded: Write) -> None:
     path = folded({"LightGCNM": settings(lr=[0.02, 0.01])})
     pd.testing.assert_frame_equal(run(path).trials, run(path, workers=2).trials)
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_run_on_folds_is_verified(folded: Write, tmp_path: Path) -> None:
     path = folded({"LightGCNM": settings()}, splitting=NESTED)
     folder = run(path).folder
@@ -444,7 +440,6 @@ def test_a_run_on_folds_is_verified(folded: Write, tmp_path: Path) -> None:
     assert any(line.startswith("fold 0/1: ") for line in told)
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_the_manifest_of_folds_is_documented(folded: Write) -> None:
     schema = json.loads((ROOT / "docs/manifest.schema.json").read_text())
     best = {"strategy": "fixed_timestamp", "timestamp": "best"}

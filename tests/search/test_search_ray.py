@@ -29,8 +29,6 @@ from mmrec.progress import Progress
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialStore
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
 KEPT = {"save_recs": True, "save_weights": True}
 MEMORY = {"object_store_memory": 80 * 2**20}
 WATCHED = """

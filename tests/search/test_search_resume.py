@@ -27,8 +27,6 @@ from mmrec.experiment import run_experiment
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialStore
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
 KEPT = {"save_recs": True, "save_weights": True}
 GRID = {
     "LightGCNM": settings(epochs=6, lr=[0.01, 0.02], meta=KEPT),

@@ -86,7 +86,6 @@ def test_what_is_refused(experiment_file, changes, message):
     assert message in refused(experiment_file({"LightGCNM": entry(**changes)}))
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_point_is_run_on_each_seed_like_a_trial_of_that_seed(experiment_file):
     seeded = run(experiment_file({"LightGCNM": entry(lr=[0.01, 0.02], meta={"seeds": [5, 8]})}))
     listed = run(experiment_file({"LightGCNM": entry(lr=[0.01, 0.02], seed=[5, 8])}))

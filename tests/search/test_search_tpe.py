@@ -32,9 +32,6 @@ del MODELS["LATTICE"]["seed"]
 ONE_THREAD = {"threads": 1}
 
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
-
 def run(path: Path, **options: Any) -> Results:
     return run_experiment(path, progress=False, **options)
 

@@ -12,8 +12,6 @@ from tiny_experiment import Write
 
 from mmrec.verify.verification import Verification, verify_run
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
 
 @pytest.fixture
 def folder(experiment_file: Write) -> Path:

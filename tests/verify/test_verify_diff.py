@@ -15,8 +15,6 @@ from tiny_experiment import Write, experiment_writer, settings
 from mmrec.errors import DataError
 from mmrec.verify.diff import RunDiff, diff_runs
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
 MODELS = {"LightGCNM": settings(lr=[0.01, 0.02]), "MostPop": {}}
 SECTIONS = ("config", "data", "environment", "protocol", "trials")
 

@@ -27,8 +27,6 @@ from mmrec.runs.environment import _driver, _git, describe_surroundings
 from mmrec.runs.manifest import from_json, to_json
 from mmrec.verify.verification import verify_run
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
 SCHEMA = json.loads((ROOT / "docs" / "manifest.schema.json").read_text())
 
 

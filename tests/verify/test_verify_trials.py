@@ -16,8 +16,6 @@ from mmrec.errors import ConfigError, DataError
 from mmrec.verify.trials import Difference
 from mmrec.verify.verification import verify_run
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
