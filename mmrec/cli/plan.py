@@ -32,15 +32,12 @@ def _plan(options: argparse.Namespace) -> int:
     The splits are read, and one vector of each loader.
     """
     from mmrec.config import read_experiment
-    from mmrec.reporting import as_plain, outline
-    from mmrec.search import (
-        count_trials,
-        feature_widths,
-        load_datasets,
-        make_plan,
-        threads_of_trial,
-    )
-    from mmrec.training import resolve_device
+    from mmrec.execution.workbench import threads_of_trial
+    from mmrec.planning.counts import count_trials
+    from mmrec.planning.datasets import feature_widths, load_datasets
+    from mmrec.planning.outline import as_plain, outline
+    from mmrec.planning.plan import make_plan
+    from mmrec.training.determinism import resolve_device
 
     plan = make_plan(read_experiment(Path(options.config), options.base_dir))
     execution = plan.experiment.execution

@@ -21,16 +21,7 @@ from pydantic_core import PydanticKnownError
 
 from mmrec.config.data import DataConfig
 from mmrec.config.describe import Accepts
-from mmrec.config.fields import (
-    Count,
-    Flag,
-    Integer,
-    Natural,
-    Real,
-    Section,
-    as_list,
-    repeated,
-)
+from mmrec.config.fields import Count, Flag, Integer, Natural, Real, Section, as_list, repeated
 from mmrec.config.paths import FilePath, Frame
 from mmrec.config.report import Report
 from mmrec.config.splitting import Prefilter, Splitting

@@ -22,7 +22,9 @@ from pathlib import Path
 
 from bench import CPU, build, machine, peak_gib, protocol_of, synthetic, with_features
 
-from mmrec.training import Interrupted, Trainer, deterministic, keep_freed_memory
+from mmrec.training.allocator import keep_freed_memory
+from mmrec.training.determinism import deterministic
+from mmrec.training.trainer import Interrupted, Trainer
 
 STEPS = 4
 

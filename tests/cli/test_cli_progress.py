@@ -21,9 +21,14 @@ from tiny_experiment import Write, settings
 
 from mmrec.cli import main
 from mmrec.config import read_experiment
-from mmrec.progress import LINE_EVERY, Progress
-from mmrec.search import Order, SpecMaker, TrialRecord, TrialSpec, load_datasets, make_plan
-from mmrec.training import EpochRecord
+from mmrec.execution.specs import Order, SpecMaker
+from mmrec.execution.trial import TrialSpec
+from mmrec.planning.datasets import load_datasets
+from mmrec.planning.plan import make_plan
+from mmrec.progress import Progress
+from mmrec.progress.views import LINE_EVERY
+from mmrec.runs.records import TrialRecord
+from mmrec.training.protocol import EpochRecord
 
 MODELS = {"MostPop": {}, "LightGCNM": settings(lr=[0.01, 0.02], meta={"validation_rate": 2})}
 

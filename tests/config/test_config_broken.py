@@ -12,7 +12,7 @@ from helpers import ROOT
 
 from mmrec.config import parse_yaml, read_experiment
 from mmrec.errors import ConfigError
-from mmrec.search import make_plan
+from mmrec.planning.plan import make_plan
 
 
 def line_of(text: str, part: str) -> int:

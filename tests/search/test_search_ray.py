@@ -18,15 +18,16 @@ import torch
 from stopping import command
 from tiny_experiment import Write, experiment_writer, settings
 
-from mmrec import Results, run_experiment
 from mmrec.config import read_experiment
 from mmrec.errors import ConfigError, DataError
+from mmrec.execution.ray.cluster import Share, _check_room
+from mmrec.execution.ray.worker import Errand, Switch, versions, work
+from mmrec.execution.specs import Order
+from mmrec.execution.worker import Assignment
+from mmrec.experiment import run_experiment
 from mmrec.progress import Progress
-from mmrec.search import Assignment, Order, TrialStore
-from mmrec.search.ray_cluster import Share, _check_room
-from mmrec.search.ray_worker import Errand, Switch, versions, work
-
-pytestmark = pytest.mark.usefixtures("without_figures")
+from mmrec.reporting.results import Results
+from mmrec.runs.records import TrialStore
 
 KEPT = {"save_recs": True, "save_weights": True}
 MEMORY = {"object_store_memory": 80 * 2**20}
@@ -361,7 +362,7 @@ def test_a_node_without_the_folder_of_the_run_is_refused(tmp_path):
 
 def test_a_node_whose_torch_sees_no_gpu_is_refused(experiment_file, tmp_path, monkeypatch):
     cpu = (torch.device("cpu"), "gpu: 0 is not there")
-    monkeypatch.setattr("mmrec.search.desk.resolve_device", lambda gpu: cpu)
+    monkeypatch.setattr("mmrec.execution.worker.resolve_device", lambda gpu: cpu)
     path = experiment_file()
     Switch(tmp_path).turn(on=False)
     document = read_experiment(path).document.data

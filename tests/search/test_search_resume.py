@@ -21,12 +21,11 @@ from filelock import FileLock
 from stopping import command, stop_after
 from tiny_experiment import experiment_writer, settings
 
-from mmrec import Results, run_experiment
 from mmrec.cli import main
 from mmrec.errors import DataError
-from mmrec.search import TrialStore
-
-pytestmark = pytest.mark.usefixtures("without_figures")
+from mmrec.experiment import run_experiment
+from mmrec.reporting.results import Results
+from mmrec.runs.records import TrialStore
 
 KEPT = {"save_recs": True, "save_weights": True}
 GRID = {
@@ -397,7 +396,7 @@ def test_a_worker_that_hangs_does_not_hold_up_the_end(
     models = {"external.Stuck": settings(lr=[0.01, 0.02])}
     path = experiment_file(models, external_models_path="mine.py", execution={"threads": 1})
     (path.parent / "mine.py").write_text(STUCK)
-    monkeypatch.setattr("mmrec.search.processes.GRACE", 30.0 if comes_loose else 1.0)
+    monkeypatch.setattr("mmrec.execution.processes.GRACE", 30.0 if comes_loose else 1.0)
 
     def interrupt() -> None:
         wait_for(lambda: len(list(path.parent.glob("stuck_*"))) == 2)

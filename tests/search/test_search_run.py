@@ -15,9 +15,10 @@ from helpers import assert_repeated_elsewhere
 from safetensors.torch import load_file
 from tiny_experiment import settings
 
-from mmrec import Results, run_experiment
 from mmrec.errors import DataError
-from mmrec.search import TrialStore
+from mmrec.experiment import run_experiment
+from mmrec.reporting.results import Results
+from mmrec.runs.records import TrialStore
 
 BOTH = {
     "LightGCNM": settings(lr=[0.01, 0.02], meta={"save_recs": True, "save_weights": True}),
@@ -128,7 +129,6 @@ def test_grid_is_complete_and_in_file_order(experiment_file):
     assert points == [(lr, n) for lr in (0.02, 0.01) for n in (2, 0, 1)]
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_grid_backwards_has_the_same_trials(experiment_file):
     forwards = run(experiment_file({"LATTICE": settings(top_k=4, l_m=[0.2, 0.5, 0.9])}))
     backwards = run(experiment_file({"LATTICE": settings(top_k=4, l_m=[0.9, 0.5, 0.2])}))
@@ -137,7 +137,6 @@ def test_a_grid_backwards_has_the_same_trials(experiment_file):
     )
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_random_search_draws_the_same_points_again(experiment_file):
     entry = settings(
         lr=["loguniform", -6, -3], meta={"hyper_opt_alg": "rand", "hyper_max_evals": 3}
@@ -148,7 +147,6 @@ def test_random_search_draws_the_same_points_again(experiment_file):
     pd.testing.assert_frame_equal(digests(first), digests(second))
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_two_runs_agree_bit_for_bit_alone_and_after_other_models(experiment_file):
     first = run(experiment_file(BOTH))
     torch.manual_seed(99)
@@ -164,7 +162,6 @@ def test_two_runs_agree_bit_for_bit_alone_and_after_other_models(experiment_file
     pd.testing.assert_frame_equal(digests(reverse).head(1), lattice)
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_processes_with_other_hash_seeds_agree(experiment_file):
     program = (
         "import sys; from mmrec import run_experiment; "
@@ -174,7 +171,6 @@ def test_processes_with_other_hash_seeds_agree(experiment_file):
     assert_repeated_elsewhere(program, experiment_file(BOTH))
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_saved_weights_are_those_of_the_digest_and_can_be_restored(experiment_file):
     path = experiment_file({"LATTICE": BOTH["LATTICE"]})
     trained = run(path)
@@ -251,7 +247,7 @@ def test_a_model_that_refuses_its_data_fails_like_any_other(experiment_file):
 
 def test_trials_are_on_disk_as_they_end(experiment_file, monkeypatch):
     path = experiment_file({"MostPop": {}, "LightGCNM": settings()})
-    monkeypatch.setattr("mmrec.search.execution.run_trial", _interrupted_at_second())
+    monkeypatch.setattr("mmrec.execution.workbench.run_trial", _interrupted_at_second())
     with pytest.raises(KeyboardInterrupt):
         run(path)
     (folder,) = (path.parents[1] / "results/tiny/performance").iterdir()
@@ -260,7 +256,7 @@ def test_trials_are_on_disk_as_they_end(experiment_file, monkeypatch):
 
 
 def _interrupted_at_second():
-    from mmrec.search.trial import run_trial
+    from mmrec.execution.trial import run_trial
 
     calls = []
 
@@ -379,7 +375,6 @@ def test_results_that_cannot_be_written_are_an_error_before_training(experiment_
         run(path)
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_runs_of_the_same_second_have_folders_of_their_own(experiment_file):
     folders = {run(experiment_file()).folder for _ in range(3)}
     assert len(folders) == 3
