@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 VERSIONS := $(shell cat constraints.txt pyproject.toml | cksum | cut -d' ' -f1)
 RUNS := $(VENV)/runs-$(VERSIONS)
 READY := $(VENV)/ready-$(VERSIONS)
+# Two processes; the tests of one file run in the same one, in order.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadgroup
 INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test check fast-test torch-sparse bench docs clean
@@ -16,7 +18,7 @@ demo: $(RUNS)
 
 # Style, types, imports and all tests, slow ones too.
 test: check
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -26,12 +28,12 @@ check: $(READY)
 
 # What one runs while writing code.
 fast-test: $(READY)
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 # The extra torch-sparse, which has to be compiled (ten minutes), and the tests of what it is for.
 torch-sparse: $(READY)
 	$(INSTALL) --no-build-isolation --no-deps torch-scatter torch-sparse
-	$(BIN)/python -m pytest -q -m "not slow" tests/graph tests/models tests/cli/test_cli_doctor.py
+	$(PYTEST) -m "not slow" tests/graph tests/models tests/cli/test_cli_doctor.py
 
 # How fast it is, against the usual way to write the same models: a few minutes on a quiet machine.
 bench: $(READY)

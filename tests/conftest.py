@@ -1,8 +1,12 @@
 """Settings of every test; its place also lets tests import ``helpers``."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -31,14 +35,23 @@ def config_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "config_files"
 
 
-@pytest.fixture
-def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the figures out of the reports, as where matplotlib is missing.
+@pytest.fixture(scope="session", autouse=True)
+def without_figures() -> Iterator[pytest.MonkeyPatch]:
+    """Write reports without figures, as if matplotlib were not installed.
 
-    Drawing them is most of the time that a tiny run takes. For tests that look at other things,
-    and run one experiment again and again.
+    Drawing them takes longer than a tiny run. Modules that test them use ``figures``.
     """
-    monkeypatch.setattr("mmrec.reporting.plots.is_available", lambda: False)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("mmrec.reporting.plots.is_available", lambda: False)
+        yield patched
+
+
+@pytest.fixture(scope="module")
+def figures(without_figures: pytest.MonkeyPatch) -> Iterator[None]:
+    """Draw the figures of reports, in the module that uses this fixture."""
+    without_figures.undo()
+    yield
+    without_figures.setattr("mmrec.reporting.plots.is_available", lambda: False)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -54,3 +67,15 @@ def _is_possible(item: pytest.Item) -> bool:
     if item.get_closest_marker("cuda") and not torch.cuda.is_available():
         return False
     return all(find_spec(marker.args[0]) for marker in item.iter_markers("needs"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Run the tests of one file, or of one ``xdist_group``, in one process of ``pytest -n``."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByFile(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return super()._split_scope(nodeid).partition("::")[0]
+
+    return ByFile(config, log)

@@ -129,7 +129,7 @@ def _torch() -> Iterator[Finding]:
         yield Finding("torch", f"cannot be imported: {error}", is_fatal=True)
         return
     from mmrec.graph import default_backend
-    from mmrec.reporting.surroundings import determinism
+    from mmrec.runs.environment import determinism
 
     yield Finding("torch", f"{torch.__version__}, torch-geometric {_version('torch-geometric')}")
     backends = {"the CPU": default_backend("cpu")}
@@ -155,7 +155,7 @@ def _torch() -> Iterator[Finding]:
 
 
 def _cache() -> Finding:
-    from mmrec.search.inputs import feature_cache
+    from mmrec.planning.inputs import feature_cache
 
     folder = feature_cache()
     if folder is None:

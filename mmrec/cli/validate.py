@@ -35,7 +35,7 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _check(path: Path) -> int:
-    from mmrec.run import check_experiment
+    from mmrec.experiment import check_experiment
 
     try:
         loaded, plan, _ = check_experiment(path)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol as Interface
 
-from mmrec.search.model_plan import ModelPlan
-from mmrec.search.points import Values
-from mmrec.search.selection import Objective, PointView
+from mmrec.planning.model_plan import ModelPlan
+from mmrec.planning.points import Values
+from mmrec.runs.selection import Objective, PointView
 from mmrec.search.tpe import TpeSearch
 
 

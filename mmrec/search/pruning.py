@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
-from mmrec.search.selection import EpochView, Objective, ValidationView
-from mmrec.training import EpochRecord, Protocol
+from mmrec.runs.selection import EpochView, Objective, ValidationView
+from mmrec.training.protocol import EpochRecord, Protocol
 
 Bars = Mapping[int, float]
 """By epoch, the value that the best epoch up to it must reach for the trial to go on."""

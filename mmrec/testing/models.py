@@ -17,16 +17,11 @@ from mmrec.data import Dataset
 from mmrec.evaluation import Evaluator
 from mmrec.models import Batch, Model, ModelConfig, MultimodalConfig
 from mmrec.testing.data import refusal, tiny_dataset
-from mmrec.training import (
-    Checkpoint,
-    Interrupted,
-    Outcome,
-    Protocol,
-    Trainer,
-    deterministic,
-    rng_for,
-    seed_for,
-)
+from mmrec.training.checkpoint import Checkpoint
+from mmrec.training.determinism import deterministic
+from mmrec.training.protocol import Protocol
+from mmrec.training.seeding import rng_for, seed_for
+from mmrec.training.trainer import Interrupted, Outcome, Trainer
 
 _CPU = torch.device("cpu")
 

@@ -7,13 +7,7 @@ from mmrec.training.digests import digest_of_ranking, digest_of_state
 from mmrec.training.early_stopping import EarlyStopping
 from mmrec.training.protocol import LOSS, EpochRecord, Evaluated, Protocol
 from mmrec.training.seeding import rng_for, seed_for
-from mmrec.training.trainer import (
-    Interrupted,
-    OnEpoch,
-    Outcome,
-    Trainer,
-    evaluate_untrained,
-)
+from mmrec.training.trainer import Interrupted, OnEpoch, Outcome, Trainer, evaluate_untrained
 
 __all__ = [
     "LOSS",

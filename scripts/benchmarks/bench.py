@@ -32,7 +32,11 @@ from mmrec.data import Dataset, Interactions, Vocabulary, align, read_split
 from mmrec.evaluation import Evaluator
 from mmrec.features import VisualAttribute
 from mmrec.models import LATTICE, LATTICEConfig, LightGCNM, LightGCNMConfig, Model
-from mmrec.training import Protocol, Trainer, deterministic, keep_freed_memory, rng_for
+from mmrec.training.allocator import keep_freed_memory
+from mmrec.training.determinism import deterministic
+from mmrec.training.protocol import Protocol
+from mmrec.training.seeding import rng_for
+from mmrec.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 BATCH, LR, L_W = 1024, 0.005, 1e-5

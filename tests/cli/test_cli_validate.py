@@ -13,7 +13,7 @@ from tiny_experiment import Write, settings
 
 from mmrec.cli import main
 from mmrec.config import read_yaml
-from mmrec.schema import experiment_schema, schema_text
+from mmrec.schema.experiment import experiment_schema, schema_text
 
 CONFIGS = sorted((ROOT / "config_files").glob("*.yml"))
 COMMITTED = ROOT / "config_files" / "schema.json"

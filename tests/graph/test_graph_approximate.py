@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmrec.graph import approximate_neighbours, nearest_neighbours
 from mmrec.models import LATTICE, LATTICEConfig, lattice
-from mmrec.testing import tiny_dataset
+from mmrec.testing.data import tiny_dataset
 
 
 def clustered(n_rows: int, n_clusters: int = 40) -> Tensor:

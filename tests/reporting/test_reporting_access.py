@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 from tiny_experiment import experiment_writer, settings, write_tiny_labels
 
-from mmrec import run_experiment
+from mmrec.experiment import run_experiment
 
 CSS = Path(__file__).parents[2] / "mmrec" / "reporting" / "templates" / "report.css"
 VOID = {"meta", "br", "wbr", "hr", "img", "link", "input", "use", "path"}
@@ -74,7 +74,7 @@ class Tree(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+def html(figures: None, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("access")
     write = experiment_writer(folder)
     write_tiny_labels(folder / "data" / "tiny")

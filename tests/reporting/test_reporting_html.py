@@ -13,8 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmrec.reporting.html import report_html
-from mmrec.search import Study, TrialRecord
+from mmrec.reporting.page import report_html
+from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import Study
+
+pytestmark = pytest.mark.usefixtures("figures")
 
 VOID = {"meta", "br", "wbr", "hr", "img", "link", "input"}
 EVIL = "<script>alert(1)</script>\"'&"

@@ -16,14 +16,14 @@ from helpers import interactions, write_text
 from PIL import Image
 from tiny_experiment import write_tiny_labels
 
-from mmrec import run_experiment
 from mmrec.cli import main
 from mmrec.config import read_experiment
 from mmrec.data import Dataset, Vocabulary, find_pictures, read_titles
 from mmrec.data.demo_items import write_labels as write_demo_labels
 from mmrec.errors import ConfigError
-from mmrec.reporting.thumbnails import EDGE, thumbnail
-from mmrec.search import shown_users
+from mmrec.experiment import run_experiment
+from mmrec.reporting.examples.thumbnails import EDGE, thumbnail
+from mmrec.runs.example_users import shown_users
 
 REPORT = {"users": 3, "titles": "../data/{0}/titles.tsv", "pictures": "../data/{0}/pictures"}
 

@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 from tiny_experiment import experiment_writer, settings
 
-from mmrec import Results, run_experiment
 from mmrec.errors import DataError
-from mmrec.reporting import read_results, rebuild_report
+from mmrec.experiment import run_experiment
+from mmrec.reporting.report import read_results, rebuild_report
+from mmrec.reporting.results import Results
+
+pytestmark = pytest.mark.usefixtures("figures")
 
 EXTERNAL = """
 from mmrec.models import register
@@ -41,7 +44,7 @@ def _no_windows() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Results:
+def finished(figures: None, tmp_path_factory: pytest.TempPathFactory) -> Results:
     folder = tmp_path_factory.mktemp("rebuild")
     (folder / "mine.py").write_text(EXTERNAL)
     path = experiment_writer(folder)(

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_experiment import Write, settings
 
-from mmrec import run_experiment
 from mmrec.cli import main
 from mmrec.config import read_experiment
 from mmrec.errors import ConfigError
-from mmrec.search import make_plan
-from mmrec.search.ablation import declared_modalities, subsets
+from mmrec.experiment import run_experiment
+from mmrec.planning.modality_subsets import declared_modalities, subsets
+from mmrec.planning.plan import make_plan
 
 ALONE_AND_BOTH = [("visual",), ("textual",), ("visual", "textual")]
 PATHS = {"Visual": "image_feat", "Textual": "text_feat", "Audio": "text_feat"}

@@ -21,13 +21,14 @@ from mmrec.config import Choice, Distribution, Problems, Space, parse_space, rea
 from mmrec.config.distributions import distribution
 from mmrec.data.demo import write_demo
 from mmrec.errors import ConfigError
-from mmrec.search import ModelPlan, Objective, PointView, ValidationView, make_plan
+from mmrec.execution.specs import identity
+from mmrec.planning.model_plan import ModelPlan
+from mmrec.planning.plan import make_plan
+from mmrec.planning.points import probes
+from mmrec.runs.selection import EpochView, Objective, PointView, ValidationView
 from mmrec.search.algorithms import ListedSearch, make_search
-from mmrec.search.points import probes
-from mmrec.search.selection import EpochView
-from mmrec.search.specs import identity
 from mmrec.search.tpe import TpeSearch
-from mmrec.training import rng_for
+from mmrec.training.seeding import rng_for
 
 Point = Mapping[str, Any]
 RECALL = Objective("Recall@5", higher_is_better=True)
@@ -382,7 +383,7 @@ def test_probes_are_few_for_a_large_space() -> None:
 
 
 def test_the_identity_is_known_before_the_trials(experiment_file):
-    from mmrec.search import load_datasets
+    from mmrec.planning.datasets import load_datasets
 
     def identify(entry: dict[str, Any], **changes: Any) -> str:
         plan = make_plan(read_experiment(experiment_file({"LightGCNM": entry}, **changes)))

@@ -16,13 +16,17 @@ import pytest
 from helpers import ROOT
 from tiny_experiment import SPLITS_AND_FEATURES, Write, change, settings
 
-from mmrec import Results, run_experiment
 from mmrec.config import read_experiment
 from mmrec.data import Dataset
 from mmrec.errors import ConfigError, DataError
-from mmrec.reporting import rebuild_report
-from mmrec.search import TrialStore, load_datasets, make_plan
-from mmrec.verify import diff_runs, verify_run
+from mmrec.experiment import run_experiment
+from mmrec.planning.datasets import load_datasets
+from mmrec.planning.plan import make_plan
+from mmrec.reporting.report import rebuild_report
+from mmrec.reporting.results import Results
+from mmrec.runs.records import TrialStore
+from mmrec.verify.diff import diff_runs
+from mmrec.verify.verification import verify_run
 
 FEATURES = {"side_information": SPLITS_AND_FEATURES["side_information"]}
 SEEDED = {key: value for key, value in settings().items() if key != "seed"}
@@ -351,7 +355,6 @@ def test_folds_and_seeds_together(folded: Write) -> None:
     assert "(mean over 3 folds with 2 seeds)" in results.report.read_text()
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_trial_of_a_fold_is_that_of_its_splits_alone(folded: Write, tmp_path: Path) -> None:
     saved = CROSS | {"save_on_disk": True, "save_folder": "../data/{0}/folds"}
     path = folded({"LightGCNM": settings()}, splitting=saved)
@@ -386,14 +389,13 @@ def test_a_pruner_compares_trials_of_one_fold(folded: Write) -> None:
 # Going on, side by side, and again
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_an_interrupted_run_goes_on_with_its_folds(
     folded: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = {"LightGCNM": settings(lr=[0.02, 0.01])}
     path = folded(models)
     whole = run(path)
-    from mmrec.search.execution import Workbench
+    from mmrec.execution.workbench import Workbench
 
     execute, calls = Workbench.execute, []
 
@@ -414,13 +416,11 @@ def test_an_interrupted_run_goes_on_with_its_folds(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("without_figures")
 def test_two_workers_give_the_same(folded: Write) -> None:
     path = folded({"LightGCNM": settings(lr=[0.02, 0.01])})
     pd.testing.assert_frame_equal(run(path).trials, run(path, workers=2).trials)
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_run_on_folds_is_verified(folded: Write, tmp_path: Path) -> None:
     path = folded({"LightGCNM": settings()}, splitting=NESTED)
     folder = run(path).folder
@@ -440,7 +440,6 @@ def test_a_run_on_folds_is_verified(folded: Write, tmp_path: Path) -> None:
     assert any(line.startswith("fold 0/1: ") for line in told)
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_the_manifest_of_folds_is_documented(folded: Write) -> None:
     schema = json.loads((ROOT / "docs/manifest.schema.json").read_text())
     best = {"strategy": "fixed_timestamp", "timestamp": "best"}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from tiny_experiment import settings
 
-from mmrec import run_experiment
 from mmrec.errors import ConfigError, DataError
+from mmrec.experiment import run_experiment
 
 
 def told(path: Path) -> list[str]:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from tiny_experiment import settings
 
-from mmrec import run_experiment
-from mmrec.search import Objective, TrialStore, ValidationView
+from mmrec.experiment import run_experiment
+from mmrec.runs.records import TrialStore
+from mmrec.runs.selection import EpochView, Objective, ValidationView
 from mmrec.search.pruning import PruningProtocol, set_bars
-from mmrec.search.selection import EpochView
-from mmrec.training import EpochRecord, Protocol
+from mmrec.training.protocol import EpochRecord, Protocol
 
 RECALL = Objective("Recall@5", higher_is_better=True)
 LOSS = Objective("loss", higher_is_better=False)
@@ -124,7 +124,7 @@ def test_a_run_prunes_by_the_batches_before(experiment_file, pruner):
 def test_a_pruned_trial_never_wins(experiment_file, monkeypatch):
     """Not even if it would be best by its figures so far."""
     monkeypatch.setattr(
-        "mmrec.search.runner.set_bars",
+        "mmrec.execution.runner.set_bars",
         lambda pruner, earlier, *a, **k: {1: 2.0} if earlier else {},
     )
     entry = settings(lr=[0.05, 1e-7], meta={"pruner": "median", "hyper_batch": 1})

@@ -14,13 +14,15 @@ import pytest
 from scipy import stats
 from tiny_experiment import settings
 
-from mmrec import Results, run_experiment
 from mmrec.config import read_experiment
 from mmrec.errors import ConfigError
 from mmrec.evaluation import spread
-from mmrec.reporting.over_seeds import spreads
-from mmrec.search import Objective, PointView, TrialStore, ValidationView, choose, make_plan
-from mmrec.search.selection import EpochView
+from mmrec.experiment import run_experiment
+from mmrec.planning.plan import make_plan
+from mmrec.reporting.results import Results
+from mmrec.runs.records import TrialStore
+from mmrec.runs.selection import EpochView, Objective, PointView, ValidationView, choose
+from mmrec.runs.study import spreads
 
 RECALL = Objective("Recall@3", higher_is_better=True)
 
@@ -84,7 +86,6 @@ def test_what_is_refused(experiment_file, changes, message):
     assert message in refused(experiment_file({"LightGCNM": entry(**changes)}))
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_point_is_run_on_each_seed_like_a_trial_of_that_seed(experiment_file):
     seeded = run(experiment_file({"LightGCNM": entry(lr=[0.01, 0.02], meta={"seeds": [5, 8]})}))
     listed = run(experiment_file({"LightGCNM": entry(lr=[0.01, 0.02], seed=[5, 8])}))

@@ -12,10 +12,12 @@ import pandas as pd
 import pytest
 from tiny_experiment import settings
 
-from mmrec import Results, run_experiment
-from mmrec.search import Objective, PointView, TrialRecord, TrialStore, ValidationView, choose
+from mmrec.experiment import run_experiment
+from mmrec.reporting.results import Results
+from mmrec.runs.records import TrialRecord, TrialStore
+from mmrec.runs.selection import Objective, PointView, ValidationView, choose
 from mmrec.search.pruning import set_bars
-from mmrec.training import EpochRecord, Protocol
+from mmrec.training.protocol import EpochRecord, Protocol
 
 RECALL = Objective("Recall@3", higher_is_better=True)
 SPLITS = ("train", "val", "test")

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from scipy import stats
 from tiny_experiment import settings
 
-from mmrec import Results, run_experiment
 from mmrec.errors import ConfigError, DataError
 from mmrec.evaluation import (
     cohens_d,
@@ -28,6 +27,8 @@ from mmrec.evaluation import (
     rank_biserial,
     welch_ttest,
 )
+from mmrec.experiment import run_experiment
+from mmrec.reporting.results import Results
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 VALUES = st.lists(st.integers(-5, 5).map(float), min_size=2, max_size=12)

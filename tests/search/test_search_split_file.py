@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mmrec.config import read_experiment
 from mmrec.errors import DataError
-from mmrec.search.split_file import SplitFile
+from mmrec.planning.one_file import SplitFile
 
 Row = tuple[str, str, str, str]
 """User, item, rating, time, as they stand in the file."""

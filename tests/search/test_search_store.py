@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_experiment import Write, settings
 
-from mmrec import run_experiment
 from mmrec.errors import DataError, WriteError
-from mmrec.reporting import recorded
-from mmrec.search import RunFolder, TrialRecord, TrialStore
-from mmrec.verify import verify_run
+from mmrec.experiment import run_experiment
+from mmrec.runs import finished as recorded
+from mmrec.runs.folder import RunFolder
+from mmrec.runs.records import TrialRecord, TrialStore
+from mmrec.verify.verification import verify_run
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

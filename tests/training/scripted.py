@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from mmrec.data import Dataset, Interactions, Vocabulary
 from mmrec.evaluation import Evaluator
 from mmrec.models import Batch, Model, ModelConfig
-from mmrec.training import OnEpoch, Outcome, Protocol, Trainer, deterministic
+from mmrec.training.determinism import deterministic
+from mmrec.training.protocol import Protocol
+from mmrec.training.trainer import OnEpoch, Outcome, Trainer
 
 CPU = torch.device("cpu")
 N_USERS, N_ITEMS, VALIDATION_ITEM, TEST_ITEM = 4, 6, 4, 5

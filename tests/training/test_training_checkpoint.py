@@ -14,17 +14,12 @@ from mmrec.data import Dataset
 from mmrec.errors import DataError
 from mmrec.evaluation import Evaluator
 from mmrec.models import LATTICE, Model, ModelConfig
-from mmrec.testing import ModelTests
-from mmrec.training import (
-    Checkpoint,
-    EarlyStopping,
-    EpochRecord,
-    Interrupted,
-    Outcome,
-    Protocol,
-    Trainer,
-    deterministic,
-)
+from mmrec.testing.models import ModelTests
+from mmrec.training.checkpoint import Checkpoint
+from mmrec.training.determinism import deterministic
+from mmrec.training.early_stopping import EarlyStopping
+from mmrec.training.protocol import EpochRecord, Protocol
+from mmrec.training.trainer import Interrupted, Outcome, Trainer
 
 
 class Kit(ModelTests):

@@ -14,8 +14,6 @@ from tiny_experiment import Write, settings
 
 from mmrec.cli import main
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
 MODELS = {"LightGCNM": settings(), "MostPop": {}}
 
 

@@ -10,9 +10,7 @@ import pytest
 from runs import flip_bit, run
 from tiny_experiment import Write
 
-from mmrec.verify import Verification, verify_run
-
-pytestmark = pytest.mark.usefixtures("without_figures")
+from mmrec.verify.verification import Verification, verify_run
 
 
 @pytest.fixture

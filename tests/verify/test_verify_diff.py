@@ -13,9 +13,7 @@ from runs import flip_bit, make_run, manifest, records, run, tampered
 from tiny_experiment import Write, experiment_writer, settings
 
 from mmrec.errors import DataError
-from mmrec.verify import RunDiff, diff_runs
-
-pytestmark = pytest.mark.usefixtures("without_figures")
+from mmrec.verify.diff import RunDiff, diff_runs
 
 MODELS = {"LightGCNM": settings(lr=[0.01, 0.02]), "MostPop": {}}
 SECTIONS = ("config", "data", "environment", "protocol", "trials")

@@ -13,9 +13,8 @@ from runs import KEPT, MODELS, make_run, manifest, records, run, tampered
 from tiny_experiment import Write, experiment_writer, settings
 
 from mmrec.errors import ConfigError, DataError
-from mmrec.verify import Difference, verify_run
-
-pytestmark = pytest.mark.usefixtures("without_figures")
+from mmrec.verify.trials import Difference
+from mmrec.verify.verification import verify_run
 
 
 @pytest.fixture(scope="module")
