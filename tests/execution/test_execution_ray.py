@@ -299,7 +299,7 @@ REFUSED = {
     "gpu": ({"gpus_per_trial": 0.5}, "found gpu: -1 with gpus_per_trial: 0.5; accepted with"),
     "not ray": (
         {"backend": "processes", "address": "auto"},
-        "found 'auto', which only 'backend: ray' uses; set that, or remove this key",
+        "found 'auto', which requires 'backend: ray'",
     ),
 }
 

@@ -154,7 +154,7 @@ def test_the_run_can_be_finished_without_the_tracker_that_failed(
     ("value", "told"),
     [
         (["cvs"], "did you mean 'csv'?"),
-        (["csv", "csv"], "found csv twice"),
+        (["csv", "csv"], "duplicates of csv"),
         ({"csv": True}, "accepted: 'csv', 'mlflow' or 'tensorboard'"),
     ],
 )
