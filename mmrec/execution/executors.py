@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol as Interface
+from typing import Protocol
 
 from mmrec.execution.specs import Order
 from mmrec.execution.trial import TrialSpec
@@ -58,7 +58,7 @@ class Queue:
         return self._tasks.pop()
 
 
-class Observer(Interface):
+class Observer(Protocol):
     """Is told how a run goes on; a progress bar, for example."""
 
     def trial_started(self, spec: TrialSpec, number: int, total: int) -> None:
@@ -73,7 +73,7 @@ class Observer(Interface):
         """A trial ended, finished or failed."""
 
 
-class Executor(Interface):
+class Executor(Protocol):
     """Runs trials."""
 
     def run(self, queue: Queue) -> Iterator[TrialRecord]:

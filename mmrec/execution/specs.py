@@ -23,7 +23,7 @@ from mmrec.planning.points import Values
 from mmrec.runs.selection import Objective
 from mmrec.search.pruning import Bars, PruningProtocol
 from mmrec.training.early_stopping import EarlyStopping
-from mmrec.training.protocol import Protocol
+from mmrec.training.protocol import EvaluationProtocol
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _selection(experiment: Experiment, model: ModelPlan) -> dict[str, Any]:
     return facts
 
 
-def _make_protocols(plan: Plan, dataset: Dataset) -> list[Protocol]:
+def _make_protocols(plan: Plan, dataset: Dataset) -> list[EvaluationProtocol]:
     """Return the protocol of each model on one fold."""
     evaluators = _make_evaluators(plan, dataset)
     return [_make_protocol(plan.experiment, model, dataset, *evaluators) for model in plan.models]
@@ -164,8 +164,8 @@ def _make_protocol(
     dataset: Dataset,
     validation: Evaluator,
     test: Evaluator,
-) -> Protocol:
-    return Protocol(
+) -> EvaluationProtocol:
+    return EvaluationProtocol(
         train=dataset.train,
         validation=validation,
         test=test,

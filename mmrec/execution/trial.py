@@ -22,7 +22,7 @@ from mmrec.runs.records import TrialRecord
 from mmrec.training.allocator import keep_freed_memory
 from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic
-from mmrec.training.protocol import Protocol
+from mmrec.training.protocol import EvaluationProtocol
 from mmrec.training.seeding import seed_for
 from mmrec.training.trainer import OnEpoch, Outcome, Trainer, evaluate_untrained
 
@@ -39,7 +39,7 @@ class TrialSpec:
     index: int
     recommender: type[Recommender]
     config: RecommenderConfig
-    protocol: Protocol
+    protocol: EvaluationProtocol
     fold: int = 0
     """Number of the fold that it is run on."""
     fold_name: str = ""
@@ -108,7 +108,9 @@ def run_trial(
         return trainer.run(on_epoch, stop)
 
 
-def _restored(model: Model, path: Path, protocol: Protocol, device: torch.device) -> Outcome:
+def _restored(
+    model: Model, path: Path, protocol: EvaluationProtocol, device: torch.device
+) -> Outcome:
     state, epoch = load_weights(path)
     try:
         model.load_state_dict(state)

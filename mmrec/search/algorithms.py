@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol as Interface
+from typing import Protocol
 
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.points import Values
@@ -11,7 +11,7 @@ from mmrec.runs.selection import Objective, PointView
 from mmrec.search.tpe import TpeSearch
 
 
-class Search(Interface):
+class Search(Protocol):
     """Proposes the points of one model.
 
     The same plan and the same figures always give the same points, so a search that was

@@ -14,7 +14,7 @@ from statistics import median
 from typing import Literal
 
 from mmrec.runs.selection import EpochView, Objective, ValidationView
-from mmrec.training.protocol import EpochRecord, Protocol
+from mmrec.training.protocol import EpochRecord, EvaluationProtocol
 
 Bars = Mapping[int, float]
 """By epoch, the value that the best epoch up to it must reach for the trial to go on."""
@@ -79,13 +79,13 @@ def _bar(pruner: str, values: Sequence[float], objective: Objective) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class PruningProtocol(Protocol):
+class PruningProtocol(EvaluationProtocol):
     """A protocol that ends a trial below one of its bars."""
 
     bars: Bars = field(default_factory=dict)
 
     def should_stop(self, records: Sequence[EpochRecord]) -> bool:
-        """Say whether training stops: below a bar, or as :class:`Protocol` says."""
+        """Say whether training stops: below a bar, or as :class:`EvaluationProtocol` says."""
         return self.pruned_at(records) is not None or super().should_stop(records)
 
     def pruned_at(self, records: Sequence[EpochRecord]) -> int | None:

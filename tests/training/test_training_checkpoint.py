@@ -18,7 +18,7 @@ from mmrec.testing.models import ModelTests
 from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic
 from mmrec.training.early_stopping import EarlyStopping
-from mmrec.training.protocol import EpochRecord, Protocol
+from mmrec.training.protocol import EpochRecord, EvaluationProtocol
 from mmrec.training.trainer import Interrupted, Outcome, Trainer
 
 
@@ -36,7 +36,7 @@ class Kit(ModelTests):
 N_STEPS = 15
 
 
-def judged(data: Dataset) -> Protocol:
+def judged(data: Dataset) -> EvaluationProtocol:
     assert data.validation is not None
     validation, test = (
         Evaluator(data.train, split, ["Recall"], [5]) for split in (data.validation, data.test)

@@ -17,7 +17,7 @@ from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.runs.selection import Objective, PointView, ValidationView, choose
 from mmrec.search.pruning import set_bars
-from mmrec.training.protocol import EpochRecord, Protocol
+from mmrec.training.protocol import EpochRecord, EvaluationProtocol
 
 RECALL = Objective("Recall@3", higher_is_better=True)
 SPLITS = ("train", "val", "test")
@@ -89,14 +89,14 @@ def test_a_run_goes_the_same_way_whatever_its_test_figures(experiment_file, monk
     }
     path = experiment_file(models)
     honest = run(path)
-    evaluate = Protocol.evaluate
+    evaluate = EvaluationProtocol.evaluate
 
-    def blind(self: Protocol, *given: Any, **named: Any) -> Any:
+    def blind(self: EvaluationProtocol, *given: Any, **named: Any) -> Any:
         found = evaluate(self, *given, **named)
         test = dict.fromkeys(found.record.test, garbage)
         return replace(found, record=replace(found.record, test=test))
 
-    monkeypatch.setattr(Protocol, "evaluate", blind)
+    monkeypatch.setattr(EvaluationProtocol, "evaluate", blind)
     blinded = run(path)
     told = ["trial", "status", "lr", "seed", "best_epoch", "validation Recall@3", "weights_sha256"]
     pd.testing.assert_frame_equal(blinded.trials[told], honest.trials[told])
