@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from mmrec.evaluation import parse_figure_name
+from mmrec.evaluation import metric_of
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import LOSS, EpochRecord
 
@@ -30,7 +30,7 @@ class Objective:
     @classmethod
     def of(cls, label: str) -> Objective:
         """Return the objective of a label; its direction is the metric's."""
-        return cls(label, label != LOSS and parse_figure_name(label)[0].higher_is_better)
+        return cls(label, label != LOSS and metric_of(label).higher_is_better)
 
     @property
     def worst(self) -> float:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from mmrec.config import EarlyStopping, ModelMeta
 from mmrec.data import FloatArray
 from mmrec.errors import ConfigError
-from mmrec.evaluation import parse_figure_name, spread
+from mmrec.evaluation import metric_of, spread
 from mmrec.runs.records import TrialRecord
 from mmrec.text import is_number, value_text
 from mmrec.training.protocol import LOSS
@@ -141,7 +141,7 @@ MAX_CATEGORIES = 10
 def higher_is_better(label: str) -> bool:
     """Return the direction of ``loss`` or of a figure such as ``Recall@20``."""
     try:
-        return label != LOSS and parse_figure_name(label)[0].higher_is_better
+        return label != LOSS and metric_of(label).higher_is_better
     except ConfigError:  # a figure that this version does not know
         return True
 
