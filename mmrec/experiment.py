@@ -103,7 +103,7 @@ def run_experiment(
         check_labels(plan.experiment, datasets[0], labels, loaded.problems)
         specs = SpecMaker(plan, datasets)
         notes = [fallback] if fallback and execution.backend != "ray" else []
-        notes += _notes(plan, datasets)
+        notes += [*loaded.notes, *_notes(plan, datasets)]
         origin = Origin.of(loaded, plan, devices, threads, started.isoformat(timespec="seconds"))
         performance = plan.experiment.path_output_rec_performance
         folder = RunFolder.open(performance, identity(plan, datasets), started, fresh=fresh)
@@ -207,7 +207,7 @@ def _make_setups(
     return [
         WorkerSetup(
             experiment=loaded.document.data,
-            base_dir=loaded.frame.base_dir,
+            base_dir=loaded.base_dir,
             folder=folder.path,
             threads=threads,
             gpu=devices[number % len(devices)],

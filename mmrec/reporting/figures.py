@@ -21,6 +21,7 @@ from mmrec.reporting.table import Table
 from mmrec.runs.finished import RecordedRun, read_settings, read_studies
 from mmrec.runs.study import Study, ranked, tried_parameters
 from mmrec.runs.winner import make_headline
+from mmrec.text import install_hint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -182,7 +183,7 @@ class Drawings:
         try:
             from matplotlib import pyplot
         except ImportError as error:
-            raise DataError('figures need matplotlib: pip install "mmrec[report]"') from error
+            raise DataError(f"figures need matplotlib: {install_hint('report')}") from error
         return pyplot.figure()
 
 

@@ -56,7 +56,7 @@ class Origin:
             started=started,
             written={
                 "source": loaded.document.source,
-                "base_dir": str(loaded.frame.base_dir),
+                "base_dir": str(loaded.base_dir),
                 "document": to_json(loaded.document.data),
             },
             files=split_files(plan.folds),

@@ -17,6 +17,7 @@ from mmrec.config import Experiment, Problems, Tracker
 from mmrec.errors import DataError, MmrecError
 from mmrec.reporting.results import Results
 from mmrec.runs.study import Study
+from mmrec.text import install_hint
 from mmrec.tracking.run import TrackedRun, tracked_trials
 
 _MODULES: dict[Tracker, str] = {
@@ -38,7 +39,7 @@ def check_trackers(experiment: Experiment, problems: Problems) -> None:
         if package is not None and find_spec(package) is None:
             problems.add(
                 ("experiment", "tracking", place),
-                f"{name!r} needs a package that is not installed: pip install 'mmrec[tracking]'",
+                f"{name!r} needs a package that is not installed: {install_hint('tracking')}",
             )
     problems.raise_if_any()
 

@@ -126,7 +126,7 @@ def verify_run(
 
 
 def _is_moved(run: RecordedRun, loaded: Loaded) -> bool:
-    return bool(str(loaded.frame.base_dir) != run.manifest["written"]["base_dir"])
+    return bool(str(loaded.base_dir) != run.manifest["written"]["base_dir"])
 
 
 def _compare_data(run: RecordedRun, plan: Plan, datasets: Sequence[Dataset]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The search space that the entry of one model spans."""
+"""The search space of a model's entry."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import numpy as np
 
 from mmrec.config.describe import found
 from mmrec.config.distributions import NAMES, Distribution, distribution
+from mmrec.config.fields import check_distinct
 from mmrec.config.problems import Problems
-from mmrec.config.scalars import parse_scalar
-from mmrec.config.tuples import opens_bracket, parse_tuple
+from mmrec.config.search_tuples import opens_bracket, parse_tuple
+from mmrec.config.yaml_scalars import parse_scalar
 from mmrec.errors import listing, nearest
 
 _CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*(\(.*\))\s*", re.DOTALL)
@@ -23,7 +24,7 @@ _CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*(\(.*\))\s*", re.DOTALL)
 
 @dataclass(frozen=True)
 class Choice:
-    """A list of values to try, each as likely as the others."""
+    """A list of values, all equally likely."""
 
     options: tuple[Any, ...]
 
@@ -37,23 +38,23 @@ Dimension = Choice | Distribution
 
 @dataclass(frozen=True)
 class Space:
-    """What a model is tried with: values that stay, and dimensions to search."""
+    """Constants and searched dimensions of a model."""
 
     names: tuple[str, ...]
     """All keys, in the order of the file."""
     constants: Mapping[str, Any]
-    """The values that are the same at every point."""
+    """Values that are equal at all points."""
     dimensions: Mapping[str, Dimension]
     """The searched keys, in the order of the file."""
 
     @property
     def is_finite(self) -> bool:
-        """Whether every dimension is a list of values, so that there is a grid."""
+        """Whether every dimension is a list of values: only then, a grid exists."""
         return all(isinstance(dimension, Choice) for dimension in self.dimensions.values())
 
     @property
     def size(self) -> int:
-        """The number of combinations of the listed values; distributions do not count."""
+        """Number of combinations of the listed values; distributions are ignored."""
         return math.prod(
             len(dimension.options)
             for dimension in self.dimensions.values()
@@ -61,7 +62,7 @@ class Space:
         )
 
     def grid(self) -> Iterator[dict[str, Any]]:
-        """Yield every point, constants included; the last key of the file changes fastest.
+        """Yield every point with its constants; the last key of the file changes fastest.
 
         Raises:
             ValueError: A dimension is a distribution; see ``is_finite``.
@@ -69,17 +70,17 @@ class Space:
         axes: list[tuple[Any, ...]] = []
         for name, dimension in self.dimensions.items():
             if not isinstance(dimension, Choice):
-                raise ValueError(f"{name}: {dimension} has no last value; a grid needs lists")
+                raise ValueError(f"{name}: a grid needs a list of values, found {dimension}")
             axes.append(dimension.options)
         for values in itertools.product(*axes):
             yield self.point(dict(zip(self.dimensions, values, strict=True)))
 
     def draw(self, rng: np.random.Generator) -> dict[str, Any]:
-        """Return one random point, constants included."""
+        """Return one random point with its constants."""
         return self.point({name: axis.draw(rng) for name, axis in self.dimensions.items()})
 
     def point(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a point, constants included, from a value for every dimension."""
+        """Return a point with its constants from a value for every dimension."""
         return {n: chosen[n] if n in chosen else self.constants[n] for n in self.names}
 
 
@@ -98,8 +99,8 @@ def parse_space(
         entry: The settings of the model as written.
         tuple_fields: The keys whose one value is a tuple. For them a flat list and
             ``"(64, 64)"`` are a single value, and a list of such values is a dimension.
-        problems: Takes what is wrong; a faulty key is left out of the space.
-        path: Where the entry stands in the file.
+        problems: Invalid keys are added to it, and left out of the space.
+        path: Key path of the entry in the file.
     """
     constants: dict[str, Any] = {}
     dimensions: dict[str, Dimension] = {}
@@ -119,7 +120,7 @@ def parse_space(
 
 
 def _values(value: object) -> object:
-    """Return the dimension or the constant that an ordinary key holds."""
+    """Return the dimension or constant of a scalar key."""
     if isinstance(value, str):
         return _call(value) or value
     if not isinstance(value, list):
@@ -134,7 +135,7 @@ def _values(value: object) -> object:
 
 
 def _tuples(value: object) -> object:
-    """Return the dimension or the constant that a tuple-valued key holds."""
+    """Return the dimension or constant of a tuple-valued key."""
     if value is None or isinstance(value, Mapping):
         return value
     if not isinstance(value, list):
@@ -159,17 +160,14 @@ def _choice(values: Sequence[Any]) -> Choice:
     options = tuple(_frozen(value) for value in values)
     if not options:
         raise ValueError("found an empty list; accepted: at least one value to try")
-    # By their writing: 1, 1.0 and true are equal in Python, yet different values here.
-    written = [repr(option) for option in options]
-    twice = [text for text in dict.fromkeys(written) if written.count(text) > 1]
-    if twice:
-        raise ValueError(f"found {listing(twice)} twice; accepted: every value once")
+    # Compared as text: 1, 1.0 and true are equal in Python, yet different values here.
+    check_distinct(repr(option) for option in options)
     return Choice(options)
 
 
 def _frozen(value: object) -> object:
     if isinstance(value, Mapping):
-        raise ValueError(f"found {found(value)} in a list; accepted: numbers, texts and lists")
+        raise ValueError(f"found {found(value)} in a list; accepted: numbers, strings and lists")
     return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
@@ -181,7 +179,7 @@ def _dimension(name: str, arguments: Sequence[Any]) -> Dimension:
 
 
 def _call(text: str) -> Dimension | None:
-    """Read ``"uniform(-5, 5)"``; return None for a text that does not look like it."""
+    """Read ``"uniform(-5, 5)"``; return None for a text of another form."""
     match = _CALL.fullmatch(text)
     if match is None:
         return None
@@ -198,12 +196,12 @@ def _call(text: str) -> Dimension | None:
 
 
 def _names_distribution(values: Sequence[Any]) -> bool:
-    """Tell whether a list is written like ``['uniform', -5, 5]``."""
+    """Return whether a list has the form ``['uniform', -5, 5]``."""
     if not values or not isinstance(values[0], str):
         return False
     name, arguments = values[0], values[1:]
     if name in NAMES:
-        # ['uniform', 'normal'] are two words to choose from, say two ways to initialise.
+        # ['uniform', 'normal'] is a choice of two words, such as two initialisations.
         words = all(isinstance(value, str) and not _is_number(value) for value in arguments)
         return name == "choice" or not arguments or not words
     if arguments and all(_is_number(value) for value in arguments) and nearest(name, NAMES):

@@ -1,10 +1,10 @@
-"""Tuples that are written as text, such as ``"('visual','textual')"``."""
+"""Tuples written as text, such as ``"('visual','textual')"``."""
 
 from __future__ import annotations
 
 import re
 
-from mmrec.config.scalars import Scalar, parse_scalar
+from mmrec.config.yaml_scalars import Scalar, parse_scalar
 
 _BRACKETS = {"(": ")", "[": "]"}
 # One member up to its comma: a quoted text, or a run without quotes, commas and brackets.
@@ -12,15 +12,15 @@ _MEMBER = re.compile(r"""\s*(?:'([^']*)'|"([^"]*)"|([^'",()\[\]]+?))\s*(?:,|$)""
 
 
 def opens_bracket(value: object) -> bool:
-    """Tell whether ``value`` is a text that starts like a tuple."""
+    """Return whether ``value`` is a text that starts like a tuple."""
     return isinstance(value, str) and value.strip()[:1] in _BRACKETS
 
 
 def parse_tuple(text: str) -> tuple[Scalar, ...]:
-    """Read a tuple from text, with or without brackets, quotes and a last comma.
+    """Read a tuple from text, with or without brackets, quotes and a final comma.
 
     Members without quotes are typed like unquoted YAML. Elliot evaluates such text as Python and
-    so makes five letters of ``('audio')``; here it is the tuple of one word.
+    reads ``('audio')`` as five letters; here it is a tuple of one word.
 
     >>> parse_tuple("('visual','textual')"), parse_tuple("(64, 1e-2)"), parse_tuple("visual")
     (('visual', 'textual'), (64, 0.01), ('visual',))

@@ -1,7 +1,7 @@
-"""The one rule by which text becomes a number, a boolean or nothing: the YAML 1.2 core schema.
+"""Typing of unquoted text by the YAML 1.2 core schema.
 
-The same rule types unquoted YAML, the members of ``"('visual','textual')"`` and quoted numbers,
-so that a value means the same wherever it is written.
+The same rules apply to unquoted YAML, members of ``"('visual','textual')"`` and quoted numbers: a
+value means the same wherever it is written.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SPECIAL = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
 def parse_scalar(text: str) -> Scalar:
-    """Type unquoted ``text``; what fits no rule stays a text.
+    """Return unquoted ``text`` as None, a boolean or a number, or unchanged.
 
     >>> [parse_scalar(text) for text in ("1e-5", "0o17", "off", "True", "~")]
     [1e-05, 15, 'off', True, None]

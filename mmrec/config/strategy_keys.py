@@ -1,4 +1,4 @@
-"""Keys of a section that only some of its strategies take, or need."""
+"""Keys of a section that only some values of its key ``strategy`` accept or require."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pydantic_core import PydanticKnownError
 from mmrec.errors import listing
 
 Keys = Mapping[str, Sequence[str]]
-"""By strategy, names of keys."""
+"""Names of keys by strategy."""
 
 
 def check_key(value: Any, info: ValidationInfo, takes: Keys, needs: Keys) -> None:  # noqa: ANN401
-    """Check one key of a section against its ``strategy``, which stands before it.
+    """Check a key of a section against its ``strategy``, which precedes it.
 
-    Nothing is said of a section whose strategy is at fault.
+    Nothing is checked if the strategy is invalid.
 
     Args:
-        value: of the key; None if it is not there.
-        info: names the key and holds the strategy.
-        takes: the keys that each strategy takes beside those that all of them take.
-        needs: those that it cannot do without.
+        value: of the key; None if it is absent.
+        info: contains the name of the key and the strategy.
+        takes: optional keys of each strategy.
+        needs: required keys of each strategy.
 
     Raises:
-        PydanticKnownError: the strategy needs the key, which is missing.
-        ValueError: the strategy does not take the key.
+        PydanticKnownError: the strategy requires the key.
+        ValueError: the strategy does not accept the key.
     """
     strategy, key = info.data.get("strategy"), str(info.field_name)
     if strategy is None:
@@ -39,6 +39,6 @@ def check_key(value: Any, info: ValidationInfo, takes: Keys, needs: Keys) -> Non
     if key not in takes[strategy]:
         others = [name for name, keys in takes.items() if key in keys]
         raise ValueError(
-            f"belongs to strategy: {' or '.join(others)}; strategy: {strategy} takes "
-            f"{listing(takes[strategy]) or 'no key beside it'}"
+            f"belongs to strategy: {' or '.join(others)}; strategy: {strategy} accepts "
+            f"{listing(takes[strategy]) or 'no other key'}"
         )
