@@ -31,6 +31,12 @@ def refusal(kind: type[Exception], function: Callable[..., object], *args: objec
     return str(caught.value)
 
 
+def assert_names(message: str, *facts: object) -> None:
+    """Check that a message names these facts: key paths, values, accepted values, files."""
+    missing = [str(fact) for fact in facts if str(fact) not in message]
+    assert not missing, f"{missing} in {message!r}"
+
+
 def assert_repeated_elsewhere(program: str, *arguments: object) -> None:
     """Check that a program prints the same here and in a process where texts have other hashes."""
     words = [str(argument) for argument in arguments]
