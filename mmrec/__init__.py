@@ -8,18 +8,18 @@ __version__ = "0.1.0"
 __all__ = ["Results", "__version__", "run_experiment"]
 
 if TYPE_CHECKING:
-    from mmrec.reporting import Results
-    from mmrec.run import run_experiment
+    from mmrec.experiment import run_experiment
+    from mmrec.reporting.results import Results
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
     """Import the public names when they are first used, so that ``import mmrec`` loads no torch."""
     if name == "run_experiment":
-        from mmrec.run import run_experiment
+        from mmrec.experiment import run_experiment
 
         return run_experiment
     if name == "Results":
-        from mmrec.reporting import Results
+        from mmrec.reporting.results import Results
 
         return Results
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

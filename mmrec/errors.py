@@ -1,4 +1,4 @@
-"""The errors that mmrec raises on purpose; each message says what, where, and what was expected."""
+"""Errors of mmrec; each message says what is wrong, where, and what was expected."""
 
 from __future__ import annotations
 
@@ -7,33 +7,36 @@ from collections.abc import Iterable
 
 
 class MmrecError(Exception):
-    """Base of every error a user can cause and mend; the command line ends with exit code 2."""
+    """Base of all errors that a user can correct; the command line exits with code 2."""
 
 
 class ConfigError(MmrecError, ValueError):
-    """The experiment file (or dict) is wrong; the message lists every problem found in it."""
+    """The experiment file or dict is invalid; the message lists every problem."""
 
 
 class DataError(MmrecError, ValueError):
-    """A split, a feature file or a recommendation file cannot be used as it is."""
+    """A split, a feature file or a recommendation file cannot be used."""
 
 
 class WriteError(DataError):
-    """A file cannot be written, for example as the disk is full; a run ends, to be gone on with."""
+    """A file cannot be written, for example because the disk is full.
+
+    The run stops and can be resumed.
+    """
 
 
 class ModelError(MmrecError, ValueError):
-    """A model was asked for something it cannot do, or does not keep its interface's contract."""
+    """A model is unknown, or does not implement its interface correctly."""
 
 
 class TrialError(MmrecError, RuntimeError):
-    """One trial failed, for example because its loss became NaN; the others go on."""
+    """A trial failed, for example because its loss became NaN; the other trials continue."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'X'?)`` for the closest of ``known``, or an empty string.
 
-    Case does not count, so that ``recall`` finds ``Recall``.
+    Case is ignored: ``recall`` finds ``Recall``.
     """
     by_folded = {candidate.casefold(): candidate for candidate in known}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
@@ -41,7 +44,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def listing(values: Iterable[object], limit: int = 8) -> str:
-    """Join ``values`` with commas; beyond ``limit`` of them, say how many more there are."""
+    """Join up to ``limit`` values with commas, and add the number of the others."""
     shown = [str(value) for value in values]
     if len(shown) <= limit:
         return ", ".join(shown)

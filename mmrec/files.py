@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old content or the new one, never half of it."""
+"""Atomic writes: a reader sees the old or the new content, never a part of it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from mmrec.errors import DataError, WriteError
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write through a temporary file in the same folder, which is made if it is missing.
+    """Write through a temporary file in the same folder, which is created if missing.
 
     Raises:
-        WriteError: the disk is full or the folder read-only; an earlier version is intact.
+        WriteError: the disk is full or the folder read-only; the earlier file is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
     write_through(path, lambda file: file.write(data))
 
 
 def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let ``write`` fill a temporary file and put it in place of ``path`` when it is complete.
+    """Call ``write`` on a temporary file, then replace ``path`` with it.
 
     Raises:
-        WriteError: the file cannot be written; an earlier version of it is intact.
+        WriteError: the file cannot be written; the earlier file is unchanged.
     """
     temporary = None
     try:
@@ -51,21 +51,21 @@ def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def _system_error(error: BaseException | None) -> OSError | None:
-    """Return what the system said; torch wraps a full disk into a RuntimeError of its own."""
+    """Return the OSError behind an error; torch wraps a full disk into a RuntimeError."""
     while error is not None and not isinstance(error, OSError):
         error = error.__context__
     return error
 
 
 def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> None:
-    """Write a folder whole or not at all; one that holds the same already is left as it is.
+    """Write a complete folder; nothing happens if it already has the same content.
 
     Args:
-        folder: where; nothing in it is ever replaced.
-        files: the path of each file below the folder, and its text.
+        folder: nothing in it is ever replaced.
+        files: relative path and text of each file.
 
     Raises:
-        DataError: the folder holds anything else.
+        DataError: the folder has other content.
         WriteError: it cannot be written.
     """
     temporary = None
@@ -81,8 +81,8 @@ def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> None:
         other = _first_other(folder, temporary)
         if other is not None:
             raise DataError(
-                f"{folder}: holds something else already ({other}); remove the folder, or name "
-                "another"
+                f"{folder}: the folder already has other content ({other}); remove it, or choose "
+                "another folder"
             )
     except OSError as error:
         raise WriteError(f"{folder}: cannot be written: {error.strerror or error}") from error
@@ -92,7 +92,7 @@ def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> None:
 
 
 def _first_other(one: Path, other: Path) -> str | None:
-    """Return the first file that two folders do not have alike."""
+    """Return the first file that differs between two folders."""
     names = [
         {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()}
         for root in (one, other)
@@ -105,7 +105,7 @@ def _first_other(one: Path, other: Path) -> str | None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line and wait until it is on the disk.
+    """Append one line and wait until it is on disk.
 
     Raises:
         WriteError: the line cannot be written.
@@ -122,10 +122,10 @@ def append_line(path: Path, line: str) -> None:
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the JSON objects that :func:`append_line` has written; none if there is no file.
+    """Return the JSON objects written by :func:`append_line`; an empty list without a file.
 
-    A line that a killed process left unfinished is passed over. Only a line feed ends a line:
-    texts in it may hold the other characters that Unicode ends lines with.
+    Incomplete lines of killed processes are skipped. Lines end at line feeds only: texts may
+    contain other Unicode line separators.
 
     Raises:
         DataError: the file cannot be read.
@@ -148,7 +148,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def sha256(*parts: bytes | memoryview) -> str:
-    """Return the hexadecimal SHA-256 of the parts, one after the other."""
+    """Return the hexadecimal SHA-256 of the concatenated parts."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

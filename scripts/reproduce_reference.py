@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from mmrec import run_experiment
+from mmrec.experiment import run_experiment
 
 CONFIGS = Path(__file__).parents[1] / "config_files"
 TOLERANCE = {"Recall@20": 0.010, "nDCG@20": 0.007, "validation Recall@20": 0.010}

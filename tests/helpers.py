@@ -8,7 +8,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -31,10 +31,10 @@ def refusal(kind: type[Exception], function: Callable[..., object], *args: objec
     return str(caught.value)
 
 
-def assert_names(message: str, *facts: object) -> None:
-    """Check that a message names these facts: key paths, values, accepted values, files."""
-    missing = [str(fact) for fact in facts if str(fact) not in message]
-    assert not missing, f"{missing} in {message!r}"
+def assert_contains(text: str, facts: Iterable[object]) -> None:
+    """Check that a message contains facts such as a key, a value and the accepted values."""
+    missing = [fact for fact in map(str, facts) if fact not in text]
+    assert not missing, text
 
 
 def assert_repeated_elsewhere(program: str, *arguments: object) -> None:

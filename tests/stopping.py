@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mmrec.search import StopRequest
+from mmrec.execution.signals import StopRequest
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:

@@ -13,7 +13,7 @@ from data_forms import SPLITS, write_every_form
 from helpers import ROOT, write_text
 from tiny_experiment import settings
 
-from mmrec import run_experiment
+from mmrec.experiment import run_experiment
 
 DOC = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 

@@ -17,8 +17,8 @@ for name in sys.argv[1:]:
 PARTS = {
     "mmrec.config": ("torch",),
     "mmrec.testing": ("pytest", "matplotlib"),
-    "mmrec.reporting.html": ("matplotlib",),
-    "mmrec.run": ("scipy.stats", "matplotlib", "mlflow", "optuna", "ray", "tensorboard"),
+    "mmrec.reporting.page": ("matplotlib",),
+    "mmrec.experiment": ("scipy.stats", "matplotlib", "mlflow", "optuna", "ray", "tensorboard"),
 }
 """Parts in the order in which one process imports them, and what is not to come with them."""
 

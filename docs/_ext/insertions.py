@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 from mmrec.cli import COMMANDS, EXAMPLES
 from mmrec.config import EarlyStopping, ModelMeta, Section
 from mmrec.config.describe import Slot
-from mmrec.config.schema import ExperimentFile
+from mmrec.config.experiment import ExperimentFile
 from mmrec.evaluation import METRICS, Metric
 from mmrec.models import MODELS, RecommenderConfig
 

@@ -24,7 +24,7 @@ def _diff(options: argparse.Namespace) -> int:
 
     Reads what the runs have recorded and runs nothing. Exit code 0: the same. 1: different.
     """
-    from mmrec.verify import diff_runs
+    from mmrec.verify.diff import diff_runs
 
     difference = diff_runs(options.one, options.other)
     print(difference)

@@ -10,7 +10,6 @@ from mmrec.cli.arguments import Commands, add_command
 
 EXAMPLES = """
 mmrec plan config_files/demo.yml
-mmrec plan config_files/demo.yml --probe
 mmrec plan config_files/demo.yml --json
 """
 
@@ -18,39 +17,41 @@ mmrec plan config_files/demo.yml --json
 def add_to(commands: Commands) -> None:
     """Add the command."""
     plan = add_command(
-        commands, "plan", _plan, "what a run would need: memory, steps, time", EXAMPLES
+        commands, "plan", _plan, "what a run would do: trials, steps, evaluations, data", EXAMPLES
     )
     plan.add_argument("config", metavar="CONFIG", help="the experiment file (YAML)")
     plan.add_argument(
-        "--probe",
-        action="store_true",
-        help="also measure short runs of each model, in processes of their own",
+        "--base-dir", type=Path, metavar="DIR", help="the folder that relative paths start from"
     )
-    plan.add_argument(
-        "--base-dir", type=Path, metavar="DIR", help="where relative paths of the experiment start"
-    )
-    plan.add_argument("--json", action="store_true", help="print plain data instead of a table")
+    plan.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def _plan(options: argparse.Namespace) -> int:
-    """Say what the trials of an experiment file would need, without running them.
+    """Report the trials, steps and evaluations of an experiment, and its data, without running it.
 
-    For each model: the peak memory of its smallest and largest trial, steps and evaluations, and
-    a warning where something does not fit. The splits are read, and one vector of each loader.
-
-    --probe builds up to eight trials of each model that cost differently, the largest first, takes
-    a few steps of each and evaluates it once. Trials that cost the same count at the same speed;
-    those of sizes that were not measured at a mean, and the output says which were. Early stopping
-    makes trials shorter.
+    The splits are read, and one vector of each loader.
     """
     from mmrec.config import read_experiment
-    from mmrec.reporting import forecast_as_plain, forecast_lines
-    from mmrec.search import make_forecast
+    from mmrec.execution.workbench import threads_of_trial
+    from mmrec.planning.counts import count_trials
+    from mmrec.planning.datasets import feature_widths, load_datasets
+    from mmrec.planning.outline import as_plain, outline
+    from mmrec.planning.plan import make_plan
+    from mmrec.training.determinism import resolve_device
 
-    loaded = read_experiment(Path(options.config), options.base_dir)
-    forecast = make_forecast(loaded, probing=options.probe)
-    if options.json:
-        print(json.dumps(forecast_as_plain(forecast), indent=2))
-    else:
-        print("\n".join(forecast_lines(forecast)))
+    plan = make_plan(read_experiment(Path(options.config), options.base_dir))
+    execution = plan.experiment.execution
+    devices = [resolve_device(gpu)[0] for gpu in execution.devices or (plan.experiment.gpu,)]
+    datasets = load_datasets(plan, with_features=False)
+    describe = as_plain if options.json else outline
+    described = describe(
+        plan,
+        count_trials(plan, datasets),
+        datasets,
+        feature_widths(plan, datasets[0]),
+        devices,
+        workers=execution.workers,
+        threads=threads_of_trial(execution, execution.workers),
+    )
+    print(json.dumps(described, indent=2) if options.json else "\n".join(described))
     return 0

@@ -26,7 +26,7 @@ def _report(options: argparse.Namespace) -> int:
     Nothing is trained, and neither data nor models are needed. With the versions that made the
     run, every file gets the bytes that it had.
     """
-    from mmrec.reporting import rebuild_report
+    from mmrec.reporting.report import rebuild_report
 
     results = rebuild_report(options.run)
     print(f"results:   {results.folder}")

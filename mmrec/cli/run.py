@@ -14,7 +14,7 @@ from mmrec.cli.arguments import Commands, add_command, count
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mmrec.reporting import Results
+    from mmrec.reporting.results import Results
 
 EXAMPLES = """
 mmrec run config_files/demo.yml
@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
     the state; the same command goes on with it. Exit code 0: every trial ended well. 1: a trial
     failed; the others went on. 2: the file or its data are wrong, and nothing was trained.
     """
-    from mmrec.run import run_experiment
+    from mmrec.experiment import run_experiment
 
     results = run_experiment(
         Path(options.config),
@@ -61,7 +61,7 @@ def _run(options: argparse.Namespace) -> int:
 def _verified_apart(folder: Path, *, quiet: bool) -> int:
     """Verify a run in a process of its own, which shares nothing with the one that made it."""
     print(flush=True)
-    command = [sys.executable, "-m", "mmrec.cli", "verify", str(folder)]
+    command = [sys.executable, "-m", "mmrec", "verify", str(folder)]
     return subprocess.run([*command, *(["--quiet"] if quiet else [])], check=False).returncode
 
 

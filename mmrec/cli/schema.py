@@ -31,7 +31,7 @@ def _schema(options: argparse.Namespace) -> int:
     # yaml-language-server: $schema=schema.json
     """
     from mmrec.files import write_atomically
-    from mmrec.schema import schema_text
+    from mmrec.schema.experiment import schema_text
 
     if options.output is None:
         print(schema_text(), end="")

@@ -36,7 +36,7 @@ def _show(options: argparse.Namespace) -> int:
     Needs 'save_weights: True' in the model's meta, or 'save_recs: True' for the lists alone.
     """
     from mmrec.data import read_titles
-    from mmrec.inspection import view_user
+    from mmrec.inspection.user import view_user
 
     titles = None if options.titles is None else read_titles(options.titles)
     view = view_user(

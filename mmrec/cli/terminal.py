@@ -30,6 +30,6 @@ def log_to_terminal(*, verbose: bool, quiet: bool) -> None:
 
 def _is_to_be_shown(record: logging.LogRecord) -> bool:
     """Pass what is not on the terminal yet: mmrec's own messages, and warnings of others."""
-    if getattr(record, "is_shown", False):  # see mmrec.reporting.run_log
+    if getattr(record, "is_shown", False):  # see mmrec.runs.log
         return False
     return record.name.split(".")[0] == "mmrec" or record.levelno >= logging.WARNING

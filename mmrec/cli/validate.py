@@ -35,13 +35,15 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _check(path: Path) -> int:
-    from mmrec.run import check_experiment
+    from mmrec.experiment import check_experiment
 
     try:
-        _, plan, _ = check_experiment(path)
+        loaded, plan, _ = check_experiment(path)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
+    for note in loaded.notes:
+        print(note)
     n_models = len(plan.models)
     models = f"{n_models} model{'' if n_models == 1 else 's'}"
     trials = f"{plan.n_trials:,} trial{'' if plan.n_trials == 1 else 's'}"

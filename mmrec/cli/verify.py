@@ -31,7 +31,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     Exit code 0: identical. 3: different; what differs first is printed.
     """
-    from mmrec.verify import verify_run
+    from mmrec.verify.verification import verify_run
 
     verification = verify_run(
         options.run, options.trial, base_dir=options.base_dir, progress=not options.quiet

@@ -6,7 +6,10 @@ Nothing here knows a model, a metric or a loader by name, or imports torch.
 from mmrec.config.data import DataConfig, Missing, SideInformation
 from mmrec.config.describe import Accepts, found
 from mmrec.config.distributions import Distribution
-from mmrec.config.experiment import Loaded, read_experiment
+from mmrec.config.document import Document, KeyPath, Problem
+from mmrec.config.evaluation import Evaluation
+from mmrec.config.execution import Execution
+from mmrec.config.experiment import Experiment, ExperimentFile
 from mmrec.config.fields import (
     Count,
     Flag,
@@ -20,15 +23,15 @@ from mmrec.config.fields import (
     parse_metric_label,
 )
 from mmrec.config.meta import EarlyStopping, ModelMeta, SeedRepeat
-from mmrec.config.problems import KeyPath, Problem, Problems
+from mmrec.config.problems import Problems
+from mmrec.config.reading import Loaded, read_experiment
 from mmrec.config.report import Report
-from mmrec.config.scalars import parse_scalar
-from mmrec.config.schema import Evaluation, Execution, Experiment, ExperimentFile
-from mmrec.config.space import Choice, Dimension, Space, parse_space
+from mmrec.config.search_space import Choice, Dimension, Space, parse_space
+from mmrec.config.search_tuples import parse_tuple
 from mmrec.config.splitting import Prefilter, Split, Splitting
 from mmrec.config.tracking import Tracker
-from mmrec.config.tuples import parse_tuple
-from mmrec.config.yaml import Document, parse_yaml, read_yaml
+from mmrec.config.yaml import parse_yaml, read_yaml
+from mmrec.config.yaml_scalars import parse_scalar
 
 __all__ = [
     "Accepts",

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
 from mmrec.config.describe import Accepts
-from mmrec.config.fields import Flag, Section, as_list, repeated
+from mmrec.config.fields import Flag, Section, as_list, check_distinct
 from mmrec.config.paths import FilePath, LoaderOption
-from mmrec.config.strategies import check_key
-from mmrec.errors import listing
+from mmrec.config.strategy_keys import check_key
 
 _TAKES = {
     "fixed": ("train_path", "validation_path", "test_path", "dataset_path"),
     "dataset": ("dataset_path",),
     "hierarchy": ("root_folder",),
 }
-_NEEDS = _TAKES | {"fixed": ()}  # what that needs depends on dataset_path
+_NEEDS = _TAKES | {"fixed": ()}  # depends on dataset_path
 
 Missing = Literal["drop", "zeros", "mean", "neighbours", "error"]
-"""What becomes of the items that a loader has no vector for: see :mod:`mmrec.features.missing`."""
+"""Policy for items without a vector; see :mod:`mmrec.features.missing`."""
 
 
 class SideInformation(Section):
@@ -32,52 +32,54 @@ class SideInformation(Section):
     __pydantic_extra__: dict[str, LoaderOption]
 
     dataloader: str
-    """Name of the loader, such as VisualAttribute."""
+    """Name of the loader, such as ``VisualAttribute``."""
     missing: Missing = "drop"
-    """What becomes of items without a vector."""
+    """Policy for items without a vector."""
 
     @property
     def options(self) -> dict[str, Any]:
-        """Every other key: texts are absolute paths, other values are as written."""
+        """All other keys: strings are absolute paths, other values are as written."""
         return dict(self.__pydantic_extra__)
 
 
 _Source = Annotated[
-    SideInformation, Accepts("a mapping with the key 'dataloader' and the paths that it reads")
+    SideInformation, Accepts("a mapping with the key 'dataloader' and the paths of the loader")
 ]
 
 
 class DataConfig(Section):
     """Where the interactions and the item features are."""
 
+    unsupported: ClassVar[Mapping[str, str]] = {
+        "dataloader": "not needed: mmrec recognises the form of each file; remove the key",
+    }
+
     strategy: Literal["fixed", "dataset", "hierarchy"]
-    """``fixed``: the splits are ready. ``dataset``: one file, filtered and split as
-    ``prefiltering`` and ``splitting`` say. ``hierarchy``: a folder of folds."""
+    """``fixed``: the splits are ready. ``dataset``: one file, filtered by ``prefiltering`` and
+    split by ``splitting``. ``hierarchy``: a folder of folds."""
     dataset_path: FilePath | None = None
-    """One file of all interactions; with strategy: fixed its column ``x_label`` tells the splits
-    apart as MMRec's does, in place of a path for each."""
+    """One file of all interactions. With ``strategy: fixed``, its column ``x_label`` assigns each
+    row to a split (0, 1, 2: training, validation, test), as in MMRec."""
     train_path: FilePath | None = None
     """Training interactions, in a form that docs/data.md lists."""
     validation_path: FilePath | None = None
-    """Interactions that epochs and trials are chosen by."""
+    """Interactions that select epochs and trials."""
     test_path: FilePath | None = None
-    """Interactions that are reported on."""
+    """Interactions of the reported figures."""
     root_folder: FilePath | None = None
     """Folder of the folds, such as splitting.save_folder; for strategy: hierarchy."""
     header: Flag = False
-    """The first line of each table names its columns; that of an ``.inter`` always does."""
+    """The first line of each file names its columns; always so in ``.inter`` files."""
     side_information: Annotated[
         tuple[_Source, ...],
         BeforeValidator(as_list),
         Accepts("a list of mappings, each with the key 'dataloader'"),
     ] = ()
-    """Features of the items, one entry for every loader."""
-    dataloader: Literal["DataSetLoader"] | None = None
-    """Elliot's name for reading interactions as they are read here; without effect."""
+    """Features of the items, one entry per loader."""
 
     @property
     def split_paths(self) -> dict[str, tuple[str, Path]]:
-        """The key and the file of each ready split, ``train`` first; one file may hold them all."""
+        """Key and file of each ready split, ``train`` first; all may be the same file."""
         keys = {"train": "train_path", "validation": "validation_path", "test": "test_path"}
         if self.dataset_path is not None:
             keys = dict.fromkeys(keys, "dataset_path")
@@ -94,10 +96,12 @@ class DataConfig(Section):
     @classmethod
     def _is_in_one_place(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if info.data.get("strategy") != "fixed" or "dataset_path" not in info.data:
-            return value  # the key has no place here, or another one is at fault
+            return value  # does not apply, or another key is invalid
         whole = info.data["dataset_path"]
         if value is not None and whole is not None:
-            raise ValueError("stands beside dataset_path, which holds all splits; remove one")
+            raise ValueError(
+                "cannot be combined with dataset_path, which contains all splits; remove one"
+            )
         if value is None and whole is None and info.field_name != "validation_path":
             raise PydanticKnownError("missing")
         return value
@@ -105,10 +109,5 @@ class DataConfig(Section):
     @field_validator("side_information")
     @classmethod
     def _loaders_differ(cls, value: tuple[SideInformation, ...]) -> tuple[SideInformation, ...]:
-        twice = repeated(entry.dataloader for entry in value)
-        if twice:
-            raise ValueError(
-                f"found the dataloader {listing(twice)} twice; accepted: every loader once, "
-                "since models refer to it by its name"
-            )
+        check_distinct(entry.dataloader for entry in value)
         return value

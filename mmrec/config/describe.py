@@ -1,4 +1,4 @@
-"""Say in plain words what a field of a pydantic model accepts, and what was found instead."""
+"""Describe what a field of a pydantic model accepts, and the value that was found."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Accepts:
-    """Metadata of an ``Annotated`` type that words what it accepts better than its type does."""
+    """Metadata of an ``Annotated`` type: a description of the accepted values."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in a pydantic model that holds a value."""
+    """A field or an entry of a pydantic model."""
 
     annotation: Any
     metadata: tuple[Any, ...] = ()
     description: str | None = None
 
     def branches(self) -> Iterator[Slot]:
-        """Yield the alternatives of a union, each without ``Annotated`` around it."""
+        """Yield the alternatives of a union, each without its ``Annotated``."""
         origin, arguments = get_origin(self.annotation), get_args(self.annotation)
         if origin is Annotated:
             inner = (*_flattened(arguments[1:]), *self.metadata)
@@ -56,7 +56,7 @@ class Slot:
             yield self
 
     def child(self, key: str | int) -> Slot | None:
-        """Return the slot of the field or entry ``key``, or None if there is none."""
+        """Return the slot of the field or entry ``key``; None if it does not exist."""
         for branch in self.branches():
             origin, arguments = get_origin(branch.annotation), get_args(branch.annotation)
             model = branch.model()
@@ -71,7 +71,7 @@ class Slot:
         return None
 
     def model(self) -> type[BaseModel] | None:
-        """Return the pydantic model that this slot holds, if it holds one."""
+        """Return the pydantic model of this slot, if it has one."""
         for branch in self.branches():
             if isinstance(branch.annotation, type) and issubclass(branch.annotation, BaseModel):
                 return branch.annotation
@@ -82,18 +82,18 @@ class Slot:
         return " or ".join(_alternatives(self, plural=False))
 
     def choices(self) -> list[str]:
-        """Return the texts that the slot accepts, if it accepts only certain ones."""
+        """Return the accepted strings if only certain ones are."""
         literals = [b for b in self.branches() if get_origin(b.annotation) is Literal]
         return [text for b in literals for text in get_args(b.annotation) if isinstance(text, str)]
 
-    def holds(self, *kinds: object) -> bool:
-        """Tell whether a value of one of the types ``kinds`` can stand here."""
+    def allows(self, *kinds: object) -> bool:
+        """Return whether the slot accepts a value of one of the types ``kinds``."""
         types_here = [get_origin(b.annotation) or b.annotation for b in self.branches()]
         return any(kind in (*kinds, Any) for kind in types_here)
 
 
 def found(value: object) -> str:
-    """Return a short rendering of a value that was refused."""
+    """Return a short rendering of a refused value."""
     if value is None:
         return "nothing"
     if isinstance(value, collections.abc.Mapping):
@@ -104,7 +104,7 @@ def found(value: object) -> str:
 
 def _alternatives(slot: Slot, plural: bool) -> list[str]:
     branches = list(slot.branches())
-    # "or nothing" would only distract: an optional key is left out, not emptied.
+    # "or nothing" would only distract: an optional key is omitted, not emptied.
     named = [branch for branch in branches if branch.annotation is not type(None)] or branches
     return list(dict.fromkeys(_words(branch, plural) for branch in named))
 

@@ -1,4 +1,4 @@
-"""Random values for a search, with the names and the meaning that hyperopt gives them."""
+"""Random values for a search, with the names and definitions of hyperopt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from mmrec.config.scalars import parse_scalar
+from mmrec.config.yaml_scalars import parse_scalar
 
 NAMES = (
     "choice",
@@ -23,20 +23,20 @@ NAMES = (
     "lognormal",
     "qlognormal",
 )
-# Within these bounds no draw leaves the range of numpy's integers or of floats.
+# Draws within these bounds fit numpy's integers and floats.
 _LARGEST = 2**62
 _LARGEST_LOGARITHM = 700
 _SMALLEST_SHARE = 2**-53
-"""Nearer to 0 or 1 a normal distribution has no quantile: about 8.2 standard deviations."""
+"""Closest distance to 0 or 1 with a normal quantile, at about 8.2 standard deviations."""
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """A random number; make one with `distribution`, which checks the arguments.
+    """A distribution; :func:`distribution` makes one and checks the arguments.
 
-    ``loguniform`` and ``lognormal`` are exp() of the plain ones, so their arguments are
-    logarithms. The ``q`` forms round to multiples of their last argument, which can lead just
-    outside the bounds. ``randint`` leaves out its upper bound.
+    ``loguniform`` and ``lognormal`` are exp() of ``uniform`` and ``normal``: their arguments are
+    logarithms. The ``q`` forms round to multiples of their last argument, possibly slightly outside
+    the bounds. ``randint`` excludes its upper bound.
     """
 
     name: str
@@ -53,11 +53,11 @@ class Distribution:
         return self._shaped(float(rng.uniform(first, second)))
 
     def at(self, share: float) -> int | float:
-        """Return the quantile: the number that this share of all draws stay below.
+        """Return a quantile.
 
-        For a uniform ``share`` it is a draw of the distribution, so an algorithm that can only
-        search an interval searches any distribution through it. A share of 0 or 1 gives a bound;
-        the normal family has none and is cut at 8.2 standard deviations.
+        For a uniform ``share``, this is a draw of the distribution: it maps an algorithm that
+        searches an interval to any distribution. A share of 0 or 1 gives a bound; the normal
+        family is cut at 8.2 standard deviations.
 
         Args:
             share: from 0 to 1.
@@ -73,11 +73,11 @@ class Distribution:
 
     @property
     def is_normal(self) -> bool:
-        """Whether it belongs to the normal family, which has no bounds."""
+        """Whether it belongs to the normal family, which is unbounded."""
         return self.name.endswith("normal")
 
     def _shaped(self, value: float) -> float:
-        """Make a number of the plain distribution one of its ``log`` and ``q`` forms."""
+        """Transform a draw of the plain distribution to its ``log`` and ``q`` forms."""
         if "log" in self.name:
             value = math.exp(value)
         if self.name.startswith("q"):
@@ -90,10 +90,10 @@ class Distribution:
 
 
 def distribution(name: str, arguments: Sequence[object]) -> Distribution:
-    """Check the arguments of the distribution called ``name``, any of `NAMES` but ``choice``.
+    """Return the distribution ``name``, any of `NAMES` except ``choice``.
 
     Raises:
-        ValueError: There are too few or too many arguments, or they do not go together.
+        ValueError: The number or the values of the arguments are invalid.
     """
     typed = [
         parse_scalar(value.strip()) if isinstance(value, str) else value for value in arguments
@@ -120,7 +120,7 @@ def _fit(name: str, numbers: Sequence[float]) -> bool:
         return False
     first, second = numbers[:2]
     if name.endswith("normal"):
-        # A draw beyond 10 standard deviations does not happen.
+        # Draws beyond 10 standard deviations do not occur.
         fits, largest = second > 0, first + 10 * second
     else:
         fits, largest = first < second, second

@@ -1,128 +1,137 @@
-"""Read an experiment and say everything that is wrong with it."""
+"""The keys of an experiment file.
+
+The settings of a model are kept as written; the configuration class of the model reads them.
+"""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from mmrec.config.data import DataConfig
-from mmrec.config.fields import Count, Section
-from mmrec.config.paths import Frame, locate
-from mmrec.config.problems import Problems
-from mmrec.config.schema import Evaluation, Experiment, ExperimentFile
-from mmrec.config.yaml import Document, parse_yaml, read_yaml
-
-_S = TypeVar("_S", bound=Section)
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """What became of an experiment file: use ``experiment`` after ``problems.raise_if_any()``."""
-
-    experiment: Experiment | None
-    """The experiment, typed and with absolute paths; None if its keys are not all right."""
-    data_config: DataConfig | None
-    """The experiment's, also where another key is at fault; None if it is not right itself."""
-    evaluation: Evaluation | None
-    """The same."""
-    models: Mapping[str, Mapping[str, Any]]
-    """The settings of every model as written, in the order of the file, problems or not."""
-    problems: Problems
-    """Everything wrong so far; whoever checks the models adds to it."""
-    document: Document
-    """The file as it was read, with its lines."""
-    frame: Frame
-    """What paths are read in."""
-
-    @property
-    def external_models_path(self) -> Path | None:
-        """The Python file of external models; known even when another key is at fault."""
-        if self.experiment is not None:
-            return self.experiment.external_models_path
-        written = _mapping(_mapping(self.document.data).get("experiment"))
-        path = written.get("external_models_path")
-        try:
-            return self.locate(path) if isinstance(path, str) else None
-        except ValueError:
-            return None
-
-    def locate(self, text: str) -> Path:
-        """Return the absolute path that a text of the file means.
-
-        Raises:
-            ValueError: The text is empty or has a brace that does not belong to ``{0}``.
-        """
-        return locate(text, self.frame)
+from mmrec.config.describe import Accepts
+from mmrec.config.evaluation import Evaluation
+from mmrec.config.execution import Execution
+from mmrec.config.fields import (
+    Count,
+    Flag,
+    Integer,
+    Natural,
+    Section,
+    as_list,
+)
+from mmrec.config.paths import FilePath
+from mmrec.config.report import Report
+from mmrec.config.splitting import Prefilter, Splitting
+from mmrec.config.tracking import Trackers
 
 
-def read_experiment(source: str | Path | Mapping[str, Any], base_dir: Path | None = None) -> Loaded:
-    """Read and check all of an experiment but the settings of its models.
+def _pytorch(value: object) -> object:
+    return "pytorch" if isinstance(value, list | tuple) and "pytorch" in value else value
 
-    Args:
-        source: Path of a YAML file, YAML text (a string of more than one line), or the
-            experiment as a dict with the one key ``experiment``.
-        base_dir: Folder that relative paths start from; by default the folder of the file,
-            and for text or a dict the working directory.
 
-    Raises:
-        ConfigError: The source cannot be read at all; all lesser faults are in ``problems``.
-    """
-    document, folder = _open(source)
-    problems = Problems(document)
-    written = _mapping(_mapping(document.data).get("experiment"))
-    frame = _frame(written, Path.cwd() / (folder if base_dir is None else base_dir))
-    experiment: Experiment | None = None
-    data_config: DataConfig | None
-    evaluation: Evaluation | None
-    try:
-        experiment = ExperimentFile.model_validate(document.data, context=frame).experiment
-        data_config, evaluation = experiment.data_config, experiment.evaluation
-    except ValidationError as error:
-        problems.add_validation_error((), error, ExperimentFile)
-        data_config = _alone(DataConfig, written.get("data_config"), frame)
-        evaluation = _alone(Evaluation, written.get("evaluation"), frame)
-    models = {
-        name: settings
-        for name, settings in _mapping(written.get("models")).items()
-        if isinstance(settings, Mapping)
+class Experiment(Section):
+    """One experiment: data, evaluation, outputs and models."""
+
+    unsupported: ClassVar[Mapping[str, str]] = {
+        "negative_sampling": "not supported: the candidates of a user are all items without a "
+        "training interaction; remove the key",
+        "config_test": "not supported: every file is checked before training; remove the key",
+        "path_log_folder": "not supported: logs are in the folder of the results; remove the key",
+        "path_logger_config": "not supported: the logs need no configuration; remove the key",
+        "external_posthoc_path": "not supported, and has no effect in Elliot; remove the key",
+        "version": "not needed; remove the key",
+        "dataloader": "not needed: mmrec recognises the form of each file; remove the key",
+        "align_side_with_train": "not needed: features always belong to the items of the training "
+        "split; remove the key",
     }
-    return Loaded(experiment, data_config, evaluation, models, problems, document, frame)
+
+    backend: Annotated[
+        Literal["pytorch"],
+        BeforeValidator(_pytorch),
+        Accepts("'pytorch', or a list that contains it"),
+    ] = "pytorch"
+    """Library that trains the models."""
+    dataset: Annotated[str, Field(min_length=1)]
+    """Name of the dataset; replaces {0} in every path."""
+    data_config: DataConfig
+    """Interactions and item features."""
+    prefiltering: Annotated[
+        tuple[Prefilter, ...],
+        BeforeValidator(as_list),
+        Accepts("a mapping with the key 'strategy', or a list of them"),
+    ] = ()
+    """Filters of the interactions, applied in order; for ``strategy: dataset``."""
+    splitting: Splitting | None = None
+    """How interactions are held out; required by ``strategy: dataset``."""
+    top_k: Count
+    """Length of the recommendation lists."""
+    evaluation: Evaluation
+    """Metrics and cutoffs."""
+    gpu: Annotated[
+        Integer, Field(ge=-1), Accepts("the number of a CUDA device, such as 0, or -1 for the CPU")
+    ] = -1
+    """Number of the CUDA device; -1 for the CPU."""
+    binarize: Flag = False
+    """Set every rating to 1."""
+    random_seed: Natural = 42
+    """Seed of every random draw outside the models."""
+    external_models_path: FilePath | None = None
+    """Python file that defines models (``external.NAME``), loaders and metrics."""
+    path_output_rec_result: FilePath = Path("../results/{0}/recs")
+    """Folder for recommendation lists."""
+    path_output_rec_weight: FilePath = Path("../results/{0}/weights")
+    """Folder for weights."""
+    path_output_rec_performance: FilePath = Path("../results/{0}/performance")
+    """Folder for tables of results."""
+    print_results_as_triplets: Flag = False
+    """Write the results as rows of model, metric and value, too."""
+    execution: Execution = Execution()
+    """Workers, devices, threads and checkpoints."""
+    tracking: Trackers = ()
+    """Additional outputs of the curves of the trials: csv, mlflow, tensorboard."""
+    report: Report | None = None
+    """Users whose recommendations the report contains, titles and pictures of items."""
+    models: Annotated[
+        dict[
+            str, Annotated[dict[str, Any], Accepts("a mapping of settings, which may be empty: {}")]
+        ],
+        Field(min_length=1),
+        Accepts("a mapping of at least one model name to its settings"),
+    ]
+    """By name: ``meta``, ``early_stopping`` and hyper-parameters, as written."""
+
+    @field_validator("splitting")
+    @classmethod
+    def _is_there_to_split(cls, value: Splitting | None, info: ValidationInfo) -> Splitting | None:
+        data = info.data.get("data_config")
+        if value is None and data is not None and data.strategy == "dataset":
+            raise PydanticKnownError("missing")
+        return value
+
+    @field_validator("execution")
+    @classmethod
+    def _ray_lends_what_gpu_asks(cls, value: Execution, info: ValidationInfo) -> Execution:
+        gpu = info.data.get("gpu")
+        if value.backend == "ray" and gpu is not None and (gpu >= 0) != (value.gpus_per_trial > 0):
+            raise ValueError(
+                f"found gpu: {gpu} with gpus_per_trial: {value.gpus_per_trial:g}; accepted with "
+                "'backend: ray': gpu: -1 for the CPU, or gpu: 0 with gpus_per_trial above 0"
+            )
+        return value
 
 
-def _alone(kind: type[_S], value: object, frame: Frame) -> _S | None:
-    """Return a section if it is right by itself; its faults are told with the experiment's."""
-    if not frame.dataset:  # its paths would lead nowhere
-        return None
-    try:
-        return kind.model_validate(value, context=frame)
-    except ValidationError:
-        return None
+class ExperimentFile(Section):
+    """The whole file."""
 
-
-def _open(source: str | Path | Mapping[str, Any]) -> tuple[Document, Path]:
-    """Return the document and the folder that its relative paths start from."""
-    if isinstance(source, Mapping):
-        return Document.from_dict(source), Path()
-    if isinstance(source, str) and "\n" in source:
-        return parse_yaml(source), Path()
-    path = Path(source).expanduser()
-    return read_yaml(path), path.parent
-
-
-def _frame(written: Mapping[str, Any], base_dir: Path) -> Frame:
-    """Return what the nested fields need; a faulty value is told where it stands, not here."""
-    dataset = written.get("dataset")
-    try:
-        top_k = TypeAdapter(Count).validate_python(written.get("top_k"))
-    except ValidationError:
-        top_k = sys.maxsize
-    return Frame(base_dir, dataset if isinstance(dataset, str) else None, top_k)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    experiment: Experiment
+    """Data, evaluation, outputs and models."""

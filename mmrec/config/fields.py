@@ -1,33 +1,36 @@
-"""Types of configuration fields, stricter and more forgiving than pydantic's where it matters.
+"""Types of configuration fields.
 
-Pydantic reads ``true`` as the number 1 and ``1`` as true; these types do not. They do read a
-number or a boolean that was quoted, by the rules of YAML 1.2.
+Unlike pydantic's, they do not read ``true`` as the number 1 or ``1`` as true. They accept quoted
+numbers and booleans, by the rules of YAML 1.2.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from mmrec.config.describe import Accepts
-from mmrec.config.scalars import parse_scalar
+from mmrec.config.yaml_scalars import parse_scalar
+from mmrec.errors import listing
+
+_T = TypeVar("_T")
 
 
 class Section(BaseModel):
-    """Base of every section of the file: frozen, and with no room for a misspelt key."""
+    """Base of every section of the file: frozen, unknown keys are errors."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
     )
     unsupported: ClassVar[Mapping[str, str]] = {}
-    """Keys of Elliot's that are known and refused, each with the sentence that says why."""
+    """Keys of Elliot that are refused, each with the reason."""
 
 
 def _unquoted(value: object) -> object:
-    """Type a quoted scalar; anything else passes, for the strict type behind to judge."""
+    """Type a quoted scalar; the strict type checks the result."""
     return parse_scalar(value.strip()) if isinstance(value, str) and value.strip() else value
 
 
@@ -74,15 +77,34 @@ Flag = Annotated[bool, Field(strict=True), BeforeValidator(_boolean)]
 """True or false, quoted or not, but not 0, 1, yes or no."""
 
 
+NoEffect = Annotated[Flag, Field(deprecated=True, exclude=True)]
+"""A flag that published Elliot files set and mmrec does not need."""
+
+
 def as_list(value: object) -> object:
-    """Wrap the single entry of a list that was written without brackets."""
+    """Wrap a single entry that was written without brackets."""
     return [value] if isinstance(value, str | int | float | Mapping) else value
 
 
-def repeated(values: Iterable[Any]) -> list[Any]:
-    """Return the values that stand in ``values`` more than once."""
+def check_distinct(values: Iterable[Any]) -> None:
+    """Refuse duplicates.
+
+    Raises:
+        ValueError: a value occurs more than once.
+    """
     listed = list(values)
-    return [value for value in dict.fromkeys(listed) if listed.count(value) > 1]
+    duplicates = [value for value in dict.fromkeys(listed) if listed.count(value) > 1]
+    if duplicates:
+        raise ValueError(f"found duplicates of {listing(duplicates)}; accepted: each value once")
+
+
+def _distinct(values: tuple[_T, ...]) -> tuple[_T, ...]:
+    check_distinct(values)
+    return values
+
+
+DISTINCT = AfterValidator(_distinct)
+"""Metadata of a list without duplicates, such as ``Annotated[tuple[Count, ...], DISTINCT]``."""
 
 
 class MetricLabel(NamedTuple):

@@ -1,25 +1,25 @@
-"""The keys of a model's entry that are not hyper-parameters of the model."""
+"""The keys ``meta`` and ``early_stopping`` of a model's entry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, field_validator
+from pydantic import BeforeValidator
 
 from mmrec.config.describe import Accepts
 from mmrec.config.fields import (
+    DISTINCT,
     Count,
     Flag,
     Label,
     Natural,
+    NoEffect,
     NonNegativeReal,
     Real,
     Section,
     as_list,
-    repeated,
 )
-from mmrec.errors import listing
 
 _Algorithm = Literal["grid", "rand", "tpe", "atpe", "mix", "anneal"]
 
@@ -33,73 +33,68 @@ class ModelMeta(Section):
     """How a model is searched, validated and saved: the key ``meta`` of a model."""
 
     unsupported: ClassVar[Mapping[str, str]] = {
-        "write_best_iterations": "not supported, and without effect in Elliot; remove the key",
-        "early_stopping": "belongs beside 'meta:', not below it",
+        "early_stopping": "belongs next to 'meta:', not below it",
     } | dict.fromkeys(
         ("epochs", "batch_size", "lr", "seed"),
-        "a hyper-parameter of the model; it belongs beside 'meta:', not below it",
+        "a hyper-parameter of the model; it belongs next to 'meta:', not below it",
     )
 
     hyper_opt_alg: Annotated[
         _Algorithm, BeforeValidator(_lower), Accepts("'grid', 'rand' or 'tpe'")
     ] = "grid"
-    """How points of the search space are chosen; upper or lower case."""
+    """Search algorithm, in any case."""
     hyper_max_evals: Count | None = None
-    """How many points are tried; without it, every combination of the listed values."""
+    """Number of points; by default, all combinations of the listed values."""
     hyper_batch: Count = 4
-    """Points that ``tpe`` proposes, or a pruner lets start, before it looks at their figures."""
+    """Points that ``tpe`` proposes, or a pruner starts, before their figures are used."""
     pruner: Literal["none", "median", "halving"] = "none"
-    """Which trials are ended early for being worse than those of the batches before."""
+    """Rule that stops trials that are worse than those of earlier batches."""
     seeds: Annotated[
         tuple[Natural, ...],
+        DISTINCT,
         BeforeValidator(as_list),
         Accepts("a list of whole numbers from 0 up"),
     ] = ()
-    """Seeds that every point is run on; the mean of their validation figures decides."""
+    """Seeds of every point; points are compared by their mean validation figure."""
     validation_rate: Count = 1
     """Epochs between two evaluations."""
     validation_metric: Label | None = None
-    """What the best epoch and the best trial are chosen by; without it, the first metric."""
+    """Figure that selects the best epoch and trial; the first metric by default."""
     save_weights: Flag = False
     """Keep the weights of the best epoch."""
     save_recs: Flag = False
     """Write the recommendation lists of the best epoch."""
     restore: Flag = False
     """Start from saved weights instead of training."""
-    verbose: Flag = False
-    """Tell more while training."""
+    verbose: NoEffect = False
+    """Has no effect; ``mmrec run --verbose`` shows each evaluated epoch."""
+    write_best_iterations: NoEffect = False
+    """Has no effect."""
     optimize_internal_loss: Flag = False
-    """Choose the best epoch and trial by the training loss, not by the validation metric."""
-
-    @field_validator("seeds")
-    @classmethod
-    def _seeds_differ(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if repeated(value):
-            raise ValueError(f"found {listing(repeated(value))} twice; accepted: each once")
-        return value
+    """Select the best epoch and trial by the training loss."""
 
 
 class SeedRepeat(Section):
-    """``seed: {repeat: 5}``: as many seeds, counted up from ``random_seed``."""
+    """``seed: {repeat: 5}``: five seeds, counted up from ``random_seed``."""
 
     repeat: Count
-    """How many seeds every point is run on."""
+    """Number of seeds of every point."""
 
 
 class EarlyStopping(Section):
     """When to stop training before the last epoch: the key ``early_stopping`` of a model."""
 
     patience: Count
-    """How many evaluations in a row must be worse than the one before them."""
+    """Number of consecutive evaluations that must be worse than the one before them."""
     monitor: Label | None = None
-    """``loss`` or a metric such as Recall@20; without it, the validation metric."""
+    """``loss`` or a figure such as Recall@20; the validation metric by default."""
     mode: Literal["auto", "min", "max"] = "auto"
-    """Whether less or more is better; ``auto`` knows it from what is monitored."""
+    """Whether lower or higher is better; ``auto`` follows from ``monitor``."""
     min_delta: NonNegativeReal | None = None
-    """A gain of this much or less counts as none."""
+    """Improvements up to this difference do not count."""
     rel_delta: NonNegativeReal | None = None
-    """A gain of this fraction or less counts as none."""
+    """Improvements up to this fraction do not count."""
     baseline: Real | None = None
-    """Values that do not get past this one count as no gain."""
-    verbose: Flag = False
-    """Tell what was compared."""
+    """Values that are not better than this do not count as improvements."""
+    verbose: NoEffect = False
+    """Has no effect."""

@@ -1,7 +1,7 @@
-"""Where the paths of an experiment lead.
+"""Paths of an experiment.
 
-``{0}`` stands for the name of the dataset. A relative path starts at the folder of the experiment
-file, never at the working directory, so that a file means the same wherever it is run from.
+``{0}`` is replaced by the name of the dataset. Relative paths start at the folder of the experiment
+file, never at the working directory: a file means the same wherever it is run from.
 """
 
 from __future__ import annotations
@@ -19,52 +19,54 @@ PLACEHOLDER = "{0}"
 
 
 @dataclass(frozen=True)
-class Frame:
-    """What a field deep in the file must know of the rest of it; pydantic's context."""
+class FileContext:
+    """Facts that nested fields need; the context of the validation by pydantic."""
 
     base_dir: Path
     """Folder that relative paths start from."""
     dataset: str | None
-    """Name of the dataset; None while it is not known."""
+    """Name of the dataset; None if unknown."""
     top_k: int
-    """Length of the lists; while it is not known, more than any cutoff."""
+    """Length of the lists; if unknown, more than any cutoff."""
 
     @classmethod
-    def of(cls, info: ValidationInfo) -> Frame:
-        """Return the frame that ``read_experiment`` validates in."""
+    def of(cls, info: ValidationInfo) -> FileContext:
+        """Return the context that ``read_experiment`` validates in."""
         if not isinstance(info.context, cls):
-            raise TypeError("an Experiment is made by read_experiment, which knows its folder")
+            raise TypeError("use read_experiment to make an Experiment")
         return info.context
 
 
-def locate(text: str, frame: Frame) -> Path:
-    """Return the absolute path that ``text`` means.
+def locate(text: str, context: FileContext) -> Path:
+    """Return the absolute path of ``text``.
 
-    ``..`` is taken away by name, as Elliot does; symbolic links are not followed.
+    ``..`` is removed by name, as in Elliot; symbolic links are not followed.
 
     Raises:
-        ValueError: The text is empty or has a brace that does not belong to ``{0}``.
+        ValueError: The text is empty or contains a brace outside of ``{0}``.
     """
     if not text.strip():
         raise ValueError("found an empty path")
     if any(brace in text.replace(PLACEHOLDER, "") for brace in "{}"):
         raise ValueError(f"found {text!r}; the only placeholder is {{0}}, the name of the dataset")
-    named = text if frame.dataset is None else text.replace(PLACEHOLDER, frame.dataset)
+    named = text if context.dataset is None else text.replace(PLACEHOLDER, context.dataset)
     try:
         path = Path(named).expanduser()
     except RuntimeError as error:
         raise ValueError(f"found {text!r}; {error}") from None
-    return Path(os.path.normpath(frame.base_dir / path))
+    return Path(os.path.normpath(context.base_dir / path))
 
 
 def _located(value: object, info: ValidationInfo) -> object:
-    return locate(str(value), Frame.of(info)) if isinstance(value, str | Path) else value
+    return locate(str(value), FileContext.of(info)) if isinstance(value, str | Path) else value
 
 
 FilePath = Annotated[
-    Path, BeforeValidator(_located), Accepts("a path; a relative one starts at this file's folder")
+    Path,
+    BeforeValidator(_located),
+    Accepts("a path, absolute or relative to the folder of this file"),
 ]
-"""A path of the experiment file, absolute once it is read."""
+"""A path of the experiment file; absolute after reading."""
 
 LoaderOption = Annotated[Any, BeforeValidator(_located)]
-"""A setting of a side-information loader: every text is a path, other values stay as they are."""
+"""A setting of a loader: every string is a path, other values are unchanged."""

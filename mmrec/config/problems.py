@@ -1,59 +1,36 @@
-"""Collect everything that is wrong with an experiment, so that it can be told at once."""
+"""Collect all problems of an experiment, to report them together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mmrec.config.describe import Slot, found
+from mmrec.config.document import Document, KeyPath, Problem
 from mmrec.errors import ConfigError, listing, nearest
-
-if TYPE_CHECKING:
-    from mmrec.config.yaml import Document
-
-KeyPath = tuple[str | int, ...]
-"""Where a value stands: keys of mappings and positions in lists, from the root down."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong."""
-
-    path: KeyPath
-    message: str
-    line: int | None
-
-    @property
-    def key(self) -> str:
-        """The path in writing, such as ``experiment.evaluation.cutoffs[1]``."""
-        written = "".join(
-            f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path
-        )
-        return written.removeprefix(".")
 
 
 class Problems:
-    """The problems of one document, in the order of its lines and each of them once."""
+    """The problems of one document, in the order of its lines, without duplicates."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        # A dict for its keys alone: many points of a grid share one fault.
+        # A dict as an ordered set: many points of a grid share one problem.
         self._found: dict[Problem, None] = dict.fromkeys(document.problems)
 
     def add(self, path: Sequence[str | int], message: str) -> None:
-        """Note that ``message`` is the matter with the value at ``path``."""
-        line = self._document.line_of(path)
-        self._found[Problem(tuple(path), message, line)] = None
+        """Add a problem of the value at ``path``."""
+        self._found[self._document.problem(path, message)] = None
 
     def add_validation_error(
         self, prefix_path: Sequence[str | int], error: ValidationError, model_class: type[BaseModel]
     ) -> None:
-        """Note every fault that pydantic found when ``model_class`` read the value at a path."""
+        """Add every error of pydantic's validation of ``model_class`` at a path."""
         refused: dict[KeyPath, tuple[Any, Slot, list[str]]] = {}
+        explained: set[KeyPath] = set()
         located = [
             (details, *self._locate(tuple(prefix_path), details, model_class))
             for details in error.errors(include_url=False)
@@ -69,33 +46,35 @@ class Problems:
             if _counts_valid_entries(details):
                 continue
             if details["type"] == "missing" and path in misspelt:
-                continue  # it is there, under a wrong name
+                continue  # present under a misspelt name
             if details["type"] == _UNKNOWN_KEY:
                 self.add(path, _unknown(str(details["loc"][-1]), owner, Slot(model_class)))
             elif details["type"] == "missing" and isinstance(details["loc"][-1], int):
-                # A tuple of fixed length is short of an entry: the fault is the tuple's.
+                # A tuple of fixed length is too short: the problem is the tuple's.
                 refused[path] = (details["input"], owner, [owner.accepts()])
             elif details["type"] == "missing":
                 about = f" ({slot.description.rstrip('.')})" if slot.description else ""
                 self.add(path, f"required key is missing{about}; accepted: {slot.accepts()}")
             elif details["type"] in ("value_error", "assertion_error"):
                 self.add(path, str(details["ctx"]["error"]))
+                explained.add(path)
             else:
                 _, _, accepted = refused.setdefault(path, (details["input"], slot, []))
                 accepted.append(_accepted(slot, details))
-        # A union answers once for every branch; together the answers say what is accepted.
+        # A union has one error for each branch; together they list what is accepted.
         for path, (value, slot, accepted) in refused.items():
             wanted = " or ".join(dict.fromkeys(accepted))
-            self.add(path, f"found {found(value)}{_hint(value, slot)}; accepted: {wanted}")
+            if path not in explained:  # by the branch of a union that fits the type
+                self.add(path, f"found {found(value)}{_hint(value, slot)}; accepted: {wanted}")
 
     def raise_if_any(self) -> None:
         """Raise all problems as one error.
 
         Raises:
-            ConfigError: There is at least one problem; the message has one line for each.
+            ConfigError: There is a problem; the message has one line for each.
         """
         if self._found:
-            raise ConfigError("\n".join(self._written(problem) for problem in self))
+            raise ConfigError("\n".join(map(self._document.describe, self)))
 
     def __iter__(self) -> Iterator[Problem]:
         return iter(sorted(self._found, key=lambda problem: problem.line or 0))
@@ -103,18 +82,13 @@ class Problems:
     def __len__(self) -> int:
         return len(self._found)
 
-    def _written(self, problem: Problem) -> str:
-        line = "" if problem.line is None else f":{problem.line}"
-        key = f"{problem.key}: " if problem.path else ""
-        return f"{self._document.source}{line}: {key}{problem.message}"
-
     def _locate(
         self, prefix: KeyPath, details: ErrorDetails, model_class: type[BaseModel]
     ) -> tuple[KeyPath, Slot, Slot]:
-        """Follow pydantic's location; return the written path, the model's slot, the value's slot.
+        """Follow pydantic's location; return the path in the file, the slots of model and value.
 
-        The location also names the branches of unions and counts the one entry of a list that
-        was written without brackets; neither stands in the file.
+        The location also contains the branches of unions, and the index of a single entry that
+        was written without brackets; neither is in the file.
         """
         value = self._document.data
         for part in prefix:
@@ -144,7 +118,7 @@ def _entry(value: object, key: str | int) -> object:
 
 
 def _counts_valid_entries(details: ErrorDetails) -> bool:
-    """Tell whether a list is called too short only because its faulty entries do not count."""
+    """Return whether a list is too short only because its invalid entries do not count."""
     context = details.get("ctx", {})
     return details["type"] == "too_short" and len(details["input"]) >= context["min_length"]
 
@@ -155,7 +129,7 @@ def _known(owner: Slot) -> list[str]:
 
 
 def _unknown(key: str, owner: Slot, root: Slot) -> str:
-    """Say that ``key`` is unknown, and where it belongs; or why a key of Elliot's is refused."""
+    """Return why a key is refused: it is unknown, belongs elsewhere or is not supported."""
     known = _known(owner)
     unsupported: Mapping[str, str] = getattr(owner.model(), "unsupported", {})
     if key in unsupported:
@@ -168,12 +142,12 @@ def _unknown(key: str, owner: Slot, root: Slot) -> str:
 
 
 def _section_of(key: str, slot: Slot, path: str = "") -> str | None:
-    """Return the section below ``slot`` that has a key, such as ``experiment.evaluation``."""
+    """Return the section below ``slot`` with a key, such as ``experiment.evaluation``."""
     if path and key in _known(slot):
         return path
     for name in _known(slot):
         child = slot.child(name)
-        # Entries of lists are sections too, but have no name.
+        # Entries of lists are sections without a name.
         if child is not None and child.model() is not None:
             found_in = _section_of(key, child, f"{path}.{name}" if path else name)
             if found_in is not None:
@@ -183,7 +157,7 @@ def _section_of(key: str, slot: Slot, path: str = "") -> str | None:
 
 def _accepted(slot: Slot, details: ErrorDetails) -> str:
     context = details.get("ctx", {})
-    if slot.holds():
+    if slot.allows():
         return details["msg"].removeprefix("Input should be ")
     if "pattern" in context:
         return f"{slot.accepts()} that matches {context['pattern']}"
@@ -195,11 +169,11 @@ def _accepted(slot: Slot, details: ErrorDetails) -> str:
 def _hint(value: object, slot: Slot) -> str:
     if isinstance(value, str):
         return nearest(value, slot.choices())
-    if slot.holds():
+    if slot.allows():
         return ""
-    if isinstance(value, int | float) and slot.holds(str):
+    if isinstance(value, int | float) and slot.allows(str):
         return " (put it in quotes)"
-    scalar = slot.holds(int, float, bool, str) and not slot.holds(list, tuple)
+    scalar = slot.allows(int, float, bool, str) and not slot.allows(list, tuple)
     if isinstance(value, list) and scalar:
-        return " (lists are searched only among the hyper-parameters of a model)"
+        return " (only hyper-parameters of a model can be searched)"
     return ""

@@ -1,4 +1,4 @@
-"""``prefiltering`` and ``splitting``: what becomes of the one file of ``strategy: dataset``."""
+"""The keys ``prefiltering`` and ``splitting``, for ``strategy: dataset``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic_core import PydanticKnownError
 from mmrec.config.describe import Accepts
 from mmrec.config.fields import Count, Flag, Real, Section
 from mmrec.config.paths import FilePath
-from mmrec.config.strategies import check_key
+from mmrec.config.strategy_keys import check_key
 
 _FILTERS = {
     "global_threshold": ("threshold",),
@@ -43,13 +43,13 @@ class Prefilter(Section):
         "n_rounds_k_core",
         "cold_users",
     ]
-    """Which rows are kept."""
+    """Name of the filter."""
     threshold: Annotated[Real | Literal["average"], Accepts("a number, or 'average'")] | None = None
-    """The least rating that is kept; for cold_users, the most rows of a user who is kept."""
+    """Least rating that is kept; for cold_users, largest number of rows of a kept user."""
     core: Count | None = None
-    """The fewest rows of a user or an item that is kept."""
+    """Least number of rows of a kept user or item."""
     rounds: Count | None = None
-    """How often users and items are filtered in turn."""
+    """Number of times that users and items are filtered in turn."""
 
     @field_validator("threshold", "core", "rounds")
     @classmethod
@@ -67,19 +67,19 @@ class Split(Section):
     strategy: Literal[
         "fixed_timestamp", "temporal_hold_out", "random_subsampling", "random_cross_validation"
     ]
-    """Which rows are held out."""
+    """Name of the strategy."""
     timestamp: Annotated[Real | Literal["best"], Accepts("a number, or 'best'")] | None = None
-    """Rows of this time or later are held out; 'best' finds it."""
+    """Rows of this time or later are held out; 'best' searches for it."""
     min_below: Count | None = None
-    """The rows that a user needs before the ``best`` timestamp to count; without it, one."""
+    """Rows before the ``best`` timestamp that a user needs to count; 1 by default."""
     min_over: Count | None = None
-    """The rows that a user needs from the ``best`` timestamp on to count; without it, one."""
+    """Rows from the ``best`` timestamp on that a user needs to count; 1 by default."""
     test_ratio: Annotated[Real, Field(gt=0, lt=1)] | None = None
-    """The share of each user's rows that is held out."""
+    """Share of each user's rows that is held out."""
     leave_n_out: Count | None = None
-    """The number of each user's rows that is held out."""
+    """Number of each user's rows that are held out."""
     folds: Count | None = None
-    """How often the rows are split; for ``random_subsampling`` once without it."""
+    """Number of folds; 1 by default for ``random_subsampling``."""
 
     @field_validator("timestamp", "min_below", "min_over", "test_ratio", "leave_n_out", "folds")
     @classmethod
@@ -91,17 +91,17 @@ class Split(Section):
     @classmethod
     def _is_for_best(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and info.data.get("timestamp", "best") != "best":
-            raise ValueError(f"found {value}, which only 'timestamp: best' uses; remove it")
+            raise ValueError(f"found {value}, which requires 'timestamp: best'; remove it")
         return value
 
     @field_validator("leave_n_out")
     @classmethod
     def _is_one_of_two(cls, value: int | None, info: ValidationInfo) -> int | None:
-        if "test_ratio" not in info.data:  # at fault itself
+        if "test_ratio" not in info.data:  # invalid
             return value
         ratio = info.data["test_ratio"]
         if ratio is not None and value is not None:
-            raise ValueError("stands beside test_ratio; accepted: one of the two")
+            raise ValueError("cannot be combined with test_ratio; accepted: one of the two")
         if ratio is None and value is None and "leave_n_out" in _taken(info):
             raise ValueError("required key is missing; accepted: test_ratio or leave_n_out")
         return value
@@ -115,7 +115,7 @@ class Split(Section):
 
     @property
     def n_folds(self) -> int:
-        """How many folds the split makes of its rows."""
+        """Number of folds."""
         return self.folds or 1
 
 
@@ -124,16 +124,16 @@ def _taken(info: ValidationInfo) -> tuple[str, ...]:
 
 
 class Splitting(Section):
-    """How the rows are split into training, validation and test, and where that is kept."""
+    """How rows are split into training, validation and test, and where folds are saved."""
 
     save_on_disk: Flag = False
     """Write the folds to ``save_folder``."""
     save_folder: FilePath | None = None
-    """Folder for the folds; ``strategy: hierarchy`` reads it back."""
+    """Folder of the folds; ``strategy: hierarchy`` reads it."""
     test_splitting: Split
     """How the test rows are held out."""
     validation_splitting: Split | None = None
-    """How validation rows are held out of what the test leaves; without it, none are."""
+    """How validation rows are held out of the remaining rows; none by default."""
 
     @field_validator("save_folder")
     @classmethod

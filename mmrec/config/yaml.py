@@ -1,13 +1,12 @@
-"""Read YAML 1.2 to plain Python and remember on which line every key stands.
+"""Read YAML 1.2 to plain Python and keep the line of every key.
 
-PyYAML scans and parses; the scalars are typed here, because PyYAML follows YAML 1.1, where
-``1e-5`` is a text and ``off`` a boolean. Keys are always text.
+PyYAML scans and parses. Scalars are typed here, because PyYAML follows YAML 1.1, where ``1e-5`` is
+text and ``off`` a boolean. Keys are always text.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,42 +14,17 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from mmrec.config.problems import KeyPath, Problem
-from mmrec.config.scalars import Scalar, parse_scalar
-from mmrec.config.syntax import syntax_error
+from mmrec.config.document import Document, KeyPath, Problem
+from mmrec.config.yaml_errors import syntax_error
+from mmrec.config.yaml_scalars import Scalar, parse_scalar
 from mmrec.errors import ConfigError, listing, nearest
 
 _TAG = "tag:yaml.org,2002:"
 _UNTYPED = "untyped"
 _SCALAR_TAGS: dict[str, type] = {"int": int, "float": float, "bool": bool, "null": type(None)}
 _SAFE_TAGS = ("str", "map", "seq", *_SCALAR_TAGS)
-# A chain of aliases can stand for more values than memory holds; no experiment comes near this.
+# A chain of aliases can expand to more values than fit in memory; experiments have far fewer.
 _MOST_VALUES = 100_000
-
-
-@dataclass(frozen=True)
-class Document:
-    """What a file says, and where it says it."""
-
-    data: Any
-    """Plain Python: dict, list, str, int, float, bool and None (from a dict also tuple)."""
-    source: str
-    """The name of the file, for messages."""
-    lines: Mapping[KeyPath, int]
-    """Line, from 1, of every key and list entry; empty for a dict."""
-    problems: tuple[Problem, ...] = ()
-    """What is wrong with the YAML although the rest can be read, such as a duplicate key."""
-
-    @classmethod
-    def from_dict(cls, data: Mapping[Any, Any]) -> Document:
-        """Wrap an experiment written in Python; numpy values and paths become plain ones."""
-        return cls(_plain(data), "<dict>", {})
-
-    def line_of(self, path: Sequence[str | int]) -> int | None:
-        """Return the line of ``path``, else of its nearest known ancestor, else None."""
-        keys = tuple(path)
-        ancestors = (keys[:length] for length in range(len(keys), -1, -1))
-        return next((self.lines[key] for key in ancestors if key in self.lines), None)
 
 
 def read_yaml(path: Path) -> Document:
@@ -62,8 +36,8 @@ def read_yaml(path: Path) -> Document:
     try:
         if path.is_dir():
             inside = _yaml_files(path)
-            holds = f"; it holds {listing(inside)}" if inside else ""
-            raise ConfigError(f"{path}: a folder, not an experiment file{holds}")
+            content = f"; it contains {listing(inside)}" if inside else ""
+            raise ConfigError(f"{path}: a folder, not an experiment file{content}")
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         hint = nearest(path.name, _yaml_files(path.parent))
@@ -80,7 +54,7 @@ def read_yaml(path: Path) -> Document:
 
 
 def parse_yaml(text: str, source: str = "<text>") -> Document:
-    """Read YAML from ``text``; ``source`` is the name that messages give it.
+    """Read YAML from ``text``; ``source`` is its name in messages.
 
     Raises:
         ConfigError: The text is empty or not YAML.
@@ -94,12 +68,12 @@ def parse_yaml(text: str, source: str = "<text>") -> Document:
     except RecursionError:
         raise ConfigError(f"{source}: lists and mappings are nested too deeply") from None
     if node is None:
-        raise ConfigError(f"{source}: the file is empty; accepted: the one key 'experiment'")
+        raise ConfigError(f"{source}: the file is empty; accepted: the key 'experiment'")
     return Document(data, source, builder.lines, tuple(builder.problems))
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's loader with its YAML 1.1 typing of unquoted scalars switched off."""
+    """PyYAML's loader without its YAML 1.1 typing of unquoted scalars."""
 
     def resolve(self, kind: type[Node], value: object, implicit: Sequence[bool]) -> str:
         if kind is ScalarNode:
@@ -109,7 +83,7 @@ class _Loader(yaml.SafeLoader):
 
 @dataclass
 class _Builder:
-    """Turns PyYAML's nodes into plain values, noting lines and problems on the way."""
+    """Turns PyYAML's nodes into plain values, and collects lines and problems."""
 
     lines: dict[KeyPath, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -117,7 +91,7 @@ class _Builder:
     _reported: set[int] = field(default_factory=set)
 
     def build(self, node: Node, path: KeyPath) -> object:
-        """Return the value of ``node``, which stands at ``path``."""
+        """Return the value of ``node``, found at ``path``."""
         self.lines.setdefault(path, _line(node))
         if len(self.lines) > _MOST_VALUES:
             raise yaml.MarkedYAMLError(
@@ -125,7 +99,7 @@ class _Builder:
                 problem_mark=node.start_mark,
             )
         if self._is_open(node):
-            self._report(node, path, "an alias that refers to itself")
+            self._report(node, path, "found an alias that refers to itself")
             return None
         self._open.append(node)
         value = self._value(node, path)
@@ -157,11 +131,11 @@ class _Builder:
             value = float(value)
         if kind == _UNTYPED or type(value) is _SCALAR_TAGS.get(kind):
             return value
-        self._report(node, path, f"found {text!r}, which the tag !!{kind} does not fit")
+        self._report(node, path, f"found {text!r}, which does not match the tag !!{kind}")
         return None
 
     def _entries(self, node: MappingNode, path: KeyPath) -> dict[str, tuple[Node, Node]]:
-        """Return the key and value nodes by name: the merged ones, overridden by the own."""
+        """Return key and value nodes by name; own keys override merged ones."""
         own: dict[str, tuple[Node, Node]] = {}
         merged: dict[str, tuple[Node, Node]] = {}
         first_keys: dict[str, Node] = {}
@@ -181,7 +155,7 @@ class _Builder:
         return merged | own
 
     def _merged(self, node: Node, path: KeyPath) -> dict[str, tuple[Node, Node]]:
-        """Return the entries that ``<<`` brings in; the earlier of several mappings wins."""
+        """Return the entries that ``<<`` merges; the earlier of several mappings wins."""
         entries: dict[str, tuple[Node, Node]] = {}
         for source in reversed(node.value if isinstance(node, SequenceNode) else [node]):
             if not isinstance(source, MappingNode) or self._is_open(source):
@@ -200,7 +174,7 @@ class _Builder:
         return any(node is ancestor for ancestor in self._open)
 
     def _report(self, node: Node, path: KeyPath, message: str) -> None:
-        # An alias is built again wherever it is used; its faults are told once.
+        # An alias is built wherever it is used; its problems are reported once.
         if id(node) not in self._reported:
             self._reported.add(id(node))
             self.problems.append(Problem(path, message, _line(node)))
@@ -214,16 +188,3 @@ def _yaml_files(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(entry.name for entry in folder.iterdir() if entry.suffix in (".yml", ".yaml"))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return tuple(_plain(item) for item in value)
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    # numpy's scalars and arrays; np.logspace(...) is a natural search dimension in a notebook.
-    return value.tolist() if hasattr(value, "tolist") else value

@@ -20,7 +20,7 @@ import pandas as pd
 
 from mmrec.data.interactions import Interactions
 from mmrec.data.prefiltering import FilterStep
-from mmrec.data.reading import Table
+from mmrec.data.reading.table import Table
 from mmrec.data.vocabulary import IntArray, Vocabulary
 from mmrec.errors import DataError, listing
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmrec.data.reading import Table, line_of_row
+from mmrec.data.reading.delimited import line_of_row
+from mmrec.data.reading.table import Table
 from mmrec.data.vocabulary import IntArray, sort_ids
 from mmrec.errors import DataError
 

@@ -3,19 +3,9 @@
 from mmrec.evaluation.evaluator import Evaluation, Evaluator
 from mmrec.evaluation.groups import GROUPS, GroupEvaluator, popularity_groups
 from mmrec.evaluation.list_files import read_recommendations
-from mmrec.evaluation.metrics import (
-    METRICS,
-    Metric,
-    figure_name,
-    find_metric,
-    parse_figure_name,
-)
-from mmrec.evaluation.ranking import Ranking, Scorer, rank, ranking_bytes
-from mmrec.evaluation.recommendations import (
-    FileEvaluation,
-    evaluate_file,
-    ranking_from_frame,
-)
+from mmrec.evaluation.metrics import METRICS, Metric, figure_name, find_metric, parse_figure_name
+from mmrec.evaluation.ranking import Ranking, Scorer, rank
+from mmrec.evaluation.recommendations import FileEvaluation, evaluate_file, ranking_from_frame
 from mmrec.evaluation.significance import (
     SignificanceTest,
     cohens_d,
@@ -55,7 +45,6 @@ __all__ = [
     "popularity_groups",
     "rank",
     "rank_biserial",
-    "ranking_bytes",
     "ranking_from_frame",
     "read_recommendations",
     "spread",

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mmrec.data.reading import IDS, kind_of, names_columns, open_text, role_of
+from mmrec.data.reading.columns import IDS, names_columns, role_of
+from mmrec.data.reading.text import kind_of, open_text
 from mmrec.errors import DataError, listing
 
 _SCORES = ("score", "prediction", "rating")

@@ -99,12 +99,6 @@ def users_at_once(n_items: int, batch_size: int | None = None) -> int:
     return max(1, -(-batch_size // BLOCK)) * BLOCK
 
 
-def ranking_bytes(n_users: int, n_items: int, n_train: int, top_k: int) -> int:
-    """Return what :func:`rank` holds at most: scores, a block of them twice, pairs, and lists."""
-    rows = min(users_at_once(n_items), -(-n_users // BLOCK) * BLOCK)
-    return 4 * n_items * (rows + 2 * BLOCK) + 8 * n_train + 12 * n_users * top_k
-
-
 def _score(scorer: Scorer, start: int, train: Interactions, out: Tensor) -> None:
     """Write the scores of a block, [BLOCK, I] without negative zeros, to ``out``."""
     users = torch.arange(start, start + BLOCK, device=out.device)

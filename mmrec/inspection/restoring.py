@@ -15,10 +15,11 @@ from mmrec.evaluation.ranking import BLOCK
 from mmrec.files import sha256
 from mmrec.graph import top_k as best_columns
 from mmrec.models import Model, RecommendationFile, Recommender, RecommenderConfig
-from mmrec.search import TrialRecord
-from mmrec.search.execution import lists_path, weights_path
-from mmrec.search.trial import load_weights
-from mmrec.training import deterministic, digest_of_state, seed_for
+from mmrec.runs.folder import lists_path, load_weights, weights_path
+from mmrec.runs.records import TrialRecord
+from mmrec.training.determinism import deterministic
+from mmrec.training.digests import digest_of_state
+from mmrec.training.seeding import seed_for
 
 _CPU = torch.device("cpu")
 

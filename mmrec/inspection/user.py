@@ -10,16 +10,13 @@ from mmrec.data import Dataset
 from mmrec.errors import DataError, listing, nearest
 from mmrec.inspection.neighbours import item_graphs, nearest_items
 from mmrec.inspection.restoring import restore
-from mmrec.reporting import RecordedRun, all_fingerprint, read_plan, read_studies
-from mmrec.reporting.headline import make_headline
-from mmrec.search import (
-    Plan,
-    Study,
-    held_out_ids,
-    items_of,
-    load_datasets,
-    unknown_user,
-)
+from mmrec.planning.datasets import load_datasets
+from mmrec.planning.plan import Plan
+from mmrec.runs.example_users import held_out_ids, items_of, unknown_user
+from mmrec.runs.finished import RecordedRun, read_plan, read_studies
+from mmrec.runs.manifest import all_fingerprint
+from mmrec.runs.study import Study
+from mmrec.runs.winner import make_headline
 
 _MOST_HISTORY = 20
 """Items of a history that are shown."""

@@ -9,15 +9,12 @@ from mmrec.models.base import (
     MultimodalConfig,
     Recommender,
     RecommenderConfig,
-    feature_widths,
     register,
     train_edges,
     trainable_features,
-    triplets_in_step,
 )
 from mmrec.models.baselines import MostPop, Random
 from mmrec.models.external import find_recommender, load_external_module, source_digests
-from mmrec.models.footprint import DataShape, Footprint
 from mmrec.models.lattice import LATTICE, LATTICEConfig
 from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
 from mmrec.models.losses import bpr_loss, l2_penalty
@@ -28,8 +25,6 @@ __all__ = [
     "LATTICE",
     "MODELS",
     "Batch",
-    "DataShape",
-    "Footprint",
     "LATTICEConfig",
     "LightGCNM",
     "LightGCNMConfig",
@@ -43,7 +38,6 @@ __all__ = [
     "Recommender",
     "RecommenderConfig",
     "bpr_loss",
-    "feature_widths",
     "find_recommender",
     "l2_penalty",
     "load_external_module",
@@ -51,5 +45,4 @@ __all__ = [
     "source_digests",
     "train_edges",
     "trainable_features",
-    "triplets_in_step",
 ]

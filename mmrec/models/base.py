@@ -23,7 +23,6 @@ from mmrec.config import (
 )
 from mmrec.data import Dataset, Interactions, TripletSampler, UniformUsers
 from mmrec.evaluation import Ranking, rank
-from mmrec.models.footprint import DataShape, Footprint
 
 MODELS: dict[str, type[Recommender]] = {}
 """Every built-in recommender by its name in the experiment file."""
@@ -136,16 +135,6 @@ class Recommender(ABC):
 
     Config: ClassVar[type[RecommenderConfig]] = RecommenderConfig
 
-    @classmethod
-    def footprint(cls, config: Any, shape: DataShape) -> Footprint | None:  # noqa: ANN401
-        """Return how large it would be, for ``mmrec plan``; None if it does not tell.
-
-        Args:
-            config: its own hyper-parameters.
-            shape: of the data set.
-        """
-        return None
-
     @abstractmethod
     def scorer(self) -> Callable[[Tensor], Tensor]:
         """Return a function from users [B] int64 to raw scores [B, I], higher is better.
@@ -252,17 +241,6 @@ def control_order(config: MultimodalConfig, n_items: int) -> Tensor | None:
     if config.control == "none":
         return None
     return torch.from_numpy(np.random.default_rng(config.seed).permutation(n_items))
-
-
-def feature_widths(config: MultimodalConfig, shape: DataShape) -> list[int]:
-    """Return the width F_m of each modality's features."""
-    return [shape.widths[loader] for loader in config.sources.values()]
-
-
-def triplets_in_step(config: ModelConfig, shape: DataShape) -> int:
-    """Return how many triplets an optimisation step has at most."""
-    batch_size = shape.n_users if config.batch_size == -1 else config.batch_size
-    return min(batch_size, shape.n_train)
 
 
 def train_edges(dataset: Dataset) -> tuple[Tensor, Tensor]:

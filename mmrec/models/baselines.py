@@ -11,7 +11,6 @@ from torch import Tensor
 from mmrec.config import Natural
 from mmrec.data import Dataset
 from mmrec.models.base import Recommender, RecommenderConfig, register
-from mmrec.models.footprint import DataShape, Footprint
 
 
 @register("MostPop")
@@ -20,11 +19,6 @@ class MostPop(Recommender):
 
     def __init__(self, config: RecommenderConfig, dataset: Dataset) -> None:
         self._popularity = torch.from_numpy(dataset.train.item_degrees.astype(np.float32))
-
-    @classmethod
-    def footprint(cls, config: RecommenderConfig, shape: DataShape) -> Footprint:
-        """Return nothing: the ranking counts the scores."""
-        return Footprint()
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         """Return the popularity [B, I] for users [B]."""
@@ -51,11 +45,6 @@ class Random(Recommender):
     def __init__(self, config: RandomConfig, dataset: Dataset) -> None:
         self._seed = config.seed if config.random_seed is None else config.random_seed
         self._n_items = dataset.n_items
-
-    @classmethod
-    def footprint(cls, config: RandomConfig, shape: DataShape) -> Footprint:
-        """Return nothing: the ranking counts the scores."""
-        return Footprint()
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         """Return uniform scores [B, I] for users [B]."""

@@ -18,22 +18,19 @@ from mmrec.graph import (
     bipartite_adjacency,
     fuse,
     has_approximate_neighbours,
-    sizes,
 )
 from mmrec.models.base import (
     Batch,
     Model,
     MultimodalConfig,
-    feature_widths,
     register,
     train_edges,
     trainable_features,
-    triplets_in_step,
 )
 from mmrec.models.collaborative import LightGCNLayers, NGCFLayers
-from mmrec.models.footprint import DataShape, Footprint
 from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.raw_graphs import shared_raw_graphs
+from mmrec.text import install_hint
 
 Share = Annotated[NonNegativeReal, Field(le=1)]
 Dropout = Annotated[NonNegativeReal, Field(lt=1)]
@@ -69,7 +66,7 @@ class LATTICEConfig(MultimodalConfig):
     @classmethod
     def _check_faiss(cls, search: Search) -> Search:
         if search == "approximate" and not has_approximate_neighbours():
-            raise ValueError("approximate needs faiss: pip install 'mmrec[ann]'")
+            raise ValueError(f"approximate needs faiss: {install_hint('ann')}")
         return search
 
     @model_validator(mode="after")
@@ -129,42 +126,6 @@ class LATTICE(Model):
             config.neighbours,
         )
         self._graph_of_epoch: ItemGraph | None = None
-
-    @classmethod
-    def footprint(cls, config: LATTICEConfig, shape: DataShape) -> Footprint:
-        """Return the sizes of features, projections, graphs and embeddings."""
-        widths, n_items = feature_widths(config, shape), shape.n_items
-        graph = (n_items, len(widths), config.top_k)
-        n_nodes = shape.n_users + n_items
-        n_edges = 0 if config.cf == "mf" else 2 * shape.n_train + n_nodes
-        n_fused = 2 * sizes.learned_edges(*graph)
-        nodes, items = (4 * n * config.factors for n in (n_nodes, n_items))
-        batch = 4 * config.factors * 3 * triplets_in_step(config, shape)
-        fused = sizes.fused_graph(*graph, config.factors_multimod)
-        features = n_items * sum(widths)
-        # The input, each layer (NGCF: its two products, messages, dropout and normalisation with
-        # their gradients), what the mean gives to each, two gradients, and two that are added.
-        layers = {"mf": 0, "lightgcn": 1, "ngcf": 10}[config.cf] * config.n_ui_layers
-        n_ngcf = 2 * config.factors * (config.factors + 1) if config.cf == "ngcf" else 0
-        return Footprint(
-            parameters=config.factors * n_nodes
-            + features
-            + config.factors_multimod * (sum(widths) + len(widths))
-            + len(widths)
-            + n_ngcf * config.n_ui_layers,
-            passing_gradients=features,
-            build=max(
-                sizes.merging(n_edges), sizes.raw_item_graphs_build(n_items, widths, config.top_k)
-            ),
-            resident=sizes.constant_graph(n_edges) + sizes.raw_item_graphs(*graph),
-            step=fused + (layers + 5) * nodes + (2 * config.n_layers + 2) * items + 10 * batch,
-            # The graph that the epoch's first step has left to the others is still there.
-            ranking=fused
-            + sizes.constant_graph(n_fused)
-            + (layers + 3) * nodes
-            + (config.n_layers + 2) * items,
-            gathered=4 * max(n_edges, n_fused) * config.factors,
-        )
 
     def _collaborative_layers(self, dataset: Dataset) -> nn.Module | None:
         if self.config.cf == "mf":

@@ -10,18 +10,15 @@ from torch.nn.functional import normalize
 
 from mmrec.config import Count, Flag, Natural, NonNegativeReal
 from mmrec.data import Dataset, UniformUsers
-from mmrec.graph import bipartite_adjacency, mean_of_layers, sizes
+from mmrec.graph import bipartite_adjacency, mean_of_layers
 from mmrec.models.base import (
     Batch,
     Model,
     MultimodalConfig,
-    feature_widths,
     register,
     train_edges,
     trainable_features,
-    triplets_in_step,
 )
-from mmrec.models.footprint import DataShape, Footprint
 from mmrec.models.losses import bpr_loss, l2_penalty
 
 
@@ -73,28 +70,6 @@ class LightGCNM(Model):
             self.n_users,
             self.n_items,
             normalisation="symmetric" if config.normalize else "none",
-        )
-
-    @classmethod
-    def footprint(cls, config: LightGCNMConfig, shape: DataShape) -> Footprint:
-        """Return the sizes of features, projections, graph and embeddings."""
-        widths = feature_widths(config, shape)
-        n_projections = 1 if config.aggregation == "concat" else len(widths)
-        n_nodes, n_edges = shape.n_users + shape.n_items, 2 * shape.n_train
-        nodes, items = (4 * n * config.factors for n in (n_nodes, shape.n_items))
-        batch = 4 * config.factors * 3 * triplets_in_step(config, shape)
-        joined = 2 * 4 * shape.n_items * sum(widths) if config.aggregation == "concat" else 0
-        return Footprint(
-            parameters=config.factors * (shape.n_users + sum(widths) + n_projections)
-            + shape.n_items * sum(widths),
-            build=sizes.merging(n_edges),
-            resident=sizes.constant_graph(n_edges),
-            # The input, a layer and the next; in the backward pass what the mean gives to each
-            # layer, a layer's gradient and the next, and one that is added to it. Each modality
-            # is projected, normalised and stacked, and has their gradients.
-            step=joined + 7 * nodes + (4 * n_projections + 2) * items + 8 * batch,
-            ranking=joined // 2 + 4 * nodes + (3 * n_projections + 1) * items,
-            gathered=4 * n_edges * config.factors,
         )
 
     def embed_items(self) -> Tensor:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
+from mmrec.execution.trial import TrialSpec
 from mmrec.progress.cell import Cell, is_in_notebook
 from mmrec.progress.state import State, outcome_line
 from mmrec.progress.views import LINE_EVERY, Bars, Lines, View, say
-from mmrec.search import TrialRecord, TrialSpec
-from mmrec.training import EpochRecord
+from mmrec.runs.records import TrialRecord
+from mmrec.training.protocol import EpochRecord
 
 __all__ = ["LINE_EVERY", "Progress"]
 

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from mmrec.execution.trial import TrialSpec
 from mmrec.models import ModelConfig
-from mmrec.search import TrialRecord, TrialSpec
-from mmrec.training import LOSS, EpochRecord
+from mmrec.runs.records import TrialRecord
+from mmrec.training.protocol import LOSS, EpochRecord
 
 
 @dataclass(eq=False)

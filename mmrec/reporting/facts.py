@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from mmrec.reporting.selection import figure_title
-from mmrec.search import Study
+from mmrec.runs.study import Study, figure_title
+from mmrec.text import ends, span
 
-_N = TypeVar("_N", int, float)
 _DROPPED = {"items_dropped": "item", "users_dropped": "user"}
 _FACTS = {
     "python": "Python",
@@ -76,16 +74,6 @@ def density(fold: Mapping[str, Any]) -> float | None:
     return rows / n_pairs if rows and n_pairs else None
 
 
-def span(texts: Iterable[str]) -> str:
-    """Return ``a to b``, or one of them if they read alike."""
-    return " to ".join(dict.fromkeys(texts))
-
-
-def ends(numbers: Sequence[_N]) -> tuple[_N, _N]:
-    """Return the least and the largest of some numbers."""
-    return min(numbers), max(numbers)
-
-
 def _counted(least_and_most: tuple[int, int], noun: str) -> str:
     told = span(f"{n:,}" for n in least_and_most)
     return f"{told} {noun}{'' if least_and_most == (1, 1) else 's'}"
@@ -98,33 +86,6 @@ def environment(environment: Mapping[str, Any]) -> dict[str, str]:
         for key, value in environment.items()
         if key != "packages"
     }
-
-
-def moment(text: str) -> str:
-    """Write an ISO date and time for a reader."""
-    try:
-        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}"
-    except ValueError:
-        return text
-
-
-def duration(started: str, ended: str) -> str:
-    """Write how long a run took; empty if that is not known."""
-    try:
-        lasted = datetime.fromisoformat(ended) - datetime.fromisoformat(started)
-    except (ValueError, TypeError):  # not dates, or only one of them has a time zone
-        return ""
-    return spoken(lasted.total_seconds())
-
-
-def spoken(seconds: float) -> str:
-    """Write a span of time in two units at most."""
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
 
 
 def command(written: Mapping[str, Any]) -> str:

@@ -12,7 +12,6 @@ import pandas as pd
 from mmrec.data import FloatArray
 from mmrec.evaluation import GROUPS, spread
 from mmrec.reporting.per_user import defined, share_at_most, value_grid
-from mmrec.reporting.selection import higher_is_better, selected_value
 from mmrec.reporting.table import (
     P_VALUE,
     Cell,
@@ -24,7 +23,8 @@ from mmrec.reporting.table import (
     share,
     table,
 )
-from mmrec.search import Study, TrialRecord
+from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import Study, higher_is_better, selected_value
 
 DIFFERS = "*"
 """Marks a figure that differs from the best of its column."""

@@ -10,64 +10,13 @@ import pandas as pd
 
 from mmrec.config import Experiment
 from mmrec.data import FloatArray
-from mmrec.evaluation import SignificanceTest, compare_in_full, spread
-from mmrec.search import Objective, PointView, Study, TrialRecord, ValidationView
-from mmrec.training import LOSS
+from mmrec.evaluation import SignificanceTest, compare_in_full
+from mmrec.runs.selection import Objective, PointView, ValidationView
+from mmrec.runs.study import Study, _folds, _in_order, _seeds, has_folds, has_seeds, spreads
+from mmrec.training.protocol import LOSS
 
 USER_TESTS: tuple[SignificanceTest, ...] = ("paired_ttest", "wilcoxon_test")
 """The tests that a file can ask for."""
-
-
-def has_seeds(study: Study) -> bool:
-    """Say whether the points of a model were run on several seeds."""
-    return any(len(_seeds(trials)) > 1 for trials in study.points)
-
-
-def has_folds(study: Study) -> bool:
-    """Say whether the points of a model were run on several folds."""
-    return any(len(_folds(trials)) > 1 for trials in study.points)
-
-
-def repetitions(trials: Sequence[TrialRecord]) -> str:
-    """Write what the trials of a point were run on: ``5 folds``, ``3 seeds``, or both."""
-    counts = {"folds": len(_folds(trials)), "seeds": len(_seeds(trials))}
-    return " with ".join(f"{n} {what}" for what, n in counts.items() if n > 1)
-
-
-def n_repetitions(study: Study) -> dict[str, int]:
-    """Return how many ``folds`` and ``seeds`` the best point was run on, where several."""
-    counts = {"folds": len(_folds(study.best_trials)), "seeds": len(_seeds(study.best_trials))}
-    asked = {"folds": has_folds(study), "seeds": has_seeds(study)}
-    return {what: n for what, n in counts.items() if asked[what]}
-
-
-def _folds(trials: Sequence[TrialRecord]) -> list[str]:
-    return list(dict.fromkeys(trial.fold for trial in trials))
-
-
-def _seeds(trials: Sequence[TrialRecord]) -> list[int]:
-    return list(dict.fromkeys(trial.parameters["seed"] for trial in trials))
-
-
-def spreads(trials: Sequence[TrialRecord]) -> dict[str, float]:
-    """Return ``Recall@20 mean``, ``... std``, ``... low`` and ``... high`` of each test figure.
-
-    ``low`` and ``high`` are the ends of the 95 % interval for the mean over folds and seeds.
-    Trials that did not finish are left out.
-    """
-    finished = [trial for trial in trials if trial.status == "finished"]
-    columns: dict[str, float] = {}
-    for label in dict.fromkeys(label for trial in finished for label in trial.test):
-        found = spread([trial.test[label] for trial in finished if label in trial.test])
-        columns |= {f"{label} {name}": value for name, value in found._asdict().items()}
-        del columns[f"{label} n"]
-    return columns
-
-
-def means(trials: Sequence[TrialRecord]) -> dict[str, float]:
-    """Return the mean of each test figure over the trials of a point that finished."""
-    ending = " mean"
-    return {k.removesuffix(ending): v for k, v in spreads(trials).items() if k.endswith(ending)}
 
 
 def seeds_table(study: Study, cutoff: int) -> pd.DataFrame:
@@ -138,13 +87,6 @@ def significance_table(experiment: Experiment, studies: Sequence[Study]) -> pd.D
 def _over(what: str, table: pd.DataFrame) -> pd.DataFrame:
     table.insert(0, "over", what)
     return table
-
-
-def _in_order(study: Study) -> list[tuple[tuple[str, int | None], TrialRecord]]:
-    """Return the trials of the best point by fold, and by seed if it had several."""
-    several = has_seeds(study)
-    keyed = [((t.fold, t.parameters["seed"] if several else None), t) for t in study.best_trials]
-    return sorted(keyed, key=lambda pair: (pair[0][0], pair[0][1] or 0))
 
 
 def _figures(study: Study) -> dict[str, FloatArray]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmrec.data import FloatArray
-from mmrec.search import Study
+from mmrec.runs.study import Study
 
 STEPS = 100
 """Into so many steps the axis of values is divided."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from mmrec.reporting.drawing import Drawings
+    from mmrec.reporting.figures import Drawings
     from mmrec.reporting.table import Table
 
 
@@ -38,7 +38,7 @@ class Results:
     @cached_property
     def plot(self) -> Drawings:
         """The figures of the report as matplotlib's, for example ``plot.per_user("nDCG@20")``."""
-        from mmrec.reporting.drawing import Drawings  # here: it reads the folder by this module
+        from mmrec.reporting.figures import Drawings
 
         return Drawings(self.folder)
 
@@ -49,7 +49,7 @@ class Results:
         ``best``, ``costs``, ``trials MODEL``, and where there is something to tell ``seeds``,
         ``users`` and ``paired_ttest over users``, for example.
         """
-        from mmrec.reporting.drawing import read_tables
+        from mmrec.reporting.figures import read_tables
 
         return read_tables(self.folder)
 

@@ -13,20 +13,25 @@ from markupsafe import Markup
 
 from mmrec.evaluation import GROUPS
 from mmrec.reporting import model_tables, plots, trial_tables
-from mmrec.reporting.over_seeds import has_seeds, repetitions
 from mmrec.reporting.per_user import shared_label, users_of
-from mmrec.reporting.selection import (
+from mmrec.reporting.selection import told_quantities
+from mmrec.reporting.table import Table
+from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import (
     MAX_CATEGORIES,
+    Study,
     figure_title,
-    is_number,
+    fixed,
     levels,
     ranked,
+    repetitions,
     selected_value,
-    told_quantities,
-    value_text,
+    tried_parameters,
 )
-from mmrec.reporting.table import Table
-from mmrec.search import Study, TrialRecord
+from mmrec.runs.study import (
+    searched as searched_by,
+)
+from mmrec.text import is_number, value_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,7 +113,7 @@ def model_section(study: Study, split: str, anchor: str, drawer: Drawer) -> dict
     for record in study.records:
         if record.status == "failed":
             failures[record.error or "no message"].append(record.index + 1)
-    searched = {x: _tried(levels(study.records, x)) for x in trial_tables.searched(study)}
+    searched = {x: _tried(levels(study.records, x)) for x in searched_by(study)}
     return {
         "name": study.plan.name,
         "anchor": anchor,
@@ -120,7 +125,7 @@ def model_section(study: Study, split: str, anchor: str, drawer: Drawer) -> dict
         "repetitions": repetitions(study.best_trials),
         "failures": dict(failures),
         "searched": searched,
-        "fixed": trial_tables.fixed(study),
+        "fixed": fixed(study),
         "plots": [*_learning(study, split, drawer), *_search(study, split, drawer)],
         "trials": trial_tables.trials(study, split),
     }
@@ -163,13 +168,6 @@ def _learning(study: Study, split: str, drawer: Drawer) -> Iterator[Plot]:
                 trial_tables.told(best, quantity),
                 partial(plots.diagnostics, best, quantity),
             )
-
-
-def tried_parameters(study: Study) -> list[str]:
-    """Return the hyper-parameters that were tried at several values."""
-    tried = [x for x in trial_tables.searched(study) if len(levels(study.records, x)) > 1]
-    # Seeds are repeated, not searched.
-    return [name for name in tried if name != "seed"] if has_seeds(study) else tried
 
 
 def _search(study: Study, split: str, drawer: Drawer) -> Iterator[Plot]:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import pandas as pd
 
-from mmrec.reporting.selection import is_number, value_text
+from mmrec.text import is_number, value_text
 
 P_VALUE = 0.05
 """A p-value below this one tells a difference."""

@@ -6,17 +6,19 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmrec.reporting.selection import (
+from mmrec.reporting.selection import told_parts
+from mmrec.reporting.table import Cell, Table, digest, mebibytes, parameter, seconds, table
+from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import (
+    Study,
     best_cells,
     figure_title,
     levels,
     ranked,
+    searched,
     selected_value,
-    told_parts,
-    value_text,
 )
-from mmrec.reporting.table import Cell, Table, digest, mebibytes, parameter, seconds, table
-from mmrec.search import Study, TrialRecord
+from mmrec.text import value_text
 
 MAX_COLUMNS = 10
 """Trials whose curves are written out; the others stand in trials.jsonl."""
@@ -59,21 +61,6 @@ def trials(study: Study, split: str) -> Table:
             row += [digest(record.weights_sha256), digest(record.lists_sha256)]
         rows.append(row)
     return table(f"All trials of {plan.name}, in order.", head, rows)
-
-
-def searched(study: Study) -> list[str]:
-    """Return the hyper-parameters that were searched, then others that differ between trials."""
-    records = study.records
-    names = dict.fromkeys(study.plan.searched)
-    names |= dict.fromkeys(name for record in records for name in record.parameters)
-    return [n for n in names if n in study.plan.searched or len(levels(records, n)) > 1]
-
-
-def fixed(study: Study) -> dict[str, str]:
-    """Return the hyper-parameters that all trials share."""
-    varied = searched(study)
-    shared = study.records[0].parameters if study.records else {}
-    return {name: value_text(value) for name, value in shared.items() if name not in varied}
 
 
 def curves(records: Sequence[TrialRecord], label: str, select_by: str, split: str) -> Table:

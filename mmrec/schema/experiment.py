@@ -9,9 +9,9 @@ from mmrec.config import ExperimentFile, Missing
 from mmrec.features import LOADERS
 from mmrec.models import MODELS
 from mmrec.models.external import PREFIX
+from mmrec.planning.entries import FOLDER
 from mmrec.schema import models
 from mmrec.schema.sections import QUOTED, REF, Node, any_of, section
-from mmrec.search.planner import FOLDER
 
 
 def experiment_schema() -> dict[str, Any]:

@@ -8,10 +8,10 @@ from mmrec.config import EarlyStopping, ModelMeta, SeedRepeat
 from mmrec.config.distributions import NAMES
 from mmrec.evaluation import METRICS
 from mmrec.models import MultimodalConfig, RecommenderConfig
+from mmrec.planning.entries import UNSUPPORTED
+from mmrec.planning.modality_subsets import EACH_SUBSET
 from mmrec.schema.sections import REF, Node, any_case, any_of, section, written
-from mmrec.search.ablation import EACH_SUBSET
-from mmrec.search.planner import UNSUPPORTED
-from mmrec.training import LOSS
+from mmrec.training.protocol import LOSS
 
 _NUMBER = {"anyOf": [{"type": "number"}, {"$ref": f"{REF}number_in_quotes"}]}
 _PLAIN = [name for name in NAMES if name not in ("choice", "randint")]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol as Interface
+from typing import Protocol
 
-from mmrec.search.model_plan import ModelPlan
-from mmrec.search.points import Values
-from mmrec.search.selection import Objective, PointView
+from mmrec.planning.model_plan import ModelPlan
+from mmrec.planning.points import Values
+from mmrec.runs.selection import Objective, PointView
 from mmrec.search.tpe import TpeSearch
 
 
-class Search(Interface):
+class Search(Protocol):
     """Proposes the points of one model.
 
     The same plan and the same figures always give the same points, so a search that was

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mmrec.config import Choice, Space
-from mmrec.search.points import Values
-from mmrec.search.selection import Objective, PointView
-from mmrec.training import seed_for
+from mmrec.planning.points import Values
+from mmrec.runs.selection import Objective, PointView
+from mmrec.training.seeding import seed_for
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -12,7 +12,7 @@ from mmrec.data import Features
 from mmrec.errors import DataError
 from mmrec.features import LOADERS, Loader, load_features
 from mmrec.testing.data import refusal
-from mmrec.training import rng_for
+from mmrec.training.seeding import rng_for
 
 
 class LoaderTests:

@@ -17,16 +17,11 @@ from mmrec.data import Dataset
 from mmrec.evaluation import Evaluator
 from mmrec.models import Batch, Model, ModelConfig, MultimodalConfig
 from mmrec.testing.data import refusal, tiny_dataset
-from mmrec.training import (
-    Checkpoint,
-    Interrupted,
-    Outcome,
-    Protocol,
-    Trainer,
-    deterministic,
-    rng_for,
-    seed_for,
-)
+from mmrec.training.checkpoint import Checkpoint
+from mmrec.training.determinism import deterministic
+from mmrec.training.protocol import EvaluationProtocol
+from mmrec.training.seeding import rng_for, seed_for
+from mmrec.training.trainer import Interrupted, Outcome, Trainer
 
 _CPU = torch.device("cpu")
 
@@ -206,13 +201,13 @@ class ModelTests:
         assert "no_such_hyper_parameter" in message, f"the message does not name it: {message}"
 
 
-def _protocol(dataset: Dataset) -> Protocol:
+def _protocol(dataset: Dataset) -> EvaluationProtocol:
     assert dataset.validation is not None
     validation, test = (
         Evaluator(dataset.train, split, ["Recall"], [5])
         for split in (dataset.validation, dataset.test)
     )
-    return Protocol(
+    return EvaluationProtocol(
         train=dataset.train,
         validation=validation,
         test=test,

@@ -5,15 +5,9 @@ from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic, resolve_device
 from mmrec.training.digests import digest_of_ranking, digest_of_state
 from mmrec.training.early_stopping import EarlyStopping
-from mmrec.training.protocol import LOSS, EpochRecord, Evaluated, Protocol
+from mmrec.training.protocol import LOSS, EpochRecord, Evaluated, EvaluationProtocol
 from mmrec.training.seeding import rng_for, seed_for
-from mmrec.training.trainer import (
-    Interrupted,
-    OnEpoch,
-    Outcome,
-    Trainer,
-    evaluate_untrained,
-)
+from mmrec.training.trainer import Interrupted, OnEpoch, Outcome, Trainer, evaluate_untrained
 
 __all__ = [
     "LOSS",
@@ -21,10 +15,10 @@ __all__ = [
     "EarlyStopping",
     "EpochRecord",
     "Evaluated",
+    "EvaluationProtocol",
     "Interrupted",
     "OnEpoch",
     "Outcome",
-    "Protocol",
     "Trainer",
     "deterministic",
     "digest_of_ranking",

@@ -46,7 +46,7 @@ class Evaluated:
 
 
 @dataclass(frozen=True, eq=False)
-class Protocol:
+class EvaluationProtocol:
     """Everything about a trial that is not the model: evaluation, selection and stopping.
 
     Selection reads validation figures or the training loss, never a test figure.

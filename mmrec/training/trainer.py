@@ -14,7 +14,7 @@ from mmrec.data import Dataset
 from mmrec.errors import ModelError, TrialError
 from mmrec.models import Batch, Model, ModelConfig, Recommender
 from mmrec.training.checkpoint import Checkpoint, TrainingState
-from mmrec.training.protocol import EpochRecord, Evaluated, Protocol
+from mmrec.training.protocol import EpochRecord, Evaluated, EvaluationProtocol
 from mmrec.training.seeding import rng_for, seed_for
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Outcome:
 
 
 def evaluate_untrained(
-    recommender: Recommender, protocol: Protocol, device: torch.device, *, epoch: int = 0
+    recommender: Recommender, protocol: EvaluationProtocol, device: torch.device, *, epoch: int = 0
 ) -> Outcome:
     """Evaluate a recommender as it is: one that is not trained, or one restored from weights."""
     with torch.no_grad():
@@ -70,7 +70,7 @@ class Trainer:
         model: Model,
         config: ModelConfig,
         dataset: Dataset,
-        protocol: Protocol,
+        protocol: EvaluationProtocol,
         device: torch.device,
         checkpoint: Checkpoint | None = None,
     ) -> None:

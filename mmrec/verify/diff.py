@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmrec.reporting import RecordedRun, changes, shown
-from mmrec.search import TrialRecord
+from mmrec.runs.differences import changes, shown
+from mmrec.runs.finished import RecordedRun
+from mmrec.runs.records import TrialRecord
 from mmrec.verify.data import data_differences, shown_path
 from mmrec.verify.trials import first_difference
 

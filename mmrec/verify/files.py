@@ -8,11 +8,10 @@ from pathlib import Path
 from mmrec.config import Experiment
 from mmrec.errors import TrialError
 from mmrec.files import sha256
-from mmrec.reporting import RecordedRun
-from mmrec.search import TrialRecord
-from mmrec.search.execution import lists_path, weights_path
-from mmrec.search.trial import load_weights
-from mmrec.training import digest_of_state
+from mmrec.runs.finished import RecordedRun
+from mmrec.runs.folder import lists_path, load_weights, weights_path
+from mmrec.runs.records import TrialRecord
+from mmrec.training.digests import digest_of_state
 from mmrec.verify.data import shown_path
 
 

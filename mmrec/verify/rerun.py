@@ -10,19 +10,15 @@ import torch
 from pydantic import ValidationError
 
 from mmrec.data import Dataset
+from mmrec.execution.specs import SpecMaker, TrialRequest
+from mmrec.execution.trial import TrialSpec, failed_record, finished_record, lists_as_tsv, run_trial
 from mmrec.models import RecommendationFile
+from mmrec.planning.plan import Plan
 from mmrec.progress import Progress
-from mmrec.search import Order, Plan, SpecMaker, TrialRecord, TrialSpec
-from mmrec.search.execution import weights_path
-from mmrec.search.trial import failed_record, finished_record, lists_as_tsv, run_trial
-from mmrec.training import EpochRecord
-from mmrec.verify.trials import (
-    Difference,
-    entry_of,
-    epoch_difference,
-    first_difference,
-    loss_of,
-)
+from mmrec.runs.folder import weights_path
+from mmrec.runs.records import TrialRecord
+from mmrec.training.protocol import EpochRecord
+from mmrec.verify.trials import Difference, entry_of, epoch_difference, first_difference, loss_of
 
 _UNREPEATABLE = "WorkerDied"
 """A trial whose process died did not fail by anything that it computed."""
@@ -88,7 +84,7 @@ class Rerun:
             return Difference(None, "fold", "", record.fold or "none", "not in the data")
         fold = folds.index(record.fold)
         try:
-            spec = maker.make(Order(places[0], record.index, values, fold=fold))
+            spec = maker.make(TrialRequest(places[0], record.index, values, fold=fold))
         except ValidationError as error:
             first = error.errors()[0]
             told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

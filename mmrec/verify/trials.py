@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmrec.reporting import ABSENT, changes, equal, shown
-from mmrec.search import TrialRecord
+from mmrec.runs.differences import ABSENT, changes, equal, shown
+from mmrec.runs.records import TrialRecord
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,14 @@ from typing import Any
 
 from mmrec.config import Loaded
 from mmrec.data import Dataset
+from mmrec.planning.datasets import load_datasets
+from mmrec.planning.plan import Plan
 from mmrec.progress import Progress
-from mmrec.reporting import (
-    RecordedRun,
-    all_fingerprint,
-    changes,
-    describe_data,
-    describe_surroundings,
-    item_digests,
-    read_plan,
-    shown,
-    split_files,
-)
-from mmrec.search import Plan, load_datasets
-from mmrec.training import resolve_device
+from mmrec.runs.differences import changes, shown
+from mmrec.runs.environment import describe_surroundings
+from mmrec.runs.finished import RecordedRun, read_plan
+from mmrec.runs.manifest import all_fingerprint, describe_data, item_digests, split_files
+from mmrec.training.determinism import resolve_device
 from mmrec.verify.data import data_differences
 from mmrec.verify.files import changed_files
 from mmrec.verify.rerun import Rerun
@@ -132,7 +126,7 @@ def verify_run(
 
 
 def _is_moved(run: RecordedRun, loaded: Loaded) -> bool:
-    return bool(str(loaded.frame.base_dir) != run.manifest["written"]["base_dir"])
+    return bool(str(loaded.base_dir) != run.manifest["written"]["base_dir"])
 
 
 def _compare_data(run: RecordedRun, plan: Plan, datasets: Sequence[Dataset]) -> list[str]:

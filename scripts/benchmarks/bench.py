@@ -32,7 +32,11 @@ from mmrec.data import Dataset, Interactions, Vocabulary, align, read_split
 from mmrec.evaluation import Evaluator
 from mmrec.features import VisualAttribute
 from mmrec.models import LATTICE, LATTICEConfig, LightGCNM, LightGCNMConfig, Model
-from mmrec.training import Protocol, Trainer, deterministic, keep_freed_memory, rng_for
+from mmrec.training.allocator import keep_freed_memory
+from mmrec.training.determinism import deterministic
+from mmrec.training.protocol import EvaluationProtocol
+from mmrec.training.seeding import rng_for
+from mmrec.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 BATCH, LR, L_W = 1024, 0.005, 1e-5
@@ -120,14 +124,14 @@ def bench_model(name: str, dataset: Dataset, repeats: int) -> list[Row]:
     ]
 
 
-def protocol_of(dataset: Dataset) -> Protocol:
+def protocol_of(dataset: Dataset) -> EvaluationProtocol:
     """Return the protocol of the tutorial, for a data set with a validation split."""
     assert dataset.validation is not None
     validation, test = (
         Evaluator(dataset.train, split, ["Recall", "nDCG"], [20])
         for split in (dataset.validation, dataset.test)
     )
-    return Protocol(dataset.train, validation, test, 20, "Recall@20", True)
+    return EvaluationProtocol(dataset.train, validation, test, 20, "Recall@20", True)
 
 
 def build(name: str, dataset: Dataset) -> tuple[Model, LATTICEConfig | LightGCNMConfig]:

@@ -29,7 +29,9 @@ from mmrec.data import Dataset
 from mmrec.evaluation import rank
 from mmrec.graph import Pattern, nearest_neighbours, spmm
 from mmrec.models import LATTICE, LightGCNM, Model
-from mmrec.training import deterministic, digest_of_state, keep_freed_memory
+from mmrec.training.allocator import keep_freed_memory
+from mmrec.training.determinism import deterministic
+from mmrec.training.digests import digest_of_state
 
 FLOAT, INDEX = 4, 4
 """Bytes of a value and of a column number."""

@@ -4,9 +4,8 @@
     python scripts/benchmarks/scale.py --items 10000 --models LATTICE
 
 There are twice as many users as items and 20 interactions for each item; features are 512 + 384
-random numbers. A few steps are taken (the first one of LATTICE learns the item graph with its
-gradient) and all users are ranked once. The last columns are the peak memory of the process, what
-``mmrec plan`` would have said, and their ratio.
+random numbers. A few steps are taken (the first step of LATTICE learns the item graph with its
+gradient) and all users are ranked once. The last column is the peak memory of the process.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from pathlib import Path
 
 from bench import CPU, build, machine, peak_gib, protocol_of, synthetic, with_features
 
-from mmrec.models import DataShape
-from mmrec.search import trial_memory
-from mmrec.training import Interrupted, Trainer, deterministic, keep_freed_memory
+from mmrec.training.allocator import keep_freed_memory
+from mmrec.training.determinism import deterministic
+from mmrec.training.trainer import Interrupted, Trainer
 
 STEPS = 4
 
@@ -45,11 +44,7 @@ def main() -> int:
     print(f"{machine()}\n", flush=True)
     rows = []
     columns = ("data", "build", "first step", "a step", "evaluation")
-    print(
-        f"{'model':<10}{'users':>9}{'items':>9}{'train':>11}"
-        + _header(columns)
-        + "     peak   planned   ratio"
-    )
+    print(f"{'model':<10}{'users':>9}{'items':>9}{'train':>11}" + _header(columns) + "     peak")
     for name in options.models:
         for n_items in options.items:
             row = in_own_process(name, n_items, options.widths)
@@ -57,8 +52,7 @@ def main() -> int:
             times = "".join(f"{row[column]:>11.2f} s" for column in columns)
             print(
                 f"{name:<10}{row['users']:>9,}{row['items']:>9,}{row['train']:>11,}{times}"
-                f"{row['peak GiB']:>5.2f} GiB{row['planned GiB']:>6.2f} GiB"
-                f"{row['planned GiB'] / row['peak GiB']:>8.2f}",
+                f"{row['peak GiB']:>5.2f} GiB",
                 flush=True,
             )
     if options.json:
@@ -103,11 +97,6 @@ def measure(name: str, n_items: int, widths: list[int]) -> dict[str, float]:
         with timed(row, "evaluation"):
             trainer._evaluate(1)
     row["peak GiB"] = peak_gib()
-    shape = DataShape.of(dataset)
-    footprint = type(model).footprint(config, shape)
-    assert footprint is not None
-    planned = trial_memory(footprint, shape, protocol.top_k, n_kept=1, steps_in_epoch=STEPS)
-    row["planned GiB"] = planned.host / 2**30
     return row
 
 

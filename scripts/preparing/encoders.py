@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmrec.data import Features
 from mmrec.errors import DataError, nearest
-from mmrec.training import deterministic
+from mmrec.training.determinism import deterministic
 from preparing.command import load_extra
 from preparing.folders import sha256_of_file
 

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from tiny_experiment import experiment_writer, settings
 
-from mmrec import run_experiment
 from mmrec.cli import main
 from mmrec.config import read_experiment
 from mmrec.errors import DataError
-from mmrec.inspection import view_user
-from mmrec.search import TrialStore, load_datasets, make_plan
+from mmrec.experiment import run_experiment
+from mmrec.inspection.user import view_user
+from mmrec.planning.datasets import load_datasets
+from mmrec.planning.plan import make_plan
+from mmrec.runs.records import TrialStore
 
 KEPT = {"save_weights": True, "save_recs": True}
 MODELS = {

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tiny_experiment import Write
 
-from mmrec import run_experiment
 from mmrec.cli import main
+from mmrec.experiment import run_experiment
 
 EXISTING = '''"""Mine."""
 

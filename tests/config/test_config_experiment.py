@@ -1,22 +1,25 @@
-"""Whole experiments: what is read, and every way in which a file is refused."""
+"""Experiments: reading, and the problems of invalid files."""
 
 import copy
 from pathlib import Path
 
 import pytest
 import yaml
+from helpers import assert_contains
 from tiny_experiment import SPLITS_AND_FEATURES
 
-from mmrec.config import ExperimentFile, Loaded, Section, SideInformation, read_experiment
+from mmrec.config import (
+    EarlyStopping,
+    Experiment,
+    ExperimentFile,
+    Loaded,
+    ModelMeta,
+    Section,
+    SideInformation,
+    read_experiment,
+)
 from mmrec.errors import ConfigError
 
-EXPERIMENT_KEYS = (
-    "version, backend, dataset, dataloader, data_config, prefiltering, splitting, top_k, "
-    "evaluation, gpu, binarize, "
-    "random_seed, align_side_with_train, external_models_path, path_output_rec_result, "
-    "path_output_rec_weight, path_output_rec_performance, print_results_as_triplets, execution, "
-    "tracking, report, models"
-)
 META = {
     "hyper_opt_alg": "grid",
     "verbose": True,
@@ -121,7 +124,7 @@ experiment:
 
 
 def good(**changes: object) -> dict:
-    """A small experiment without faults, with some of its keys changed."""
+    """A small valid experiment with some of its keys changed."""
     experiment = {
         "dataset": "toy",
         "top_k": 20,
@@ -132,8 +135,8 @@ def good(**changes: object) -> dict:
     return {"experiment": experiment | changes}
 
 
-def told(source: str | dict | Path) -> list[str]:
-    """The lines of the error that a faulty experiment raises."""
+def messages(source: str | dict | Path) -> list[str]:
+    """The lines of the error that an invalid experiment raises."""
     loaded = read_experiment(source)
     with pytest.raises(ConfigError) as caught:
         loaded.problems.raise_if_any()
@@ -141,7 +144,7 @@ def told(source: str | dict | Path) -> list[str]:
 
 
 def read(source: str | dict | Path, base_dir: Path | None = None) -> Loaded:
-    """Read an experiment that has no faults."""
+    """Read a valid experiment."""
     loaded = read_experiment(source, base_dir)
     loaded.problems.raise_if_any()
     assert loaded.experiment is not None
@@ -198,7 +201,6 @@ def test_defaults() -> None:
     assert experiment.data_config.side_information == ()
     assert experiment.external_models_path is None
     assert (experiment.gpu, experiment.binarize, experiment.random_seed) == (-1, False, 42)
-    assert experiment.align_side_with_train is True
     assert experiment.print_results_as_triplets is False
     assert experiment.data_config.train_path == Path.cwd() / "a.tsv"
 
@@ -207,12 +209,9 @@ def test_other_ways_to_write_the_same() -> None:
     experiment = read(
         good(
             backend=["tensorflow", "pytorch"],
-            version="0.3.1",
-            dataloader="DataSetLoader",
             top_k="20",
             gpu="0",
             binarize="True",
-            align_side_with_train="False",
             random_seed=7.0,
             evaluation={
                 "cutoffs": 10,
@@ -223,7 +222,6 @@ def test_other_ways_to_write_the_same() -> None:
                 "strategy": "fixed",
                 "train_path": "a.tsv",
                 "test_path": "b.tsv",
-                "dataloader": "DataSetLoader",
                 "side_information": {"dataloader": "Mine", "folder": "feat", "width": 64},
             },
         )
@@ -231,7 +229,7 @@ def test_other_ways_to_write_the_same() -> None:
     assert experiment.backend == "pytorch"
     assert (experiment.top_k, experiment.gpu, experiment.random_seed) == (20, 0, 7)
     assert type(experiment.random_seed) is int
-    assert (experiment.binarize, experiment.align_side_with_train) == (True, False)
+    assert experiment.binarize is True
     assert experiment.evaluation.cutoffs == (10,)
     assert experiment.evaluation.simple_metrics == ("Recall",)
     assert experiment.evaluation.relevance_threshold == 0.1
@@ -240,7 +238,7 @@ def test_other_ways_to_write_the_same() -> None:
     assert source.options == {"folder": Path.cwd() / "feat", "width": 64}
 
 
-def test_where_the_splits_are() -> None:
+def test_paths_of_the_splits() -> None:
     data = {"strategy": "fixed", "test_path": "b.tsv", "train_path": "a.csv", "header": "true"}
     config = read(good(data_config=data), Path("/x")).experiment.data_config
     assert config.header is True
@@ -253,6 +251,19 @@ def test_where_the_splits_are() -> None:
     assert config.header is False
     place = ("dataset_path", Path("/x/toy.inter"))
     assert config.split_paths == {"train": place, "validation": place, "test": place}
+
+
+def test_keys_without_effect_are_accepted_and_noted() -> None:
+    meta = {"verbose": True, "write_best_iterations": True, "save_recs": True}
+    stopping = {"patience": 3, "verbose": "False"}
+    models = {"external.BM3": {"meta": meta, "early_stopping": stopping}, "MostPop": {"meta": None}}
+    loaded = read(yaml.dump(good(models=models)))
+    keys = ["meta.verbose", "meta.write_best_iterations", "early_stopping.verbose"]
+    for note, key in zip(loaded.notes, keys, strict=True):
+        line = loaded.document.line_of(("experiment", "models", "external.BM3", *key.split(".")))
+        assert_contains(note, [f"<text>:{line}:", f"experiment.models.external.BM3.{key}:"])
+    assert ModelMeta(**meta).model_dump().keys() == ModelMeta().model_dump().keys()
+    assert "verbose" not in EarlyStopping(**stopping).model_dump()
 
 
 def test_the_order_of_cutoffs_is_kept() -> None:
@@ -295,48 +306,42 @@ experimnt: 3
 """
 
 
-def test_everything_wrong_is_told_together(tmp_path: Path) -> None:
+def test_all_problems_are_reported_together(tmp_path: Path) -> None:
     path = tmp_path / "config.yml"
     path.write_text(FAULTY)
-    relative = "a path; a relative one starts at this file's folder"
     expected = [
-        "2: experiment.backend: found ['tensorflow']; accepted: 'pytorch', or a list that holds it",
-        "5: experiment.data_config.train_path: found '../data/{1}/train.tsv'; the only placeholder "
-        "is {0}, the name of the dataset",
-        f"6: experiment.data_config.test_path: found 3; accepted: {relative}",
-        "7: experiment.data_config.root_folder: belongs to strategy: hierarchy; strategy: fixed "
-        "takes train_path, validation_path, test_path, dataset_path",
-        "10: experiment.data_config.side_information[0].visual_features: found '{dataset}/x'; the "
-        "only placeholder is {0}, the name of the dataset",
-        "11: experiment.data_config.side_information[1].dataloader: required key is missing (Name "
-        "of the loader, such as VisualAttribute); accepted: text",
-        "12: experiment.data_config.side_information[2]: found 7; accepted: a mapping with the key "
-        "'dataloader' and the paths that it reads",
-        "13: experiment.dataset: found 2018 (put it in quotes); accepted: text, not empty",
-        "14: experiment.top_k: found [10, 20] (lists are searched only among the hyper-parameters "
-        "of a model); accepted: a whole number, 1 or more",
-        f"15: experiment.topk: unknown key (did you mean 'top_k'?); accepted: {EXPERIMENT_KEYS}",
-        "17: experiment.evaluation.cutoffs[1]: found 0; accepted: a whole number, 1 or more",
-        "17: experiment.evaluation.cutoffs[2]: found 'x'; accepted: a whole number, 1 or more",
-        "18: experiment.evaluation.simple_metrics: found []; accepted: the name of a metric, or a "
-        "list of names",
-        "19: experiment.evaluation.paired_ttest: found 1; accepted: true or false",
-        "20: experiment.evaluation.complex_metrics: not available yet in this version; name "
-        "metrics in simple_metrics",
-        "21: experiment.gpu: found -2; accepted: a CUDA device, such as 0, or -1: the CPU",
-        "22: experiment.gpu: duplicate key; the first is on line 21",
-        "23: experiment.binarize: found 'yes'; accepted: true or false",
-        "24: experiment.random_seed: found 3.7; accepted: a whole number, 0 or more",
-        f"25: experiment.path_output_rec_result: found nothing; accepted: {relative}",
-        "27: experiment.models.A: found 3; accepted: a mapping of settings, {} if there are none",
-        "30: experiment.models.C: found nothing; accepted: a mapping of settings, {} if there are "
-        "none",
-        "31: experimnt: unknown key (did you mean 'experiment'?); accepted: experiment",
+        (2, "backend", "found ['tensorflow']", "'pytorch'"),
+        (5, "data_config.train_path", "found '../data/{1}/train.tsv'", "{0}"),
+        (6, "data_config.test_path", "found 3", "a path"),
+        (7, "data_config.root_folder", "strategy: hierarchy", "train_path, validation_path"),
+        (10, "data_config.side_information[0].visual_features", "found '{dataset}/x'", "{0}"),
+        (11, "data_config.side_information[1].dataloader", "required key is missing", "text"),
+        (12, "data_config.side_information[2]", "found 7", "a mapping", "'dataloader'"),
+        (13, "dataset", "found 2018", "put it in quotes", "text, not empty"),
+        (14, "top_k", "found [10, 20]", "hyper-parameters", "a whole number, 1 or more"),
+        (15, "topk", "unknown key", "did you mean 'top_k'?", *Experiment.model_fields),
+        (17, "evaluation.cutoffs[1]", "found 0", "a whole number, 1 or more"),
+        (17, "evaluation.cutoffs[2]", "found 'x'", "a whole number, 1 or more"),
+        (18, "evaluation.simple_metrics", "found []", "the name of a metric, or a list"),
+        (19, "evaluation.paired_ttest", "found 1", "true or false"),
+        (20, "evaluation.complex_metrics", "simple_metrics"),
+        (21, "gpu", "found -2", "CUDA", "-1"),
+        (22, "gpu", "duplicate key", "line 21"),
+        (23, "binarize", "found 'yes'", "true or false"),
+        (24, "random_seed", "found 3.7", "a whole number, 0 or more"),
+        (25, "path_output_rec_result", "found nothing", "a path"),
+        (27, "models.A", "found 3", "a mapping of settings"),
+        (30, "models.C", "found nothing", "a mapping of settings"),
     ]
-    assert told(path) == [f"{path}:{line}" for line in expected]
+    *lines, last = messages(path)
+    assert len(lines) == len(expected)
+    for line, (number, key, *facts) in zip(lines, expected, strict=True):
+        assert line.startswith(f"{path}:{number}: experiment.{key}: ")
+        assert_contains(line, facts)
+    assert_contains(last, [f"{path}:31: experimnt:", "did you mean 'experiment'?"])
 
 
-def test_the_models_stay_in_reach_of_whoever_checks_them() -> None:
+def test_models_are_available_despite_problems() -> None:
     loaded = read_experiment(FAULTY)
     assert loaded.experiment is None
     assert loaded.models == {"B": {"lr": [0.1, 0.2]}}
@@ -347,119 +352,156 @@ def test_the_models_stay_in_reach_of_whoever_checks_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "facts"),
     [
-        ({"dataset": ""}, "dataset: found ''; accepted: text, not empty"),
-        ({"top_k": 3.7}, "top_k: found 3.7; accepted: a whole number, 1 or more"),
-        ({"top_k": True}, "top_k: found True; accepted: a whole number, 1 or more"),
-        ({"top_k": "abc"}, "top_k: found 'abc'; accepted: a whole number, 1 or more"),
-        ({"top_k": 0}, "top_k: found 0; accepted: a whole number, 1 or more"),
-        ({"top_k": None}, "top_k: found nothing; accepted: a whole number, 1 or more"),
-        ({"binarize": 0}, "binarize: found 0; accepted: true or false"),
-        ({"binarize": "yes"}, "binarize: found 'yes'; accepted: true or false"),
+        ({"dataset": ""}, ["dataset:", "found ''", "text, not empty"]),
+        ({"top_k": 3.7}, ["top_k:", "found 3.7", "a whole number, 1 or more"]),
+        ({"top_k": True}, ["top_k:", "found True", "a whole number, 1 or more"]),
+        ({"top_k": "abc"}, ["top_k:", "found 'abc'", "a whole number, 1 or more"]),
+        ({"top_k": 0}, ["top_k:", "found 0", "a whole number, 1 or more"]),
+        ({"top_k": None}, ["top_k:", "found nothing", "a whole number, 1 or more"]),
+        ({"binarize": 0}, ["binarize:", "found 0", "true or false"]),
+        ({"binarize": "yes"}, ["binarize:", "found 'yes'", "true or false"]),
         (
             {"backend": "torch"},
-            "backend: found 'torch' (did you mean 'pytorch'?); accepted: "
-            "'pytorch', or a list that holds it",
+            [
+                "backend:",
+                "found 'torch'",
+                "did you mean 'pytorch'",
+                "'pytorch', or a list",
+            ],
         ),
-        ({"version": "0.2"}, "version: found '0.2'; accepted: '0.3.1'"),
-        ({"dataloader": "KGLoader"}, "dataloader: found 'KGLoader'; accepted: 'DataSetLoader'"),
+        ({"version": "0.3.1"}, ["version:", "remove the key"]),
+        ({"dataloader": "DataSetLoader"}, ["dataloader:", "remove the key"]),
+        ({"align_side_with_train": True}, ["align_side_with_train:", "remove the key"]),
         (
             {"negative_sampling": {}},
-            "negative_sampling: not supported: every item that a user did not train on is a "
-            "candidate; remove the key",
+            [
+                "negative_sampling:",
+                "not supported",
+                "candidates",
+                "remove the key",
+            ],
         ),
         (
             {"config_test": False},
-            "config_test: not supported: every file is checked before training; remove the key",
+            [
+                "config_test:",
+                "not supported",
+                "remove the key",
+            ],
         ),
         (
             {"path_log_folder": "x"},
-            "path_log_folder: not supported: the logs stand beside the results; remove the key",
+            [
+                "path_log_folder:",
+                "not supported",
+                "remove the key",
+            ],
         ),
         (
             {"external_posthoc_path": "x"},
-            "external_posthoc_path: not supported, and without effect in Elliot; remove the key",
+            [
+                "external_posthoc_path:",
+                "not supported",
+                "remove the key",
+            ],
         ),
         (
             {"prefilter": {}},
-            f"prefilter: unknown key (did you mean 'prefiltering'?); accepted: {EXPERIMENT_KEYS}",
+            ["prefilter:", "unknown key", "did you mean 'prefiltering'", "backend, dataset"],
         ),
         (
             {"models": {}},
-            "models: found an empty mapping; accepted: a mapping from the name of a model to its "
-            "settings, with at least one model",
+            [
+                "models:",
+                "found an empty mapping",
+                "a mapping of at least one model name to its settings",
+            ],
         ),
         (
             {"models": ["MostPop"]},
-            "models: found ['MostPop']; accepted: a mapping from the name of a model to its "
-            "settings, with at least one model",
+            [
+                "models:",
+                "found ['MostPop']",
+                "a mapping of at least one model name to its settings",
+            ],
         ),
         (
             {"evaluation": 3},
-            "evaluation: found 3; accepted: a mapping with the keys cutoffs, simple_metrics, "
-            "relevance_threshold, paired_ttest, require_validation, wilcoxon_test",
+            ["evaluation:", "found 3", "a mapping with the keys cutoffs"],
         ),
         (
             {"evaluation": {"simple_metrics": ["Recall"], "cutoffs": 30}},
-            "evaluation.cutoffs: found 30; accepted: at most top_k, which is 20",
+            ["evaluation.cutoffs:", "found 30", "at most top_k, which is 20"],
         ),
         (
             {"evaluation": {"simple_metrics": ["Recall"], "cutoffs": [5, 21]}},
-            "evaluation.cutoffs[1]: found 21; accepted: at most top_k, which is 20",
+            ["evaluation.cutoffs[1]:", "found 21", "at most top_k, which is 20"],
         ),
         (
             {"evaluation": {"simple_metrics": ["Recall"], "cutoffs": [5, 5]}},
-            "evaluation.cutoffs: found 5 twice; accepted: each once",
+            ["evaluation.cutoffs:", "duplicates of 5"],
         ),
         (
             {"evaluation": {"simple_metrics": ["Recall"], "cutoffs": []}},
-            "evaluation.cutoffs: found []; accepted: a whole number from 1 to top_k, or a list of "
-            "them",
+            ["evaluation.cutoffs:", "found []", "a whole number from 1 to top_k"],
         ),
         (
             {"evaluation": {"simple_metrics": ["Recall@20"]}},
-            "evaluation.simple_metrics: found Recall@20; accepted: names alone, with the numbers "
-            "in cutoffs",
+            [
+                "evaluation.simple_metrics:",
+                "found Recall@20",
+                "names without cutoffs",
+            ],
         ),
         (
             {"evaluation": {"simple_metrics": ["Recall", "recall"]}},
-            "evaluation.simple_metrics: found recall twice; accepted: each once",
+            ["evaluation.simple_metrics:", "duplicates of recall"],
         ),
         (
             {"evaluation": {"simple_metrics": [3]}},
-            "evaluation.simple_metrics[0]: found 3 (put it in quotes); accepted: text",
+            ["evaluation.simple_metrics[0]:", "found 3", "put it in quotes", "text"],
         ),
         (
             {"evaluation": {"simple_metrics": ["Recall"], "relevance_threshold": float("nan")}},
-            "evaluation.relevance_threshold: found nan; accepted: a number",
+            ["evaluation.relevance_threshold:", "found nan", "a number"],
         ),
         (
             {"evaluation": {"simple_metrics": ["Recall"], "relevance_threshold": True}},
-            "evaluation.relevance_threshold: found True; accepted: a number",
+            ["evaluation.relevance_threshold:", "found True", "a number"],
         ),
         (
             {"data_config": {"train_path": "a", "test_path": "b", "strategy": "fixd"}},
-            "data_config.strategy: found 'fixd' (did you mean 'fixed'?); accepted: 'fixed', "
-            "'dataset' or 'hierarchy'",
+            [
+                "data_config.strategy:",
+                "found 'fixd'",
+                "did you mean 'fixed'",
+                "'fixed', 'dataset' or 'hierarchy'",
+            ],
         ),
         (
             {"data_config": {"train_path": "a", "strategy": "fixed"}},
-            "data_config.test_path: required key is missing (Interactions that are reported on); "
-            "accepted: a path; a relative one starts at this file's folder",
+            [
+                "data_config.test_path:",
+                "required key is missing",
+                "a path",
+            ],
         ),
         (
             {"data_config": {"dataset_path": "a", "test_path": "b", "strategy": "fixed"}},
-            "data_config.test_path: stands beside dataset_path, which holds all splits; remove one",
+            [
+                "data_config.test_path:",
+                "dataset_path",
+            ],
         ),
         (
             {"data_config": {"dataset_path": "{}", "strategy": "fixed"}},
-            "data_config.dataset_path: found '{}'; the only placeholder is {0}, the name of the "
-            "dataset",
+            ["data_config.dataset_path:", "found '{}'", "{0}"],
         ),
         (
             {"data_config": {"dataset_path": "a", "header": "yes", "strategy": "fixed"}},
-            "data_config.header: found 'yes'; accepted: true or false",
+            ["data_config.header:", "found 'yes'", "true or false"],
         ),
         (
             {
@@ -470,8 +512,7 @@ def test_the_models_stay_in_reach_of_whoever_checks_them() -> None:
                     "side_information": [{"dataloader": "X"}, {"dataloader": "X"}],
                 }
             },
-            "data_config.side_information: found the dataloader X twice; accepted: every loader "
-            "once, since models refer to it by its name",
+            ["data_config.side_information:", "duplicates of X"],
         ),
         (
             {
@@ -482,43 +523,42 @@ def test_the_models_stay_in_reach_of_whoever_checks_them() -> None:
                     "side_information": {"dataloader": "X", "folder": "{}"},
                 }
             },
-            "data_config.side_information.folder: found '{}'; the only placeholder is {0}, the "
-            "name of the dataset",
+            ["data_config.side_information.folder:", "found '{}'", "{0}"],
         ),
         (
             {"data_config": "x" * 100},
-            f"data_config: found '{'x' * 56}...; accepted: a mapping with the keys strategy, "
-            "dataset_path, train_path, validation_path, test_path, root_folder, header, "
-            "side_information, dataloader",
+            [
+                "data_config:",
+                "found 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...",
+                "a mapping with the keys strategy",
+            ],
         ),
     ],
 )
-def test_one_fault(changes: dict, message: str) -> None:
-    assert told(good(**changes)) == [f"<dict>: experiment.{message}"]
+def test_one_problem(changes: dict, facts: list[str]) -> None:
+    [message] = messages(good(**changes))
+    assert message.startswith(f"<dict>: experiment.{facts[0]} ")
+    assert_contains(message, facts)
 
 
 def test_without_the_root_key() -> None:
-    assert told("dataset: x\n\n") == [
-        "<text>:1: experiment: required key is missing (Data, evaluation, outputs and models); "
-        f"accepted: a mapping with the keys {EXPERIMENT_KEYS}",
-        "<text>:1: dataset: unknown key here; it belongs to experiment",
-    ]
-    assert told("- 1\n- 2\n") == [
-        "<text>:1: found [1, 2]; accepted: a mapping with the keys experiment"
-    ]
-    assert told("experiment:\n\n") == [
-        f"<text>:1: experiment: found nothing; accepted: a mapping with the keys {EXPERIMENT_KEYS}"
-    ]
+    root, dataset = messages("dataset: x\n\n")
+    assert_contains(root, ["<text>:1: experiment:", "required key is missing", "backend, dataset"])
+    assert_contains(dataset, ["<text>:1: dataset:", "unknown key", "belongs to experiment"])
+    [message] = messages("- 1\n- 2\n")
+    assert_contains(message, ["<text>:1:", "found [1, 2]", "a mapping with the keys experiment"])
+    [message] = messages("experiment:\n\n")
+    assert_contains(message, ["<text>:1: experiment:", "found nothing", "backend, dataset"])
 
 
 def test_files_that_cannot_be_read_at_all(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"missing\.yml: no such file$"):
         read_experiment(str(tmp_path / "missing.yml"))
-    with pytest.raises(ConfigError, match=r"^<text>:2:1: not YAML: a tab; indent with spaces"):
+    with pytest.raises(ConfigError, match=r"^<text>:2:1: not YAML: a tab"):
         read_experiment("a:\n\tb: 1\n")
 
 
-def test_the_folder_of_a_file_is_where_paths_start(
+def test_paths_start_at_the_folder_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "conf").mkdir()
@@ -554,7 +594,7 @@ def test_every_key_is_documented() -> None:
             assert field.description or not section.__module__.startswith("mmrec."), name
 
 
-def test_the_schema_for_editors_can_be_made() -> None:
+def test_pydantic_can_make_a_schema() -> None:
     schema = ExperimentFile.model_json_schema()
     assert schema["required"] == ["experiment"]
     assert "top_k" in schema["$defs"]["Experiment"]["required"]

@@ -1,10 +1,11 @@
-"""Search spaces: grids, draws, tuples, and what is refused."""
+"""Search spaces: grids, draws, tuples and invalid entries."""
 
 import itertools
 import math
 
 import numpy as np
 import pytest
+from helpers import assert_contains
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ TUPLES = frozenset({"modalities", "ws", "dl"})
 
 
 def space_of(entry: dict) -> Space:
-    """Parse an entry that has nothing wrong with it."""
+    """Parse a valid entry."""
     problems = Problems(Document.from_dict({}))
     space = parse_space(entry, TUPLES, problems, ())
     problems.raise_if_any()
@@ -32,7 +33,7 @@ def space_of(entry: dict) -> Space:
 
 
 def refusal(text: str) -> str:
-    """The one message about an entry that is written as ``text``."""
+    """The only message about the invalid entry ``text``."""
     document = parse_yaml(text, "c.yml")
     problems = Problems(document)
     space = parse_space(document.data, TUPLES, problems, ())
@@ -244,94 +245,89 @@ def test_a_distribution_has_no_grid() -> None:
     space = space_of({"lr": ["loguniform", -10, -1], "cf": ["mf", "ngcf"]})
     assert not space.is_finite
     assert space.size == 2
-    with pytest.raises(ValueError, match=r"^lr: loguniform\(-10, -1\) has no last value"):
+    with pytest.raises(ValueError, match=r"^lr: .*loguniform\(-10, -1\)"):
         next(space.grid())
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "facts"),
     [
-        ("[]", "found an empty list; accepted: at least one value to try"),
-        ("[choice]", "found an empty list; accepted: at least one value to try"),
-        ("[0.1, 1e-1, 2, 2]", "found 0.1, 2 twice; accepted: every value once"),
+        ("[]", ["found an empty list", "at least one value to try"]),
+        ("[choice]", ["found an empty list", "at least one value to try"]),
+        ("[0.1, 1e-1, 2, 2]", ["duplicates of 0.1, 2"]),
         (
             "[{a: 1}]",
-            "found a mapping of a in a list; accepted: numbers, texts and lists",
+            ["found a mapping of a in a list", "numbers, strings and lists"],
         ),
         (
             "[unifrom, -5, 5]",
-            "found the unknown distribution 'unifrom' (did you mean 'uniform'?); accepted: choice, "
-            "randint, uniform, quniform, loguniform, qloguniform, normal, qnormal, lognormal, "
-            "qlognormal",
+            [
+                "found the unknown distribution 'unifrom'",
+                "did you mean 'uniform'",
+                "choice, randint, uniform, quniform",
+            ],
         ),
         (
             "beta(1, 2)",
-            "found the unknown distribution 'beta'; accepted: choice, randint, uniform, quniform, "
-            "loguniform, qloguniform, normal, qnormal, lognormal, qlognormal",
+            ["found the unknown distribution 'beta'", "choice, randint, uniform, quniform"],
         ),
         (
             "[uniform, 5, -5]",
-            "found uniform(5, -5); accepted: uniform(low, high), numbers with low < high",
+            ["found uniform(5, -5)", "uniform(low, high), numbers with low < high"],
         ),
         (
             "[uniform, 5]",
-            "found uniform(5); accepted: uniform(low, high), numbers with low < high",
+            ["found uniform(5)", "uniform(low, high), numbers with low < high"],
         ),
-        ("[uniform]", "found uniform(); accepted: uniform(low, high), numbers with low < high"),
+        ("[uniform]", ["found uniform()", "uniform(low, high), numbers with low < high"]),
         (
             "[uniform, true, 2]",
-            "found uniform(True, 2); accepted: uniform(low, high), numbers with low < high",
+            ["found uniform(True, 2)", "uniform(low, high), numbers with low < high"],
         ),
         (
             "uniform(a, b)",
-            "found uniform(a, b); accepted: uniform(low, high), numbers with low < high",
+            ["found uniform(a, b)", "uniform(low, high), numbers with low < high"],
         ),
         (
             "uniform(1,)(2)",
-            "found uniform((1,)(2)); accepted: uniform(low, high), numbers with low < high",
+            ["found uniform((1,)(2))", "uniform(low, high), numbers with low < high"],
         ),
         (
             "[uniform, 0, .inf]",
-            "found uniform(0, inf); accepted: uniform(low, high), numbers with low < high",
+            ["found uniform(0, inf)", "uniform(low, high), numbers with low < high"],
         ),
         (
             "[quniform, 0, 5, 0]",
-            "found quniform(0, 5, 0); accepted: quniform(low, high, q), numbers with low < high "
-            "and q > 0",
+            ["found quniform(0, 5, 0)", "quniform(low, high, q)"],
         ),
         (
             "[loguniform, 1, 1000]",
-            "found loguniform(1, 1000); accepted: loguniform(low, high), numbers with low < high; "
-            "the arguments are natural logarithms, below 700",
+            ["found loguniform(1, 1000)", "loguniform(low, high)"],
         ),
         (
             "[normal, 0, 0]",
-            "found normal(0, 0); accepted: normal(mu, sigma), numbers with sigma > 0",
+            ["found normal(0, 0)", "normal(mu, sigma), numbers with sigma > 0"],
         ),
         (
             "[qlognormal, 0, 1]",
-            "found qlognormal(0, 1); accepted: qlognormal(mu, sigma, q), numbers with sigma > 0 "
-            "and q > 0; the arguments are natural logarithms, below 700",
+            ["found qlognormal(0, 1)", "qlognormal(mu, sigma, q)"],
         ),
         (
             "[randint, 2.5]",
-            "found randint(2.5); accepted: randint(upper) or randint(low, high), whole numbers "
-            "with 0 < upper, low < high",
+            ["found randint(2.5)", "randint(upper) or randint(low, high)"],
         ),
         (
             "[randint, 0]",
-            "found randint(0); accepted: randint(upper) or randint(low, high), whole numbers "
-            "with 0 < upper, low < high",
+            ["found randint(0)", "randint(upper) or randint(low, high)"],
         ),
         (
             "['uniform(0, 1)', 'normal(0, 1)']",
-            "found ['uniform(0, 1)', 'normal(0, 1)']; accepted: one distribution, or a list of "
-            "values",
+            ["found ['uniform(0, 1)', 'normal(0, 1)']", "one distribution, or a list of values"],
         ),
     ],
 )
-def test_what_is_refused(text: str, message: str) -> None:
-    assert refusal(f"x: {text}") == f"c.yml:1: x: {message}"
+def test_invalid_values(text: str, facts: list[str]) -> None:
+    assert_contains(refusal(f"x: {text}"), ["c.yml:1: x:", *facts])
 
 
 @pytest.mark.parametrize(
@@ -386,25 +382,24 @@ def test_tuples_of_a_dict() -> None:
         ("(a]", "'(a]'"),
     ],
 )
-def test_tuples_that_are_refused(text: str, found: str) -> None:
-    assert refusal(f"ws: {text}") == (
-        f"c.yml:1: ws: found {found}; accepted: a list such as ('visual', 'textual') or (64, 64)"
-    )
+def test_invalid_tuples(text: str, found: str) -> None:
+    facts = ["c.yml:1: ws:", f"found {found}", "a list such as ('visual', 'textual') or (64, 64)"]
+    assert_contains(refusal(f"ws: {text}"), facts)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "facts"),
     [
-        ("[[1, [2]]]", "found [1, [2]]; accepted: a flat list, or a list of flat lists"),
-        ("[{a: 1}]", "found [{'a': 1}]; accepted: a flat list, or a list of flat lists"),
-        ("[(1), (1)]", "found (1,) twice; accepted: every value once"),
+        ("[[1, [2]]]", ["found [1, [2]]", "a flat list, or a list of flat lists"]),
+        ("[{a: 1}]", ["found [{'a': 1}]", "a flat list, or a list of flat lists"]),
+        ("[(1), (1)]", ["duplicates of (1,)"]),
     ],
 )
-def test_lists_of_tuples_that_are_refused(text: str, message: str) -> None:
-    assert refusal(f"ws: {text}") == f"c.yml:1: ws: {message}"
+def test_invalid_lists_of_tuples(text: str, facts: list[str]) -> None:
+    assert_contains(refusal(f"ws: {text}"), ["c.yml:1: ws:", *facts])
 
 
-def test_all_faulty_keys_are_told_with_their_lines() -> None:
+def test_all_invalid_keys_are_reported_with_their_lines() -> None:
     document = parse_yaml("m:\n  lr: [uniform, 1]\n  ok: 3\n  ws: (1\n", "c.yml")
     problems = Problems(document)
     space = parse_space(document.data["m"], TUPLES, problems, ("m",))

@@ -1,4 +1,4 @@
-"""The keys of ``data_config``, ``prefiltering`` and ``splitting``: forms, and every refusal."""
+"""The keys of ``data_config``, ``prefiltering`` and ``splitting``, valid and invalid."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import assert_contains
 
 from mmrec.config import Experiment, read_experiment
 from mmrec.errors import ConfigError
@@ -33,7 +34,7 @@ def read(**changes: Any) -> Experiment:
     return loaded.experiment
 
 
-def told(**changes: Any) -> str:
+def error(**changes: Any) -> str:
     with pytest.raises(ConfigError) as caught:
         read(**changes)
     return str(caught.value).replace("<dict>: experiment.", "")
@@ -83,136 +84,143 @@ def test_one_filter_needs_no_list_and_a_quoted_time_is_a_number() -> None:
     assert splitting.test_splitting.timestamp == 1609786061
 
 
-def test_the_sections_may_stand_beside_ready_splits() -> None:
+def test_ready_splits_may_have_the_sections() -> None:
     data = {"strategy": "fixed", "train_path": "a", "test_path": "b"}
     assert read(data_config=data).splitting is not None
 
 
 @pytest.mark.parametrize(
-    ("data", "message"),
+    ("data", "facts"),
     [
         (
             {"strategy": "dataset"},
-            "data_config.dataset_path: required key is missing (One file of all interactions; "
-            "with strategy: fixed its column ``x_label`` tells",
+            ["data_config.dataset_path:", "required key is missing"],
         ),
-        ({"strategy": "hierarchy"}, "data_config.root_folder: required key is missing (Folder of"),
+        ({"strategy": "hierarchy"}, ["data_config.root_folder:", "required key is missing"]),
         (
             DATA | {"train_path": "a"},
-            "data_config.train_path: belongs to strategy: fixed; strategy: dataset takes "
-            "dataset_path",
+            ["data_config.train_path:", "strategy: fixed", "strategy: dataset"],
         ),
         (
             {"strategy": "hierarchy", "root_folder": "a", "dataset_path": "b"},
-            "data_config.dataset_path: belongs to strategy: fixed or dataset; strategy: hierarchy "
-            "takes root_folder",
+            ["data_config.dataset_path:", "strategy: fixed or dataset", "strategy: hierarchy"],
         ),
-        (DATA | {"root_path": "a"}, "data_config.root_path: unknown key"),
+        (DATA | {"root_path": "a"}, ["data_config.root_path:", "unknown key"]),
         (
             DATA | {"strategy": "datasets"},
-            "data_config.strategy: found 'datasets' (did you mean 'dataset'?); accepted: 'fixed', "
-            "'dataset' or 'hierarchy'",
+            [
+                "data_config.strategy:",
+                "found 'datasets'",
+                "did you mean 'dataset'",
+                "'fixed', 'dataset' or 'hierarchy'",
+            ],
         ),
     ],
 )
-def test_data_that_are_refused(data: dict[str, Any], message: str) -> None:
-    assert told(data_config=data).startswith(message)
+def test_invalid_data(data: dict[str, Any], facts: list[str]) -> None:
+    message = error(data_config=data)
+    assert message.startswith(facts[0])
+    assert_contains(message, facts)
 
 
-def test_the_strategy_dataset_needs_a_splitting() -> None:
-    assert told(splitting=None).startswith(
-        "splitting: required key is missing (How interactions are held out; strategy: dataset "
-        "needs it); accepted: a mapping with the keys save_on_disk, save_folder, test_splitting"
-    )
+def test_the_strategy_dataset_requires_a_splitting() -> None:
+    facts = ["splitting:", "required key is missing", "save_on_disk, save_folder, test_splitting"]
+    assert_contains(error(splitting=None), facts)
 
 
 @pytest.mark.parametrize(
-    ("entry", "message"),
+    ("entry", "facts"),
     [
-        ({}, ".strategy: required key is missing (Which rows are kept)"),
+        ({}, [".strategy:", "required key is missing"]),
         (
             {"strategy": "user_kcore"},
-            ".strategy: found 'user_kcore' (did you mean 'user_k_core'?); accepted: 'global_",
+            [".strategy:", "found 'user_kcore'", "did you mean 'user_k_core'", "'global_"],
         ),
-        ({"strategy": "user_k_core"}, ".core: required key is missing (The fewest rows of a user"),
-        ({"strategy": "item_k_core", "core": 0}, ".core: found 0; accepted: a whole number, 1 or"),
+        ({"strategy": "user_k_core"}, [".core:", "required key is missing"]),
+        ({"strategy": "item_k_core", "core": 0}, [".core:", "found 0", "a whole number, 1 or"]),
         (
             {"strategy": "iterative_k_core", "core": 5, "rounds": 2},
-            ".rounds: belongs to strategy: n_rounds_k_core; strategy: iterative_k_core takes core",
+            [".rounds:", "strategy: n_rounds_k_core", "strategy: iterative_k_core"],
         ),
-        ({"strategy": "n_rounds_k_core", "core": 5}, ".rounds: required key is missing"),
+        ({"strategy": "n_rounds_k_core", "core": 5}, [".rounds:", "required key is missing"]),
         (
             {"strategy": "user_average", "threshold": 3},
-            ".threshold: belongs to strategy: global_threshold or cold_users; strategy: "
-            "user_average takes no key beside it",
+            [".threshold:", "strategy: global_threshold or cold_users", "strategy: user_average"],
         ),
-        ({"strategy": "global_threshold"}, ".threshold: required key is missing (The least rating"),
+        ({"strategy": "global_threshold"}, [".threshold:", "required key is missing"]),
         (
             {"strategy": "global_threshold", "threshold": "avrage"},
-            ".threshold: found 'avrage' (did you mean 'average'?); accepted: a number, or 'aver",
+            [".threshold:", "found 'avrage'", "did you mean 'average'", "a number, or 'aver"],
         ),
         (
             {"strategy": "cold_users", "threshold": "average"},
-            ".threshold: found 'average'; accepted: a whole number, 1 or more",
+            [".threshold:", "found 'average'", "a whole number, 1 or more"],
         ),
         (
             {"strategy": "cold_users", "threshold": 2.5},
-            ".threshold: found 2.5; accepted: a whole number, 1 or more",
+            [".threshold:", "found 2.5", "a whole number, 1 or more"],
         ),
-        ({"strategy": "user_k_core", "k": 5}, ".k: unknown key; accepted: strategy, threshold"),
+        (
+            {"strategy": "user_k_core", "core": 5, "k": 5},
+            [".k:", "unknown key", "strategy, threshold"],
+        ),
     ],
 )
-def test_filters_that_are_refused(entry: dict[str, Any], message: str) -> None:
-    assert message in told(prefiltering=[entry])
-    assert told(prefiltering=[entry]).startswith("prefiltering[0]")
+def test_invalid_filters(entry: dict[str, Any], facts: list[str]) -> None:
+    message = error(prefiltering=[entry])
+    assert message.startswith(f"prefiltering[0]{facts[0]}")
+    assert_contains(message, facts)
 
 
 @pytest.mark.parametrize(
-    ("split", "message"),
+    ("split", "facts"),
     [
-        ({"strategy": "temporal"}, ".strategy: found 'temporal'"),
+        ({"strategy": "temporal"}, [".strategy:", "found 'temporal'"]),
         (
             {"strategy": "temporal_hold_out"},
-            ".leave_n_out: required key is missing; accepted: test_ratio or leave_n_out",
+            [".leave_n_out:", "required key is missing", "test_ratio or leave_n_out"],
         ),
         (
             HOLD_OUT | {"leave_n_out": 1},
-            ".leave_n_out: stands beside test_ratio; accepted: one of the two",
+            [".leave_n_out:", "test_ratio", "one of the two"],
         ),
-        (HOLD_OUT | {"test_ratio": 1}, ".test_ratio: found 1; accepted: a number, above 0 and"),
-        (HOLD_OUT | {"test_ratio": 0}, ".test_ratio: found 0; accepted: a number, above 0 and"),
+        (HOLD_OUT | {"test_ratio": 1}, [".test_ratio:", "found 1", "a number, above 0 and"]),
+        (HOLD_OUT | {"test_ratio": 0}, [".test_ratio:", "found 0", "a number, above 0 and"]),
         (
             HOLD_OUT | {"folds": 2},
-            ".folds: belongs to strategy: random_subsampling or random_cross_validation; strategy: "
-            "temporal_hold_out takes test_ratio, leave_n_out",
+            [
+                ".folds:",
+                "strategy: random_subsampling or random_cross_validation",
+                "strategy: temporal_hold_out",
+            ],
         ),
-        ({"strategy": "fixed_timestamp"}, ".timestamp: required key is missing"),
+        ({"strategy": "fixed_timestamp"}, [".timestamp:", "required key is missing"]),
         (
             {"strategy": "fixed_timestamp", "timestamp": "bset"},
-            ".timestamp: found 'bset' (did you mean 'best'?); accepted: a number, or 'best'",
+            [".timestamp:", "found 'bset'", "did you mean 'best'", "a number, or 'best'"],
         ),
         (
             {"strategy": "fixed_timestamp", "timestamp": 5, "min_over": 1},
-            ".min_over: found 1, which only 'timestamp: best' uses; remove it",
+            [".min_over:", "found 1", "timestamp: best"],
         ),
-        ({"strategy": "random_cross_validation"}, ".folds: required key is missing"),
+        ({"strategy": "random_cross_validation"}, [".folds:", "required key is missing"]),
         (
             {"strategy": "random_cross_validation", "folds": 1},
-            ".folds: found 1; accepted: a whole number, 2 or more",
+            [".folds:", "found 1", "a whole number, 2 or more"],
         ),
-        ({"strategy": "random_subsampling", "leave_n_out": 1, "folds": 0}, ".folds: found 0"),
+        ({"strategy": "random_subsampling", "leave_n_out": 1, "folds": 0}, [".folds:", "found 0"]),
     ],
 )
 @pytest.mark.parametrize("part", ["test_splitting", "validation_splitting"])
-def test_splits_that_are_refused(part: str, split: dict[str, Any], message: str) -> None:
-    lines = told(splitting={"test_splitting": HOLD_OUT} | {part: split})
-    assert lines.startswith(f"splitting.{part}{message}")
-    assert "\n" not in lines
+def test_invalid_splits(part: str, split: dict[str, Any], facts: list[str]) -> None:
+    [message] = error(splitting={"test_splitting": HOLD_OUT} | {part: split}).splitlines()
+    assert message.startswith(f"splitting.{part}{facts[0]}")
+    assert_contains(message, facts)
 
 
-def test_a_splitting_that_is_refused() -> None:
+def test_an_invalid_splitting() -> None:
     splitting = {"save_on_disk": True, "test_splittng": HOLD_OUT}
-    lines = told(splitting=splitting).splitlines()
+    lines = error(splitting=splitting).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
         "splitting.save_folder",
         "splitting.test_splittng",

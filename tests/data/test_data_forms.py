@@ -14,7 +14,7 @@ import pytest
 from helpers import refusal, write_text
 
 from mmrec.data import Table, read_labelled, read_split
-from mmrec.data.reading import line_of_row
+from mmrec.data.reading.delimited import line_of_row
 from mmrec.errors import DataError
 
 ROWS = [("u1", "i9", 4.0), ("u1", "Zoë", 2.0), ("007", "i9", 5.0)]

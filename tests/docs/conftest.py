@@ -10,10 +10,11 @@ import pytest
 from helpers import ROOT
 from page_sandbox import Sandbox
 
-from mmrec import Results, run_experiment
 from mmrec.data.demo import write_demo
+from mmrec.experiment import run_experiment
 from mmrec.features import LOADERS
 from mmrec.models import MODELS
+from mmrec.reporting.results import Results
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from tiny_experiment import SPLITS_AND_FEATURES
 
 from mmrec.config import EarlyStopping, ModelMeta
 from mmrec.config.describe import Slot
-from mmrec.config.schema import ExperimentFile
+from mmrec.config.experiment import ExperimentFile
 from mmrec.models import LATTICE
 
 BASE: Mapping[str, Any] = {

@@ -13,11 +13,11 @@ from helpers import ROOT
 from page_blocks import Block, blocks_of
 from tiny_experiment import Write, settings
 
-from mmrec import run_experiment
 from mmrec.config import read_experiment
 from mmrec.errors import ConfigError, MmrecError
-from mmrec.reporting import read_results
-from mmrec.search import make_plan
+from mmrec.experiment import run_experiment
+from mmrec.planning.plan import make_plan
+from mmrec.reporting.report import read_results
 
 BLOCKS = list(blocks_of(ROOT / "docs" / "troubleshooting.md"))
 CASES = [block for block in BLOCKS if "case" in block.marks]

@@ -20,8 +20,9 @@ from page_fragments import completed
 from page_sandbox import Sandbox
 
 from mmrec.config import parse_yaml, read_experiment
-from mmrec.search import make_plan
-from mmrec.testing import LoaderTests, ModelTests
+from mmrec.planning.plan import make_plan
+from mmrec.testing.loaders import LoaderTests
+from mmrec.testing.models import ModelTests
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHELLS = ("bash", "console")

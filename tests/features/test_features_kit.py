@@ -19,7 +19,7 @@ from mmrec.features import (
     VisualAttribute,
     register_loader,
 )
-from mmrec.testing import LoaderTests
+from mmrec.testing.loaders import LoaderTests
 
 
 class TestVisualAttribute(LoaderTests):

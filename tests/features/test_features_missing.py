@@ -24,7 +24,8 @@ from mmrec.features import (
     load_features,
     missing,
 )
-from mmrec.search import load_datasets, make_plan
+from mmrec.planning.datasets import load_datasets
+from mmrec.planning.plan import make_plan
 
 IDS = ["a", "b", "c", "d", "e"]
 VISUAL = {"a": [10, 1], "c": [30, 2], "d": [50, 3], "e": [70, 5]}

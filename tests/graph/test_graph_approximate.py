@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmrec.graph import approximate_neighbours, nearest_neighbours
 from mmrec.models import LATTICE, LATTICEConfig, lattice
-from mmrec.testing import tiny_dataset
+from mmrec.testing.data import tiny_dataset
 
 
 def clustered(n_rows: int, n_clusters: int = 40) -> Tensor:
@@ -66,5 +66,5 @@ def test_lattice_on_approximate_neighbours_learns() -> None:
 
 def test_without_faiss_the_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lattice, "has_approximate_neighbours", lambda: False)
-    with pytest.raises(ValueError, match=r"approximate needs faiss: pip install 'mmrec\[ann\]'"):
+    with pytest.raises(ValueError, match=r"approximate needs faiss: pip install '\.\[ann\]'"):
         LATTICEConfig.model_validate({"neighbours": "approximate"})

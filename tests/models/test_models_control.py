@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmrec.models import LATTICE, LATTICEConfig, LightGCNM, LightGCNMConfig, Model
-from mmrec.testing import tiny_dataset
+from mmrec.testing.data import tiny_dataset
 
 DATA = tiny_dataset()
 

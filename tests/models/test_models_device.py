@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mmrec.graph import ItemGraph
 from mmrec.models import LATTICE, Batch, LATTICEConfig, LightGCNM, LightGCNMConfig, Model
-from mmrec.testing import tiny_dataset
+from mmrec.testing.data import tiny_dataset
 
 DATA = tiny_dataset()
 META = torch.device("meta")

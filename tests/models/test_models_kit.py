@@ -25,7 +25,8 @@ from mmrec.models import (
     bpr_loss,
     load_external_module,
 )
-from mmrec.testing import ModelTests, tiny_dataset
+from mmrec.testing.data import tiny_dataset
+from mmrec.testing.models import ModelTests
 
 Settings = Mapping[str, Any]
 

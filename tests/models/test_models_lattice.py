@@ -17,7 +17,7 @@ from mmrec.models import (
     raw_graphs,
 )
 from mmrec.models.collaborative import NGCFLayers
-from mmrec.testing import tiny_dataset
+from mmrec.testing.data import tiny_dataset
 
 DATA = tiny_dataset()
 BATCH = Batch(torch.tensor([0, 1, 2]), torch.tensor([6, 7, 8]), torch.tensor([1, 2, 3]))

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 from tiny_experiment import experiment_writer, settings, write_tiny_labels
 
-from mmrec import run_experiment
+from mmrec.experiment import run_experiment
 
 CSS = Path(__file__).parents[2] / "mmrec" / "reporting" / "templates" / "report.css"
 VOID = {"meta", "br", "wbr", "hr", "img", "link", "input", "use", "path"}

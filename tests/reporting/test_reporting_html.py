@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmrec.reporting.html import report_html
-from mmrec.search import Study, TrialRecord
+from mmrec.reporting.page import report_html
+from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import Study
 
 pytestmark = pytest.mark.usefixtures("figures")
 
@@ -317,7 +318,7 @@ def test_without_matplotlib_the_data_of_the_figures_remains(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     page = Page(render(two_models()))
     assert "svg" not in page.tags
-    assert 'pip install "mmrec[report]"' in page.words
+    assert "pip install '.[report]'" in page.words
     assert page.words.count("Data of this figure") == 3
     assert "trial 2, validation Recall@20" in page.words
 

@@ -16,14 +16,14 @@ from helpers import interactions, write_text
 from PIL import Image
 from tiny_experiment import write_tiny_labels
 
-from mmrec import run_experiment
 from mmrec.cli import main
 from mmrec.config import read_experiment
 from mmrec.data import Dataset, Vocabulary, find_pictures, read_titles
 from mmrec.data.demo_items import write_labels as write_demo_labels
 from mmrec.errors import ConfigError
-from mmrec.reporting.thumbnails import EDGE, thumbnail
-from mmrec.search import shown_users
+from mmrec.experiment import run_experiment
+from mmrec.reporting.examples.thumbnails import EDGE, thumbnail
+from mmrec.runs.example_users import shown_users
 
 REPORT = {"users": 3, "titles": "../data/{0}/titles.tsv", "pictures": "../data/{0}/pictures"}
 
@@ -133,7 +133,7 @@ def test_all_faults_are_told_at_once(experiment_file, capsys) -> None:
 def test_without_pillow_it_is_said_how_to_get_it(experiment_file, tmp_path, monkeypatch) -> None:
     write_tiny_labels(tmp_path / "data" / "tiny")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ConfigError, match=r"report.pictures: .*pip install 'mmrec\[report\]'"):
+    with pytest.raises(ConfigError, match=r"report.pictures: .*pip install '\.\[report\]'"):
         run_experiment(experiment_file(report=REPORT), progress=False)
 
 

@@ -10,9 +10,12 @@ import matplotlib
 import pytest
 from matplotlib.colors import to_hex
 
-from mmrec.reporting.plots import learning_curves, search_heatmap, search_scatter, to_svg
-from mmrec.reporting.selection import best_cells, levels, ranked, selected_value, value_text
-from mmrec.search import TrialRecord
+from mmrec.reporting.plots.heatmap import search_heatmap, search_scatter
+from mmrec.reporting.plots.learning import learning_curves
+from mmrec.reporting.plots.style import to_svg
+from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import best_cells, levels, ranked, selected_value
+from mmrec.text import value_text
 
 
 def trial(

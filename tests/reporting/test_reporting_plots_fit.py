@@ -13,7 +13,7 @@ from matplotlib.text import Text
 
 from mmrec.evaluation import GROUPS
 from mmrec.reporting import plots
-from mmrec.search import TrialRecord
+from mmrec.runs.records import TrialRecord
 
 LONG = "learning_rate_of_the_feature_projection"
 LABEL = "nDCGRendle2020@100"

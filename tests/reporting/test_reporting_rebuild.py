@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from tiny_experiment import experiment_writer, settings
 
-from mmrec import Results, run_experiment
 from mmrec.errors import DataError
-from mmrec.reporting import read_results, rebuild_report
+from mmrec.experiment import run_experiment
+from mmrec.reporting.report import read_results, rebuild_report
+from mmrec.reporting.results import Results
 
 pytestmark = pytest.mark.usefixtures("figures")
 
@@ -150,7 +151,7 @@ def test_without_matplotlib_it_is_said_how_to_get_it(
     finished: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(DataError, match=r"pip install .mmrec\[report\]"):
+    with pytest.raises(DataError, match=r"pip install .\.\[report\]"):
         finished.plot.per_user()
 
 

@@ -14,10 +14,11 @@ from helpers import write_text
 from stopping import stop_after
 from tiny_experiment import experiment_writer, settings, write_tiny_labels
 
-from mmrec import Results, run_experiment
 from mmrec.errors import DataError
-from mmrec.reporting import rebuild_report
-from mmrec.search import TrialStore
+from mmrec.experiment import run_experiment
+from mmrec.reporting.report import rebuild_report
+from mmrec.reporting.results import Results
+from mmrec.runs.records import TrialStore
 
 EVIL = '<script>alert(1)</script> & "it\'s"'
 MODELS = {

@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import prepare_amazon
-from mmrec import run_experiment
 from mmrec.errors import DataError
+from mmrec.experiment import run_experiment
 from mmrec.features.formats import open_source
 from prepare_amazon import Choices, Sources
 from preparing.amazon import read_images

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import ROOT, assert_names, assert_repeated_elsewhere
+from helpers import ROOT, assert_contains, assert_repeated_elsewhere
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_experiment import settings
@@ -21,13 +21,14 @@ from mmrec.config import Choice, Distribution, Problems, Space, parse_space, rea
 from mmrec.config.distributions import distribution
 from mmrec.data.demo import write_demo
 from mmrec.errors import ConfigError
-from mmrec.search import ModelPlan, Objective, PointView, ValidationView, make_plan
+from mmrec.execution.specs import identity
+from mmrec.planning.model_plan import ModelPlan
+from mmrec.planning.plan import make_plan
+from mmrec.planning.points import probes
+from mmrec.runs.selection import EpochView, Objective, PointView, ValidationView
 from mmrec.search.algorithms import ListedSearch, make_search
-from mmrec.search.points import probes
-from mmrec.search.selection import EpochView
-from mmrec.search.specs import identity
 from mmrec.search.tpe import TpeSearch
-from mmrec.training import rng_for
+from mmrec.training.seeding import rng_for
 
 Point = Mapping[str, Any]
 RECALL = Objective("Recall@5", higher_is_better=True)
@@ -340,14 +341,14 @@ def test_tpe_without_a_dimension_is_one_trial(experiment_file):
 def test_algorithms_that_are_not_supported(experiment_file, algorithm):
     entry = settings(lr=[0.01, 0.02], meta={"hyper_opt_alg": algorithm})
     message = refused(experiment_file({"LightGCNM": entry}))
-    assert_names(message, "meta.hyper_opt_alg: ", f"'{algorithm}'", "tpe", "rand")
+    assert_contains(message, ["meta.hyper_opt_alg: ", f"'{algorithm}'", "tpe", "rand"])
 
 
 def test_without_optuna_the_message_says_how_to_get_it(experiment_file, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     entry = settings(lr=[0.01, 0.02], meta={"hyper_opt_alg": "tpe"})
     message = refused(experiment_file({"LightGCNM": entry}))
-    assert_names(message, "'tpe'", "optuna", "pip install 'mmrec[search]'")
+    assert_contains(message, ["'tpe'", "optuna", ".[search]"])
     entry["meta"]["hyper_opt_alg"] = "rand"
     entry["meta"]["hyper_max_evals"] = 2
     make_plan(read_experiment(experiment_file({"LightGCNM": entry})))
@@ -372,7 +373,7 @@ def test_what_tpe_would_propose_is_checked_before(experiment_file, changes, fact
     if "evals" in changes:
         meta["hyper_max_evals"] = changes.pop("evals")
     message = refused(experiment_file({"LightGCNM": settings(meta=meta, **changes)}))
-    assert_names(message, "models.LightGCNM", *facts)
+    assert_contains(message, ["models.LightGCNM", *facts])
 
 
 def test_probes_are_few_for_a_large_space() -> None:
@@ -386,7 +387,7 @@ def test_probes_are_few_for_a_large_space() -> None:
 
 
 def test_the_identity_is_known_before_the_trials(experiment_file):
-    from mmrec.search import load_datasets
+    from mmrec.planning.datasets import load_datasets
 
     def identify(entry: dict[str, Any], **changes: Any) -> str:
         plan = make_plan(read_experiment(experiment_file({"LightGCNM": entry}, **changes)))

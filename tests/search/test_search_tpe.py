@@ -10,8 +10,9 @@ import pytest
 from stopping import stop_after
 from tiny_experiment import experiment_writer, settings
 
-from mmrec import Results, run_experiment
-from mmrec.search import TrialStore
+from mmrec.experiment import run_experiment
+from mmrec.reporting.results import Results
+from mmrec.runs.records import TrialStore
 
 META = {"hyper_opt_alg": "tpe", "hyper_max_evals": 7, "hyper_batch": 3, "pruner": "median"}
 MODELS: dict[str, Any] = {

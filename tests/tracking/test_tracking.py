@@ -15,14 +15,16 @@ import pytest
 from helpers import refusal
 from tiny_experiment import SPLITS_AND_FEATURES, Write, change, experiment_writer, settings
 
-from mmrec import Results, run_experiment
 from mmrec.cli import main
 from mmrec.cli.health import PURPOSES
 from mmrec.errors import ConfigError, DataError
-from mmrec.reporting import rebuild_report
-from mmrec.reporting.tracking import csv_table
-from mmrec.search import TrialRecord, TrialStore
-from mmrec.verify import diff_runs, verify_run
+from mmrec.experiment import run_experiment
+from mmrec.reporting.report import rebuild_report
+from mmrec.reporting.results import Results
+from mmrec.runs.records import TrialRecord, TrialStore
+from mmrec.tracking import csv_table
+from mmrec.verify.diff import diff_runs
+from mmrec.verify.verification import verify_run
 
 RATED = {"validation_rate": 2, "validation_metric": "Recall@5"}
 MODELS = {"LightGCNM": settings(lr=[0.01, 0.02], meta=RATED), "MostPop": {}}
@@ -152,7 +154,7 @@ def test_the_run_can_be_finished_without_the_tracker_that_failed(
     ("value", "told"),
     [
         (["cvs"], "did you mean 'csv'?"),
-        (["csv", "csv"], "found csv twice"),
+        (["csv", "csv"], "duplicates of csv"),
         ({"csv": True}, "accepted: 'csv', 'mlflow' or 'tensorboard'"),
     ],
 )
@@ -172,15 +174,15 @@ def test_a_package_that_is_missing_is_told_before_anything_is_run(
     path = experiment_file(tracking=["csv", name])
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "mmrec.reporting.tracking.find_spec",
+        "mmrec.tracking.find_spec",
         lambda wanted: None if wanted == name else found(wanted),
     )
     message = refusal(ConfigError, run, path)
     assert f"experiment.tracking[1]: '{name}' needs a package" in message
-    assert "pip install 'mmrec[tracking]'" in message
+    assert "pip install '.[tracking]'" in message
     assert not (path.parents[1] / "results").exists()
     assert main(["validate", str(path)]) == 2
-    assert "mmrec[tracking]" in capsys.readouterr().err
+    assert ".[tracking]" in capsys.readouterr().err
 
 
 def test_verify_and_report_need_no_tracker(
@@ -244,8 +246,8 @@ def test_events_are_the_same_in_every_process(experiment_file: Write, tmp_path: 
     code = (
         "import sys; from pathlib import Path\n"
         "from mmrec.reporting import RecordedRun, read_results, read_studies\n"
-        "from mmrec.reporting.rebuild import read_settings\n"
-        "from mmrec.reporting.tracking import write_tracking\n"
+        "from mmrec.reporting.report import read_settings\n"
+        "from mmrec.tracking import write_tracking\n"
         "run = RecordedRun.open(Path(sys.argv[1]))\n"
         "results = read_results(run.path)\n"
         "write_tracking(run.manifest, read_settings(run), read_studies(run), results)"

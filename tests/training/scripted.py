@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from mmrec.data import Dataset, Interactions, Vocabulary
 from mmrec.evaluation import Evaluator
 from mmrec.models import Batch, Model, ModelConfig
-from mmrec.training import OnEpoch, Outcome, Protocol, Trainer, deterministic
+from mmrec.training.determinism import deterministic
+from mmrec.training.protocol import EvaluationProtocol
+from mmrec.training.trainer import OnEpoch, Outcome, Trainer
 
 CPU = torch.device("cpu")
 N_USERS, N_ITEMS, VALIDATION_ITEM, TEST_ITEM = 4, 6, 4, 5
@@ -81,7 +83,7 @@ class Scripted(Model):
         return lambda batch: scores[batch]
 
 
-def protocol(**changes: Any) -> Protocol:
+def protocol(**changes: Any) -> EvaluationProtocol:
     """Selection by Recall@2 on the validation split, after every epoch; some fields changed."""
     assert DATA.validation is not None
     fields = {
@@ -92,7 +94,7 @@ def protocol(**changes: Any) -> Protocol:
         "select_by": "Recall@2",
         "higher_is_better": True,
     }
-    return Protocol(**(fields | changes))
+    return EvaluationProtocol(**(fields | changes))
 
 
 def run(

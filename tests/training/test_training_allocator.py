@@ -10,7 +10,7 @@ import sys
 import pytest
 import torch
 
-from mmrec.training import keep_freed_memory
+from mmrec.training.allocator import keep_freed_memory
 
 # In a process of its own: how far the heap can grow in one piece depends on all that ran before.
 COUNT_PAGE_FAULTS = """

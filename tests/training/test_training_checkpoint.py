@@ -14,17 +14,12 @@ from mmrec.data import Dataset
 from mmrec.errors import DataError
 from mmrec.evaluation import Evaluator
 from mmrec.models import LATTICE, Model, ModelConfig
-from mmrec.testing import ModelTests
-from mmrec.training import (
-    Checkpoint,
-    EarlyStopping,
-    EpochRecord,
-    Interrupted,
-    Outcome,
-    Protocol,
-    Trainer,
-    deterministic,
-)
+from mmrec.testing.models import ModelTests
+from mmrec.training.checkpoint import Checkpoint
+from mmrec.training.determinism import deterministic
+from mmrec.training.early_stopping import EarlyStopping
+from mmrec.training.protocol import EpochRecord, EvaluationProtocol
+from mmrec.training.trainer import Interrupted, Outcome, Trainer
 
 
 class Kit(ModelTests):
@@ -41,7 +36,7 @@ class Kit(ModelTests):
 N_STEPS = 15
 
 
-def judged(data: Dataset) -> Protocol:
+def judged(data: Dataset) -> EvaluationProtocol:
     assert data.validation is not None
     validation, test = (
         Evaluator(data.train, split, ["Recall"], [5]) for split in (data.validation, data.test)

@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch.utils.deterministic as settings
 
-from mmrec.training import deterministic, resolve_device
+from mmrec.training.determinism import deterministic, resolve_device
 
 CPU = torch.device("cpu")
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"

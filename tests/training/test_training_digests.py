@@ -10,7 +10,7 @@ from scripted import Epoch, run
 from torch import Tensor
 
 from mmrec.evaluation import Ranking
-from mmrec.training import digest_of_ranking, digest_of_state
+from mmrec.training.digests import digest_of_ranking, digest_of_state
 
 
 def state(**changes: Tensor) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrec.training import EarlyStopping
+from mmrec.training.early_stopping import EarlyStopping
 
 CASES = {
     # patience, mode, further fields, observations, stop?

@@ -25,16 +25,13 @@ from mmrec.models import (
     MostPop,
     RecommenderConfig,
 )
-from mmrec.testing import ModelTests, tiny_dataset
-from mmrec.training import (
-    EarlyStopping,
-    EpochRecord,
-    Outcome,
-    Trainer,
-    deterministic,
-    evaluate_untrained,
-    seed_for,
-)
+from mmrec.testing.data import tiny_dataset
+from mmrec.testing.models import ModelTests
+from mmrec.training.determinism import deterministic
+from mmrec.training.early_stopping import EarlyStopping
+from mmrec.training.protocol import EpochRecord
+from mmrec.training.seeding import seed_for
+from mmrec.training.trainer import Outcome, Trainer, evaluate_untrained
 
 
 def validations(*hits: int) -> list[Epoch]:

@@ -10,7 +10,7 @@ from helpers import assert_repeated_elsewhere
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrec.training import rng_for, seed_for
+from mmrec.training.seeding import rng_for, seed_for
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 from tiny_experiment import experiment_writer, settings
 
-from mmrec import run_experiment
+from mmrec.experiment import run_experiment
 
 KEPT = {"save_recs": True, "save_weights": True}
 MODELS = {

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import assert_names
+from helpers import assert_contains
 from runs import flip_bit, run
 from tiny_experiment import Write
 
-from mmrec.verify import Verification, verify_run
+from mmrec.verify.verification import Verification, verify_run
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_one_bit_of_one_vector_names_its_file(
 ) -> None:
     flip_bit(data_of(folder) / "image_feat" / "30.npy")
     (line,) = told(folder, monkeypatch)
-    assert_names(line, "VisualAttribute: ", "item 30", "image_feat/30.npy")
+    assert_contains(line, ["VisualAttribute: ", "item 30", "image_feat/30.npy"])
 
 
 def test_a_bit_is_found_though_size_and_time_of_the_file_are_as_before(
@@ -54,7 +54,7 @@ def test_a_bit_is_found_though_size_and_time_of_the_file_are_as_before(
     flip_bit(file)
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     (line,) = told(folder, monkeypatch)
-    assert_names(line, "TextualAttribute: ", "item 190", "text_feat/190.npy")
+    assert_contains(line, ["TextualAttribute: ", "item 190", "text_feat/190.npy"])
 
 
 def test_many_vectors_are_counted_and_some_of_them_named(
@@ -64,9 +64,9 @@ def test_many_vectors_are_counted_and_some_of_them_named(
         flip_bit(data_of(folder) / "image_feat" / f"{item}.npy")
     flip_bit(data_of(folder) / "text_feat" / "0.npy")
     textual, visual = told(folder, monkeypatch)
-    assert_names(textual, "TextualAttribute: ", "item 0", "text_feat/0.npy")
-    assert_names(
-        visual, "VisualAttribute: 8 items", "image_feat/0.npy", "image_feat/40.npy", "3 more"
+    assert_contains(textual, ["TextualAttribute: ", "item 0", "text_feat/0.npy"])
+    assert_contains(
+        visual, ["VisualAttribute: 8 items", "image_feat/0.npy", "image_feat/40.npy", "3 more"]
     )
     assert "image_feat/50.npy" not in visual
 
@@ -76,10 +76,10 @@ def test_a_vector_that_is_gone_is_named_as_what_shrank_the_splits(
 ) -> None:
     (data_of(folder) / "image_feat" / "30.npy").unlink()
     lines = told(folder, monkeypatch)
-    assert_names(lines[0], "items: ", "20 -> 19")
-    assert_names(lines[1], "train: ", "120 rows -> ")
+    assert_contains(lines[0], ["items: ", "20 -> 19"])
+    assert_contains(lines[1], ["train: ", "120 rows -> "])
     assert "train.txt" not in lines[1]  # the file itself is the same
-    assert_names(lines[-1], "VisualAttribute: ", "item 30", "image_feat/30.npy")
+    assert_contains(lines[-1], ["VisualAttribute: ", "item 30", "image_feat/30.npy"])
     assert not any(line.startswith("TextualAttribute") for line in lines)
 
 
@@ -93,7 +93,7 @@ def test_a_vector_that_was_not_there_is_named(
     folder = run(path)
     vector.write_bytes(content)
     *_, line = told(folder, monkeypatch)
-    assert_names(line, "VisualAttribute: ", "item 30", "image_feat/30.npy", "new")
+    assert_contains(line, ["VisualAttribute: ", "item 30", "image_feat/30.npy", "new"])
 
 
 def test_filled_in_vectors_do_not_hide_the_file_that_changed_them(
@@ -111,7 +111,7 @@ def test_filled_in_vectors_do_not_hide_the_file_that_changed_them(
     file = data_of(folder) / "image_feat" / "50.npy"
     np.save(file, np.load(file) + np.float32(1))
     (line,) = told(folder, monkeypatch)
-    assert_names(line, "VisualAttribute: ", "item 50", "image_feat/50.npy")
+    assert_contains(line, ["VisualAttribute: ", "item 50", "image_feat/50.npy"])
 
 
 def test_vectors_of_another_width_are_told_by_it(
@@ -120,8 +120,8 @@ def test_vectors_of_another_width_are_told_by_it(
     for file in (data_of(folder) / "text_feat").iterdir():
         np.save(file, np.load(file)[:3])
     lines = told(folder, monkeypatch)
-    assert_names(lines[0], "TextualAttribute: ", "4 ", "-> 3")
-    assert_names(lines[1], "TextualAttribute: ", "20 items")
+    assert_contains(lines[0], ["TextualAttribute: ", "4 ", "-> 3"])
+    assert_contains(lines[1], ["TextualAttribute: ", "20 items"])
 
 
 def test_a_file_of_all_vectors_is_named_with_the_item(
@@ -137,7 +137,7 @@ def test_a_file_of_all_vectors_is_named_with_the_item(
     vectors[ids.index("70")] += 1
     np.savez(data / "image.npz", ids=np.array(ids), features=vectors)
     (line,) = told(folder, monkeypatch)
-    assert_names(line, "VisualAttribute: ", "item 70", "image.npz")
+    assert_contains(line, ["VisualAttribute: ", "item 70", "image.npz"])
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,14 @@ def test_a_changed_row_names_its_split(
     path.write_text(path.read_text().replace("\t1\n", "\t2\n", 1))
     (line,) = told(folder, monkeypatch)
     assert line.startswith(f"{split}: ")
-    assert_names(line, file, f"{rows} rows")
+    assert_contains(line, [file, f"{rows} rows"])
 
 
 def test_a_row_less_is_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = data_of(folder) / "test.txt"
     path.write_text(path.read_text().partition("\n")[2])
     (line,) = told(folder, monkeypatch)
-    assert_names(line, "test: ", "test.txt", "24 rows -> 23 rows")
+    assert_contains(line, ["test: ", "test.txt", "24 rows -> 23 rows"])
 
 
 def test_a_user_more_is_told_with_the_split_that_has_it(
@@ -167,8 +167,8 @@ def test_a_user_more_is_told_with_the_split_that_has_it(
     path = data_of(folder) / "train.txt"
     path.write_text(path.read_text() + "-5\t30\t1\n")  # comes first: every number shifts
     users, train = told(folder, monkeypatch)
-    assert_names(users, "users: ", "24 -> 25")
-    assert_names(train, "train: ", "train.txt", "120 rows -> 121 rows")
+    assert_contains(users, ["users: ", "24 -> 25"])
+    assert_contains(train, ["train: ", "train.txt", "120 rows -> 121 rows"])
 
 
 def test_the_order_of_the_rows_of_a_file_does_not_matter(folder: Path) -> None:

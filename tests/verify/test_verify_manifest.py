@@ -22,14 +22,10 @@ from tiny_experiment import Write, settings
 
 from mmrec.data import read_split
 from mmrec.models import source_digests
-from mmrec.reporting import ABSENT, changes, equal, from_json, shown
-from mmrec.reporting.manifest import to_json
-from mmrec.reporting.surroundings import (
-    _driver,
-    _git,
-    describe_surroundings,
-)
-from mmrec.verify import verify_run
+from mmrec.runs.differences import ABSENT, changes, equal, shown
+from mmrec.runs.environment import _driver, _git, describe_surroundings
+from mmrec.runs.manifest import from_json, to_json
+from mmrec.verify.verification import verify_run
 
 SCHEMA = json.loads((ROOT / "docs" / "manifest.schema.json").read_text())
 

@@ -19,16 +19,9 @@ from mmrec.reporting.plots.style import (
     shortened,
     styled,
 )
-from mmrec.reporting.selection import (
-    MAX_CATEGORIES,
-    figure_title,
-    is_number,
-    levels,
-    ranked,
-    selected_value,
-    value_text,
-)
-from mmrec.search import TrialRecord
+from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import MAX_CATEGORIES, figure_title, levels, ranked, selected_value
+from mmrec.text import is_number, value_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,8 +16,9 @@ from mmrec.reporting.plots.style import (
     series,
     styled,
 )
-from mmrec.reporting.selection import ranked, told_parts
-from mmrec.search import TrialRecord
+from mmrec.reporting.selection import told_parts
+from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import ranked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from mmrec.data import FloatArray
 from mmrec.evaluation import GROUPS
 from mmrec.reporting.per_user import share_at_most, value_grid
 from mmrec.reporting.plots.style import INK, WIDTH, finite, legend, new_figure, series, styled
-from mmrec.search import TrialRecord
+from mmrec.runs.records import TrialRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,67 @@
+"""The key ``evaluation``: metrics, cutoffs and significance tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+
+from mmrec.config.describe import Accepts
+from mmrec.config.fields import DISTINCT, Count, Flag, Real, Section, as_list, check_distinct
+from mmrec.config.paths import FileContext
+from mmrec.errors import listing
+
+
+def _cutoffs(value: object, info: ValidationInfo) -> object:
+    return [FileContext.of(info).top_k] if value in (None, ()) else as_list(value)
+
+
+def _within_top_k(value: int, info: ValidationInfo) -> int:
+    top_k = FileContext.of(info).top_k
+    if value > top_k:
+        raise ValueError(f"found {value}; accepted: at most top_k, which is {top_k}")
+    return value
+
+
+class Evaluation(Section):
+    """Metrics, cutoffs and significance tests."""
+
+    unsupported: ClassVar[Mapping[str, str]] = {
+        "complex_metrics": "not available in this version; use simple_metrics",
+    }
+
+    cutoffs: Annotated[
+        tuple[Annotated[Count, AfterValidator(_within_top_k)], ...],
+        Field(min_length=1),
+        DISTINCT,
+        BeforeValidator(_cutoffs),
+        Accepts("a whole number from 1 to top_k, or a list of them"),
+    ] = ()
+    """Lengths at which lists are cut; top_k by default."""
+    simple_metrics: Annotated[
+        tuple[str, ...],
+        Field(min_length=1),
+        BeforeValidator(as_list),
+        Accepts("the name of a metric, or a list of names"),
+    ]
+    """Names of the metrics, in any case."""
+    relevance_threshold: Real = 0.0
+    """Least held-out rating of a relevant item."""
+    paired_ttest: Flag = False
+    """Compare each pair of models by Student's paired t-test."""
+    require_validation: Flag = False
+    """Refuse an experiment without a validation split instead of selecting on test."""
+    wilcoxon_test: Flag = False
+    """Compare each pair of models by Wilcoxon's signed-rank test."""
+
+    @field_validator("simple_metrics")
+    @classmethod
+    def _metrics_are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        labels = [name for name in value if "@" in name]
+        if labels:
+            raise ValueError(
+                f"found {listing(labels)}; accepted: names without cutoffs (use the key cutoffs)"
+            )
+        check_distinct(name.casefold() for name in value)
+        return value

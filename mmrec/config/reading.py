@@ -1,0 +1,148 @@
+"""Read an experiment and collect all of its problems."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from mmrec.config.data import DataConfig
+from mmrec.config.document import Document
+from mmrec.config.evaluation import Evaluation
+from mmrec.config.experiment import Experiment, ExperimentFile
+from mmrec.config.fields import Count, Section
+from mmrec.config.meta import EarlyStopping, ModelMeta
+from mmrec.config.paths import FileContext, locate
+from mmrec.config.problems import Problems
+from mmrec.config.yaml import parse_yaml, read_yaml
+
+_S = TypeVar("_S", bound=Section)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An experiment file as read; use ``experiment`` after ``problems.raise_if_any()``."""
+
+    experiment: Experiment | None
+    """The experiment, typed and with absolute paths; None if a key is invalid."""
+    data_config: DataConfig | None
+    """Available even if another key is invalid; None if its own keys are."""
+    evaluation: Evaluation | None
+    """As ``data_config``."""
+    models: Mapping[str, Mapping[str, Any]]
+    """Settings of every model as written, in the order of the file, even if invalid."""
+    problems: Problems
+    """All problems so far; checks of the models add to it."""
+    document: Document
+    """The content of the file and its lines."""
+    context: FileContext
+    """What paths depend on."""
+
+    @property
+    def external_models_path(self) -> Path | None:
+        """The Python file of external models; known even if another key is invalid."""
+        if self.experiment is not None:
+            return self.experiment.external_models_path
+        written = _mapping(_mapping(self.document.data).get("experiment"))
+        path = written.get("external_models_path")
+        try:
+            return self.locate(path) if isinstance(path, str) else None
+        except ValueError:
+            return None
+
+    @property
+    def base_dir(self) -> Path:
+        """Folder that relative paths start from."""
+        return self.context.base_dir
+
+    @property
+    def notes(self) -> list[str]:
+        """Keys of the file that have no effect, each with its line."""
+        return [
+            self.document.describe(self.document.problem(path, "this key has no effect"))
+            for name, settings in self.models.items()
+            for section, kind in (("meta", ModelMeta), ("early_stopping", EarlyStopping))
+            for key in _mapping(settings.get(section))
+            if key in kind.model_fields and kind.model_fields[key].deprecated
+            for path in [("experiment", "models", name, section, key)]
+        ]
+
+    def locate(self, text: str) -> Path:
+        """Return the absolute path of a text of the file.
+
+        Raises:
+            ValueError: The text is empty or contains a brace outside of ``{0}``.
+        """
+        return locate(text, self.context)
+
+
+def read_experiment(source: str | Path | Mapping[str, Any], base_dir: Path | None = None) -> Loaded:
+    """Read an experiment and check it, except for the settings of its models.
+
+    Args:
+        source: Path of a YAML file, YAML text (a string of more than one line), or the
+            experiment as a dict with the one key ``experiment``.
+        base_dir: Folder that relative paths start from; by default the folder of the file,
+            and for text or a dict the working directory.
+
+    Raises:
+        ConfigError: The source cannot be read; other errors are in ``problems``.
+    """
+    document, folder = _open(source)
+    problems = Problems(document)
+    written = _mapping(_mapping(document.data).get("experiment"))
+    context = _context(written, Path.cwd() / (folder if base_dir is None else base_dir))
+    experiment: Experiment | None = None
+    data_config: DataConfig | None
+    evaluation: Evaluation | None
+    try:
+        experiment = ExperimentFile.model_validate(document.data, context=context).experiment
+        data_config, evaluation = experiment.data_config, experiment.evaluation
+    except ValidationError as error:
+        problems.add_validation_error((), error, ExperimentFile)
+        data_config = _alone(DataConfig, written.get("data_config"), context)
+        evaluation = _alone(Evaluation, written.get("evaluation"), context)
+    models = {
+        name: settings
+        for name, settings in _mapping(written.get("models")).items()
+        if isinstance(settings, Mapping)
+    }
+    return Loaded(experiment, data_config, evaluation, models, problems, document, context)
+
+
+def _alone(kind: type[_S], value: object, context: FileContext) -> _S | None:
+    """Return a section if it is valid; its problems are reported with the experiment."""
+    if not context.dataset:  # the paths are unknown
+        return None
+    try:
+        return kind.model_validate(value, context=context)
+    except ValidationError:
+        return None
+
+
+def _open(source: str | Path | Mapping[str, Any]) -> tuple[Document, Path]:
+    """Return the document and the folder that its relative paths start from."""
+    if isinstance(source, Mapping):
+        return Document.from_dict(source), Path()
+    if isinstance(source, str) and "\n" in source:
+        return parse_yaml(source), Path()
+    path = Path(source).expanduser()
+    return read_yaml(path), path.parent
+
+
+def _context(written: Mapping[str, Any], base_dir: Path) -> FileContext:
+    """Return the context of nested fields; invalid values are reported at their own key."""
+    dataset = written.get("dataset")
+    try:
+        top_k = TypeAdapter(Count).validate_python(written.get("top_k"))
+    except ValidationError:
+        top_k = sys.maxsize
+    return FileContext(base_dir, dataset if isinstance(dataset, str) else None, top_k)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

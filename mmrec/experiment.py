@@ -1,0 +1,283 @@
+"""Running an experiment, from its file to its report.
+
+    from mmrec import run_experiment
+    results = run_experiment("config.yml")
+
+or ``python -m mmrec.run config.yml``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mmrec.config import Loaded, read_experiment
+from mmrec.data import Dataset
+from mmrec.execution.executors import Executor, SerialExecutor
+from mmrec.execution.processes import ProcessExecutor
+from mmrec.execution.ray.cluster import check_ray
+from mmrec.execution.ray.executor import RayExecutor
+from mmrec.execution.runner import run_plan
+from mmrec.execution.signals import RunInterrupted, StopRequest, stop_on_signals
+from mmrec.execution.specs import SpecMaker, identity
+from mmrec.execution.workbench import Workbench, threads_of_trial, unsaved
+from mmrec.execution.worker import WorkerSetup
+from mmrec.files import write_atomically
+from mmrec.models import Model
+from mmrec.planning.counts import count_trials
+from mmrec.planning.datasets import load_datasets
+from mmrec.planning.outline import outline
+from mmrec.planning.plan import Plan, make_plan
+from mmrec.progress import Progress
+from mmrec.reporting.csv_files import elliot_files
+from mmrec.reporting.examples.collect import (
+    Labels,
+    check_labels,
+    find_labels,
+    read_shown,
+    write_shown,
+)
+from mmrec.reporting.report import RunTables, write_report
+from mmrec.reporting.results import Results
+from mmrec.runs.folder import RunFolder
+from mmrec.runs.log import SHOWN, recorded
+from mmrec.runs.manifest import Origin, item_digests, make_manifest
+from mmrec.runs.records import TrialRecord
+from mmrec.runs.sessions import begin_session
+from mmrec.runs.study import Study
+from mmrec.tracking import check_trackers, write_tracking
+from mmrec.training.determinism import resolve_device
+from mmrec.training.trainer import Interrupted
+
+logger = logging.getLogger(__name__)
+
+
+def run_experiment(
+    config: str | Path | Mapping[str, Any],
+    *,
+    base_dir: Path | None = None,
+    progress: bool = True,
+    verbose: bool = False,
+    workers: int | None = None,
+    fresh: bool = False,
+) -> Results:
+    """Run all trials of an experiment and write its results.
+
+    A run of the same experiment that was interrupted or killed is gone on with: trials that have
+    ended are not repeated, the interrupted one goes on from its checkpoint, and the results are
+    those of a run without interruption, bit for bit.
+
+    Args:
+        config: the path of an experiment file, its text, or the same as a dict.
+        base_dir: where relative paths start, for a text or a dict; by default the working
+            directory. Those of a file start at its folder.
+        progress: show the plan of the run, then bars over trials and epochs.
+        verbose: also show a line of every evaluated epoch.
+        workers: how many trials are run side by side; by default the file's ``execution``.
+        fresh: start anew; an unfinished run stays where it is.
+
+    Returns:
+        The tables of the run and the folder of its files.
+
+    Raises:
+        ConfigError: the experiment is wrong; nothing was trained, the message lists every problem.
+        DataError: a split or a feature file cannot be used, or a result cannot be written.
+        RunInterrupted: SIGINT or SIGTERM came; the message says how to go on.
+    """
+    started = datetime.now().astimezone()
+    loaded, plan, labels = check_experiment(config, base_dir)
+    execution = plan.experiment.execution
+    n_workers = workers or execution.workers
+    device, fallback = resolve_device(plan.experiment.gpu)
+    devices = [resolve_device(gpu)[0] for gpu in execution.devices or ()] or [device]
+    threads = threads_of_trial(execution, n_workers)
+    with ExitStack() as stack:
+        log = stack.enter_context(recorded())
+        datasets = load_datasets(plan, save=True)
+        check_labels(plan.experiment, datasets[0], labels, loaded.problems)
+        specs = SpecMaker(plan, datasets)
+        notes = [fallback] if fallback and execution.backend != "ray" else []
+        notes += [*loaded.notes, *_notes(plan, datasets)]
+        origin = Origin.of(loaded, plan, devices, threads, started.isoformat(timespec="seconds"))
+        performance = plan.experiment.path_output_rec_performance
+        folder = RunFolder.open(performance, identity(plan, datasets), started, fresh=fresh)
+        stack.callback(folder.release)
+        log.write_to(folder.path / "run.log")
+        sessions, session_notes = begin_session(folder.path, origin)
+        ended = folder.trials.read()
+        notes += [*session_notes, *dict.fromkeys(unsaved(plan.experiment, plan.models, ended))]
+        with (
+            stop_on_signals() as stop,
+            _progress(plan, ended, enabled=progress, verbose=verbose) as observer,
+        ):
+            lines = outline(
+                plan,
+                count_trials(plan, datasets),
+                datasets,
+                {loader: matrix.shape[1] for loader, matrix in datasets[0].features.items()},
+                devices,
+                workers=n_workers,
+                threads=threads,
+            )
+            lines.append(f"results: {folder.path}")
+            if ended:
+                lines.append(f"resuming: {len(ended):,} of {plan.n_trials:,} trials have finished")
+            observer.say("\n".join(lines))
+            for line in lines:
+                logger.info("%s", line.strip(), extra=SHOWN if progress else None)
+            for note in notes:
+                logger.warning("%s", note)
+            executor: Executor
+            setups = _make_setups(loaded, plan, folder, n_workers, threads)
+            if execution.backend == "ray":
+                executor = RayExecutor(setups[0], execution, n_workers, observer, stop)
+            elif n_workers == 1:
+                workbench = Workbench(plan.experiment, datasets, device, threads, folder)
+                executor = SerialExecutor(workbench, observer, stop)
+            else:
+                executor = ProcessExecutor(setups, observer, stop)
+            studies = _run(plan, specs, folder, executor, stop)
+        notes += write_shown(folder.path, plan.experiment, datasets[0], studies, labels)
+        return _write(origin, plan, datasets, studies, folder, notes, sessions)
+
+
+def check_experiment(
+    config: str | Path | Mapping[str, Any], base_dir: Path | None = None
+) -> tuple[Loaded, Plan, Labels]:
+    """Read an experiment and check all of it that can be checked before its data are read.
+
+    Args:
+        config: as for :func:`run_experiment`.
+        base_dir: as for :func:`run_experiment`.
+
+    Raises:
+        ConfigError: the experiment is wrong; the message lists every problem.
+    """
+    loaded = read_experiment(config, base_dir)
+    labels = find_labels(loaded)
+    plan = make_plan(loaded)
+    if plan.experiment.execution.backend == "ray":
+        check_ray(loaded.problems)
+    check_trackers(plan.experiment, loaded.problems)
+    return loaded, plan, labels
+
+
+def _progress(
+    plan: Plan, ended: Sequence[TrialRecord], *, enabled: bool, verbose: bool
+) -> Progress:
+    left: Counter[str] = Counter()
+    for model in plan.models:
+        if issubclass(model.recommender, Model):
+            left[model.key] += model.n_trials
+    left.subtract(record.model for record in ended if record.model in left)
+    return Progress(enabled=enabled, verbose=verbose, expected=left)
+
+
+def _run(
+    plan: Plan,
+    specs: SpecMaker,
+    folder: RunFolder,
+    executor: Executor,
+    stop: StopRequest,
+) -> list[Study]:
+    try:
+        return run_plan(plan, specs, folder, executor)
+    except Interrupted:
+        assert stop.signal is not None
+        raise RunInterrupted(
+            f"interrupted; {len(folder.trials.read())} of {plan.n_trials} trials have ended. Run "
+            f"the same experiment again to go on with {folder.path}",
+            stop.signal,
+        ) from None
+
+
+def _make_setups(
+    loaded: Loaded, plan: Plan, folder: RunFolder, workers: int, threads: int
+) -> list[WorkerSetup]:
+    execution = plan.experiment.execution
+    devices = execution.devices or (plan.experiment.gpu,)
+    if execution.backend == "ray" and plan.experiment.gpu >= 0:
+        devices = (0,)  # a task sees only the GPU that Ray lends it
+    return [
+        WorkerSetup(
+            experiment=loaded.document.data,
+            base_dir=loaded.base_dir,
+            folder=folder.path,
+            threads=threads,
+            gpu=devices[number % len(devices)],
+        )
+        for number in range(workers)
+    ]
+
+
+def _notes(plan: Plan, datasets: Sequence[Dataset]) -> list[str]:
+    strategy = plan.experiment.data_config.strategy
+    notes = [
+        f"{key} is without effect, as in Elliot: data_config.strategy is {strategy}, so the splits "
+        "are taken as they are"
+        for key in ("prefiltering", "splitting")
+        if getattr(plan.experiment, key) and strategy != "dataset"
+    ]
+    if datasets[0].validation is None:
+        notes.append(
+            "there is no validation split: epochs and trials are selected on the test split, "
+            "so the test figures are too good"
+        )
+    notes.extend(
+        f"{split}: all of its {counts.rows_kept} rows are also in training, so every figure on it "
+        "is 0; is it another file by mistake?"
+        for split, counts in datasets[0].report.splits.items()
+        if counts.trained_pairs and counts.trained_pairs == counts.rows_kept
+    )
+    notes.extend(
+        f"{model.key}: a grid has no points of a distribution; they are drawn at random"
+        for model in plan.models
+        if model.meta.hyper_opt_alg == "grid" and model.is_drawn
+    )
+    if plan.experiment.execution.address or plan.experiment.execution.gpus_per_trial:
+        notes.append(
+            "trials run on nodes of a Ray cluster; the environment in the manifest is that of the "
+            "machine that started the run"
+        )
+    return notes
+
+
+def _write(
+    origin: Origin,
+    plan: Plan,
+    datasets: Sequence[Dataset],
+    studies: Sequence[Study],
+    folder: RunFolder,
+    notes: Sequence[str],
+    sessions: Sequence[Mapping[str, Any]],
+) -> Results:
+    """Write the tables and the report; the manifest comes last and says that all is there."""
+    tables = elliot_files(plan, studies, folder.stamp)
+    for name, content in tables.items():
+        write_atomically(plan.experiment.path_output_rec_performance / name, content)
+    digests = item_digests(datasets, plan.loaders)
+    write_atomically(folder.path / "features.json", json.dumps(digests) + "\n")
+    on_test = datasets[0].validation is None
+    run_tables = RunTables.of(plan.experiment, studies, on_test=on_test)
+    manifest = make_manifest(
+        origin,
+        plan,
+        datasets,
+        studies,
+        tables,
+        run_tables.texts(),
+        notes=notes,
+        sessions=sessions,
+        ended=datetime.now().astimezone().isoformat(timespec="seconds"),
+    )
+    shown = read_shown(folder.path, plan.experiment)
+    results = write_report(folder.path, manifest, run_tables, studies, shown)
+    write_tracking(manifest, plan.experiment, studies, results)
+    write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+    return results

@@ -1,0 +1,1 @@
+"""Planning: what will run, and on which data."""

@@ -1,0 +1,191 @@
+"""The one file of ``strategy: dataset``: read, filtered, and split into folds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pandas as pd
+
+from mmrec.config import Experiment, Prefilter, Split, Splitting
+from mmrec.data import FilterStep, FoldRows, Table, drop_lacking, read_split, sort_rows
+from mmrec.data import prefiltering as filters
+from mmrec.data import splitting as strategies
+from mmrec.data.rows import Mask, runs_of, timestamps_of
+from mmrec.errors import DataError
+from mmrec.training.seeding import rng_for
+
+_Part = Literal["test", "validation"]
+
+
+@dataclass(frozen=True, eq=False)
+class SplitFile:
+    """The rows that filters have left of a file, and how they are split.
+
+    Get one from :meth:`read`.
+    """
+
+    table: Table
+    """Sorted by user, then item."""
+    steps: tuple[FilterStep, ...]
+    missing_items: Mapping[str, tuple[str, ...]]
+    """By loader: the ids of the file's items that it has no vector for."""
+    users_dropped: int
+    """Users who had nothing but such items."""
+    header: bool
+    """Whether the first line names the columns."""
+    splitting: Splitting
+    random_seed: int
+
+    @classmethod
+    def read(cls, experiment: Experiment, known_items: Mapping[str, Collection[str]]) -> SplitFile:
+        """Read and filter the file of an experiment.
+
+        Rows of items without a vector leave first, as in Elliot, so that what a filter promises
+        holds for what the models are trained on.
+
+        Raises:
+            DataError: the file cannot be read, or nothing is left of it.
+        """
+        data, splitting = experiment.data_config, experiment.splitting
+        path = data.dataset_path
+        assert path is not None
+        assert splitting is not None
+        table = read_split(path, header=data.header, timestamps=True)
+        frame = sort_rows(table.frame)
+        steps = []
+        if table.n_duplicates:
+            step = FilterStep.of("repeated rows, of which the last counts", frame, frame)
+            steps.append(replace(step, rows=(len(frame) + table.n_duplicates, len(frame))))
+        left, missing = drop_lacking({"": replace(table, frame=frame)}, known_items)
+        lacking = FilterStep.of("items without a vector", frame, left[""])
+        if any(missing.values()):
+            steps.append(lacking)
+        frame = left[""]
+        for place, entry in enumerate(experiment.prefiltering):
+            before, frame = frame, _filtered(replace(table, frame=frame), entry, place)
+            steps.append(FilterStep.of(_name(entry), before, frame))
+            if frame.empty:
+                told = "; ".join(map(str, steps))
+                raise DataError(f"{path}: prefiltering[{place}] leaves no row: {told}")
+        table = replace(table, frame=frame.reset_index(drop=True), n_duplicates=0)
+        return cls(
+            table=table,
+            steps=tuple(steps),
+            missing_items=missing,
+            users_dropped=lacking.users[0] - lacking.users[1],
+            header=data.header,
+            splitting=splitting,
+            random_seed=experiment.random_seed,
+        )
+
+    def saved(self) -> Iterator[tuple[str, str]]:
+        """Yield the files of all folds as :func:`mmrec.data.find_folds` finds them.
+
+        Raises:
+            DataError: see :meth:`folds`.
+        """
+        for fold in self.folds():
+            yield from fold.files(has_ratings=self.table.has_ratings)
+
+    def folds(self) -> Iterator[FoldRows]:
+        """Yield the folds: for each test fold, its validation folds.
+
+        Raises:
+            DataError: a split is empty, or a time is needed that the file lacks.
+        """
+        inner = self.splitting.validation_splitting
+        outer = self._parts(self.table.frame, "test", self.splitting.test_splitting)
+        for test_fold, (rest, test, note) in enumerate(outer):
+            if inner is None:
+                yield FoldRows(test_fold, 0, {"train": rest, "test": test}, note)
+                continue
+            parts = self._parts(rest, "validation", inner, test_fold)
+            for validation_fold, (train, validation, other_note) in enumerate(parts):
+                splits = {"train": train, "validation": validation, "test": test}
+                yield FoldRows(test_fold, validation_fold, splits, note + other_note)
+
+    def _parts(
+        self, frame: pd.DataFrame, part: _Part, split: Split, *fold: int
+    ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]]:
+        """Yield what is left, what is held out, and what there is to tell of it."""
+        name = f"splitting.{part}_splitting"
+        masks, note = self._masks(frame, part, split, *fold)
+        for number, mask in enumerate(masks):
+            parts = [frame[chosen].reset_index(drop=True) for chosen in (~mask, mask)]
+            for rows, of in zip(parts, ("left over", f"left for {part}"), strict=True):
+                if rows.empty:
+                    which = f" in fold {number}" if len(masks) > 1 else ""
+                    raise DataError(
+                        f"{self.table.path}: {name} ({split.strategy}): no row is {of}{which}, of "
+                        f"{len(frame)} rows"
+                    )
+            yield parts[0], parts[1], note
+
+    def _masks(
+        self, frame: pd.DataFrame, part: _Part, split: Split, *fold: int
+    ) -> tuple[list[Mask], tuple[str, ...]]:
+        users = runs_of(frame)
+        name = f"splitting.{part}_splitting ({split.strategy})"
+        if split.strategy in ("random_subsampling", "random_cross_validation"):
+            rng = rng_for(self.random_seed, "splitting", part, *fold)
+            if split.strategy == "random_cross_validation":
+                return strategies.random_cross_validation(users, rng, folds=split.n_folds), ()
+            return strategies.random_subsampling(
+                users,
+                rng,
+                folds=split.n_folds,
+                test_ratio=split.test_ratio,
+                leave_n_out=split.leave_n_out,
+            ), ()
+        times = timestamps_of(replace(self.table, frame=frame), name, header=self.header)
+        if split.strategy == "temporal_hold_out":
+            return strategies.temporal_hold_out(
+                users, times, test_ratio=split.test_ratio, leave_n_out=split.leave_n_out
+            ), ()
+        if isinstance(split.timestamp, float):
+            return strategies.fixed_timestamp(times, split.timestamp), ()
+        try:
+            best = strategies.best_timestamp(
+                users, times, min_below=split.min_below or 1, min_over=split.min_over or 1
+            )
+        except DataError as error:
+            raise DataError(f"{self.table.path}: {name}: {error}") from None
+        return strategies.fixed_timestamp(times, best), (f"{name}: the best timestamp is {best}",)
+
+
+def _name(entry: Prefilter) -> str:
+    settings = entry.model_dump(exclude={"strategy"}, exclude_none=True)
+    told = ", ".join(
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in settings.items()
+    )
+    return f"{entry.strategy} ({told})" if told else entry.strategy
+
+
+def _filtered(table: Table, entry: Prefilter, place: int) -> pd.DataFrame:
+    frame, threshold = table.frame, entry.threshold
+    core, rounds = entry.core or 0, entry.rounds or 0  # a strategy that uses one has it
+    if entry.strategy in ("global_threshold", "user_average") and not table.has_ratings:
+        raise DataError(
+            f"{table.path}: prefiltering[{place}] ({entry.strategy}) needs ratings, which the file "
+            "lacks"
+        )
+    match entry.strategy:
+        case "global_threshold":
+            assert threshold is not None
+            return filters.global_threshold(frame, threshold)
+        case "user_average":
+            return filters.user_average(frame)
+        case "user_k_core":
+            return filters.user_k_core(frame, core)
+        case "item_k_core":
+            return filters.item_k_core(frame, core)
+        case "iterative_k_core":
+            return filters.iterative_k_core(frame, core)
+        case "n_rounds_k_core":
+            return filters.n_rounds_k_core(frame, core, rounds)
+        case "cold_users":
+            assert isinstance(threshold, float)
+            return filters.cold_users(frame, int(threshold))

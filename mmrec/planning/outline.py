@@ -1,0 +1,140 @@
+"""What a run is going to do, in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from mmrec.data import Dataset
+from mmrec.planning.counts import ModelCounts
+from mmrec.planning.model_plan import ModelPlan
+from mmrec.planning.plan import Plan
+
+
+def outline(
+    plan: Plan,
+    counts: Sequence[ModelCounts],
+    datasets: Sequence[Dataset],
+    widths: Mapping[str, int],
+    devices: Sequence[torch.device],
+    *,
+    workers: int,
+    threads: int,
+) -> list[str]:
+    """Return the lines that describe a run: models and trials, data, devices and workers.
+
+    Everything that has changed the data is listed: what filters and missing vectors left of them.
+
+    Args:
+        plan: the experiment.
+        counts: the steps and evaluations of each model.
+        datasets: the data, one for each fold.
+        widths: the number of values of an item, for each loader.
+        devices: of the workers, in turn.
+        workers: how many trials run at the same time.
+        threads: of torch in a trial.
+    """
+    width = max(len(model.name) for model in plan.models)
+    names = ", ".join(dict.fromkeys(map(device_name, devices)))
+    return [
+        f"{datasets[0].name}: {_counted(plan.n_trials, 'trial')}",
+        *(
+            f"  {model.name:<{width}}  {_search(model, count)}"
+            for model, count in zip(plan.models, counts, strict=True)
+        ),
+        "data",
+        *(f"  {line}" for line in _data(datasets, widths)),
+        f"on {names}, {_counted(workers, 'worker')}, {_counted(threads, 'thread')} for each trial",
+    ]
+
+
+def as_plain(
+    plan: Plan,
+    counts: Sequence[ModelCounts],
+    datasets: Sequence[Dataset],
+    widths: Mapping[str, int],
+    devices: Sequence[torch.device],
+    *,
+    workers: int,
+    threads: int,
+) -> dict[str, Any]:
+    """Return the same as plain data; the arguments are those of :func:`outline`."""
+    return {
+        "dataset": datasets[0].name,
+        "folds": [
+            {
+                "fold": dataset.fold,
+                "users": dataset.n_users,
+                "items": dataset.n_items,
+                "interactions": {name: len(split) for name, split in _splits(dataset).items()},
+            }
+            for dataset in datasets
+        ],
+        "features": dict(widths),
+        "devices": list(dict.fromkeys(map(str, devices))),
+        "workers": workers,
+        "threads": threads,
+        "trials": plan.n_trials,
+        "models": [
+            {
+                "name": count.name,
+                "searched": list(model.searched),
+                "trials": count.n_trials,
+                "steps": count.steps,
+                "evaluations": count.evaluations,
+            }
+            for model, count in zip(plan.models, counts, strict=True)
+        ],
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of a device for a reader."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return "the CPU"
+
+
+def _search(model: ModelPlan, count: ModelCounts) -> str:
+    text = _counted(model.n_trials, "trial")
+    if model.searched:
+        text += f", {model.meta.hyper_opt_alg} over {', '.join(model.searched)}"
+    if len(model.seeds) > 1:
+        text += f", each point on {len(model.seeds)} seeds"
+    if model.n_folds > 1:
+        text += f", each on {model.n_folds} folds"
+    amounts = [_counted(count.steps, "step")] if count.steps else []
+    amounts.append(_counted(count.evaluations, "evaluation"))
+    is_at_most = model.early_stopping is not None or model.meta.pruner != "none"
+    at_most = "at most " if is_at_most or model.points is None else ""
+    return f"{text}; {at_most}{' and '.join(amounts)}; selected by {model.select_by}"
+
+
+def _data(datasets: Sequence[Dataset], widths: Mapping[str, int]) -> list[str]:
+    """Return what is left of the data and why; what the folds have in common appears once."""
+    first = datasets[0]
+    lines = [str(step) for step in first.report.steps]
+    for dataset in datasets:
+        fold = f"fold {dataset.fold}: " if len(datasets) > 1 else ""
+        lines.append(fold + _sizes(dataset))
+        if dataset is first:
+            lines += [f"{loader}: {width:,} values per item" for loader, width in widths.items()]
+        report = dataset.report.lines()
+        lines += report if dataset is first else [line for line in report if line not in lines]
+    return lines
+
+
+def _sizes(dataset: Dataset) -> str:
+    sizes = ", ".join(f"{len(split):,} {name}" for name, split in _splits(dataset).items())
+    return f"{dataset.n_users:,} users, {dataset.n_items:,} items; interactions: {sizes}"
+
+
+def _splits(dataset: Dataset) -> dict[str, Any]:
+    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    return {name: split for name, split in splits.items() if split is not None}
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,84 @@
+"""From an experiment file to its searches, or to everything that is wrong with it.
+
+Nothing is trained and no split is read here; a plan that is made has only valid trials.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+
+from mmrec.config import Evaluation, Experiment, Loaded, Problems
+from mmrec.data import FoldFiles
+from mmrec.errors import ConfigError, ModelError
+from mmrec.evaluation import find_metric
+from mmrec.features import Loader
+from mmrec.models import load_external_module
+from mmrec.planning.entries import ModelPlanner
+from mmrec.planning.inputs import check_files, plan_folds, plan_loaders
+from mmrec.planning.model_plan import ModelPlan
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A valid experiment: its settings, its loaders and its searches."""
+
+    experiment: Experiment
+    folds: tuple[FoldFiles, ...]
+    """What every trial is run on, and the files it comes from; without folds, one."""
+    loaders: tuple[Loader, ...]
+    metrics: tuple[str, ...]
+    """Canonical names, in the order of the file."""
+    models: tuple[ModelPlan, ...]
+
+    @property
+    def n_trials(self) -> int:
+        """The number of trials of all models, at most."""
+        return sum(model.n_trials for model in self.models)
+
+
+def make_plan(loaded: Loaded) -> Plan:
+    """Check all that an experiment names against what there is, and expand its search.
+
+    Raises:
+        ConfigError: with every problem of the file, its models included.
+    """
+    problems = loaded.problems
+    external = _external_module(loaded)
+    experiment = loaded.experiment
+    metrics: tuple[str, ...] = ()
+    loaders: tuple[Loader, ...] = ()
+    folds: tuple[FoldFiles, ...] = ()
+    if loaded.evaluation is not None:
+        metrics = _metrics(loaded.evaluation, problems)
+    if loaded.data_config is not None:
+        check_files(loaded.data_config, problems)
+        loaders = plan_loaders(loaded.data_config, problems)
+    if experiment is not None:
+        folds = plan_folds(experiment, problems)
+    planner = ModelPlanner(loaded, external, metrics, n_folds=len(folds) or 1)
+    models = tuple(plan for key in loaded.models for plan in planner.plan(key))
+    problems.raise_if_any()
+    assert experiment is not None
+    return Plan(experiment, folds, loaders, metrics, models)
+
+
+def _external_module(loaded: Loaded) -> ModuleType | None:
+    path = loaded.external_models_path
+    if path is None:
+        return None
+    try:
+        return load_external_module(path)
+    except ModelError as error:
+        loaded.problems.add(("experiment", "external_models_path"), str(error))
+        return None
+
+
+def _metrics(evaluation: Evaluation, problems: Problems) -> tuple[str, ...]:
+    names = []
+    for place, name in enumerate(evaluation.simple_metrics):
+        try:
+            names.append(find_metric(name).name)
+        except ConfigError as error:
+            problems.add(("experiment", "evaluation", "simple_metrics", place), str(error))
+    return tuple(names)

@@ -1,0 +1,1 @@
+"""Example users of a report: their history, held-out items and recommendations."""

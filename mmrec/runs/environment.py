@@ -1,0 +1,170 @@
+"""What a run was made in: machine, versions, switches of determinism, and code."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmrec.files import sha256
+from mmrec.graph import default_backend
+from mmrec.models import source_digests
+from mmrec.training.determinism import deterministic
+
+PACKAGES = (
+    "mmrec",
+    "numpy",
+    "optuna",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "pyyaml",
+    "safetensors",
+    "scipy",
+    "torch",
+    "torch-geometric",
+    "torch-scatter",
+    "torch-sparse",
+)
+_DRIVER = Path("/proc/driver/nvidia/version")
+
+
+def describe_surroundings(
+    devices: Sequence[torch.device], threads: int, external_models: Path | None
+) -> dict[str, Any]:
+    """Return everything but experiment and data that the bits of a result may depend on.
+
+    Args:
+        devices: of the workers.
+        threads: of torch while a trial runs.
+        external_models: the user's file or folder of models.
+
+    Returns:
+        ``environment``, ``determinism`` and ``code``, as they stand in the manifest.
+    """
+    return {
+        "environment": environment(devices, threads),
+        "determinism": determinism(),
+        "code": {
+            "mmrec_sha256": _mmrec_sha256(),
+            "external_models": source_digests(external_models),
+            "git": _git(Path.cwd()),
+        },
+    }
+
+
+def environment(devices: Sequence[torch.device], threads: int) -> dict[str, Any]:
+    """Return machine, device and versions."""
+    on_cuda = any(device.type == "cuda" for device in devices)
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": _processor(),
+        "machine": platform.machine(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "device": ", ".join(dict.fromkeys(_device_name(device) for device in devices)),
+        "driver": _driver(_DRIVER) if on_cuda else None,
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version() if on_cuda else None,
+        "threads": threads,
+        "propagation_backend": ", ".join(
+            dict.fromkeys(default_backend(device.type) for device in devices)
+        ),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+    }
+
+
+def determinism() -> dict[str, Any]:
+    """Return the switches as they stand while a trial runs, on whatever device."""
+    with deterministic(torch.device("cpu")):
+        return {
+            "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+            "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
+            "cublas_workspace_config": os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
+            "cudnn_deterministic": torch.backends.cudnn.deterministic,
+            "cudnn_benchmark": torch.backends.cudnn.benchmark,
+            "cudnn_allow_tf32": torch.backends.cudnn.allow_tf32,
+        }
+
+
+def _version(package: str) -> str | None:
+    if package == "torch":
+        return str(torch.__version__)  # with its build, such as +cpu
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def _processor() -> str:
+    """Return the model of the CPU, as far as the system tells it."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        text = ""
+    match = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return match[1].strip() if match else platform.processor() or platform.machine()
+
+
+def _driver(path: Path) -> str | None:
+    """Return the version of NVIDIA's driver, from what its kernel module tells."""
+    try:
+        match = re.search(r"\b\d{3,}\.\d+(\.\d+)?\b", path.read_text())
+    except OSError:
+        return None
+    return match[0] if match else None
+
+
+@cache
+def _mmrec_sha256() -> str:
+    """Return a digest of this package's own source."""
+    folder = Path(__file__).parents[1]
+    return sha256(*(part for path in _sources(folder) for part in _named(path, folder)))
+
+
+def _sources(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def _named(path: Path, folder: Path) -> tuple[bytes, bytes]:
+    content = path.read_bytes()
+    return f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode(), content
+
+
+def _git(folder: Path) -> dict[str, Any] | None:
+    """Return the commit that a folder is at, and whether a tracked file differs from it."""
+    commit = _ask_git(folder, "rev-parse", "--verify", "HEAD")
+    changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no")
+    if commit is None or changes is None:
+        return None
+    return {"commit": commit, "dirty": bool(changes)}
+
+
+def _ask_git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},  # only looking on
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,218 @@
+"""A finished run as its folder tells it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+from mmrec.config import EarlyStopping, Experiment, Loaded, ModelMeta, read_experiment
+from mmrec.errors import ConfigError, DataError, listing, nearest
+from mmrec.planning.plan import Plan, make_plan
+from mmrec.runs.folder import RunFolder
+from mmrec.runs.manifest import SCHEMA_VERSION, from_json
+from mmrec.runs.records import TrialRecord, TrialStore
+from mmrec.runs.study import Study
+
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedRun:
+    """What a run has left: manifest, trials, and the digests of item vectors."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+    trials: tuple[TrialRecord, ...]
+    """In the order of the manifest."""
+    item_digests: Mapping[str, Any]
+    """By loader: ``path``, and ``crc32`` by item id."""
+
+    @classmethod
+    def open(cls, path: Path) -> RecordedRun:
+        """Read the folder of a finished run.
+
+        Raises:
+            DataError: it is none, or it is damaged; the message says what is wrong.
+        """
+        path = path.parent if path.name == _MANIFEST else path
+        manifest = _manifest(path)
+        features = _json(path / "features.json")
+        try:
+            store = TrialStore(path / "trials.jsonl").read()
+            records = {record.trial_id: record for record in store}
+            trials = tuple(records[trial["trial_id"]] for trial in manifest["trials"])
+            return cls(path, manifest, trials, features["loaders"])
+        except KeyError as error:
+            raise DataError(f"{path}: the run is damaged: {error} is missing") from error
+
+    @property
+    def n_epochs(self) -> int:
+        """The number of evaluated epochs of all trials."""
+        return sum(len(record.history) for record in self.trials)
+
+    def trial(self, name: str) -> TrialRecord:
+        """Return a trial by its trial_id, its name, or a beginning of one that only it has.
+
+        Raises:
+            DataError: there is none, or there are several.
+        """
+        known = [(record, (record.trial_id, record.name)) for record in self.trials]
+        found = [r for r, names in known if name in names] or [
+            record for record, names in known if any(n.startswith(name) for n in names)
+        ]
+        if len(found) == 1:
+            return found[0]
+        names = [record.name for record in found or self.trials]
+        if found:
+            raise DataError(f"{self.path}: {name!r} begins several trials: {listing(names)}")
+        raise DataError(
+            f"{self.path}: no trial {name!r}{nearest(name, names)}; it has: {listing(names)}"
+        )
+
+
+def read_plan(run: RecordedRun, base_dir: Path | None = None) -> tuple[Loaded, Plan]:
+    """Return the experiment of a run, to be run or read again here.
+
+    Args:
+        run: the run.
+        base_dir: where its relative paths start; by default where they started then.
+
+    Raises:
+        ConfigError: it cannot be run here, for example because a path is missing.
+    """
+    loaded = read_written(run, base_dir)
+    try:
+        return loaded, make_plan(loaded)
+    except ConfigError as error:
+        then = Path(run.manifest["written"]["base_dir"])
+        if base_dir is not None or then.is_dir():
+            raise
+        raise ConfigError(
+            f"{error}\nthe run was started in {then}, which is not there; say with --base-dir "
+            "(base_dir in Python) where the relative paths of its experiment start now"
+        ) from error
+
+
+def read_written(run: RecordedRun, base_dir: Path | None = None) -> Loaded:
+    """Return the experiment of a run as it was read then, with what is wrong with it now."""
+    written = run.manifest["written"]
+    start = Path(written["base_dir"]) if base_dir is None else base_dir
+    return read_experiment(from_json(written["document"]), start)
+
+
+def _manifest(path: Path) -> Mapping[str, Any]:
+    if not path.is_dir():
+        what = "a file, not the folder of a run" if path.exists() else "no such folder"
+        raise DataError(f"{path}: {what}")
+    if not (path / _MANIFEST).exists():
+        if (path / "identity.json").exists():
+            raise DataError(
+                f"{path}: the run has not finished; run its experiment again to go on with it"
+            )
+        inner = sorted((p.parent.name for p in path.glob(f"run_*/{_MANIFEST}")), reverse=True)
+        hint = f"; it holds {listing(inner, limit=3)}" if inner else ""
+        raise DataError(f"{path}: not the folder of a run: it has no {_MANIFEST}{hint}")
+    manifest = _json(path / _MANIFEST)
+    version = manifest.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise DataError(
+            f"{path / _MANIFEST}: schema_version is {version}, this version of mmrec reads "
+            f"{SCHEMA_VERSION}; use the version that made the run: "
+            f"{manifest.get('environment', {}).get('packages', {}).get('mmrec', 'unknown')}"
+        )
+    return manifest
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON: {error}") from error
+    if not isinstance(content, Mapping):
+        raise DataError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    return content
+
+
+def read_settings(run: RecordedRun) -> Experiment:
+    """Return the experiment of a run.
+
+    Raises:
+        DataError: this version does not accept it.
+    """
+    try:
+        loaded = read_written(run)
+        loaded.problems.raise_if_any()
+    except ConfigError as error:
+        raise DataError(f"{run.path}: its experiment is not accepted any more: {error}") from error
+    assert loaded.experiment is not None
+    return loaded.experiment
+
+
+@dataclass(frozen=True)
+class RecordedModel:
+    """What the manifest tells of the search of a model, see :class:`mmrec.search.ModelFacts`."""
+
+    name: str
+    key: str
+    searched: tuple[str, ...]
+    seeds: tuple[int, ...]
+    meta: ModelMeta
+    early_stopping: EarlyStopping | None
+    select_by: str
+    monitor: str
+
+    @classmethod
+    def of(cls, name: str, facts: Mapping[str, Any], seeds: Sequence[int]) -> RecordedModel:
+        """Read an entry of the manifest's ``models``."""
+        stopping = facts["early_stopping"]
+        return cls(
+            name=name,
+            key=facts["key"],
+            searched=tuple(facts["searched"]),
+            seeds=tuple(seeds) if len(seeds) > 1 and "seed" not in facts["searched"] else (),
+            meta=ModelMeta.model_validate(facts["meta"]),
+            early_stopping=None if stopping is None else EarlyStopping.model_validate(stopping),
+            select_by=facts["select_by"],
+            monitor=facts["monitor"],
+        )
+
+
+def read_studies(run: RecordedRun) -> list[Study]:
+    """Return the trials of every model of a run.
+
+    Raises:
+        DataError: the folder is damaged.
+    """
+    folder, studies, first = RunFolder(run.path), [], 0
+    for name, facts in run.manifest["models"].items():
+        records = list(run.trials[first : first + facts["n_trials"]])
+        first += facts["n_trials"]
+        model = RecordedModel.of(name, facts, run.manifest["seeds"]["models"][name])
+        studies.append(_study(model, records, facts["best_trial"], folder))
+    return studies
+
+
+def _study(
+    model: RecordedModel, records: list[TrialRecord], best_id: str | None, folder: RunFolder
+) -> Study:
+    n_folds = len({record.fold for record in records})
+    size = (len(model.seeds) or 1) * max(1, n_folds)
+    points = [records[start : start + size] for start in range(0, len(records), size)]
+    places = [place for place, trials in enumerate(points) if trials[0].trial_id == best_id]
+    if not places:
+        return Study(model, records, points=points)
+    best = points[places[0]][0]
+    try:
+        per_user = folder.per_user(best.name)
+    except (OSError, ValueError, BadZipFile) as error:
+        raise DataError(
+            f"{folder.path}: the run is damaged: the users' values of {best.name} cannot be read: "
+            f"{error}"
+        ) from error
+    return Study(model, records, best, per_user, points, places[0])

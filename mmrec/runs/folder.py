@@ -1,0 +1,184 @@
+"""The folder of one run: what has ended, what is under way, and who works in it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import shutil
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from mmrec.config import Experiment
+from mmrec.data import FloatArray
+from mmrec.errors import DataError, TrialError, WriteError
+from mmrec.files import write_atomically
+from mmrec.runs.records import TrialRecord, TrialStore
+from mmrec.training.checkpoint import Checkpoint
+
+logger = logging.getLogger(__name__)
+
+_IDENTITY = "identity.json"
+_MANIFEST = "manifest.json"
+
+
+class RunFolder:
+    """A folder ``run_<time>``; it is finished once it has a manifest.
+
+    Get one from :meth:`open`, which goes on with an unfinished run of the same experiment.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.trials = TrialStore(path / "trials.jsonl")
+        self._lock = FileLock(path / "run.lock")
+
+    @classmethod
+    def open(
+        cls, performance: Path, identity: str, started: datetime, *, fresh: bool = False
+    ) -> RunFolder:
+        """Return the unfinished run of an experiment, or a new one, locked for this process.
+
+        The lock is the operating system's: it goes with the process that holds it, however that
+        ends.
+
+        Args:
+            performance: the folder that holds the runs.
+            identity: what is equal for runs of the same experiment on the same data.
+            started: names a new folder.
+            fresh: make a new one in any case; an unfinished one stays as it is.
+
+        Raises:
+            DataError: another process is at work on the experiment, or no folder can be made.
+        """
+        if not fresh:
+            for path in sorted(performance.glob("run_*"), reverse=True):
+                if cls._identity_of(path) == identity and not (path / _MANIFEST).exists():
+                    folder = cls(path)
+                    folder._acquire()
+                    logger.info("going on with %s", path)
+                    return folder
+        folder = cls(_make_folder(performance, started))
+        folder._acquire()
+        try:
+            write_atomically(folder.path / _IDENTITY, json.dumps({"identity": identity}) + "\n")
+        except WriteError:  # nobody would go on with it
+            folder.release()
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+        return folder
+
+    @staticmethod
+    def _identity_of(path: Path) -> str | None:
+        try:
+            identity: str = json.loads((path / _IDENTITY).read_text())["identity"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return identity
+
+    def _acquire(self) -> None:
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise DataError(
+                f"{self.path}: another process is running this experiment; wait for it, or start "
+                "a run of its own with --fresh"
+            ) from None
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be locked: {error}") from error
+
+    def release(self) -> None:
+        """Let other processes at the folder."""
+        with contextlib.suppress(OSError):  # checkpoints of unfinished trials stay
+            (self.path / "checkpoints").rmdir()
+        self._lock.release()
+
+    @property
+    def stamp(self) -> str:
+        """Date and time of the run's start, as they stand in the names of its files."""
+        return self.path.name.removeprefix("run_")
+
+    def checkpoint(self, name: str, rate: int | None) -> Checkpoint:
+        """Return where the state of an unfinished trial is kept."""
+        return Checkpoint(self.path / "checkpoints" / f"{name}.pt", rate, time.monotonic)
+
+    def save_per_user(self, name: str, values: Mapping[str, FloatArray]) -> None:
+        """Keep a trial's test values of each user, {label: [U]}, for tests of significance."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **values)
+        write_atomically(self._per_user_path(name), buffer.getvalue())
+
+    def per_user(self, name: str) -> dict[str, FloatArray]:
+        """Return what :meth:`save_per_user` has kept."""
+        content = io.BytesIO(self._per_user_path(name).read_bytes())
+        with np.load(content, allow_pickle=False) as archive:
+            return dict(archive)
+
+    def _per_user_path(self, name: str) -> Path:
+        return self.path / "per_user" / f"{name}.npz"
+
+
+def _make_folder(performance: Path, started: datetime) -> Path:
+    """Make a folder that no other run has, also when two start in the same second."""
+    stamp = started.strftime("%Y_%m_%d_%H_%M_%S")
+    for attempt in range(1, 1000):
+        folder = performance / f"run_{stamp}{'' if attempt == 1 else f'_{attempt}'}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if not performance.is_dir():
+                raise DataError(f"{performance}: is not a folder") from None
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be made: {error.strerror or error}") from error
+        else:
+            return folder
+    raise DataError(f"{performance}: a thousand runs have started in this second")
+
+
+def weights_path(experiment: Experiment, name: str) -> Path:
+    """Return where the weights of a trial are kept."""
+    return experiment.path_output_rec_weight / name / f"best-weights-{name}.safetensors"
+
+
+def lists_path(experiment: Experiment, record: TrialRecord) -> Path:
+    """Return where the recommendation lists of a trial are kept."""
+    return experiment.path_output_rec_result / f"{record.name}_it={record.best_epoch}.tsv"
+
+
+def save_weights(path: Path, state: Mapping[str, Tensor], record: TrialRecord) -> None:
+    """Write a model's best state as safetensors, with the trial's facts as metadata."""
+    facts = {
+        "trial_id": record.trial_id,
+        "best_epoch": record.best_epoch,
+        "parameters": record.parameters,
+    }
+    # One key alone: safetensors writes several in an order that changes from file to file.
+    metadata = {"mmrec": json.dumps(facts)}
+    write_atomically(path, save({k: v.contiguous() for k, v in state.items()}, metadata=metadata))
+
+
+def load_weights(path: Path) -> tuple[dict[str, Tensor], int]:
+    """Read what :func:`save_weights` wrote: the state and its epoch.
+
+    Raises:
+        TrialError: there is no such file, or it is damaged.
+    """
+    if not path.is_file():
+        raise TrialError(
+            f"restore: no weights at {path}; train the same trial once with save_weights: True"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            epoch = json.loads((file.metadata() or {}).get("mmrec", "{}")).get("best_epoch", 0)
+            return {name: file.get_tensor(name) for name in file.keys()}, epoch  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise TrialError(f"restore: {path} cannot be read as weights: {error}") from error

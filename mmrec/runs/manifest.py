@@ -1,0 +1,287 @@
+"""The manifest of a run: everything that its figures depend on, and the digests of its results.
+
+Its form is docs/manifest.schema.json.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmrec.config import Loaded
+from mmrec.data import Dataset, FoldFiles, Interactions
+from mmrec.data.vocabulary import sort_ids
+from mmrec.features import Loader
+from mmrec.files import sha256
+from mmrec.planning.plan import Plan
+from mmrec.runs.environment import describe_surroundings
+from mmrec.runs.study import Study
+
+SCHEMA_VERSION = 1
+"""Raised whenever a key changes its meaning or goes."""
+
+_TUPLE = "__tuple__"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run starts from: known before its first trial."""
+
+    started: str
+    """ISO date and time."""
+    written: dict[str, Any]
+    """The experiment as it was given: ``source``, ``base_dir`` and ``document``."""
+    files: list[dict[str, dict[str, str]]]
+    """For each fold, path and digest of each split's file."""
+    surroundings: dict[str, Any]
+    """What :func:`~mmrec.runs.environment.describe_surroundings` returns."""
+
+    @classmethod
+    def of(
+        cls,
+        loaded: Loaded,
+        plan: Plan,
+        devices: Sequence[torch.device],
+        threads: int,
+        started: str,
+    ) -> Origin:
+        """Describe what an experiment is about to be run from."""
+        external = plan.experiment.external_models_path
+        return cls(
+            started=started,
+            written={
+                "source": loaded.document.source,
+                "base_dir": str(loaded.base_dir),
+                "document": to_json(loaded.document.data),
+            },
+            files=split_files(plan.folds),
+            surroundings=describe_surroundings(devices, threads, external),
+        )
+
+
+def make_manifest(
+    origin: Origin,
+    plan: Plan,
+    datasets: Sequence[Dataset],
+    studies: Sequence[Study],
+    tables: Mapping[str, str],
+    run_tables: Mapping[str, str],
+    *,
+    notes: Sequence[str],
+    sessions: Sequence[Mapping[str, Any]],
+    ended: str,
+) -> dict[str, Any]:
+    """Describe a run as plain data.
+
+    Args:
+        origin: what the run was started from.
+        plan: the experiment.
+        datasets: what it was run on, fold by fold.
+        studies: what has become of it.
+        tables: {name: content} of the tables in the performance folder.
+        run_tables: the same of those in the folder of the run.
+        notes: what the user was warned of.
+        sessions: of a run that was gone on with, the start and the surroundings of each.
+        ended: ISO date and time.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "started": origin.started,
+        "ended": ended,
+        "notes": list(notes),
+        "written": origin.written,
+        "experiment": plan.experiment.model_dump(mode="json"),
+        "models": {study.plan.name: _model(study) for study in studies},
+        "protocol": _protocol(plan, datasets[0], studies),
+        "data": _data(origin, plan, datasets),
+        "seeds": {
+            "experiment": plan.experiment.random_seed,
+            "models": {study.plan.name: _seeds(study) for study in studies},
+        },
+        **origin.surroundings,
+        "sessions": [dict(session) for session in sessions],
+        "trials": [
+            {
+                "trial_id": record.trial_id,
+                "name": record.name,
+                "fold": record.fold,
+                "status": record.status,
+                "seconds": record.seconds,
+                "weights_sha256": record.weights_sha256,
+                "lists_sha256": record.lists_sha256,
+            }
+            for study in studies
+            for record in study.records
+        ],
+        "tables_sha256": _digests(tables),
+        "run_tables_sha256": _digests(run_tables),
+    }
+
+
+def _digests(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: sha256(text.encode()) for name, text in texts.items()}
+
+
+def item_digests(datasets: Sequence[Dataset], loaders: Sequence[Loader]) -> dict[str, Any]:
+    """Return a digest of every item's vector, to tell which file has changed: ``features.json``.
+
+    Items that lack a vector stand in ``lacking``, whether they were dropped or filled in.
+    """
+    described = {}
+    for loader in loaders:
+        digests: dict[str, str] = {}
+        lacking: set[str] = set()
+        for dataset in datasets:
+            report = dataset.report
+            lacking.update(report.filled_items.get(loader.name, ()))
+            lacking.update(report.missing_items.get(loader.name, ()))
+            matrix = dataset.features[loader.name].astype("<f4", copy=False)
+            for item_id, vector in zip(dataset.items.ids, matrix, strict=True):
+                if item_id not in lacking and item_id not in digests:
+                    content = np.ascontiguousarray(vector).data
+                    digests[item_id] = f"{zlib.crc32(content):08x}"
+        described[loader.name] = {
+            "path": str(loader.path),
+            "crc32": {item_id: digests[item_id] for item_id in sort_ids(digests)},
+            "lacking": sort_ids(lacking),
+        }
+    return {"schema_version": SCHEMA_VERSION, "loaders": described}
+
+
+def split_files(folds: Sequence[FoldFiles]) -> list[dict[str, dict[str, str]]]:
+    """Return for each fold path and SHA-256 of the file that each split comes from."""
+    digests = {
+        path: sha256(path.read_bytes())
+        for path in dict.fromkeys(path for fold in folds for path in fold.paths.values())
+    }
+    return [
+        {split: {"path": str(path), "sha256": digests[path]} for split, path in fold.paths.items()}
+        for fold in folds
+    ]
+
+
+def to_json(value: object) -> Any:  # noqa: ANN401 - any plain data
+    """Return the experiment as JSON holds it; a tuple, unlike a list, is one value of a search."""
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return {_TUPLE: [to_json(item) for item in value]}
+    if isinstance(value, list):
+        return [to_json(item) for item in value]
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def from_json(value: object) -> Any:  # noqa: ANN401 - any plain data
+    """Undo :func:`to_json`."""
+    if isinstance(value, Mapping):
+        if set(value) == {_TUPLE}:
+            return tuple(from_json(item) for item in value[_TUPLE])
+        return {key: from_json(item) for key, item in value.items()}
+    return [from_json(item) for item in value] if isinstance(value, list) else value
+
+
+def _model(study: Study) -> dict[str, Any]:
+    plan = study.plan
+    stopping = plan.early_stopping
+    return {
+        "key": plan.key,
+        "meta": plan.meta.model_dump(mode="json"),
+        "early_stopping": None if stopping is None else stopping.model_dump(mode="json"),
+        "searched": list(plan.searched),
+        "select_by": plan.select_by,
+        "monitor": plan.monitor,
+        "n_trials": len(study.records),
+        "best_trial": None if study.best is None else study.best.trial_id,
+    }
+
+
+def _protocol(plan: Plan, dataset: Dataset, studies: Sequence[Study]) -> dict[str, Any]:
+    threshold = plan.experiment.evaluation.relevance_threshold
+    held_out = {"validation": dataset.validation, "test": dataset.test}
+    return {
+        "candidates": "all items of the training split that the user has not trained on",
+        "cold_items": "held-out items that the training split lacks count as relevant, and cannot "
+        "be recommended",
+        "relevance": f"held-out interactions with a rating of at least {threshold:g}",
+        "relevance_threshold": threshold,
+        "averaged_over": "users with at least one relevant held-out item",
+        "users_averaged": {
+            name: _n_users(split, threshold)
+            for name, split in held_out.items()
+            if split is not None
+        },
+        "selected_on": "test" if dataset.validation is None else "validation",
+        "selected_by": {study.plan.name: study.plan.select_by for study in studies},
+        "top_k": plan.experiment.top_k,
+        "cutoffs": list(plan.experiment.evaluation.cutoffs),
+        "metrics": list(plan.metrics),
+    }
+
+
+def _n_users(split: Interactions, threshold: float) -> int:
+    return len(np.unique(split.users[split.ratings >= threshold]))
+
+
+def _data(origin: Origin, plan: Plan, datasets: Sequence[Dataset]) -> dict[str, Any]:
+    """Describe the first fold, the whole that all of them are, and each if there are several."""
+    first = datasets[0].report
+    facts = [
+        describe_data(dataset, files) for dataset, files in zip(datasets, origin.files, strict=True)
+    ]
+    return {
+        **facts[0],
+        "fingerprint": all_fingerprint(datasets),
+        "prefiltering": [asdict(step) for step in first.steps],
+        "folds": [
+            {"name": dataset.fold} | described
+            for dataset, described in zip(datasets, facts, strict=True)
+            if dataset.fold
+        ],
+        "loaders": {
+            loader.name: {
+                "path": str(loader.path),
+                "missing": loader.missing,
+                "items_lacking": len(first.missing_items.get(loader.name, ())),
+                "items_filled_in": len(first.filled_items.get(loader.name, ())),
+            }
+            for loader in plan.loaders
+        },
+    }
+
+
+def all_fingerprint(datasets: Sequence[Dataset]) -> str:
+    """Return the fingerprint of one data set, or the one of several folds."""
+    if len(datasets) == 1:
+        return datasets[0].fingerprint
+    return sha256("".join(f"{dataset.fingerprint}\n" for dataset in datasets).encode())
+
+
+def describe_data(dataset: Dataset, files: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Describe the data of one fold: what :func:`mmrec.verify.data.data_differences` compares.
+
+    Args:
+        dataset: of the fold.
+        files: see :func:`split_files`.
+    """
+    report = dataset.report
+    return {
+        "fingerprint": dataset.fingerprint,
+        "fingerprints": dict(dataset.fingerprints),
+        "files": dict(files),
+        "users": dataset.n_users,
+        "items": dataset.n_items,
+        "splits": {name: asdict(counts) for name, counts in report.splits.items()},
+        "users_dropped": report.users_dropped,
+        "items_dropped": report.items_dropped,
+        "features": {name: list(matrix.shape) for name, matrix in dataset.features.items()},
+        "notes": list(report.notes),
+    }
+
+
+def _seeds(study: Study) -> list[int]:
+    return sorted({record.parameters["seed"] for record in study.records})

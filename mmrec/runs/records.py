@@ -1,0 +1,94 @@
+"""The record of every trial, appended to ``trials.jsonl`` as each trial ends."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mmrec.errors import DataError
+from mmrec.files import append_line, read_json_lines
+from mmrec.runs.example_users import ShownLists
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What is kept of a trial: one line of ``trials.jsonl``."""
+
+    trial_id: str
+    """Hash of the model, its parameters, the protocol of selection and the data."""
+    name: str
+    """Short and unique: the model's name and the trial_id."""
+    model: str
+    """The key of the experiment file, for example ``external.LATTICE``."""
+    index: int
+    """Place in the model's search, from 0."""
+    parameters: dict[str, Any]
+    """Every hyper-parameter, given or default."""
+    status: Literal["finished", "pruned", "failed"]
+    error: str | None = None
+    """Why a trial failed."""
+    pruned_at: int | None = None
+    """The epoch after which a pruned trial was ended; its figures are the best up to there."""
+    best_epoch: int | None = None
+    validation: dict[str, float] = field(default_factory=dict)
+    """Figures of the best epoch, by label."""
+    test: dict[str, float] = field(default_factory=dict)
+    """Figures of the best epoch, by label; nothing is selected by them."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """Every evaluated epoch: epoch, loss, validation, test, weights_sha256, ranking_sha256,
+    diagnostics."""
+    losses: list[float] = field(default_factory=list)
+    """Mean training loss of every epoch."""
+    seconds: float = 0.0
+    weights_sha256: str | None = None
+    """Digest of the best epoch's weights; None for a recommender without any."""
+    lists_sha256: str | None = None
+    """Digest of the best epoch's recommendation lists."""
+    groups: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Test figures of the best epoch for popular, middling and rare items, see
+    :class:`mmrec.evaluation.GroupEvaluator`; nothing is selected by them."""
+    peak_bytes: int | None = None
+    """The most memory that the trial needed, see :class:`mmrec.execution.memory.PeakMemory`."""
+    fold: str = ""
+    """Name of the fold that it was run on; empty without folds."""
+    shown: ShownLists = field(default_factory=dict)
+    """The best epoch's lists of the users whom the report shows."""
+
+    def to_json(self) -> str:
+        """Return one line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+class TrialStore:
+    """An append-only file of trial records; one process writes, anybody may read.
+
+    Every record is on the disk before :meth:`append` returns. A last line that a killed process
+    left unfinished is passed over by readers.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, record: TrialRecord) -> None:
+        """Add a record.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
+        append_line(self.path, record.to_json())
+
+    def read(self) -> list[TrialRecord]:
+        """Return the complete records, in the order they ended.
+
+        Raises:
+            DataError: the file cannot be read, or another version of mmrec has written it.
+        """
+        try:
+            return [TrialRecord(**facts) for facts in read_json_lines(self.path)]
+        except TypeError as error:
+            raise DataError(
+                f"{self.path}: is of another version of mmrec ({error}); use that one, or start a "
+                "run of its own with --fresh"
+            ) from error

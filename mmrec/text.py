@@ -1,0 +1,76 @@
+"""Numbers, dates, durations and install commands as text for a reader."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+
+def value_text(value: object) -> str:
+    """Write a hyper-parameter the way a person would."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(value_text, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def is_number(value: object) -> bool:
+    """Say whether a hyper-parameter can be placed on a scale."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_N = TypeVar("_N", int, float)
+
+
+def moment(text: str) -> str:
+    """Write an ISO date and time for a reader."""
+    try:
+        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}"
+    except ValueError:
+        return text
+
+
+def duration(started: str, ended: str) -> str:
+    """Write how long a run took; empty if that is not known."""
+    try:
+        lasted = datetime.fromisoformat(ended) - datetime.fromisoformat(started)
+    except (ValueError, TypeError):  # not dates, or only one of them has a time zone
+        return ""
+    return spoken(lasted.total_seconds())
+
+
+def spoken(seconds: float) -> str:
+    """Write a span of time in two units at most."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
+def span(texts: Iterable[str]) -> str:
+    """Return ``a to b``, or one of them if they read alike."""
+    return " to ".join(dict.fromkeys(texts))
+
+
+def ends(numbers: Sequence[_N]) -> tuple[_N, _N]:
+    """Return the least and the largest of some numbers."""
+    return min(numbers), max(numbers)
+
+
+def gibibytes(size: int | None) -> str:
+    """Write a number of bytes for a reader; ``?`` for one that is not known."""
+    return "?" if size is None else f"{size / 2**30:.2f} GiB"
+
+
+def install_hint(extra: str | None = None) -> str:
+    """Return how to install mmrec with an extra, or mmrec with what it requires.
+
+    mmrec is installed from its source; it is not on PyPI.
+    """
+    if extra == "torch-sparse":  # its build imports torch
+        return "pip install --no-build-isolation torch-scatter torch-sparse"
+    target = "." if extra is None else f"'.[{extra}]'"
+    return f"pip install {target} in the mmrec source folder"
