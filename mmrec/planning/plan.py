@@ -66,11 +66,14 @@ def make_plan(loaded: Loaded) -> Plan:
 
 def _external_module(loaded: Loaded) -> ModuleType | None:
     path = loaded.external_models_path
+    activate_external(None)
     if path is None:
         activate_external(None)
         return None
     try:
-        return load_external_module(path)
+        module = load_external_module(path)
+        activate_external(module.__name__)
+        return module
     except ModelError as error:
         loaded.problems.add(("experiment", "external_models_path"), str(error))
         return None
