@@ -10,8 +10,8 @@ from broken_experiments import BASE, CASES, broken
 
 from mmrec.config import parse_yaml, read_experiment
 from mmrec.errors import ConfigError
+from mmrec.json_schema import experiment_schema
 from mmrec.planning.plan import make_plan
-from mmrec.schema import experiment_schema
 
 
 def line_of(text: str, part: str) -> int:
