@@ -17,8 +17,8 @@ from tiny_experiment import Write, settings
 
 from mmrec.errors import DataError, WriteError
 from mmrec.experiment import run_experiment
-from mmrec.runs import finished as recorded
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.log import recorded
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.verify.verification import verify_run
 

@@ -245,10 +245,10 @@ def test_events_are_the_same_in_every_process(experiment_file: Write, tmp_path: 
     assert len(before) == 3
     code = (
         "import sys; from pathlib import Path\n"
-        "from mmrec.reporting import RecordedRun, read_results, read_studies\n"
+        "from mmrec.reporting import FinishedRun, read_results, read_studies\n"
         "from mmrec.reporting.report import read_settings\n"
         "from mmrec.tracking import write_tracking\n"
-        "run = RecordedRun.open(Path(sys.argv[1]))\n"
+        "run = FinishedRun.open(Path(sys.argv[1]))\n"
         "results = read_results(run.path)\n"
         "write_tracking(run.manifest, read_settings(run), read_studies(run), results)"
     )
