@@ -1,4 +1,4 @@
-"""Numbers, dates and durations as text for a reader."""
+"""Numbers, dates, durations and install commands as text for a reader."""
 
 from __future__ import annotations
 
@@ -63,3 +63,14 @@ def ends(numbers: Sequence[_N]) -> tuple[_N, _N]:
 def gibibytes(size: int | None) -> str:
     """Write a number of bytes for a reader; ``?`` for one that is not known."""
     return "?" if size is None else f"{size / 2**30:.2f} GiB"
+
+
+def install_hint(extra: str | None = None) -> str:
+    """Return how to install mmrec with an extra, or mmrec with what it requires.
+
+    mmrec is installed from its source; it is not on PyPI.
+    """
+    if extra == "torch-sparse":  # its build imports torch
+        return "pip install --no-build-isolation torch-scatter torch-sparse"
+    target = "." if extra is None else f"'.[{extra}]'"
+    return f"pip install {target} in the mmrec source folder"

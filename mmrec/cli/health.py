@@ -1,19 +1,24 @@
-"""What this installation can do, and what is missing; works also where mmrec does not."""
+"""What this installation can do, and what is missing; works also where mmrec itself does not."""
 
 from __future__ import annotations
 
 import os
 import platform
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmrec.text import install_hint
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 PURPOSES = {
     "ann": "approximate item graphs of very large catalogues",
-    "docs": "building the site of the documentation",
+    "docs": "building the documentation site",
     "parquet": "item vectors in .parquet files",
     "prepare": "the scripts that download and prepare data",
     "ray": "trials on several machines",
@@ -24,11 +29,7 @@ PURPOSES = {
 }
 """What the extras of mmrec are for."""
 
-_BY_HAND = {
-    "torch-sparse": "pip install --no-build-isolation torch-scatter torch-sparse",
-}
 _LEAST_PYTHON = (3, 11)
-_REQUIREMENT = re.compile(r"([A-Za-z0-9_.-]+)\s*(?:\[[^\]]*\])?\s*\(?([^;)]*)\)?\s*(?:;\s*(.*))?")
 
 
 @dataclass(frozen=True)
@@ -38,88 +39,77 @@ class Finding:
     about: str
     text: str
     is_fatal: bool = False
-    """Whether mmrec cannot be used with it."""
+    """Whether mmrec cannot run because of it."""
 
     def __str__(self) -> str:
         return f"{self.about:<13} {'PROBLEM: ' if self.is_fatal else ''}{self.text}"
 
 
-@dataclass(frozen=True)
-class Requirement:
-    """A package that mmrec needs."""
-
-    package: str
-    least: str
-    extra: str | None
-
-    @property
-    def problem(self) -> str | None:
-        """What is the matter with it; None if nothing is."""
-        try:
-            found = metadata.version(self.package)
-        except metadata.PackageNotFoundError:
-            return f"{self.package} is missing"
-        if _numbers(found) < _numbers(self.least):
-            return f"{self.package} is {found}, needed is {self.least} or newer"
-        return None
-
-
 def diagnose() -> Iterator[Finding]:
-    """Yield what there is to say, the things that all others rest upon first."""
+    """Yield the findings, prerequisites first; stop where nothing further can be imported."""
     yield _python()
-    needed = requirements()
-    yield _packages(needed)
-    if any(r.problem for r in needed if r.extra is None):
-        return  # nothing further can be imported
+    try:
+        needed = requirements()
+    except ImportError as error:  # packaging itself
+        yield _mmrec(f"{error.name} is missing; {install_hint()}", is_fatal=True)
+        return
+    core = _problems(needed.get("", []))
+    if core:
+        yield _mmrec(f"{'; '.join(core)}; {install_hint()}", is_fatal=True)
+        return
+    yield _mmrec("all required packages" if needed else "not installed; requirements unknown")
     yield from _torch()
     yield _cache()
     yield from _extras(needed)
 
 
-def requirements() -> list[Requirement]:
-    """Return what mmrec's metadata name; empty where it runs without being installed."""
+def requirements() -> dict[str, list[Requirement]]:
+    """Return what mmrec requires on this machine, by extra; the core requirements under ``""``.
+
+    Empty if mmrec runs without being installed.
+    """
+    from packaging.requirements import Requirement
+
     try:
         lines = metadata.requires("mmrec") or []
     except metadata.PackageNotFoundError:
-        return []
-    found = []
-    for line in lines:
-        match = _REQUIREMENT.fullmatch(line.strip())
-        if match:
-            package, versions, marker = match.groups()
-            least = re.search(r">=\s*([0-9.]+)", versions or "")
-            extra = re.search(r"""extra\s*==\s*['"]([^'"]+)['"]""", marker or "")
-            found.append(
-                Requirement(package, least[1] if least else "0", extra[1] if extra else None)
-            )
+        return {}
+    extras = metadata.metadata("mmrec").get_all("Provides-Extra") or []
+    found: dict[str, list[Requirement]] = {extra: [] for extra in ("", *sorted(extras))}
+    for requirement in map(Requirement, lines):
+        marker = requirement.marker
+        if marker is None or marker.evaluate({"extra": ""}):
+            found[""].append(requirement)
+            continue
+        for extra in extras:
+            if marker.evaluate({"extra": extra}):
+                found[extra].append(requirement)
     return found
 
 
-def _crowding() -> str:
-    """Say that more wants to run than there are cores, where the system tells."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load <= (os.cpu_count() or 1):
-        return ""
-    return f"; busy (load {load:.0f}): fewer may be faster, execution: {{threads: 1}}"
+def _problems(requirements: list[Requirement]) -> list[str]:
+    """Return what is missing or has the wrong version."""
+    problems = []
+    for requirement in requirements:
+        found = _version(requirement.name)
+        if found is None:
+            problems.append(f"{requirement.name} is missing")
+        elif not requirement.specifier.contains(found, prereleases=True):
+            problems.append(f"{requirement.name} is {found}, required is {requirement.specifier}")
+    return problems
 
 
 def _python() -> Finding:
     is_old = sys.version_info < _LEAST_PYTHON
-    needed = f"; needed is {'.'.join(map(str, _LEAST_PYTHON))} or newer" if is_old else ""
-    return Finding("python", f"{platform.python_version()} ({sys.executable}){needed}", is_old)
+    least = f"; required is {'.'.join(map(str, _LEAST_PYTHON))} or newer" if is_old else ""
+    return Finding("python", f"{platform.python_version()} ({sys.executable}){least}", is_old)
 
 
-def _packages(needed: list[Requirement]) -> Finding:
+def _mmrec(text: str, *, is_fatal: bool = False) -> Finding:
     from mmrec import __file__ as place
     from mmrec import __version__
 
-    problems = [r.problem for r in needed if r.extra is None and r.problem]
-    told = f"{__version__} ({Path(str(place)).parent})"
-    if problems:
-        return Finding("mmrec", f"{told}: {'; '.join(problems)}; pip install mmrec", is_fatal=True)
-    if not needed:
-        return Finding("mmrec", f"{told}, not installed: what it needs is not known")
-    return Finding("mmrec", f"{told}, with all that it needs")
+    return Finding("mmrec", f"{__version__} ({Path(str(place)).parent}): {text}", is_fatal)
 
 
 def _torch() -> Iterator[Finding]:
@@ -131,7 +121,8 @@ def _torch() -> Iterator[Finding]:
     from mmrec.graph import default_backend
     from mmrec.runs.environment import determinism
 
-    yield Finding("torch", f"{torch.__version__}, torch-geometric {_version('torch-geometric')}")
+    geometric = _version("torch-geometric") or "none"
+    yield Finding("torch", f"{torch.__version__}, torch-geometric {geometric}")
     backends = {"the CPU": default_backend("cpu")}
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
@@ -139,19 +130,25 @@ def _torch() -> Iterator[Finding]:
         yield Finding("CUDA", f"{torch.version.cuda}; {listed}")
         backends["CUDA"] = default_backend("cuda")
     else:
-        built = "torch is built without it" if torch.version.cuda is None else "no device is seen"
-        yield Finding("CUDA", f"none ({built}); experiments run on the CPU")
-    told = os.environ.get("OMP_NUM_THREADS")
-    limit = f" (OMP_NUM_THREADS={told})" if told else ""
-    yield Finding(
-        "threads", f"{torch.get_num_threads()} of {os.cpu_count()} cores{limit}{_crowding()}"
-    )
+        reason = "torch is built without it" if torch.version.cuda is None else "no device found"
+        yield Finding("CUDA", f"none ({reason}); experiments run on the CPU")
+    setting = os.environ.get("OMP_NUM_THREADS")
+    limit = f" (OMP_NUM_THREADS={setting})" if setting else ""
+    yield Finding("threads", f"{torch.get_num_threads()} of {os.cpu_count()} cores{limit}{_load()}")
     used = "; ".join(f"{name} on {device}" for device, name in backends.items())
     sparse = _version("torch-sparse")
-    there = f"torch-sparse {sparse}" if sparse != "none" else "torch-sparse is not installed"
-    yield Finding("propagation", f"{used} ({there})")
+    kernel = "torch-sparse is not installed" if sparse is None else f"torch-sparse {sparse}"
+    yield Finding("propagation", f"{used} ({kernel})")
     switches = ", ".join(f"{key}={value}" for key, value in determinism().items())
     yield Finding("determinism", f"in a trial: {switches}")
+
+
+def _load() -> str:
+    """Return a warning if more processes want to run than there are cores."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load <= (os.cpu_count() or 1):
+        return ""
+    return f"; busy (load {load:.0f}): fewer may be faster, execution: {{threads: 1}}"
 
 
 def _cache() -> Finding:
@@ -159,28 +156,25 @@ def _cache() -> Finding:
 
     folder = feature_cache()
     if folder is None:
-        return Finding("cache", "none: there is no home folder; features are read anew each time")
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return Finding("cache", "none: there is no home folder; every run reads features anew")
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         return Finding("cache", f"{folder}, writable")
-    return Finding("cache", f"{folder} cannot be written; features are read anew each time")
+    return Finding("cache", f"{folder} cannot be written; every run reads features anew")
 
 
-def _extras(needed: list[Requirement]) -> Iterator[Finding]:
-    for extra in sorted({r.extra for r in needed if r.extra and r.extra != "dev"}):
-        problems = [r.problem for r in needed if r.extra == extra and r.problem]
-        purpose = PURPOSES.get(extra, "")
-        install = _BY_HAND.get(extra, f"pip install 'mmrec[{extra}]'")
-        state = f"no: {'; '.join(problems)}; {install}" if problems else "yes"
+def _extras(needed: dict[str, list[Requirement]]) -> Iterator[Finding]:
+    for extra in needed:
+        if extra in ("", "dev"):
+            continue
+        problems = _problems(needed[extra])
+        state = f"no: {'; '.join(problems)}; {install_hint(extra)}" if problems else "yes"
+        purpose = PURPOSES.get(extra)
         yield Finding(f"[{extra}]", f"{purpose}: {state}" if purpose else state)
 
 
-def _version(package: str) -> str:
+def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "none"
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"[0-9]+", re.split(r"[^0-9.]", version)[0]))
+        return None

@@ -61,7 +61,7 @@ def _run(options: argparse.Namespace) -> int:
 def _verified_apart(folder: Path, *, quiet: bool) -> int:
     """Verify a run in a process of its own, which shares nothing with the one that made it."""
     print(flush=True)
-    command = [sys.executable, "-m", "mmrec.cli", "verify", str(folder)]
+    command = [sys.executable, "-m", "mmrec", "verify", str(folder)]
     return subprocess.run([*command, *(["--quiet"] if quiet else [])], check=False).returncode
 
 

@@ -14,6 +14,7 @@ from mmrec.errors import DataError, listing, nearest
 from mmrec.features.ids import ids_of_values, number_rows
 from mmrec.features.scratch import Scratch
 from mmrec.features.source import MatrixSource, Source, as_float32, block_rows, reading
+from mmrec.text import install_hint
 
 _BUFFER_BYTES = 1 << 20
 """What is read at once of a column; without a buffer, all of a group of rows would be."""
@@ -51,7 +52,7 @@ def pyarrow(path: Path) -> tuple[Any, Any]:
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
-        raise DataError(f"{path}: Parquet files need pyarrow: pip install pyarrow") from error
+        raise DataError(f"{path}: Parquet files need pyarrow: {install_hint('parquet')}") from error
 
 
 def _vector_columns(path: Path, arrow: Any, schema: Any) -> list[str]:  # noqa: ANN401 - untyped

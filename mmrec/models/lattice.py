@@ -30,6 +30,7 @@ from mmrec.models.base import (
 from mmrec.models.collaborative import LightGCNLayers, NGCFLayers
 from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.raw_graphs import shared_raw_graphs
+from mmrec.text import install_hint
 
 Share = Annotated[NonNegativeReal, Field(le=1)]
 Dropout = Annotated[NonNegativeReal, Field(lt=1)]
@@ -65,7 +66,7 @@ class LATTICEConfig(MultimodalConfig):
     @classmethod
     def _check_faiss(cls, search: Search) -> Search:
         if search == "approximate" and not has_approximate_neighbours():
-            raise ValueError("approximate needs faiss: pip install 'mmrec[ann]'")
+            raise ValueError(f"approximate needs faiss: {install_hint('ann')}")
         return search
 
     @model_validator(mode="after")

@@ -33,6 +33,7 @@ from mmrec.planning.inputs import missing_loaders, path_problem
 from mmrec.planning.modality_subsets import with_subsets
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.points import Values, drawn_points, grid_points, is_drawn, most_points, probes
+from mmrec.text import install_hint
 from mmrec.training.objective import LOSS
 from mmrec.training.seeding import rng_for
 
@@ -210,7 +211,7 @@ class ModelPlanner:
         if algorithm == "tpe" and find_spec("optuna") is None:
             self._problems.add(
                 (*path, "meta", "hyper_opt_alg"),
-                "'tpe' needs the package optuna: pip install 'mmrec[search]'",
+                f"'tpe' needs the package optuna: {install_hint('search')}",
             )
         if not is_drawn(space, meta):
             return list(grid_points(space, limit))

@@ -21,6 +21,7 @@ from mmrec.reporting.table import Table
 from mmrec.runs.finished import FinishedRun, read_settings, read_studies
 from mmrec.runs.study import Study
 from mmrec.runs.winner import find_winner
+from mmrec.text import install_hint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -178,7 +179,7 @@ class Drawings:
         try:
             from matplotlib import pyplot
         except ImportError as error:
-            raise DataError('figures need matplotlib: pip install "mmrec[report]"') from error
+            raise DataError(f"figures need matplotlib: {install_hint('report')}") from error
         return pyplot.figure()
 
 

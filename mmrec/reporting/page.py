@@ -17,7 +17,7 @@ from mmrec.reporting.examples.section import recommendation_section
 from mmrec.reporting.sections import Drawer, model_section, popularity_section, user_section
 from mmrec.runs.study import Study
 from mmrec.runs.winner import find_winner
-from mmrec.text import duration, moment
+from mmrec.text import duration, install_hint, moment
 
 
 def report_html(
@@ -67,6 +67,7 @@ def report_html(
             ],
             shown=recommendation_section(shown, studies),
             has_plots=plots.is_available(),
+            install_hint=install_hint("report"),
             protocol=facts.protocol(manifest, studies),
             data=facts.data(manifest["data"]),
             prefiltering=data_tables.prefiltering(manifest["data"]),

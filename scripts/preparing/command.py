@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from mmrec.errors import DataError, MmrecError
+from mmrec.text import install_hint
 
 
 def exit_code(action: Callable[[], None]) -> int:
@@ -41,7 +42,7 @@ def load_extra(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise DataError(f"{error}; install it with: pip install '.[prepare]'") from error
+        raise DataError(f"{error}: {install_hint('prepare')}") from error
     except Exception as error:  # a build for another torch fails in its own ways
         raise DataError(f"{name} is installed but cannot be imported: {error}") from error
 

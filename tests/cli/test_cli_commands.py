@@ -43,8 +43,9 @@ def test_run_prints_the_best_trials_and_where_the_report_is(demo_folder, capsys)
     assert report.read_text().startswith("<!DOCTYPE html>")
 
 
-def test_the_module_runs_like_the_command(demo_folder):
-    command = [sys.executable, "-m", "mmrec.run", demo_folder / "config_files/none.yml"]
+@pytest.mark.parametrize("module", [["mmrec", "run"], ["mmrec.run"]])
+def test_the_modules_run_like_the_command(demo_folder, module):
+    command = [sys.executable, "-m", *module, demo_folder / "config_files/none.yml"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -179,7 +180,7 @@ def test_a_count_is_a_whole_number(workers, capsys):
 
 def test_a_reader_that_goes_away_is_no_error():
     done = subprocess.run(
-        f"{sys.executable} -m mmrec.cli schema | head -1",
+        f"{sys.executable} -m mmrec schema | head -1",
         shell=True,
         capture_output=True,
         text=True,

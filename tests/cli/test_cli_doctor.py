@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
+from email.message import Message
 from importlib import metadata
 from pathlib import Path
 
@@ -22,9 +23,23 @@ def diagnosis(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 
 @pytest.fixture
 def requires(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let mmrec require these lines, and whatever a test appends to them."""
     lines = ["torch>=2.6", "ray>=2.40; extra == 'ray'", "no-such-package (>=1) ; extra == 'mine'"]
+    described = Message()
+    for extra in ("ray", "mine"):
+        described["Provides-Extra"] = extra
     monkeypatch.setattr(metadata, "requires", lambda name: lines)
+    monkeypatch.setattr(metadata, "metadata", lambda name: described)
     return lines
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Let a package have the version that a test gives it."""
+    versions: dict[str, str] = {}
+    version = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: versions.get(name) or version(name))
+    return versions
 
 
 def test_a_sound_installation(
@@ -42,18 +57,22 @@ def test_a_sound_installation(
     assert "deterministic_algorithms=True" in found["determinism"]
     assert found["cache"] == f"{tmp_path}/cache/mmrec, writable"
     assert not (tmp_path / "cache").exists()
-    assert found["[mine]"] == "no: no-such-package is missing; pip install 'mmrec[mine]'"
+    assert found["[mine]"] == (
+        "no: no-such-package is missing; pip install '.[mine]' in the mmrec source folder"
+    )
     assert found["[ray]"].startswith("trials on several machines: ")
 
 
-def test_a_crowded_machine_is_told(
+def test_a_busy_machine_is_reported(
     requires: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    for load, told in ((2.0, False), (14.4, True)):
+    for load, is_reported in ((2.0, False), (14.4, True)):
         monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0.0, 0.0), raising=False)
         main(["doctor"])
-        assert ("busy (load 14): fewer may be faster" in diagnosis(capsys)["threads"]) is told
+        assert ("busy (load 14): fewer may be faster" in diagnosis(capsys)["threads"]) is (
+            is_reported
+        )
 
 
 def test_a_package_that_is_missing_or_old_makes_it_unusable(
@@ -65,10 +84,39 @@ def test_a_package_that_is_missing_or_old_makes_it_unusable(
     assert list(found) == ["python", "mmrec"]
     assert "PROBLEM: " in found["mmrec"]
     assert "no-such-core is missing" in found["mmrec"]
-    assert re.search(r"numpy is [\d.]+, needed is 999 or newer", found["mmrec"])
+    assert re.search(r"numpy is [\d.]+, required is >=999", found["mmrec"])
 
 
-def test_a_torch_that_cannot_be_imported_is_told(
+@pytest.mark.parametrize(
+    ("required", "found", "is_fit"),
+    [
+        ("numpy>=2.10.0", "2.10", True),
+        ("numpy>=2.0", "2.0rc1", False),
+        ("numpy>=2,<3", "3.1", False),
+        ("numpy>=2,<3", "2.9", True),
+        ("numpy!=2.5", "2.5", False),
+        ("numpy>=2", "2.1.0+cpu", True),
+        ("numpy>=9; python_version < '3'", "2.1", True),
+        ("no-such-core; sys_platform == 'none'", "2.1", True),
+    ],
+)
+def test_versions_and_markers_count_as_in_pip(
+    requires: list[str], installed: dict[str, str], required: str, found: str, is_fit: bool
+) -> None:
+    requires.append(required)
+    installed["numpy"] = found
+    assert main(["doctor"]) == (0 if is_fit else 1)
+
+
+def test_a_missing_packaging_is_reported(
+    requires: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "packaging.requirements", None)
+    assert main(["doctor"]) == 1
+    assert "packaging.requirements is missing" in diagnosis(capsys)["mmrec"]
+
+
+def test_a_torch_that_cannot_be_imported_is_reported(
     requires: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
@@ -88,15 +136,15 @@ def test_gpus_are_listed_with_the_kernel_of_cuda(
     assert re.search(r"; (segment|torch_sparse) on CUDA \(torch-sparse ", found["propagation"])
 
 
-def test_an_old_python_is_told(
+def test_an_old_python_is_reported(
     requires: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "_LEAST_PYTHON", (99, 0))
     assert main(["doctor"]) == 1
-    assert diagnosis(capsys)["python"].endswith("needed is 99.0 or newer")
+    assert diagnosis(capsys)["python"].endswith("required is 99.0 or newer")
 
 
-def test_a_cache_that_cannot_be_written_is_told(
+def test_a_cache_that_cannot_be_written_is_reported(
     requires: list[str],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

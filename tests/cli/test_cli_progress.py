@@ -21,7 +21,7 @@ from tiny_experiment import Write, settings
 
 from mmrec.cli import main
 from mmrec.config import read_experiment
-from mmrec.execution.specs import Order, SpecMaker
+from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.execution.trial import TrialSpec
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import make_plan
@@ -67,7 +67,7 @@ def test_quiet_prints_the_result_alone(
     experiment_file: Write, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = experiment_file({"MostPop": {}}, gpu=7)  # which is warned of
-    command = [sys.executable, "-m", "mmrec.cli", "run", path, "--quiet"]
+    command = [sys.executable, "-m", "mmrec", "run", path, "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert "MostPop" in done.stdout
@@ -149,7 +149,7 @@ def test_a_terminal_gets_two_bars(
 def test_a_terminal_gets_two_bars_of_trials_side_by_side(
     experiment_file: Write, terminal: Terminal
 ) -> None:
-    command = [sys.executable, "-m", "mmrec.cli", "run", experiment_file(LONG), "--workers", "2"]
+    command = [sys.executable, "-m", "mmrec", "run", experiment_file(LONG), "--workers", "2"]
     done = subprocess.run(command, stderr=terminal.handle, stdout=subprocess.PIPE, text=True)
     os.close(terminal.handle)
     assert done.returncode == 0
@@ -179,7 +179,7 @@ def spec(experiment_file: Write) -> TrialSpec:
     path = experiment_file({"LightGCNM": settings(epochs=10)})
     plan = make_plan(read_experiment(path))
     maker = SpecMaker(plan, load_datasets(plan))
-    return maker.make(Order(0, 0, plan.models[0].points[0]))
+    return maker.make(TrialRequest(0, 0, plan.models[0].points[0]))
 
 
 def epoch(number: int, value: float) -> EpochRecord:

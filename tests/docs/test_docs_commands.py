@@ -17,7 +17,7 @@ from page_fragments import completed
         "mmrec run config.yml --worker-count 2",
         "mmrec show RUN --user 1 --top none",
         "make demos",
-        "pip install 'mmrec[reports]'",
+        "pip install '.[reports]'",
         "python scripts/make_data.py",
         "python scripts/extract_features.py texts a.tsv --modell m --output b",
     ],

@@ -223,7 +223,9 @@ def test_parquet_without_pyarrow(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     message = refusal(DataError, convert, folder, tmp_path / "x.parquet")
-    assert message.endswith("x.parquet: Parquet files need pyarrow: pip install pyarrow")
+    assert message.endswith(
+        "x.parquet: Parquet files need pyarrow: pip install '.[parquet]' in the mmrec source folder"
+    )
     assert list(tmp_path.iterdir()) == [folder]
 
 

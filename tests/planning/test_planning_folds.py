@@ -284,7 +284,7 @@ def test_other_folds_are_not_overwritten_and_nothing_is_trained(
     saved = CROSS | {"save_on_disk": True, "save_folder": "../data/{0}/folds"}
     load(folded(splitting=saved), save=True)
     kept = (tmp_path / "data/tiny/folds/0/test.tsv").read_text()
-    with pytest.raises(DataError, match="holds something else already"):
+    with pytest.raises(DataError, match="already has other content"):
         run(folded(splitting=saved, random_seed=9))
     assert (tmp_path / "data/tiny/folds/0/test.tsv").read_text() == kept
     assert not (tmp_path / "results").exists()

@@ -317,7 +317,7 @@ def test_without_matplotlib_the_data_of_the_figures_remains(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     page = Page(render(two_models()))
     assert "svg" not in page.tags
-    assert 'pip install "mmrec[report]"' in page.words
+    assert "pip install '.[report]'" in page.words
     assert page.words.count("Data of this figure") == 3
     assert "trial 2, validation Recall@20" in page.words
 

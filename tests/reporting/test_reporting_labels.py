@@ -133,7 +133,7 @@ def test_all_faults_are_told_at_once(experiment_file, capsys) -> None:
 def test_without_pillow_it_is_said_how_to_get_it(experiment_file, tmp_path, monkeypatch) -> None:
     write_tiny_labels(tmp_path / "data" / "tiny")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ConfigError, match=r"report.pictures: .*pip install 'mmrec\[report\]'"):
+    with pytest.raises(ConfigError, match=r"report.pictures: .*pip install '\.\[report\]'"):
         run_experiment(experiment_file(report=REPORT), progress=False)
 
 

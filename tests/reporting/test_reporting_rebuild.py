@@ -151,7 +151,7 @@ def test_without_matplotlib_it_is_said_how_to_get_it(
     finished: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(DataError, match=r"pip install .mmrec\[report\]"):
+    with pytest.raises(DataError, match=r"pip install .\.\[report\]"):
         finished.plot.per_user()
 
 

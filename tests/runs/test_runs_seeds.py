@@ -73,7 +73,7 @@ def test_a_list_of_seeds_is_an_ordinary_dimension(experiment_file):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"meta": {"seeds": [1, 2, 1]}}, "meta.seeds: found 1 twice; accepted: each once"),
+        ({"meta": {"seeds": [1, 2, 1]}}, "meta.seeds: found duplicates of 1"),
         ({"meta": {"seeds": [1, -2]}}, "meta.seeds[1]: found -2; accepted: a whole number, 0 or"),
         ({"meta": {"seeds": [1, 2]}, "seed": 3}, "seed: stands beside meta.seeds; accepted: one"),
         ({"meta": {"seeds": [1]}, "seed": {"repeat": 2}}, "seed: stands beside meta.seeds"),

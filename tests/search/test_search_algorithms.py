@@ -348,7 +348,7 @@ def test_algorithms_that_are_not_supported(experiment_file, algorithm):
 def test_without_optuna_the_message_says_how_to_get_it(experiment_file, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     entry = settings(lr=[0.01, 0.02], meta={"hyper_opt_alg": "tpe"})
-    message = "'tpe' needs the package optuna: pip install 'mmrec[search]'"
+    message = "'tpe' needs the package optuna: pip install '.[search]' in the mmrec source folder"
     assert message in refused(experiment_file({"LightGCNM": entry}))
     entry["meta"]["hyper_opt_alg"] = "rand"
     entry["meta"]["hyper_max_evals"] = 2

@@ -15,6 +15,7 @@ from typing import Any
 
 from mmrec.config import Problems
 from mmrec.errors import DataError
+from mmrec.text import install_hint
 from mmrec.training.trainer import Interrupted
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def check_ray(problems: Problems) -> None:
     if importlib.util.find_spec("ray") is None:
         problems.add(
             ("experiment", "execution", "backend"),
-            'Ray is not installed; run: pip install "mmrec[ray]"',
+            f"Ray is not installed: {install_hint('ray')}",
         )
         problems.raise_if_any()
 

@@ -23,6 +23,7 @@ from mmrec.planning.inputs import path_problem
 from mmrec.reporting.examples.thumbnails import Thumbnail, thumbnail
 from mmrec.runs.example_users import check_shown, held_out_ids, items_of, shown_users
 from mmrec.runs.study import Study
+from mmrec.text import install_hint
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def find_labels(loaded: Loaded) -> Labels:
             _check_path(report.pictures)
             pictures = find_pictures(report.pictures)
             if find_spec("PIL") is None:
-                raise DataError("pictures need the package pillow: pip install 'mmrec[report]'")
+                raise DataError(f"pictures need the package pillow: {install_hint('report')}")
     except DataError as error:
         loaded.problems.add((*_REPORT, "pictures"), str(error))
     return Labels(titles, pictures)

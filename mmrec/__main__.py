@@ -1,4 +1,4 @@
-"""``python -m mmrec.cli``."""
+"""``python -m mmrec``, the same as the command ``mmrec``."""
 
 import sys
 
