@@ -17,10 +17,11 @@ from mmrec.config import (
     Section,
     SeedRepeat,
     Space,
+    parse_metric_label,
     parse_space,
 )
-from mmrec.errors import MmrecError, ModelError, listing, nearest
-from mmrec.evaluation import figure_name, find_metric, parse_figure_name
+from mmrec.errors import ConfigError, ModelError, listing, nearest
+from mmrec.evaluation import figure_name, find_metric
 from mmrec.models import (
     ModelConfig,
     MultimodalConfig,
@@ -267,14 +268,11 @@ class ModelPlanner:
         name, cutoff = self._metrics[0], cutoffs[0]
         if label is not None:
             try:
-                if "@" in label:
-                    metric, cutoff = parse_figure_name(label)
-                else:
-                    metric = find_metric(label)
-            except (MmrecError, ValueError) as error:
+                asked, own_cutoff = parse_metric_label(label)
+                name, cutoff = find_metric(asked).name, own_cutoff or cutoff
+            except ConfigError as error:
                 self._problems.add(path, str(error))
                 return None
-            name = metric.name
         if name not in self._metrics or cutoff not in cutoffs:
             computed = [figure_name(find_metric(m), k) for m in self._metrics for k in cutoffs]
             self._problems.add(

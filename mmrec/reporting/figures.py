@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrec.errors import DataError, listing, nearest
+from mmrec.evaluation import GROUPS
 from mmrec.reporting import model_tables, plots, trial_tables
 from mmrec.reporting.csv_files import best_table
 from mmrec.reporting.over_seeds import significance_table
@@ -110,7 +111,7 @@ class Drawings:
         records = grouped(self._studies)
         if not records:
             raise DataError(f"{self._folder}: no trial has figures by popularity")
-        first = next(iter(records.values())).groups["head"]
+        first = next(iter(records.values())).groups[GROUPS[0]]
         cutoffs = [name.removeprefix("Recall@") for name in first if name.startswith("Recall@")]
         _require(None if cutoff is None else str(cutoff), cutoffs, f"{self._folder}: cutoff")
         figure = plots.popularity(records, cutoff or int(cutoffs[0]), figure=self._figure())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mmrec.errors import ConfigError
-from mmrec.evaluation import parse_figure_name
+from mmrec.evaluation import metric_of
 
 LOSS = "loss"
 """The label of the mean training loss of an epoch."""
@@ -32,7 +32,7 @@ class Objective:
         without the user's own metrics.
         """
         try:
-            return cls(label, label != LOSS and parse_figure_name(label)[0].higher_is_better)
+            return cls(label, label != LOSS and metric_of(label).higher_is_better)
         except ConfigError:
             return cls(label, higher_is_better=True)
 
