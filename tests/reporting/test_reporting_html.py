@@ -6,13 +6,13 @@ import re
 import sys
 from copy import deepcopy
 from html.parser import HTMLParser
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import assert_contains
+from studies import make_study
 
 from mmrec.reporting.page import report_html
 from mmrec.runs.records import TrialRecord
@@ -144,10 +144,9 @@ def failed(index: int, error: str, **parameters: object) -> TrialRecord:
 def study(
     *records: TrialRecord, name: str = "M", searched: tuple[str, ...] = (), by: str = "Recall@20"
 ) -> Study:
-    plan = SimpleNamespace(name=name, key=f"external.{name}", searched=searched, select_by=by)
     done = [record for record in records if record.status == "finished"]
     best = max(done, key=lambda record: record.validation.get("Recall@20", 0), default=None)
-    return Study(plan, list(records), best)  # type: ignore[arg-type]
+    return make_study(records, by, name=name, searched=searched, best=best)
 
 
 def two_models() -> list[Study]:
@@ -364,7 +363,8 @@ def test_no_trial_at_all() -> None:
 
 def test_no_figures_of_validation() -> None:
     record = finished(0, 0.1)
-    record.validation.clear()
+    for figures in (record.validation, *(entry["validation"] for entry in record.history)):
+        figures.clear()
     page = Page(render([study(record)]))
     assert "validation Recall@20 of" not in page.words
     assert says(page, "1 trial", "epoch 4 of 4")
