@@ -27,7 +27,7 @@ from mmrec.execution.runner import run_plan
 from mmrec.execution.signals import RunInterrupted, StopRequest, stop_on_signals
 from mmrec.execution.specs import SpecMaker, identity
 from mmrec.execution.workbench import Workbench, threads_of_trial, unsaved
-from mmrec.execution.worker import Assignment
+from mmrec.execution.worker import WorkerSetup
 from mmrec.files import write_atomically
 from mmrec.models import Model
 from mmrec.planning.counts import count_trials
@@ -51,7 +51,7 @@ from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.sessions import begin_session
 from mmrec.runs.study import Study
-from mmrec.tracking import check_trackers, write_tracking
+from mmrec.tracking.tracker import check_trackers, write_tracking
 from mmrec.training.determinism import resolve_device
 from mmrec.training.trainer import Interrupted
 
@@ -129,14 +129,14 @@ def run_experiment(
             for note in notes:
                 logger.warning("%s", note)
             executor: Executor
-            assignments = _assign(loaded, plan, folder, n_workers, threads)
+            setups = _make_setups(loaded, plan, folder, n_workers, threads)
             if execution.backend == "ray":
-                executor = RayExecutor(assignments[0], execution, n_workers, observer, stop)
+                executor = RayExecutor(setups[0], execution, n_workers, observer, stop)
             elif n_workers == 1:
                 workbench = Workbench(plan.experiment, datasets, device, threads, folder)
                 executor = SerialExecutor(workbench, observer, stop)
             else:
-                executor = ProcessExecutor(assignments, observer, stop)
+                executor = ProcessExecutor(setups, observer, stop)
             studies = _run(plan, specs, folder, executor, stop)
         notes += write_shown(folder.path, plan.experiment, datasets[0], studies, labels)
         return _write(origin, plan, datasets, studies, folder, notes, sessions)
@@ -192,15 +192,15 @@ def _run(
         ) from None
 
 
-def _assign(
+def _make_setups(
     loaded: Loaded, plan: Plan, folder: RunFolder, workers: int, threads: int
-) -> list[Assignment]:
+) -> list[WorkerSetup]:
     execution = plan.experiment.execution
     devices = execution.devices or (plan.experiment.gpu,)
     if execution.backend == "ray" and plan.experiment.gpu >= 0:
         devices = (0,)  # a task sees only the GPU that Ray lends it
     return [
-        Assignment(
+        WorkerSetup(
             experiment=loaded.document.data,
             base_dir=loaded.base_dir,
             folder=folder.path,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from mmrec.execution.specs import Order
+from mmrec.execution.specs import TrialRequest
 from mmrec.execution.trial import TrialSpec
 from mmrec.execution.workbench import Workbench
 from mmrec.planning.model_plan import ModelPlan
@@ -27,8 +27,8 @@ class Task:
 
     model: ModelPlan
     spec: TrialSpec
-    order: Order
-    """The same as plain data."""
+    request: TrialRequest
+    """The same trial as plain data."""
 
 
 class Queue:
@@ -51,7 +51,7 @@ class Queue:
     def add(self, tasks: Iterable[Task]) -> None:
         """Let trials wait at the place of their model."""
         self._tasks += tasks
-        self._tasks.sort(key=lambda task: (task.order.model, task.order.index), reverse=True)
+        self._tasks.sort(key=lambda task: (task.request.model, task.request.index), reverse=True)
 
     def take(self) -> Task:
         """Return the next trial, which waits no longer."""

@@ -20,7 +20,7 @@ from typing import Any
 from mmrec.errors import DataError
 from mmrec.execution.executors import GRACE, Observer, Queue, Task
 from mmrec.execution.trial import TrialSpec, failed_record
-from mmrec.execution.worker import Assignment, serve
+from mmrec.execution.worker import WorkerSetup, run_worker
 from mmrec.runs.records import TrialRecord
 from mmrec.training.trainer import Interrupted
 
@@ -36,24 +36,24 @@ class ProcessExecutor:
     """Runs trials in spawned processes.
 
     Args:
-        assignments: one for each worker.
+        setups: one for each worker.
         observer: told how it goes on.
         stop: asked regularly whether to save all states and end.
     """
 
     def __init__(
         self,
-        assignments: Sequence[Assignment],
+        setups: Sequence[WorkerSetup],
         observer: Observer,
         stop: Callable[[], bool],
     ) -> None:
-        self._assignments = assignments
+        self._setups = setups
         self._observer, self._stop = observer, stop
 
     def run(self, queue: Queue) -> Iterator[TrialRecord]:
         """Yield the record of each trial as it ends."""
         tries: dict[str, int] = {}
-        workers = [_Worker(a) for a in self._assignments[: queue.expected]]
+        workers = [WorkerProcess(setup) for setup in self._setups[: queue.expected]]
         try:
             while len(queue) or any(worker.task for worker in workers):
                 if self._stop():
@@ -71,10 +71,10 @@ class ProcessExecutor:
                     if message is not None:
                         record = self._listen(worker, *message)
                     elif tries[worker.spec.trial_id] < TRIES:
-                        queue.add([worker.bury()])
+                        queue.add([worker.clean_up()])
                         record = None
                     else:
-                        spec = worker.bury().spec
+                        spec = worker.clean_up().spec
                         record = failed_record(spec, WorkerDied(worker.reason), 0.0)
                     if record is not None:
                         self._observer.trial_ended(record)
@@ -82,7 +82,7 @@ class ProcessExecutor:
         finally:
             _dismiss(workers)
 
-    def _listen(self, worker: _Worker, kind: str, content: Any) -> TrialRecord | None:  # noqa: ANN401
+    def _listen(self, worker: WorkerProcess, kind: str, content: Any) -> TrialRecord | None:  # noqa: ANN401
         """Take a worker's message; return the record if it ends the trial."""
         if kind == "epoch":
             self._observer.epoch_ended(worker.spec, *content)
@@ -102,10 +102,10 @@ class WorkerDied(Exception):
 
 
 @dataclass(eq=False)
-class _Worker:
+class WorkerProcess:
     """One process and the driver's end of its pipe."""
 
-    assignment: Assignment
+    setup: WorkerSetup
     task: Task | None = None
     _process: Any = field(init=False)
     connection: Connection[Any, Any] = field(init=False)
@@ -118,20 +118,22 @@ class _Worker:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, self.assignment), daemon=True)
+        self._process = context.Process(target=run_worker, args=(theirs, self.setup), daemon=True)
         with _shielded():
             self._process.start()
         theirs.close()  # so that the death of the worker is the end of the pipe
 
     @property
     def spec(self) -> TrialSpec:
+        """The trial that it runs."""
         assert self.task is not None
         return self.task.spec
 
     def give(self, task: Task) -> None:
+        """Start a trial."""
         self.task = task
         with contextlib.suppress(OSError):  # it has just died, and will be found dead
-            self.connection.send(task.order)
+            self.connection.send(task.request)
 
     def receive(self) -> tuple[str, Any] | None:
         """Return the next message, or None if the worker has died."""
@@ -141,7 +143,7 @@ class _Worker:
             return None
         return message
 
-    def bury(self) -> Task:
+    def clean_up(self) -> Task:
         """Start a new process in place of the dead one; return the task it has left."""
         assert self.task is not None
         task, self.task = self.task, None
@@ -156,6 +158,7 @@ class _Worker:
 
     @property
     def is_alive(self) -> bool:
+        """Whether the process has not ended."""
         return bool(self._process.is_alive())
 
     def ask_to_end(self) -> None:
@@ -196,7 +199,7 @@ def _shielded() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _dismiss(workers: Sequence[_Worker]) -> None:
+def _dismiss(workers: Sequence[WorkerProcess]) -> None:
     """Let workers save their states and end; those that do not in time are killed.
 
     So are all of them if the user interrupts the wait.
@@ -216,7 +219,7 @@ def _dismiss(workers: Sequence[_Worker]) -> None:
             worker.end()
 
 
-def _ready(workers: Sequence[_Worker]) -> list[_Worker]:
+def _ready(workers: Sequence[WorkerProcess]) -> list[WorkerProcess]:
     """Return the workers that have something to say, or have died; wait a moment for one."""
     by_handle = {worker.connection: worker for worker in workers if worker.task is not None}
     return [by_handle[handle] for handle in wait(list(by_handle), timeout=PAUSE)]  # type: ignore[index]

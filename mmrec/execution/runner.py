@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mmrec.execution.executors import Executor, Queue, Task
-from mmrec.execution.specs import Order, SpecMaker
+from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.execution.trial import TrialSpec
 from mmrec.models import ModelConfig
 from mmrec.planning.model_plan import ModelPlan
@@ -17,11 +17,11 @@ from mmrec.runs.records import TrialRecord
 from mmrec.runs.selection import Objective, PointView, ValidationView, choose
 from mmrec.runs.study import Study
 from mmrec.search.algorithms import make_search
-from mmrec.search.pruning import set_bars
+from mmrec.search.pruning import set_thresholds
 
 
-class Course:
-    """The search of one model as it goes on.
+class ModelSearch:
+    """The search of one model while it runs.
 
     Args:
         number: of the model in the plan.
@@ -58,27 +58,27 @@ class Course:
             trials = self._model.repetitions(point)
             first = len(self._points) * len(trials)
             made = [
-                self._task(Order(self._number, first + n, values, fold=fold), earlier)
+                self._task(TrialRequest(self._number, first + n, values, fold=fold), earlier)
                 for n, (fold, values) in enumerate(trials)
             ]
             self._points.append([task.spec for task in made])
             tasks += made
         return tasks
 
-    def _task(self, order: Order, earlier: list[PointView]) -> Task:
+    def _task(self, request: TrialRequest, earlier: list[PointView]) -> Task:
         meta = self._model.meta
-        spec = self._specs.make(order)
+        spec = self._specs.make(request)
         if meta.pruner != "none" and isinstance(spec.config, ModelConfig):
-            bars = set_bars(
+            thresholds = set_thresholds(
                 meta.pruner,
-                self._of_fold(order.fold, earlier),
+                self._of_fold(request.fold, earlier),
                 self._objective,
                 epochs=spec.config.epochs,
                 validation_rate=meta.validation_rate,
             )
-            order = replace(order, bars=bars)
-            spec = self._specs.make(order)
-        return Task(self._model, spec, order)
+            request = replace(request, thresholds=thresholds)
+            spec = self._specs.make(request)
+        return Task(self._model, spec, request)
 
     def _of_fold(self, fold: int, points: list[PointView]) -> list[ValidationView]:
         """Return the trials of one fold: figures of different folds say little of each other."""
@@ -118,24 +118,24 @@ def run_plan(plan: Plan, specs: SpecMaker, folder: RunFolder, executor: Executor
         Interrupted: the executor was asked to stop.
     """
     ended = {record.trial_id: record for record in folder.trials.read()}
-    courses = [Course(number, model, specs) for number, model in enumerate(plan.models)]
+    searches = [ModelSearch(number, model, specs) for number, model in enumerate(plan.models)]
     queue = Queue()
-    under_way = [_advance(course, ended, queue) for course in courses]
+    running = [_advance(search, ended, queue) for search in searches]
     queue.expected = max(len(queue), plan.n_trials - len(ended))
     for record in executor.run(queue):
         folder.trials.append(record)
         ended[record.trial_id] = record
         folder.checkpoint(record.name, None).remove()
-        for number, trials in enumerate(under_way):
+        for number, trials in enumerate(running):
             if record.trial_id in trials:
                 trials.remove(record.trial_id)
                 if not trials:
-                    under_way[number] = _advance(courses[number], ended, queue)
-    return [course.study(ended, folder) for course in courses]
+                    running[number] = _advance(searches[number], ended, queue)
+    return [search.study(ended, folder) for search in searches]
 
 
-def _advance(course: Course, ended: Mapping[str, TrialRecord], queue: Queue) -> set[str]:
+def _advance(search: ModelSearch, ended: Mapping[str, TrialRecord], queue: Queue) -> set[str]:
     """Queue the next trials of a search and return their ids."""
-    tasks = course.advance(ended)
+    tasks = search.advance(ended)
     queue.add(tasks)
     return {task.spec.trial_id for task in tasks}

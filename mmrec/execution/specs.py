@@ -21,25 +21,25 @@ from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
 from mmrec.planning.points import Values
 from mmrec.runs.selection import Objective
-from mmrec.search.pruning import Bars, PruningProtocol
+from mmrec.search.pruning import PruningProtocol, Thresholds
 from mmrec.training.early_stopping import EarlyStopping
 from mmrec.training.protocol import EvaluationProtocol
 
 
 @dataclass(frozen=True)
-class Order:
-    """A trial as plain data that another process can be sent."""
+class TrialRequest:
+    """A trial to run, as plain data that can be sent to another process."""
 
     model: int
-    """Number of the model in the plan."""
+    """Index of the model in the plan."""
     index: int
-    """Place in the model's search, from 0."""
+    """Position in the model's search, from 0."""
     values: Values
-    """The hyper-parameters, as the file means them."""
-    bars: Bars = field(default_factory=dict)
-    """What its validation figures have to reach for it to go on."""
+    """The hyper-parameters as written in the file, not yet validated by the model."""
+    thresholds: Thresholds = field(default_factory=dict)
+    """Validation figures below which the trial is pruned, by epoch."""
     fold: int = 0
-    """Number of the fold that it is run on."""
+    """Index of the fold to run on."""
 
 
 class SpecMaker:
@@ -54,27 +54,27 @@ class SpecMaker:
         self._datasets = datasets
         self._protocols = [_make_protocols(plan, dataset) for dataset in datasets]
 
-    def make(self, order: Order) -> TrialSpec:
-        """Return the trial that is ordered; the same in every process."""
-        model, dataset = self._models[order.model], self._datasets[order.fold]
-        protocol = self._protocols[order.fold][order.model]
-        config = model.recommender.Config.model_validate(order.values)
+    def make(self, request: TrialRequest) -> TrialSpec:
+        """Return the requested trial; the same in every process."""
+        model, dataset = self._models[request.model], self._datasets[request.fold]
+        protocol = self._protocols[request.fold][request.model]
+        config = model.recommender.Config.model_validate(request.values)
         facts = _selection(self._experiment, model)
         if isinstance(config, RecommendationFileConfig):
             facts["file"] = sha256(config.file.read_bytes())
         identifier = trial_id(model.key, config, facts, dataset.fingerprint)
         if model.meta.pruner != "none":
             parts = {f.name: getattr(protocol, f.name) for f in fields(protocol)}
-            protocol = PruningProtocol(**parts, bars=order.bars)
+            protocol = PruningProtocol(**parts, thresholds=request.thresholds)
         return TrialSpec(
             trial_id=identifier,
             name=f"{model.name}_{identifier}",
             model=model.key,
-            index=order.index,
+            index=request.index,
             recommender=model.recommender,
             config=config,
             protocol=protocol,
-            fold=order.fold,
+            fold=request.fold,
             fold_name=dataset.fold,
         )
 

@@ -17,7 +17,7 @@ import torch
 from mmrec.config import read_experiment
 from mmrec.errors import MmrecError
 from mmrec.execution.signals import StopRequest
-from mmrec.execution.specs import Order, SpecMaker
+from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.execution.workbench import Workbench
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import Plan, make_plan
@@ -28,7 +28,7 @@ from mmrec.training.trainer import Interrupted, OnEpoch
 
 
 @dataclass(frozen=True)
-class Assignment:
+class WorkerSetup:
     """What a worker needs to set up its workbench."""
 
     experiment: dict[str, Any]
@@ -39,37 +39,39 @@ class Assignment:
 
 
 @dataclass(frozen=True, eq=False)
-class Desk:
-    """What a worker has before it: the plan and the data, read by itself, and the workbench."""
+class Worker:
+    """A worker's own copy of the plan and the data, and its workbench."""
 
     plan: Plan
     specs: SpecMaker
     workbench: Workbench
 
     @classmethod
-    def set_up(cls, assignment: Assignment) -> Desk:
-        """Read all that an assignment names.
+    def set_up(cls, setup: WorkerSetup) -> Worker:
+        """Read the experiment and its data.
 
         Raises:
             ConfigError: a path is not there.
             DataError: the data cannot be used.
         """
-        torch.set_num_threads(assignment.threads)
-        plan = make_plan(read_experiment(assignment.experiment, assignment.base_dir))
+        torch.set_num_threads(setup.threads)
+        plan = make_plan(read_experiment(setup.experiment, setup.base_dir))
         datasets = load_datasets(plan)
-        device, _ = resolve_device(assignment.gpu)
-        folder = RunFolder(assignment.folder)
-        workbench = Workbench(plan.experiment, datasets, device, assignment.threads, folder)
+        device, _ = resolve_device(setup.gpu)
+        folder = RunFolder(setup.folder)
+        workbench = Workbench(plan.experiment, datasets, device, setup.threads, folder)
         return cls(plan, SpecMaker(plan, datasets), workbench)
 
-    def run(self, order: Order, on_epoch: OnEpoch, stop: Callable[[], bool]) -> TrialRecord:
-        """Run the trial that is ordered; see :meth:`Workbench.execute`."""
-        model = self.plan.models[order.model]
-        return self.workbench.execute(model, self.specs.make(order), on_epoch, stop)
+    def run(
+        self, request: TrialRequest, on_epoch: OnEpoch, stop: Callable[[], bool]
+    ) -> TrialRecord:
+        """Run the requested trial; see :meth:`Workbench.execute`."""
+        model = self.plan.models[request.model]
+        return self.workbench.execute(model, self.specs.make(request), on_epoch, stop)
 
 
-def serve(connection: Connection[Any, Any], assignment: Assignment) -> None:
-    """Be a worker: set up the workbench, then run the trials that are handed out."""
+def run_worker(connection: Connection[Any, Any], setup: WorkerSetup) -> None:
+    """Set up a worker, then run the requested trials until the driver ends the process."""
     stop = StopRequest()
 
     def note(number: int, frame: object) -> None:
@@ -77,12 +79,12 @@ def serve(connection: Connection[Any, Any], assignment: Assignment) -> None:
 
     signal.signal(signal.SIGTERM, note)
     try:
-        desk = Desk.set_up(assignment)
+        worker = Worker.set_up(setup)
         while not stop():
             if not connection.poll(0.2):
                 continue
-            order: Order = connection.recv()
-            record = desk.run(order, lambda *told: connection.send(("epoch", told)), stop)
+            request: TrialRequest = connection.recv()
+            record = worker.run(request, lambda *told: connection.send(("epoch", told)), stop)
             connection.send(("ended", record))
     except MmrecError as error:
         connection.send(("error", str(error)))

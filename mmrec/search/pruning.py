@@ -1,8 +1,8 @@
-"""Ending trials early that are worse than earlier ones.
+"""Pruning: ending trials that are worse than earlier ones.
 
-A trial is held against a bar at each evaluation. The bars of a batch are set before it starts,
-from the validation figures of the batches before it, so they are the same however many trials
-run side by side.
+The best validation value of a trial so far is compared with a threshold at each evaluation. The
+thresholds of a batch are set before it starts, from the validation figures of the earlier batches,
+so they do not depend on how many trials run at the same time.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Literal
 from mmrec.runs.selection import EpochView, Objective, ValidationView
 from mmrec.training.protocol import EpochRecord, EvaluationProtocol
 
-Bars = Mapping[int, float]
+Thresholds = Mapping[int, float]
 """By epoch, the value that the best epoch up to it must reach for the trial to go on."""
 
 MIN_TRIALS = 4
-"""With figures of fewer trials there is no bar."""
+"""With figures of fewer trials there is no threshold."""
 WARM_UP = 0.25
 """``median`` lets every trial have this share of its epochs."""
 REDUCTION = 3
@@ -29,7 +29,7 @@ _RUNGS = (REDUCTION**2, REDUCTION)
 """It looks at a ninth and at a third of the epochs."""
 
 
-def set_bars(
+def set_thresholds(
     pruner: Literal["none", "median", "halving"],
     earlier: Sequence[ValidationView],
     objective: Objective,
@@ -37,7 +37,7 @@ def set_bars(
     epochs: int,
     validation_rate: int,
 ) -> dict[int, float]:
-    """Return the bars of a trial that is about to start; none at its last epoch.
+    """Return the thresholds of a trial that is about to start; none at its last epoch.
 
     A trial counts at an epoch with its best value up to there; one that was pruned before does
     not count, one that ended before by itself does.
@@ -59,19 +59,19 @@ def set_bars(
     else:
         firsts = (next((e for e in due if e * part >= epochs), None) for part in _RUNGS)
         held = sorted({epoch for epoch in firsts if epoch is not None})
-    bars = {}
+    thresholds = {}
     for epoch in held:
         reached = [t.best_until(epoch, objective) for t in earlier if _counts(t, epoch)]
         if len(reached) >= MIN_TRIALS:
-            bars[epoch] = _bar(pruner, reached, objective)
-    return bars
+            thresholds[epoch] = _threshold(pruner, reached, objective)
+    return thresholds
 
 
 def _counts(trial: ValidationView, epoch: int) -> bool:
     return trial.status == "finished" or (trial.status == "pruned" and trial.last_epoch >= epoch)
 
 
-def _bar(pruner: str, values: Sequence[float], objective: Objective) -> float:
+def _threshold(pruner: str, values: Sequence[float], objective: Objective) -> float:
     if pruner == "median":
         return median(values)
     kept = math.ceil(len(values) / REDUCTION)
@@ -80,21 +80,21 @@ def _bar(pruner: str, values: Sequence[float], objective: Objective) -> float:
 
 @dataclass(frozen=True, eq=False)
 class PruningProtocol(EvaluationProtocol):
-    """A protocol that ends a trial below one of its bars."""
+    """A protocol that ends a trial below one of its thresholds."""
 
-    bars: Bars = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=dict)
 
     def should_stop(self, records: Sequence[EpochRecord]) -> bool:
-        """Say whether training stops: below a bar, or as :class:`EvaluationProtocol` says."""
+        """Say whether training stops: below a threshold, or as :class:`EvaluationProtocol` says."""
         return self.pruned_at(records) is not None or super().should_stop(records)
 
     def pruned_at(self, records: Sequence[EpochRecord]) -> int | None:
-        """Return the epoch at which these evaluations fall below a bar, or None."""
+        """Return the epoch at which these evaluations fall below a threshold, or None."""
         objective = Objective(self.select_by, self.higher_is_better)
         best = objective.worst
         for epoch in map(EpochView.of, records):
             best = objective.best([best, epoch.value(objective)])
-            bar = self.bars.get(epoch.epoch)
-            if bar is not None and objective.is_better(bar, best):
+            threshold = self.thresholds.get(epoch.epoch)
+            if threshold is not None and objective.is_better(threshold, best):
                 return epoch.epoch
         return None

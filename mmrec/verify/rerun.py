@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 
 from mmrec.data import Dataset
-from mmrec.execution.specs import Order, SpecMaker
+from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.execution.trial import TrialSpec, failed_record, finished_record, lists_as_tsv, run_trial
 from mmrec.models import RecommendationFile
 from mmrec.planning.plan import Plan
@@ -84,7 +84,7 @@ class Rerun:
             return Difference(None, "fold", "", record.fold or "none", "not in the data")
         fold = folds.index(record.fold)
         try:
-            spec = maker.make(Order(places[0], record.index, values, fold=fold))
+            spec = maker.make(TrialRequest(places[0], record.index, values, fold=fold))
         except ValidationError as error:
             first = error.errors()[0]
             told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

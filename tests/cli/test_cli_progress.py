@@ -21,7 +21,7 @@ from tiny_experiment import Write, settings
 
 from mmrec.cli import main
 from mmrec.config import read_experiment
-from mmrec.execution.specs import Order, SpecMaker
+from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.execution.trial import TrialSpec
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import make_plan
@@ -179,7 +179,7 @@ def spec(experiment_file: Write) -> TrialSpec:
     path = experiment_file({"LightGCNM": settings(epochs=10)})
     plan = make_plan(read_experiment(path))
     maker = SpecMaker(plan, load_datasets(plan))
-    return maker.make(Order(0, 0, plan.models[0].points[0]))
+    return maker.make(TrialRequest(0, 0, plan.models[0].points[0]))
 
 
 def epoch(number: int, value: float) -> EpochRecord:

@@ -21,9 +21,9 @@ from tiny_experiment import Write, experiment_writer, settings
 from mmrec.config import read_experiment
 from mmrec.errors import ConfigError, DataError
 from mmrec.execution.ray.cluster import Share, _check_room
-from mmrec.execution.ray.worker import Errand, Switch, versions, work
-from mmrec.execution.specs import Order
-from mmrec.execution.worker import Assignment
+from mmrec.execution.ray.worker import RunSetup, StopFlag, versions, work
+from mmrec.execution.specs import TrialRequest
+from mmrec.execution.worker import WorkerSetup
 from mmrec.experiment import run_experiment
 from mmrec.progress import Progress
 from mmrec.reporting.results import Results
@@ -334,8 +334,8 @@ def test_a_trial_that_fits_on_no_node(monkeypatch, caplog):
     assert "no node of the Ray cluster has room for a trial" in caplog.text
 
 
-def test_the_switch(tmp_path, monkeypatch):
-    driver, worker = Switch(tmp_path), Switch(tmp_path)
+def test_the_stop_flag(tmp_path, monkeypatch):
+    driver, worker = StopFlag(tmp_path), StopFlag(tmp_path)
     assert not worker.is_there
     driver.turn(on=False)
     assert worker.is_there
@@ -347,16 +347,16 @@ def test_the_switch(tmp_path, monkeypatch):
     driver.turn(on=True)
     wait_for(worker, 5)
     driver.remove()
-    assert not Switch(tmp_path)()
+    assert not StopFlag(tmp_path)()
 
 
-def errand(folder: Path, **changes: Any) -> Errand:
-    assignment = Assignment({}, folder, folder, threads=1, gpu=-1)
-    return Errand("a run", assignment, versions() | changes)
+def run_setup(folder: Path, **changes: Any) -> RunSetup:
+    setup = WorkerSetup({}, folder, folder, threads=1, gpu=-1)
+    return RunSetup("a run", setup, versions() | changes)
 
 
 def test_a_node_without_the_folder_of_the_run_is_refused(tmp_path):
-    told = work(errand(tmp_path), Order(0, 0, {}), lambda epochs: None)
+    told = work(run_setup(tmp_path), TrialRequest(0, 0, {}), lambda epochs: None)
     assert told.startswith(f"node {platform.node()}: {tmp_path}: the folder of the run is not")
 
 
@@ -364,14 +364,14 @@ def test_a_node_whose_torch_sees_no_gpu_is_refused(experiment_file, tmp_path, mo
     cpu = (torch.device("cpu"), "gpu: 0 is not there")
     monkeypatch.setattr("mmrec.execution.worker.resolve_device", lambda gpu: cpu)
     path = experiment_file()
-    Switch(tmp_path).turn(on=False)
+    StopFlag(tmp_path).turn(on=False)
     document = read_experiment(path).document.data
-    assignment = Assignment(document, path.parent, tmp_path, threads=1, gpu=0)
-    told = work(Errand("gpu", assignment, versions()), Order(0, 0, {}), lambda epochs: None)
+    setup = WorkerSetup(document, path.parent, tmp_path, threads=1, gpu=0)
+    told = work(RunSetup("gpu", setup, versions()), TrialRequest(0, 0, {}), lambda epochs: None)
     assert "has a GPU for the trial, but torch sees no CUDA device" in told
 
 
 def test_a_node_with_other_versions_is_refused(tmp_path):
-    Switch(tmp_path).turn(on=False)
-    told = work(errand(tmp_path, torch="1.0"), Order(0, 0, {}), lambda epochs: None)
+    StopFlag(tmp_path).turn(on=False)
+    told = work(run_setup(tmp_path, torch="1.0"), TrialRequest(0, 0, {}), lambda epochs: None)
     assert f"has torch {versions()['torch']}, the driver 1.0; results would differ" in told

@@ -10,7 +10,7 @@ import torch
 from tiny_experiment import Write, settings
 
 from mmrec.config import read_experiment
-from mmrec.execution.specs import Order, SpecMaker
+from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.planning.counts import ModelCounts, count_trials
 from mmrec.planning.datasets import feature_widths, load_datasets
 from mmrec.planning.plan import Plan, make_plan
@@ -53,7 +53,7 @@ def counted(plan: Plan) -> list[ModelCounts]:
 def trained(plan: Plan) -> tuple[int, int]:
     """Run the one trial of a plan and return its steps and evaluations."""
     (data,) = load_datasets(plan)
-    spec = SpecMaker(plan, (data,)).make(Order(0, 0, plan.models[0].points[0]))
+    spec = SpecMaker(plan, (data,)).make(TrialRequest(0, 0, plan.models[0].points[0]))
     steps = []
 
     def stop() -> bool:

@@ -16,7 +16,7 @@ from mmrec.experiment import run_experiment
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.runs.selection import Objective, PointView, ValidationView, choose
-from mmrec.search.pruning import set_bars
+from mmrec.search.pruning import set_thresholds
 from mmrec.training.protocol import EpochRecord, EvaluationProtocol
 
 RECALL = Objective("Recall@3", higher_is_better=True)
@@ -57,7 +57,9 @@ def test_choices_are_the_same_whatever_the_test_figures(garbage: float) -> None:
     assert others == views
     assert choose(views, RECALL) == choose(others, RECALL) == 1  # the first of equals
     first, second = (
-        set_bars("median", [t for v in some for t in v.trials], RECALL, epochs=3, validation_rate=1)
+        set_thresholds(
+            "median", [t for v in some for t in v.trials], RECALL, epochs=3, validation_rate=1
+        )
         for some in (views, others)
     )
     assert first == second != {}

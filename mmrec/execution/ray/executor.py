@@ -20,9 +20,9 @@ from mmrec.errors import DataError
 from mmrec.execution.executors import GRACE, Observer, Queue, Task
 from mmrec.execution.processes import TRIES, WorkerDied
 from mmrec.execution.ray.cluster import Share, connected
-from mmrec.execution.ray.worker import PAUSE, Epochs, Errand, Switch, versions, work
+from mmrec.execution.ray.worker import PAUSE, Epochs, RunSetup, StopFlag, versions, work
 from mmrec.execution.trial import failed_record
-from mmrec.execution.worker import Assignment
+from mmrec.execution.worker import WorkerSetup
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
 from mmrec.training.trainer import Interrupted
@@ -34,7 +34,7 @@ class RayExecutor:
     """Runs trials as Ray tasks.
 
     Args:
-        assignment: what a worker needs to set up its desk.
+        setup: what a worker needs to set up its worker.
         execution: address, CPUs and GPUs.
         workers: how many trials are under way at once, at most.
         observer: told how it goes on.
@@ -43,17 +43,15 @@ class RayExecutor:
 
     def __init__(
         self,
-        assignment: Assignment,
+        setup: WorkerSetup,
         execution: Execution,
         workers: int,
         observer: Observer,
         stop: Callable[[], bool],
     ) -> None:
-        self._assignment, self._workers = assignment, workers
+        self._setup, self._workers = setup, workers
         self._address = execution.address
-        self._share = Share(
-            execution.cpus_per_trial or assignment.threads, execution.gpus_per_trial
-        )
+        self._share = Share(execution.cpus_per_trial or setup.threads, execution.gpus_per_trial)
         self._observer, self._stop = observer, stop
 
     def run(self, queue: Queue) -> Iterator[TrialRecord]:
@@ -70,18 +68,18 @@ class RayExecutor:
         n_at_once = min(self._workers, queue.expected)
         with (
             connected(self._address, self._share, n_at_once),
-            _Crew(self._assignment, self._share, self._observer) as crew,
+            TrialPool(self._setup, self._share, self._observer) as pool,
         ):
-            while len(queue) or len(crew):
+            while len(queue) or len(pool):
                 if self._stop():
                     raise Interrupted
-                while len(queue) and len(crew) < self._workers:
+                while len(queue) and len(pool) < self._workers:
                     task = queue.take()
                     tries[task.spec.trial_id] += 1
                     total = max(len(tries), queue.expected)
                     self._observer.trial_started(task.spec, len(tries), total)
-                    crew.start(task)
-                for task, end in crew.ended():
+                    pool.start(task)
+                for task, end in pool.ended():
                     if isinstance(end, TrialRecord):
                         record = end
                     elif tries[task.spec.trial_id] < TRIES:
@@ -95,26 +93,28 @@ class RayExecutor:
 
 
 @dataclass(eq=False)
-class _UnderWay:
+class RunningTrial:
+    """A trial on the cluster and what the observer knows of it."""
+
     task: Task
-    told: int = 0
-    """The last epoch that the observer has been told of."""
+    reported: int = 0
+    """The last epoch that was reported to the observer."""
 
 
-class _Crew:
+class TrialPool:
     """The trials that are under way on the cluster.
 
     Ray does not retry them: it would start one that does not fit into a node's memory again and
     again, whatever ``max_retries`` says.
     """
 
-    def __init__(self, assignment: Assignment, share: Share, observer: Observer) -> None:
+    def __init__(self, setup: WorkerSetup, share: Share, observer: Observer) -> None:
         import ray
         from ray.util.queue import Queue as Mailbox
 
         self._ray, self._observer = ray, observer
-        self._errand = Errand(uuid.uuid4().hex, assignment, versions())
-        self._switch = Switch(assignment.folder)
+        self._run = RunSetup(uuid.uuid4().hex, setup, versions())
+        self._stop_flag = StopFlag(setup.folder)
         self._work = ray.remote(
             num_cpus=share.cpus,
             num_gpus=share.gpus,
@@ -122,14 +122,14 @@ class _Crew:
             scheduling_strategy="SPREAD",
         )(_work)
         self._mailbox = Mailbox(actor_options={"num_cpus": 0})
-        self._letter = self._mailbox.actor.get.remote()
-        self._trials: dict[Any, _UnderWay] = {}
+        self._message = self._mailbox.actor.get.remote()
+        self._trials: dict[Any, RunningTrial] = {}
 
     def __len__(self) -> int:
         return len(self._trials)
 
-    def __enter__(self) -> _Crew:
-        self._switch.turn(on=False)
+    def __enter__(self) -> TrialPool:
+        self._stop_flag.turn(on=False)
         return self
 
     def __exit__(
@@ -142,7 +142,7 @@ class _Crew:
         late = list(self._trials)
         try:
             if late:
-                self._switch.turn(on=True)
+                self._stop_flag.turn(on=True)
                 _, late = self._ray.wait(late, num_returns=len(late), timeout=GRACE)
         finally:
             for reference in late:
@@ -151,25 +151,25 @@ class _Crew:
                     self._trials[reference].task.spec.name,
                 )
                 self._ray.cancel(reference, force=True)
-            self._switch.remove()
+            self._stop_flag.remove()
             self._mailbox.shutdown(force=True)
 
     def start(self, task: Task) -> None:
         """Give a trial to the cluster."""
         reference = self._work.options(name=task.spec.name).remote(
-            self._errand, task.order, task.spec.trial_id, self._mailbox.actor
+            self._run, task.request, task.spec.trial_id, self._mailbox.actor
         )
-        self._trials[reference] = _UnderWay(task)
+        self._trials[reference] = RunningTrial(task)
 
     def ended(self) -> Iterator[tuple[Task, TrialRecord | str]]:
         """Yield trials that have ended, each with its record or why its worker died.
 
         Waits a moment for one.
         """
-        references = [*self._trials, *([self._letter] if self._letter else [])]
+        references = [*self._trials, *([self._message] if self._message else [])]
         ready, _ = self._ray.wait(references, timeout=PAUSE)
         for reference in ready:
-            if reference == self._letter:
+            if reference == self._message:
                 self._read()
                 continue
             trial = self._trials.pop(reference)
@@ -198,31 +198,31 @@ class _Crew:
         return end
 
     def _read(self) -> None:
-        """Tell the observer what a letter says; without a postman, it learns all at the end."""
+        """Tell the observer what a message says; without messages, it learns all at the end."""
         try:
-            trial_id, epochs = self._ray.get(self._letter)
+            trial_id, epochs = self._ray.get(self._message)
         except self._ray.exceptions.RayError:
-            self._letter = None
+            self._message = None
             return
-        self._letter = self._mailbox.actor.get.remote()
+        self._message = self._mailbox.actor.get.remote()
         for trial in self._trials.values():
             if trial.task.spec.trial_id == trial_id:
                 self._tell(trial, epochs)
 
-    def _tell(self, trial: _UnderWay, epochs: Epochs) -> None:
+    def _tell(self, trial: RunningTrial, epochs: Epochs) -> None:
         for epoch, loss, evaluation in epochs:
-            if epoch > trial.told:
+            if epoch > trial.reported:
                 record = None if evaluation is None else EpochRecord(**evaluation)
                 self._observer.epoch_ended(trial.task.spec, epoch, loss, record)
-                trial.told = epoch
+                trial.reported = epoch
 
 
 def _work(
-    errand: Errand,
-    order: Any,  # noqa: ANN401
+    run: RunSetup,
+    request: Any,  # noqa: ANN401
     trial_id: str,
     mailbox: Any,  # noqa: ANN401
 ) -> tuple[TrialRecord | None, str]:
-    """Be a Ray task."""
-    end = work(errand, order, lambda epochs: mailbox.put_nowait.remote((trial_id, epochs)))
+    """Run one trial as a Ray task."""
+    end = work(run, request, lambda epochs: mailbox.put_nowait.remote((trial_id, epochs)))
     return (None, end) if isinstance(end, str) else (end, "")

@@ -14,26 +14,26 @@ import numpy as np
 import torch
 
 from mmrec.errors import DataError, MmrecError
-from mmrec.execution.specs import Order
-from mmrec.execution.worker import Assignment, Desk
+from mmrec.execution.specs import TrialRequest
+from mmrec.execution.worker import Worker, WorkerSetup
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
 from mmrec.training.trainer import Interrupted
 
 PAUSE = 0.2
-"""Seconds between two looks at the switch, and between two messages about epochs."""
+"""Seconds between two looks at the flag, and between two messages about epochs."""
 
 Epochs = list[tuple[int, float, dict[str, Any] | None]]
 """Epochs that have ended, as plain data: number, loss, and the evaluation if there is one."""
 
 
 @dataclass(frozen=True)
-class Errand:
+class RunSetup:
     """What all trials of a run have in common."""
 
     run: str
-    """Differs for every run; a worker process sets up its desk once for each."""
-    assignment: Assignment
+    """Unique to the run; a process sets up its worker once for each run."""
+    setup: WorkerSetup
     versions: dict[str, str]
     """Of what the bits of a result depend on; the worker's must be the same."""
 
@@ -47,7 +47,7 @@ def versions() -> dict[str, str]:
     }
 
 
-class Switch:
+class StopFlag:
     """A file in the run's folder by which the driver tells all nodes to stop.
 
     It is there as long as the run lasts, and says so by what is in it: when a file is opened, even
@@ -92,43 +92,43 @@ class Switch:
         return self._is_on
 
 
-def work(errand: Errand, order: Order, send: Callable[[Epochs], None]) -> TrialRecord | str:
+def work(run: RunSetup, request: TrialRequest, send: Callable[[Epochs], None]) -> TrialRecord | str:
     """Run a trial; return its record, or why the whole run cannot go on."""
-    stop = Switch(errand.assignment.folder)
+    stop = StopFlag(run.setup.folder)
     try:
-        _check(errand, stop)
-        return _desk(errand).run(order, _Reporter(send), stop)
+        _check(run, stop)
+        return _worker(run).run(request, _Reporter(send), stop)
     except Interrupted:
         return "asked to stop"
     except MmrecError as error:
         return f"node {platform.node()}: {error}"
 
 
-_desks: dict[str, Desk] = {}
-"""The desk of the last run that this process has worked for."""
+_workers: dict[str, Worker] = {}
+"""The worker of the last run that this process worked for."""
 
 
-def _desk(errand: Errand) -> Desk:
-    if errand.run not in _desks:
-        _desks.clear()
-        desk = Desk.set_up(errand.assignment)
-        if errand.assignment.gpu >= 0 and desk.workbench.device.type == "cpu":
+def _worker(run: RunSetup) -> Worker:
+    if run.run not in _workers:
+        _workers.clear()
+        worker = Worker.set_up(run.setup)
+        if run.setup.gpu >= 0 and worker.workbench.device.type == "cpu":
             raise DataError("has a GPU for the trial, but torch sees no CUDA device")
-        _desks[errand.run] = desk
-    return _desks[errand.run]
+        _workers[run.run] = worker
+    return _workers[run.run]
 
 
-def _check(errand: Errand, switch: Switch) -> None:
-    folder = errand.assignment.folder
-    if not switch.is_there:
+def _check(run: RunSetup, flag: StopFlag) -> None:
+    folder = run.setup.folder
+    if not flag.is_there:
         raise DataError(
             f"{folder}: the folder of the run is not there; results have to be on storage that "
             "all nodes share"
         )
     for name, here in versions().items():
-        if here != errand.versions[name]:
+        if here != run.versions[name]:
             raise DataError(
-                f"has {name} {here}, the driver {errand.versions[name]}; results would differ"
+                f"has {name} {here}, the driver {run.versions[name]}; results would differ"
             )
 
 
