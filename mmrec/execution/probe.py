@@ -18,7 +18,7 @@ import torch
 from mmrec.config import Loaded, read_experiment
 from mmrec.errors import MmrecError
 from mmrec.execution.memory import PeakMemory
-from mmrec.execution.specs import Order, SpecMaker
+from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.execution.trial import TrialSpec
 from mmrec.execution.workbench import Workbench
 from mmrec.models import Model
@@ -170,24 +170,27 @@ class _Prober:
         self._workbench = Workbench(settings, datasets, self._device, threads, RunFolder(folder))
 
     def measure(self, points: Sequence[Values], seconds: float, startup_s: float) -> Probe:
-        memory = PeakMemory(torch.device("cpu")), PeakMemory(self._device)
+        on_gpu = self._device.type == "cuda"
+        host = PeakMemory(torch.device("cpu"))
         started = self._now()
-        measured = [self._short_trial(points[0])]
+        measured, peak = self._short_trial(points[0])
         took = self._now() - started
         if took < _SHORT_S:
-            measured = [self._short_trial(points[0])]
+            measured, second_peak = self._short_trial(points[0])
             startup_s += max(0.0, 2 * took - (self._now() - started))
-        host, device = (peak.read() for peak in memory)
+            peak = None if peak is None or second_peak is None else max(peak, second_peak)
+        host_bytes = host.read() if on_gpu else peak
+        found = [measured]
         end = self._now() + seconds
         for point in points[1:]:
             if self._now() >= end:
                 break
-            measured.append(self._short_trial(point))
-        on_gpu = self._device.type == "cuda"
-        return Probe(startup_s, host, device if on_gpu else None, tuple(measured))
+            found.append(self._short_trial(point)[0])
+        return Probe(startup_s, host_bytes, peak if on_gpu else None, tuple(found))
 
-    def _short_trial(self, point: Values) -> Measured:
-        spec = _shortened(self._specs.make(Order(self._number, 0, point)))
+    def _short_trial(self, point: Values) -> tuple[Measured, int | None]:
+        """Return the times of a short trial, and its peak memory on the device."""
+        spec = _shortened(self._specs.make(TrialRequest(self._number, 0, point)))
         steps: list[float] = []
         epochs: list[float] = []
 
@@ -203,15 +206,16 @@ class _Prober:
         if record.status == "failed":
             raise _TrialFailed(record.error)
         if not epochs:  # nothing was trained
-            return Measured(end - start, 0.0, 0.0, 0.0)
+            return Measured(end - start, 0.0, 0.0, 0.0), record.peak_bytes
         later = [seconds for seconds in steps if seconds > epochs[0]]
         first_step = later[0] - epochs[0]
-        return Measured(
+        measured = Measured(
             fixed_s=max(0.0, steps[0] - start - first_step) + end - epochs[-1],
             first_step_s=first_step,
             step_s=later[1] - later[0] if len(later) > 1 else first_step,
             evaluation_s=epochs[-1] - later[-1],
         )
+        return measured, record.peak_bytes
 
     def _now(self) -> float:
         if self._device.type == "cuda":
