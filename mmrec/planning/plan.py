@@ -68,6 +68,7 @@ def _external_module(loaded: Loaded) -> ModuleType | None:
     path = loaded.external_models_path
     activate_external(None)
     if path is None:
+        activate_external(None)
         return None
     try:
         module = load_external_module(path)
