@@ -35,7 +35,7 @@ from mmrec.planning.modality_subsets import with_subsets
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.points import Values, drawn_points, grid_points, is_drawn, most_points, probes
 from mmrec.text import install_hint
-from mmrec.training.protocol import LOSS
+from mmrec.training.objective import LOSS
 from mmrec.training.seeding import rng_for
 
 FOLDER = "RecommendationFolder"
@@ -92,6 +92,7 @@ class ModelPlanner:
                 yield ModelPlan(
                     name=name,
                     key=key,
+                    searched=tuple(space.dimensions),
                     recommender=recommender,
                     space=space,
                     points=None if points is None else tuple(points),

@@ -22,8 +22,9 @@ from mmrec.experiment import run_experiment
 from mmrec.planning.plan import make_plan
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialStore
-from mmrec.runs.selection import EpochView, Objective, PointView, ValidationView, choose
-from mmrec.runs.study import spreads
+from mmrec.runs.repetitions import spreads
+from mmrec.runs.selection import EpochView, PointView, ValidationView, choose
+from mmrec.training.objective import Objective
 
 RECALL = Objective("Recall@3", higher_is_better=True)
 

@@ -25,9 +25,10 @@ from mmrec.execution.specs import identity
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import make_plan
 from mmrec.planning.points import probes
-from mmrec.runs.selection import EpochView, Objective, PointView, ValidationView
+from mmrec.runs.selection import EpochView, PointView, ValidationView
 from mmrec.search.algorithms import ListedSearch, make_search
 from mmrec.search.tpe import TpeSearch
+from mmrec.training.objective import Objective
 from mmrec.training.seeding import rng_for
 
 Point = Mapping[str, Any]

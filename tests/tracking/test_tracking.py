@@ -277,9 +277,9 @@ def test_events_are_the_same_in_every_process(experiment_file: Write, tmp_path: 
     code = (
         "import sys; from pathlib import Path\n"
         "from mmrec.reporting.report import read_results\n"
-        "from mmrec.runs.finished import RecordedRun, read_settings, read_studies\n"
+        "from mmrec.runs.finished import FinishedRun, read_settings, read_studies\n"
         "from mmrec.tracking.tracker import write_tracking\n"
-        "run = RecordedRun.open(Path(sys.argv[1]))\n"
+        "run = FinishedRun.open(Path(sys.argv[1]))\n"
         "results = read_results(run.path)\n"
         "write_tracking(run.manifest, read_settings(run), read_studies(run), results)"
     )
