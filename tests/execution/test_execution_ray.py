@@ -24,7 +24,7 @@ from mmrec.execution.ray.cluster import Share, _check_room
 from mmrec.execution.ray.worker import RunSetup, StopFlag, versions, work
 from mmrec.execution.specs import TrialRequest
 from mmrec.execution.worker import WorkerSetup
-from mmrec.experiment import run_experiment
+from mmrec.experiment import check_experiment, run_experiment
 from mmrec.progress import Progress
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialStore
@@ -223,7 +223,7 @@ def test_a_trial_that_kills_its_worker_fails_and_ray_is_left_as_it_was(watched, 
         ray.shutdown()
     assert results.trials["status"].tolist() == ["finished", "failed", "finished", "finished"]
     error = results.trials["error"][1]
-    assert error.startswith("WorkerDied: its worker died 2 times (its process ended without a word")
+    assert error.startswith("WorkerDied: its worker died 2 times (its process ended unexpectedly")
     check_store(results)
 
 
@@ -285,21 +285,20 @@ def test_ray_that_is_missing_is_a_problem_of_the_file(experiment_file, monkeypat
 
 def test_an_address_where_nobody_listens_is_told_at_once(experiment_file):
     execution = {"backend": "ray", "address": "127.0.0.1:1", "threads": 1}
-    with pytest.raises(DataError, match=r"Ray \(127\.0\.0\.1:1\): nobody listens there"):
+    with pytest.raises(DataError, match=r"Ray \(127\.0\.0\.1:1\): no process listens there"):
         run(experiment_file(execution=execution))
 
 
 REFUSED = {
-    "backend": ({"backend": "rai"}, "found 'rai' (did you mean 'ray'?); accepted: 'processes' or"),
     "address": ({"address": "atuo"}, "found 'atuo' (did you mean 'auto'?); accepted: auto, host:"),
     "port": ({"address": "head"}, "found 'head'; accepted: auto, host:port or ray://host:port"),
     "share": ({"gpus_per_trial": 2}, "found 2; accepted: a number, from 0 to 1"),
     "cpus": ({"cpus_per_trial": 0}, "found 0; accepted: a whole number, 1 or more"),
-    "devices": ({"devices": [0]}, "with 'backend: ray', Ray chooses the devices; use gpus_per_"),
+    "devices": ({"devices": [0]}, "execution.devices: found (0,), which 'backend: ray' does"),
     "gpu": ({"gpus_per_trial": 0.5}, "found gpu: -1 with gpus_per_trial: 0.5; accepted with"),
     "not ray": (
         {"backend": "processes", "address": "auto"},
-        "found 'auto', which requires 'backend: ray'",
+        "execution.address: found 'auto', which 'backend: processes' does",
     ),
 }
 
@@ -308,7 +307,7 @@ REFUSED = {
 def test_faults_of_the_execution(experiment_file, execution, message):
     path = experiment_file(execution={"backend": "ray", **execution})
     with pytest.raises(ConfigError) as refused:
-        read_experiment(path).problems.raise_if_any()
+        check_experiment(path)
     assert message in str(refused.value)
 
 
@@ -317,8 +316,7 @@ def test_faults_of_the_execution(experiment_file, execution, message):
 )
 def test_addresses(experiment_file, address):
     execution = {"backend": "ray", "address": address, "gpus_per_trial": 0.5}
-    loaded = read_experiment(experiment_file(gpu=0, execution=execution))
-    loaded.problems.raise_if_any()
+    loaded, _, _ = check_experiment(experiment_file(gpu=0, execution=execution))
     assert loaded.experiment.execution.address == address
 
 
@@ -336,15 +334,15 @@ def test_a_trial_that_fits_on_no_node(monkeypatch, caplog):
 
 def test_the_stop_flag(tmp_path, monkeypatch):
     driver, worker = StopFlag(tmp_path), StopFlag(tmp_path)
-    assert not worker.is_there
-    driver.turn(on=False)
-    assert worker.is_there
+    assert not worker.exists
+    driver.create()
+    assert worker.exists
     looks = []
     real = Path.read_text
     monkeypatch.setattr(Path, "read_text", lambda path: looks.append(path) or real(path))
     assert not any(worker() for _ in range(1000))
     assert len(looks) <= 2
-    driver.turn(on=True)
+    driver.set()
     wait_for(worker, 5)
     driver.remove()
     assert not StopFlag(tmp_path)()
@@ -356,22 +354,31 @@ def run_setup(folder: Path, **changes: Any) -> RunSetup:
 
 
 def test_a_node_without_the_folder_of_the_run_is_refused(tmp_path):
-    told = work(run_setup(tmp_path), TrialRequest(0, 0, {}), lambda epochs: None)
-    assert told.startswith(f"node {platform.node()}: {tmp_path}: the folder of the run is not")
+    _, refusal = work(run_setup(tmp_path), TrialRequest(0, 0, {}), lambda epochs: None)
+    assert refusal.startswith(f"node {platform.node()}: {tmp_path}: ")
+    assert "storage that all nodes share" in refusal
 
 
 def test_a_node_whose_torch_sees_no_gpu_is_refused(experiment_file, tmp_path, monkeypatch):
     cpu = (torch.device("cpu"), "gpu: 0 is not there")
     monkeypatch.setattr("mmrec.execution.worker.resolve_device", lambda gpu: cpu)
     path = experiment_file()
-    StopFlag(tmp_path).turn(on=False)
+    StopFlag(tmp_path).create()
     document = read_experiment(path).document.data
     setup = WorkerSetup(document, path.parent, tmp_path, threads=1, gpu=0)
-    told = work(RunSetup("gpu", setup, versions()), TrialRequest(0, 0, {}), lambda epochs: None)
-    assert "has a GPU for the trial, but torch sees no CUDA device" in told
+    run_setup = RunSetup("gpu", setup, versions())
+    _, refusal = work(run_setup, TrialRequest(0, 0, {}), lambda epochs: None)
+    assert "torch finds no CUDA device" in refusal
 
 
 def test_a_node_with_other_versions_is_refused(tmp_path):
-    StopFlag(tmp_path).turn(on=False)
-    told = work(run_setup(tmp_path, torch="1.0"), TrialRequest(0, 0, {}), lambda epochs: None)
-    assert f"has torch {versions()['torch']}, the driver 1.0; results would differ" in told
+    StopFlag(tmp_path).create()
+    setup = run_setup(tmp_path, torch="1.0")
+    _, refusal = work(setup, TrialRequest(0, 0, {}), lambda epochs: None)
+    assert f"has torch {versions()['torch']}, the driver 1.0" in refusal
+
+
+def test_ray_still_has_the_switch_that_silences_it() -> None:
+    import ray._private.worker as worker
+
+    assert worker._worker_logs_enabled is True, "see mmrec.execution.ray.cluster._quiet"
