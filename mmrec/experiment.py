@@ -48,7 +48,7 @@ from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.sessions import begin_session
 from mmrec.runs.study import Study
-from mmrec.tracking import check_trackers, write_tracking
+from mmrec.tracking.tracker import check_trackers, write_tracking
 from mmrec.training.trainer import Interrupted
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,20 @@ def _is_possible(item: pytest.Item) -> bool:
     if item.get_closest_marker("cuda") and not torch.cuda.is_available():
         return False
     return all(find_spec(marker.args[0]) for marker in item.iter_markers("needs"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Let ``pytest -n`` pass on what a test has logged, though it be no text of UTF-8."""
+    return _as_utf8((yield))
+
+
+def _as_utf8(data: Any) -> Any:
+    if isinstance(data, str):
+        return data.encode(errors="backslashreplace").decode()
+    if isinstance(data, list | tuple):
+        return type(data)(map(_as_utf8, data))
+    return {key: _as_utf8(value) for key, value in data.items()} if type(data) is dict else data
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -29,7 +29,6 @@ from mmrec.config.report import Report
 from mmrec.config.search_space import Choice, Dimension, Space, parse_space
 from mmrec.config.search_tuples import parse_tuple
 from mmrec.config.splitting import Prefilter, Split, Splitting
-from mmrec.config.tracking import Tracker
 from mmrec.config.yaml import parse_yaml, read_yaml
 from mmrec.config.yaml_scalars import parse_scalar
 
@@ -67,7 +66,6 @@ __all__ = [
     "Space",
     "Split",
     "Splitting",
-    "Tracker",
     "found",
     "parse_metric_label",
     "parse_scalar",

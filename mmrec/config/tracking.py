@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from mmrec.config.describe import Accepts
 from mmrec.config.fields import DISTINCT, as_list
 
-Tracker = Literal["csv", "mlflow", "tensorboard"]
-
-
-Trackers = Annotated[
-    tuple[Tracker, ...],
-    DISTINCT,
-    BeforeValidator(as_list),
-    Accepts("csv, mlflow or tensorboard, or a list of them"),
+Name = Annotated[
+    str,
+    Field(min_length=1),
+    Accepts("the name of a tracker, such as csv, mlflow or tensorboard"),
 ]
-"""Names of trackers."""
+Trackers = Annotated[tuple[Name, ...], DISTINCT, BeforeValidator(as_list)]
+"""Names of trackers; the plan of a run checks that they exist."""

@@ -1,9 +1,10 @@
 """Ranking, metrics, evaluation of recommendation files, and significance."""
 
+from mmrec.evaluation.base import METRICS, Metric, figure_name, find_metric, metric, metric_of
 from mmrec.evaluation.evaluator import Evaluation, Evaluator
 from mmrec.evaluation.groups import GROUPS, GroupEvaluator, popularity_groups
+from mmrec.evaluation.judged_lists import JudgedLists
 from mmrec.evaluation.list_files import read_recommendations
-from mmrec.evaluation.metrics import METRICS, Metric, figure_name, find_metric, parse_figure_name
 from mmrec.evaluation.ranking import Ranking, Scorer, rank
 from mmrec.evaluation.recommendations import FileEvaluation, evaluate_file, ranking_from_frame
 from mmrec.evaluation.significance import (
@@ -27,6 +28,7 @@ __all__ = [
     "Evaluator",
     "FileEvaluation",
     "GroupEvaluator",
+    "JudgedLists",
     "Metric",
     "Ranking",
     "Scorer",
@@ -40,8 +42,9 @@ __all__ = [
     "figure_name",
     "find_metric",
     "holm",
+    "metric",
+    "metric_of",
     "paired_ttest",
-    "parse_figure_name",
     "popularity_groups",
     "rank",
     "rank_biserial",

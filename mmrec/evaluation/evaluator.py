@@ -1,4 +1,4 @@
-"""Figures of a ranking on one held-out split."""
+"""Figures of a ranking on a held-out split."""
 
 from __future__ import annotations
 
@@ -8,44 +8,43 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmrec.data import FloatArray, Interactions
-from mmrec.errors import ConfigError, DataError
-from mmrec.evaluation.context import BoolArray, Context, ground_truth, judge
-from mmrec.evaluation.metrics import Metric, Population, figure_name, find_metric
+from mmrec.errors import ConfigError, DataError, ModelError
+from mmrec.evaluation.base import Metric, Population, figure_name, find_metric
+from mmrec.evaluation.ground_truth import BoolArray, ground_truth
+from mmrec.evaluation.judged_lists import JudgedLists, judge
 from mmrec.evaluation.ranking import Ranking
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What an evaluator reports.
+    """The figures of a ranking.
 
-    Keys are names such as ``Recall@20``: metrics in the order asked for, and for each of them the
-    cutoffs ascending.
+    Keys are names such as ``Recall@20``, ordered by metric as requested, then by cutoff.
     """
 
     figures: dict[str, float]
     """The value of every metric at every cutoff; NaN where it is undefined."""
     per_user: dict[str, FloatArray]
-    """[U] for the metrics that are a mean over users; NaN for users who do not count in it."""
+    """[U] for metrics that are a mean over users; NaN for users who are not part of the mean."""
 
 
 class Evaluator:
-    """Judges rankings by one held-out split.
+    """Computes metrics of rankings on a held-out split.
 
-    Everything that does not depend on the ranking is computed once, here; an evaluation of 5,000
-    lists of 20 items takes a few milliseconds. Sums are numpy's, in float64: equal rankings get
-    equal bits.
+    Whatever does not depend on the ranking is computed once, here. Sums are numpy's, in float64:
+    equal rankings have equal bits.
 
     Args:
         train: the training split.
-        held_out: validation or test, in the same numbers.
-        metrics: names, in any spelling of upper and lower case.
-        cutoffs: lengths at which the lists are cut.
+        held_out: validation or test, with the same numbering.
+        metrics: names, in any case.
+        cutoffs: lengths at which lists are cut.
         relevance_threshold: the least held-out rating that is relevant.
 
     Raises:
-        ConfigError: a metric is unknown, none is given, or a cutoff is not positive.
-        DataError: no held-out row is relevant, the splits are numbered differently, or nDCG is
-            asked for and a rating is too large for its gain.
+        ConfigError: a metric is unknown, no metric is given, or a cutoff is not positive.
+        DataError: no held-out row is relevant, the splits have different numberings, or a rating is
+            too large for the gain of nDCG.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class Evaluator:
                 largest cutoff.
 
         Raises:
-            ModelError: the ranking has another form.
+            ModelError: the ranking has the wrong shape, or a metric returns one.
         """
         judged = judge(self._truth, ranking)
         lists = {cutoff: judged.at(cutoff) for cutoff in self.cutoffs}
@@ -96,18 +95,34 @@ class Evaluator:
             for cutoff in self.cutoffs:
                 name = figure_name(metric, cutoff)
                 if metric.over is None:
-                    figures[name] = float(metric.function(lists[cutoff]))
+                    figures[name] = _number(metric, lists[cutoff])
                 else:
                     per_user[name] = self._values(metric, lists[cutoff], metric.over)
                     figures[name] = _mean(per_user[name])
         return Evaluation(figures, per_user)
 
-    def _values(self, metric: Metric, lists: Context, over: Population) -> FloatArray:
-        """Return the values of all users, [U], NaN for those who do not count."""
+    def _values(self, metric: Metric, lists: JudgedLists, over: Population) -> FloatArray:
+        """Return the values of all users, [U], NaN for users outside of the mean."""
         counts = self._counts[over]
+        found = np.asarray(metric.function(lists))
+        if found.shape != counts.shape:
+            raise ModelError(
+                f"the metric {metric.name} returned the shape {found.shape}; expected a value for "
+                f"each of the {len(counts)} users with a held-out row"
+            )
         values = np.full(self._truth.n_users, np.nan)
-        values[self._truth.users[counts]] = np.asarray(metric.function(lists))[counts]
+        values[self._truth.users[counts]] = found[counts]
         return values
+
+
+def _number(metric: Metric, lists: JudgedLists) -> float:
+    value = np.asarray(metric.function(lists))
+    if value.shape:
+        raise ModelError(
+            f"the metric {metric.name} returned the shape {value.shape}; expected one number "
+            "(over=None)"
+        )
+    return float(value)
 
 
 def _mean(values: FloatArray) -> float:

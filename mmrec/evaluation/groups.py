@@ -1,7 +1,8 @@
-"""What lists are worth for popular, middling and rare items apart.
+"""Figures for popular, middling and rare items.
 
-The groups share the training interactions out in thirds: the **head** is the few most popular items
-that hold the first third, the **mid** holds the second, the **tail** is all the rest.
+Each group has about a third of the training interactions: the few **popular** items the first, the
+**middling** items the second, and the many **rare** items the third. The short head and the long
+tail of APLT, ACLT, PopRSP and PopREO are different: they have 80 % and 20 %.
 """
 
 from __future__ import annotations
@@ -11,19 +12,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmrec.data import IntArray, Interactions
-from mmrec.evaluation.context import Context, ground_truth, judge
+from mmrec.evaluation.ground_truth import ground_truth
+from mmrec.evaluation.judged_lists import JudgedLists, judge
 from mmrec.evaluation.ranking import Ranking
 
-GROUPS = ("head", "mid", "tail")
+GROUPS = ("popular", "middling", "rare")
 """By descending popularity."""
 
 
 def popularity_groups(train: Interactions) -> IntArray:
-    """Return [I] int64: the place in :data:`GROUPS` of each item, -1 for one that was not trained.
+    """Return [I] int64: the index in :data:`GROUPS` of each item, -1 without training rows.
 
-    Items are taken by descending number of training interactions, ties by ascending item number.
-    An item belongs to the group in whose third of the interactions its own begin: to the head if
-    the items before it hold less than a third of all, to the tail if they hold two thirds or more.
+    Items are ordered by descending number of training interactions, ties by ascending number. An
+    item is popular if the items before it have less than a third of all interactions, and rare if
+    they have two thirds or more.
     """
     counts = train.item_degrees
     order = np.argsort(-counts, kind="stable")
@@ -35,16 +37,16 @@ def popularity_groups(train: Interactions) -> IntArray:
 
 
 class GroupEvaluator:
-    """Judges rankings group by group on one held-out split.
+    """Computes figures of rankings for each group on a held-out split.
 
     Args:
         train: the training split.
-        held_out: validation or test, in the same numbers.
-        cutoffs: lengths at which the lists are cut.
+        held_out: validation or test, with the same numbering.
+        cutoffs: lengths at which lists are cut.
         relevance_threshold: the least held-out rating that is relevant.
 
     Raises:
-        DataError: no held-out row is relevant, or the splits are numbered differently.
+        DataError: no held-out row is relevant, or the splits have different numberings.
     """
 
     def __init__(
@@ -58,20 +60,19 @@ class GroupEvaluator:
         self._truth = ground_truth(train, held_out, relevance_threshold, self._cutoffs[-1])
         self._train = train
         groups = popularity_groups(train)
-        self._members = {name: groups == place for place, name in enumerate(GROUPS)}
+        self._members = {name: groups == index for index, name in enumerate(GROUPS)}
 
     def evaluate(self, ranking: Ranking) -> dict[str, dict[str, float]]:
-        """Return the facts and figures of each group, by its name.
+        """Return the figures of each group, by its name.
 
-        ``items``, ``interactions`` and ``relevant`` count its items, their training rows and the
-        relevant held-out rows of such items; ``users`` are those with at least one of the latter.
-        ``Recall@k`` is the mean over these users of hits in the group / relevant items in the
-        group. ``Share@k`` is the share of the group in all recommendations to users with any
-        relevant item. Held-out items that were never trained on belong to no group. Figures are
-        NaN where nothing is relevant or recommended.
+        ``items`` is the number of its items, ``interactions`` of their training rows, ``relevant``
+        of their relevant held-out rows, and ``users`` of the users with such a row. ``Recall@k`` is
+        the mean over these users of hits in the group / relevant items in the group. ``Share@k`` is
+        the share of the group in all recommendations to users with any relevant item. Held-out
+        items without training rows are in no group. Undefined figures are NaN.
 
         Raises:
-            ModelError: the ranking has another form than the splits.
+            ModelError: the ranking has the wrong shape.
         """
         judged = judge(self._truth, ranking)
         lists = {cutoff: judged.at(cutoff) for cutoff in self._cutoffs}
@@ -92,18 +93,18 @@ class GroupEvaluator:
         return found
 
     def _relevant(self, members: np.ndarray) -> IntArray:
-        """Return [V]: how many relevant items of a group each user has."""
+        """Return [V] int64: the number of relevant items of a group of each user."""
         users, items = np.divmod(self._truth.keys, self._train.n_items)
         rows = np.searchsorted(self._truth.users, users[members[items]])
         return np.bincount(rows, minlength=len(self._truth.users)).astype(np.int64)
 
-    def _share(self, lists: Context, members: np.ndarray) -> float:
+    def _share(self, lists: JudgedLists, members: np.ndarray) -> float:
         counting = self._truth.n_relevant > 0
         places = lists.lengths[counting].sum()
         return float(lists.count(members)[counting].sum() / places) if places else float("nan")
 
 
-def _recall(lists: Context, members: np.ndarray, relevant: IntArray) -> float:
+def _recall(lists: JudgedLists, members: np.ndarray, relevant: IntArray) -> float:
     having = relevant > 0
     hits = np.count_nonzero(lists.hits & members[lists.items], axis=1)
     return float((hits[having] / relevant[having]).mean()) if having.any() else float("nan")

@@ -1,4 +1,4 @@
-"""Whether two models differ: tests over the users who count for both, or over seeds."""
+"""Significance tests of two models, over the users of both or over seeds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-import scipy  # imports scipy.stats, which takes long, at its first use
+import scipy  # scipy.stats is imported at its first use, because that takes long
 
 from mmrec.data import FloatArray
 from mmrec.errors import ConfigError, DataError, nearest
@@ -19,16 +19,15 @@ SignificanceTest = Literal["paired_ttest", "wilcoxon_test", "welch_ttest"]
 def paired_ttest(a: FloatArray, b: FloatArray) -> float:
     """Return the two-sided p-value of Student's t-test of the differences ``a - b``.
 
-    p is 1 if the test has nothing to go by: fewer than two users count for both models, or all
-    differences are 0 (the statistic is 0 / 0 then, and two models with the same values have shown
-    no difference). Differences that are all equal but not 0 have no spread at all: p is 0.
+    p is 1 for fewer than two users with values of both models, and if all differences are 0. p is 0
+    if all differences are equal but not 0.
 
     Args:
-        a: [U] values of one model, NaN for users who do not count.
-        b: [U] values of the other, for the same users.
+        a: [U] values of one model, NaN for users without a value.
+        b: [U] values of the other model, for the same users.
 
     Raises:
-        DataError: the arrays differ in length.
+        DataError: the arrays have different lengths.
     """
     differences = _differences(a, b)
     if len(differences) < 2 or not differences.any():
@@ -42,15 +41,14 @@ def paired_ttest(a: FloatArray, b: FloatArray) -> float:
 def wilcoxon_test(a: FloatArray, b: FloatArray) -> float:
     """Return the two-sided p-value of Wilcoxon's signed-rank test of the differences ``a - b``.
 
-    Users whose values are equal are left out, as scipy does by default. If that leaves none, p is
-    1: there is nothing to rank, and no difference has been shown.
+    Users with equal values are left out, which is scipy's default. p is 1 if no user remains.
 
     Args:
-        a: [U] values of one model, NaN for users who do not count.
-        b: [U] values of the other, for the same users.
+        a: [U] values of one model, NaN for users without a value.
+        b: [U] values of the other model, for the same users.
 
     Raises:
-        DataError: the arrays differ in length.
+        DataError: the arrays have different lengths.
     """
     differences = _differences(a, b)
     if not differences.any():
@@ -61,12 +59,12 @@ def wilcoxon_test(a: FloatArray, b: FloatArray) -> float:
 def welch_ttest(a: FloatArray, b: FloatArray) -> float:
     """Return the two-sided p-value of Welch's t-test of two independent samples.
 
-    p is 1 if a sample has fewer than two values, or neither has any spread and their means are
-    equal; without spread but with different means it is 0.
+    p is 1 if a sample has fewer than two values. If both variances are 0, p is 1 for equal means
+    and 0 for different means.
 
     Args:
-        a: values of one model, one for every seed; NaN ones are left out.
-        b: values of the other; the samples may differ in size.
+        a: values of one model, one for every seed; NaN values are left out.
+        b: values of the other model; the samples may have different sizes.
     """
     a, b = _known(a), _known(b)
     if min(len(a), len(b)) < 2:
@@ -80,9 +78,9 @@ def welch_ttest(a: FloatArray, b: FloatArray) -> float:
 
 
 def cohens_dz(a: FloatArray, b: FloatArray) -> float:
-    """Return the effect size of the paired t-test: mean over standard deviation of ``a - b``.
+    """Return the effect size of the paired t-test: mean / standard deviation of ``a - b``.
 
-    0 if all differences are 0, infinite if they are all equal but not 0, NaN for fewer than two.
+    0 if all differences are 0, infinite if all are equal but not 0, NaN for fewer than two.
     """
     differences = _differences(a, b)
     if len(differences) < 2:
@@ -93,8 +91,8 @@ def cohens_dz(a: FloatArray, b: FloatArray) -> float:
 def rank_biserial(a: FloatArray, b: FloatArray) -> float:
     """Return the effect size of Wilcoxon's test, the matched-pairs rank-biserial correlation.
 
-    The ranks of the absolute differences are shared out to those in favour of ``a`` and those in
-    favour of ``b``; it is the difference of the two shares, from -1 to 1, and 0 if nobody differs.
+    The share of the ranks of absolute differences in favour of ``a`` minus the share in favour of
+    ``b``, from -1 to 1; 0 if all differences are 0.
     """
     differences = _differences(a, b)
     differences = differences[differences != 0]
@@ -105,7 +103,7 @@ def rank_biserial(a: FloatArray, b: FloatArray) -> float:
 
 
 def cohens_d(a: FloatArray, b: FloatArray) -> float:
-    """Return the effect size of Welch's test: difference of means over root of mean variance.
+    """Return the effect size of Welch's test: difference of means / root of the mean variance.
 
     0, infinite and NaN as for :func:`cohens_dz`.
     """
@@ -116,22 +114,22 @@ def cohens_d(a: FloatArray, b: FloatArray) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for their number by Holm's step-down method.
+    """Return p-values corrected for multiple comparisons by Holm's step-down method.
 
-    The i-th smallest of m is multiplied by m - i + 1; none is smaller than the one before it, and
-    none exceeds 1.
+    The i-th smallest of m p-values is multiplied by m - i + 1; each is at least as large as the one
+    before it, and at most 1. NaN is no test: it is not counted in m and stays NaN.
     """
-    order = np.argsort(p_values, kind="stable")
+    corrected = np.array(p_values, dtype=float)
+    order = np.argsort(corrected, kind="stable")[: np.count_nonzero(~np.isnan(corrected))]
     factors = np.arange(len(order), 0, -1)
-    corrected = np.empty(len(order))
-    corrected[order] = np.maximum.accumulate(np.asarray(p_values, dtype=float)[order] * factors)
-    return [float(p_value) for p_value in corrected.clip(max=1.0)]
+    corrected[order] = np.maximum.accumulate(corrected[order] * factors).clip(max=1.0)
+    return [float(p_value) for p_value in corrected]
 
 
 def _paired(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the values of the users who count for both."""
+    """Return the values of the users with values of both."""
     if len(a) != len(b):
-        raise DataError(f"values of {len(a)} and of {len(b)} users cannot be paired")
+        raise DataError(f"cannot pair the values of {len(a)} users with those of {len(b)} users")
     both = ~np.isnan(a - b)
     return a[both], b[both]
 
@@ -146,7 +144,7 @@ def _known(values: FloatArray) -> FloatArray:
 
 
 def _variance(values: FloatArray) -> float:
-    """Return the variance; equal values have none, whatever the rounding of their mean."""
+    """Return the variance; exactly 0 for equal values, despite the rounding of their mean."""
     return float(values.var(ddof=1)) if np.ptp(values) else 0.0
 
 
@@ -173,20 +171,20 @@ _TESTS: dict[str, _Test] = {
 def compare(
     per_user_by_model: Mapping[str, Mapping[str, FloatArray]], test: SignificanceTest
 ) -> pd.DataFrame:
-    """Test every pair of models on every metric that both have.
+    """Test every pair of models on every metric of both.
 
     Args:
-        per_user_by_model: by model, then by figure such as ``Recall@20``, values [U]: what
-            :class:`~mmrec.evaluation.Evaluation` has as ``per_user``.
-        test: the test to use. p-values are not corrected for the number of comparisons.
+        per_user_by_model: values [U] by model and figure such as ``Recall@20``, as in
+            ``Evaluation.per_user``.
+        test: name of the test. p-values are not corrected for multiple comparisons.
 
     Returns:
-        Columns ``model_a``, ``model_b``, ``metric``, ``p_value``; each pair stands twice, once in
-        either order, with the same p-value.
+        Columns ``model_a``, ``model_b``, ``metric``, ``p_value``; each pair occurs in both orders
+        with the same p-value.
 
     Raises:
-        ConfigError: there is no such test.
-        DataError: two models were not evaluated on the same users.
+        ConfigError: the test is unknown.
+        DataError: two models were evaluated on different users.
     """
     full = compare_in_full(per_user_by_model, test)
     columns = ["model_a", "model_b", "metric", "p_value"]
@@ -198,20 +196,20 @@ def compare(
 def compare_in_full(
     values_by_model: Mapping[str, Mapping[str, FloatArray]], test: SignificanceTest
 ) -> pd.DataFrame:
-    """Test every pair of models once on every metric that both have, with what a paper reports.
+    """Test every pair of models once on every metric of both, with effect sizes.
 
     Args:
-        values_by_model: by model, then by figure, values of users or of seeds.
-        test: the test to use.
+        values_by_model: values of users or seeds, by model and figure.
+        test: name of the test.
 
     Returns:
         Columns ``test``, ``model_a``, ``model_b``, ``metric``, ``n`` (pairs of values, or the
         smaller sample), ``mean_a``, ``mean_b``, ``p_value``, ``p_holm`` (corrected over all rows),
-        ``effect`` and ``effect_size`` (its name and value, positive in favour of ``model_a``).
+        ``effect`` and ``effect_size`` (name and value, positive in favour of ``model_a``).
 
     Raises:
-        ConfigError: there is no such test.
-        DataError: two models cannot be paired.
+        ConfigError: the test is unknown.
+        DataError: two models were evaluated on different users.
     """
     if test not in _TESTS:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""What several seeds come to: mean, standard deviation and confidence interval."""
+"""Mean, standard deviation and confidence interval over seeds or folds."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-import scipy  # imports scipy.stats, which takes long, at its first use
+import scipy  # scipy.stats is imported at its first use, because that takes long
 
 LEVEL = 0.95
 
 
 class Spread(NamedTuple):
-    """A sample in short."""
+    """Summary of a sample."""
 
     n: int
     mean: float
     std: float
-    """Of the sample, with n - 1 in the divisor; NaN for fewer than two values."""
+    """Sample standard deviation, with divisor n - 1; NaN for fewer than two values."""
     low: float
-    """Lower end of the 95 % interval for the mean, by the t distribution."""
+    """Lower end of the 95 % interval of the mean, by the t distribution."""
     high: float
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return mean, standard deviation and 95 % interval; NaN where they are undefined.
+    """Return mean, standard deviation and 95 % interval of the mean.
 
-    They are for too few values, and if one of the values is not finite.
+    They are NaN for too few values, and if a value is not finite.
     """
     n = len(values)
     if not n or not all(map(math.isfinite, values)):

@@ -14,7 +14,7 @@ from mmrec.planning.plan import Plan
 from mmrec.planning.points import Values
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.selection import Objective, PointView, ValidationView, choose
+from mmrec.runs.selection import PointView, ValidationView, choose
 from mmrec.runs.study import Study
 from mmrec.search.algorithms import make_search
 from mmrec.search.pruning import set_thresholds
@@ -32,7 +32,7 @@ class ModelSearch:
     def __init__(self, number: int, model: ModelPlan, specs: SpecMaker) -> None:
         self._number, self._model, self._specs = number, model, specs
         self._search = make_search(model)
-        self._objective = Objective.of(model.select_by)
+        self._objective = model.objective
         self._points: list[list[TrialSpec]] = []
 
     def advance(self, ended: Mapping[str, TrialRecord]) -> list[Task]:
@@ -98,7 +98,7 @@ class ModelSearch:
         best_point = choose(self._views(ended), self._objective)
         best = None if best_point is None else points[best_point][0]
         return Study(
-            plan=self._model,
+            settings=self._model,
             records=[record for trials in points for record in trials],
             best=best,
             best_per_user=folder.per_user(best.name) if best else {},

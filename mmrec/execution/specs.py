@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from mmrec.models import RecommendationFile, RecommendationFileConfig, source_di
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
 from mmrec.planning.points import Values
-from mmrec.runs.selection import Objective
 from mmrec.search.pruning import PruningProtocol, Thresholds
 from mmrec.training.early_stopping import EarlyStopping
+from mmrec.training.objective import Objective
 from mmrec.training.protocol import EvaluationProtocol
 
 
@@ -170,11 +170,9 @@ def _make_protocol(
         validation=validation,
         test=test,
         top_k=experiment.top_k,
-        select_by=model.select_by,
-        higher_is_better=Objective.of(model.select_by).higher_is_better,
+        objective=model.objective,
         validation_rate=model.meta.validation_rate,
         early_stopping=_early_stopping(model),
-        monitor=model.monitor,
     )
 
 
@@ -182,12 +180,12 @@ def _early_stopping(model: ModelPlan) -> EarlyStopping | None:
     settings = model.early_stopping
     if settings is None:
         return None
-    mode = settings.mode
-    if mode == "auto":
-        mode = "max" if Objective.of(model.monitor).higher_is_better else "min"
+    monitored = Objective.of(model.monitor)
+    if settings.mode != "auto":
+        monitored = replace(monitored, higher_is_better=settings.mode == "max")
     return EarlyStopping(
         patience=settings.patience,
-        mode=mode,
+        objective=monitored,
         min_delta=settings.min_delta,
         rel_delta=settings.rel_delta,
         baseline=settings.baseline,

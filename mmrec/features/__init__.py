@@ -1,7 +1,14 @@
-"""Per-item vectors of each modality, the formats they come in, and the loaders that read them."""
+"""Feature vectors of items: formats, loaders and missing vectors."""
 
 from mmrec.config import Missing
-from mmrec.features.base import LOADERS, Loader, absent_items, load_features, register_loader
+from mmrec.features.base import (
+    LOADERS,
+    Loader,
+    absent_items,
+    default_loaders,
+    load_features,
+    register_loader,
+)
 from mmrec.features.loaders import AudioAttribute, FolderLoader, TextualAttribute, VisualAttribute
 
 __all__ = [
@@ -13,6 +20,7 @@ __all__ = [
     "TextualAttribute",
     "VisualAttribute",
     "absent_items",
+    "default_loaders",
     "load_features",
     "register_loader",
 ]

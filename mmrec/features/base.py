@@ -1,4 +1,4 @@
-"""Side-information loaders: the protocol, the registry, and loading what they read."""
+"""The interface of loaders, finding loaders by name, and loading features."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import numpy as np
 
 from mmrec.config import Missing
 from mmrec.data import Features
-from mmrec.errors import DataError, listing
+from mmrec.errors import ConfigError, DataError, listing
 from mmrec.features.missing import Partial, fill_missing
 from mmrec.features.source import not_finite, rows_not_finite
+from mmrec.registry import Registry
 
 logger = logging.getLogger(__name__)
 
-LOADERS: dict[str, type[Loader]] = {}
-"""Every registered loader by the name that the experiment file uses."""
+LOADERS: Registry[type[Loader]] = Registry("loader", package="mmrec.features.loaders")
+"""All loaders by name."""
 
 _L = TypeVar("_L", bound="type[Loader]")
 
@@ -27,24 +28,27 @@ _L = TypeVar("_L", bound="type[Loader]")
 class Loader(ABC):
     """Reads the vectors of one modality.
 
-    A subclass says which key of its ``side_information`` entry holds its path, which items it has
-    a vector for, and reads the vectors of the items it is asked for, in the order asked::
+    A subclass defines the class attributes and the two abstract methods::
 
         @register_loader
-        class MyTable(Loader):
-            path_key = "my_file"
+        class LyricsAttribute(Loader):
+            path_key = "lyrics"
+            modality = "lyrics"
             ...
 
     Args:
-        path: what the entry's key ``path_key`` says.
-        missing: what becomes of items without a vector.
-        cache_dir: where the loader may keep what makes its next reading faster; None: nowhere.
+        path: value of ``path_key`` in the entry of ``side_information``.
+        missing: policy for items without a vector.
+        cache_dir: where the loader may keep files that speed up later reading; None for nowhere.
 
     Attributes:
-        path_key: the key of the entry, for example ``visual_features``.
+        path_key: key of the path in the entry of ``side_information``, such as ``visual_features``.
+        modality: modality whose default loader this is, used by models without the key
+            ``loaders``; None for no modality. Subclasses do not inherit it.
     """
 
     path_key: ClassVar[str]
+    modality: ClassVar[str | None] = None
 
     def __init__(
         self, path: Path, *, missing: Missing = "drop", cache_dir: Path | None = None
@@ -55,12 +59,12 @@ class Loader(ABC):
 
     @property
     def name(self) -> str:
-        """The name of the loader in the experiment file: its class name."""
+        """The name in experiment files: the name of the class."""
         return type(self).__name__
 
     @abstractmethod
     def items(self) -> Set[str]:
-        """Return the ids of all items that have a vector, wanted or not.
+        """Return the ids of all items with a vector.
 
         Raises:
             DataError: the path cannot be read.
@@ -68,7 +72,7 @@ class Loader(ABC):
 
     @abstractmethod
     def read(self, item_ids: Sequence[str]) -> Features:
-        """Return the vectors of ``item_ids``, [len(item_ids), F] float32, row by row.
+        """Return the vectors of ``item_ids``, in their order, [len(item_ids), F] float32.
 
         Raises:
             DataError: a vector is missing or malformed; the message names the files.
@@ -76,25 +80,43 @@ class Loader(ABC):
 
 
 def register_loader(loader: _L) -> _L:
-    """Make a :class:`Loader` known under its class name (a decorator)."""
-    LOADERS[loader.__name__] = loader
+    """Register a :class:`Loader` under the name of its class (a decorator).
+
+    Raises:
+        ConfigError: another loader has the name, or is the default of the modality.
+    """
+    modality = vars(loader).get("modality")
+    other = default_loaders().get(str(modality), loader.__name__)
+    if other != loader.__name__:
+        raise ConfigError(
+            f"the loader {loader.__name__} cannot be the default of the modality "
+            f"{modality!r}, which is {other}; remove the attribute 'modality', and name the "
+            "loader in the model's key 'loaders'"
+        )
+    LOADERS.add(loader.__name__, loader, loader)
     return loader
+
+
+def default_loaders() -> dict[str, str]:
+    """Return the name of the default loader of each modality that has one."""
+    modalities = {name: vars(loader).get("modality") for name, loader in LOADERS.items()}
+    return {modality: name for name, modality in modalities.items() if modality is not None}
 
 
 def load_features(loaders: Sequence[Loader], item_ids: Sequence[str]) -> Mapping[str, Features]:
     """Read the vectors of ``item_ids`` from every loader, check and complete them.
 
     Args:
-        loaders: each fills in missing vectors by its policy ``missing``, and the log says how
-            many; :func:`absent_items` tells which. Under ``drop`` no vector may be missing.
+        loaders: each completes missing vectors by its policy ``missing`` and logs their number.
+            With the policy ``drop``, no vector may be missing.
         item_ids: the items of the training split.
 
     Returns:
-        By loader name a read-only matrix [I, F] float32 whose row i belongs to ``item_ids[i]``.
+        A read-only matrix [I, F] float32 by loader name, whose row i belongs to ``item_ids[i]``.
 
     Raises:
-        DataError: a matrix has another shape or holds NaN or infinity, or vectors are missing that
-            may not be; the message names the items.
+        DataError: a matrix has the wrong shape or contains NaN or infinity, or vectors are missing;
+            the message names the items.
     """
     matrices = fill_missing({loader.name: _read_present(loader, item_ids) for loader in loaders})
     for matrix in matrices.values():
@@ -103,8 +125,8 @@ def load_features(loaders: Sequence[Loader], item_ids: Sequence[str]) -> Mapping
 
 
 def absent_items(loader: Loader, item_ids: Sequence[str]) -> tuple[str, ...]:
-    """Return those of ``item_ids`` whose vectors the loader's policy fills in or refuses."""
-    if loader.missing == "drop":  # they have left with their interactions
+    """Return the items without a vector, which the policy of the loader completes or refuses."""
+    if loader.missing == "drop":  # their interactions have been dropped
         return ()
     known = loader.items()
     return tuple(item_id for item_id in item_ids if item_id not in known)
@@ -114,28 +136,28 @@ def _read_present(loader: Loader, item_ids: Sequence[str]) -> Partial:
     absent = absent_items(loader, item_ids)
     if not absent:
         return Partial(loader.missing, np.ones(len(item_ids), np.bool_), _read(loader, item_ids))
-    _refuse_or_tell(loader, absent, len(item_ids))
-    lacking = frozenset(absent)
-    present = np.array([item_id not in lacking for item_id in item_ids], np.bool_)
-    there = [item_id for item_id in item_ids if item_id not in lacking]
-    return Partial(loader.missing, present, _read(loader, there))
+    _refuse_or_log(loader, absent, len(item_ids))
+    missing = frozenset(absent)
+    present = np.array([item_id not in missing for item_id in item_ids], np.bool_)
+    available = [item_id for item_id in item_ids if item_id not in missing]
+    return Partial(loader.missing, present, _read(loader, available))
 
 
-def _refuse_or_tell(loader: Loader, absent: tuple[str, ...], n_items: int) -> None:
-    told = f"{loader.name} has no vector for {len(absent)} of the {n_items} items"
+def _refuse_or_log(loader: Loader, absent: tuple[str, ...], n_items: int) -> None:
+    finding = f"{loader.name} has no vector for {len(absent)} of the {n_items} items"
     if loader.missing == "error":
-        raise DataError(f"{loader.path}: {told}: {listing(absent)} (missing: error)")
+        raise DataError(f"{loader.path}: {finding}: {listing(absent)} (missing: error)")
     if len(absent) == n_items:
-        raise DataError(f"{loader.path}: {told}. Do its ids equal the item ids?")
-    logger.info("%s; filled in (missing: %s): %s", told, loader.missing, listing(absent))
+        raise DataError(f"{loader.path}: {finding}; do its ids equal the item ids?")
+    logger.info("%s; completed by 'missing: %s': %s", finding, loader.missing, listing(absent))
 
 
 def _read(loader: Loader, item_ids: Sequence[str]) -> Features:
     matrix = np.ascontiguousarray(loader.read(item_ids), dtype=np.float32)
     if matrix.ndim != 2 or len(matrix) != len(item_ids) or matrix.shape[1] == 0:
         raise DataError(
-            f"{loader.path}: {loader.name} returned the shape {matrix.shape}, "
-            f"expected one vector for each of the {len(item_ids)} items"
+            f"{loader.path}: {loader.name} returned the shape {matrix.shape}; "
+            f"expected a vector for each of the {len(item_ids)} items"
         )
     bad = rows_not_finite(matrix)
     if len(bad):

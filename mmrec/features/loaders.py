@@ -1,4 +1,4 @@
-"""The built-in loaders: one for each modality, for every format there is."""
+"""The built-in loaders, one for each modality; all read every format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmrec.features.source import Source
 
 
 class FolderLoader(Loader):
-    """Reads a folder of ``<item>.npy``, or any other format of :mod:`mmrec.features.formats`."""
+    """Reads a folder of ``<item>.npy``, or another format of :mod:`mmrec.features.formats`."""
 
     @cached_property
     def _source(self) -> Source:
@@ -23,7 +23,7 @@ class FolderLoader(Loader):
             raise DataError(f"{error} ({self.name})") from error
 
     def items(self) -> Set[str]:
-        """Return the ids that have a vector.
+        """Return the ids of all items with a vector.
 
         Raises:
             DataError: the path cannot be read; the message names it and the loader.
@@ -31,7 +31,7 @@ class FolderLoader(Loader):
         return self._source.ids
 
     def read(self, item_ids: Sequence[str]) -> Features:
-        """Return the vectors of ``item_ids``, [len(item_ids), F] float32, perhaps mapped.
+        """Return the vectors of ``item_ids``, [len(item_ids), F] float32, possibly memory-mapped.
 
         Raises:
             DataError: vectors are missing or malformed; the message names files or rows.
@@ -44,6 +44,7 @@ class VisualAttribute(FolderLoader):
     """Visual vectors, from the path ``visual_features``."""
 
     path_key = "visual_features"
+    modality = "visual"
 
 
 @register_loader
@@ -51,6 +52,7 @@ class TextualAttribute(FolderLoader):
     """Textual vectors, from the path ``textual_features``."""
 
     path_key = "textual_features"
+    modality = "textual"
 
 
 @register_loader
@@ -58,3 +60,4 @@ class AudioAttribute(FolderLoader):
     """Audio vectors, from the path ``audio_features``."""
 
     path_key = "audio_features"
+    modality = "audio"

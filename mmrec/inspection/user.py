@@ -13,10 +13,10 @@ from mmrec.inspection.restoring import restore
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import Plan
 from mmrec.runs.example_users import held_out_ids, items_of, unknown_user
-from mmrec.runs.finished import RecordedRun, read_plan, read_studies
+from mmrec.runs.finished import FinishedRun, read_plan, read_studies
 from mmrec.runs.manifest import all_fingerprint
 from mmrec.runs.study import Study
-from mmrec.runs.winner import make_headline
+from mmrec.runs.winner import find_winner
 
 _MOST_HISTORY = 20
 """Items of a history that are shown."""
@@ -98,13 +98,13 @@ def view_user(
             has kept neither weights nor lists.
         ConfigError: the experiment cannot be read here, for example because a path is missing.
     """
-    run = RecordedRun.open(Path(path))
+    run = FinishedRun.open(Path(path))
     study = _study(run, model)
     assert study.best is not None
     _, plan = read_plan(run, base_dir)
     dataset = _dataset(run, plan, study.best.fold)
     user = _number(dataset, user_id, run.path)
-    recommender = next(m.recommender for m in plan.models if m.name == study.plan.name)
+    recommender = next(m.recommender for m in plan.models if m.name == study.name)
     config = recommender.Config.model_validate(study.best.parameters)
     restored = restore(recommender, config, dataset, plan.experiment, study.best)
     listed = restored.recommend(dataset, user, top_k)
@@ -132,14 +132,14 @@ def view_user(
     )
 
 
-def _study(run: RecordedRun, name: str | None) -> Study:
+def _study(run: FinishedRun, name: str | None) -> Study:
     studies = read_studies(run)
-    by_name = {study.plan.name: study for study in studies}
+    by_name = {study.name: study for study in studies}
     if name is None:
-        headline = make_headline(studies, run.manifest["protocol"]["selected_on"])
-        if headline is None:
+        winner = find_winner(studies, run.manifest["protocol"]["selected_on"])
+        if winner is None:
             raise DataError(f"{run.path}: no trial of the run has ended well")
-        return by_name[headline.model]
+        return by_name[winner.model]
     if name not in by_name:
         raise DataError(
             f"{run.path}: no model {name!r}{nearest(name, by_name)}; it has: {listing(by_name)}"
@@ -149,7 +149,7 @@ def _study(run: RecordedRun, name: str | None) -> Study:
     return by_name[name]
 
 
-def _dataset(run: RecordedRun, plan: Plan, fold: str) -> Dataset:
+def _dataset(run: FinishedRun, plan: Plan, fold: str) -> Dataset:
     datasets = load_datasets(plan)
     if all_fingerprint(datasets) != run.manifest["data"]["fingerprint"]:
         raise DataError(

@@ -1,7 +1,6 @@
 """Recommenders, and what is needed to write one."""
 
 from mmrec.models.base import (
-    DEFAULT_LOADERS,
     MODELS,
     Batch,
     Model,
@@ -21,7 +20,6 @@ from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.recommendation_file import RecommendationFile, RecommendationFileConfig
 
 __all__ = [
-    "DEFAULT_LOADERS",
     "LATTICE",
     "MODELS",
     "Batch",

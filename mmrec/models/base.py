@@ -23,18 +23,12 @@ from mmrec.config import (
 )
 from mmrec.data import Dataset, Interactions, TripletSampler, UniformUsers
 from mmrec.evaluation import Ranking, rank
+from mmrec.features import default_loaders
 
 MODELS: dict[str, type[Recommender]] = {}
 """Every built-in recommender by its name in the experiment file."""
 
 _R = TypeVar("_R", bound="type[Recommender]")
-
-DEFAULT_LOADERS: Mapping[str, str] = {
-    "visual": "VisualAttribute",
-    "textual": "TextualAttribute",
-    "audio": "AudioAttribute",
-}
-"""The loader of a modality when the model's entry names none."""
 
 
 def _batch_size(value: int) -> int:
@@ -94,10 +88,11 @@ class MultimodalConfig(ModelConfig):
                 f"loaders: expected one for each of the {len(self.modalities)} modalities "
                 f"{self.modalities}, found {len(self.loaders)}: {self.loaders}"
             )
-        unnamed = [m for m in self.modalities if m not in DEFAULT_LOADERS]
+        defaults = default_loaders()
+        unnamed = [m for m in self.modalities if m not in defaults]
         if unnamed and not self.loaders:
             raise ValueError(
-                f"loaders: missing; only {', '.join(DEFAULT_LOADERS)} have a loader by default, "
+                f"loaders: missing; only {', '.join(defaults)} have a loader by default, "
                 f"not {', '.join(unnamed)}"
             )
         return self
@@ -105,7 +100,8 @@ class MultimodalConfig(ModelConfig):
     @property
     def sources(self) -> Mapping[str, str]:
         """The loader of each modality, in the order of ``modalities``."""
-        loaders = self.loaders or [DEFAULT_LOADERS[m] for m in self.modalities]
+        defaults = default_loaders()
+        loaders = self.loaders or [defaults[m] for m in self.modalities]
         return dict(zip(self.modalities, loaders, strict=True))
 
 

@@ -11,12 +11,13 @@ from types import ModuleType
 from mmrec.errors import ModelError, listing, nearest
 from mmrec.files import sha256
 from mmrec.models.base import MODELS, Recommender
+from mmrec.registry import EXTERNAL_PREFIX, activate_external
 
 PREFIX = "external."
 
 
 def load_external_module(path: Path) -> ModuleType:
-    """Import the user's file under a name of its own.
+    """Import the user's file under a name of its own, and make what it registers available.
 
     An ``__init__.py`` is imported as the package of its folder, so it may import its siblings
     with ``from .my_model import MyModel``. A process imports the same code once, and imports it
@@ -32,7 +33,8 @@ def load_external_module(path: Path) -> ModuleType:
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     code = json.dumps([str(path.resolve()), source_digests(path)])
-    name = f"mmrec_external_{sha256(code.encode())[:12]}"
+    name = f"{EXTERNAL_PREFIX}{sha256(code.encode())[:12]}"
+    activate_external(name)
     if name in sys.modules:
         return sys.modules[name]
     folder = [str(path.parent)] if path.name == "__init__.py" else None

@@ -17,10 +17,11 @@ from mmrec.config import (
     Section,
     SeedRepeat,
     Space,
+    parse_metric_label,
     parse_space,
 )
-from mmrec.errors import MmrecError, ModelError, listing, nearest
-from mmrec.evaluation import figure_name, find_metric, parse_figure_name
+from mmrec.errors import ConfigError, ModelError, listing, nearest
+from mmrec.evaluation import figure_name, find_metric
 from mmrec.models import (
     ModelConfig,
     MultimodalConfig,
@@ -34,7 +35,7 @@ from mmrec.planning.modality_subsets import with_subsets
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.points import Values, drawn_points, grid_points, is_drawn, most_points, probes
 from mmrec.text import install_hint
-from mmrec.training.protocol import LOSS
+from mmrec.training.objective import LOSS
 from mmrec.training.seeding import rng_for
 
 FOLDER = "RecommendationFolder"
@@ -94,6 +95,7 @@ class ModelPlanner:
                 yield ModelPlan(
                     name=name,
                     key=key,
+                    searched=tuple(space.dimensions),
                     recommender=recommender,
                     space=space,
                     points=None if points is None else tuple(points),
@@ -266,14 +268,11 @@ class ModelPlanner:
         name, cutoff = self._metrics[0], cutoffs[0]
         if label is not None:
             try:
-                if "@" in label:
-                    metric, cutoff = parse_figure_name(label)
-                else:
-                    metric = find_metric(label)
-            except (MmrecError, ValueError) as error:
+                asked, own_cutoff = parse_metric_label(label)
+                name, cutoff = find_metric(asked).name, own_cutoff or cutoff
+            except ConfigError as error:
                 self._problems.add(path, str(error))
                 return None
-            name = metric.name
         if name not in self._metrics or cutoff not in cutoffs:
             computed = [figure_name(find_metric(m), k) for m in self._metrics for k in cutoffs]
             self._problems.add(

@@ -8,7 +8,8 @@ from typing import Any
 
 from mmrec.config import KeyPath, Problems, found
 from mmrec.errors import listing, nearest
-from mmrec.models import DEFAULT_LOADERS, MultimodalConfig, RecommenderConfig
+from mmrec.features import default_loaders
+from mmrec.models import MultimodalConfig, RecommenderConfig
 
 EACH_SUBSET = "each_subset"
 """The word that stands for all subsets of the modalities but the empty one."""
@@ -53,7 +54,7 @@ def with_subsets(
 
 def declared_modalities(declared: Iterable[str]) -> tuple[str, ...]:
     """Return the modalities whose default loaders are among ``declared``, in its order."""
-    by_loader = {loader: modality for modality, loader in DEFAULT_LOADERS.items()}
+    by_loader = {loader: modality for modality, loader in default_loaders().items()}
     return tuple(dict.fromkeys(by_loader[name] for name in declared if name in by_loader))
 
 
@@ -85,7 +86,7 @@ def _problem(
     if declared is not None and not there:
         return (
             f"{EACH_SUBSET} finds no modality: side_information has none of the loaders "
-            f"{listing(DEFAULT_LOADERS.values())}; it has: {listing(declared) or 'none'}"
+            f"{listing(default_loaders().values())}; it has: {listing(declared) or 'none'}"
         )
     return None
 
@@ -98,4 +99,4 @@ def _word(value: object) -> str:
 
 
 def _is_misspelling(word: str) -> bool:
-    return EACH_SUBSET in nearest(word, [EACH_SUBSET, *DEFAULT_LOADERS])
+    return EACH_SUBSET in nearest(word, [EACH_SUBSET, *default_loaders()])

@@ -1,4 +1,4 @@
-"""What is known of the search of one model before anything is trained."""
+"""The search of one model, before anything is trained."""
 
 from __future__ import annotations
 
@@ -9,43 +9,54 @@ from pydantic import ValidationError
 from mmrec.config import EarlyStopping, ModelMeta, Space
 from mmrec.models import Recommender
 from mmrec.planning.points import Values, is_drawn
+from mmrec.training.objective import Objective
 
 
 @dataclass(frozen=True, eq=False)
-class ModelPlan:
-    """One entry of ``models``: its search, and how the best of its trials is found."""
+class ModelSettings:
+    """How one model is searched, validated and selected; a finished run records it."""
 
     name: str
-    """How tables call the model."""
+    """The model's name in tables."""
     key: str
-    """How the file calls it, for example ``external.LATTICE``."""
+    """The model's key in the experiment file, for example ``external.LATTICE``."""
+    searched: tuple[str, ...]
+    """The hyper-parameters that are searched, in the order of the file."""
+    seeds: tuple[int, ...]
+    """The seeds that every point is run on; empty for the one seed of its hyper-parameters."""
+    meta: ModelMeta
+    """How the model is searched, validated and saved."""
+    early_stopping: EarlyStopping | None
+    """When training stops before its last epoch."""
+    select_by: str
+    """The validation figure that is optimised, or ``loss``."""
+    monitor: str
+    """The validation figure that early stopping observes, or ``loss``."""
+
+    @property
+    def objective(self) -> Objective:
+        """What epochs, trials and points are selected by."""
+        return Objective.of(self.select_by)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelPlan(ModelSettings):
+    """One entry of ``models``: its settings and its search space."""
+
     recommender: type[Recommender]
     space: Space
     points: tuple[Values, ...] | None
-    """Every point in order; None if they are proposed as the search goes on."""
+    """Every point in order; None if the search proposes them from earlier results."""
     n_points: int
-    """How many points there are, at most."""
-    seeds: tuple[int, ...]
-    """What every point is run on; empty for the one seed of its hyper-parameters."""
+    """The number of points, at most."""
     n_folds: int
-    """How many folds of the data every point is run on; 1 without folds."""
+    """The number of folds that every point is run on; 1 without folds."""
     random_seed: int
-    """What proposals come from."""
-    meta: ModelMeta
-    early_stopping: EarlyStopping | None
-    select_by: str
-    """The validation figure that is to be best, or ``loss``."""
-    monitor: str
-    """What early stopping looks at: a validation figure, or ``loss``."""
-
-    @property
-    def searched(self) -> tuple[str, ...]:
-        """The hyper-parameters that are searched, in the order of the file."""
-        return tuple(self.space.dimensions)
+    """The seed that random points and proposals are drawn from."""
 
     @property
     def is_drawn(self) -> bool:
-        """Whether the points are drawn at random, not listed as a grid."""
+        """Whether the points are drawn at random instead of listed as a grid."""
         return is_drawn(self.space, self.meta)
 
     @property
@@ -59,7 +70,7 @@ class ModelPlan:
         return [(fold, values) for fold in range(self.n_folds) for values in by_seed]
 
     def is_valid(self, point: Values) -> bool:
-        """Say whether the model accepts a point."""
+        """Return whether the model accepts a point."""
         try:
             self.recommender.Config.model_validate(point)
         except ValidationError:

@@ -17,6 +17,7 @@ from mmrec.models import load_external_module
 from mmrec.planning.entries import ModelPlanner
 from mmrec.planning.inputs import check_files, plan_folds, plan_loaders
 from mmrec.planning.model_plan import ModelPlan
+from mmrec.registry import activate_external
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +66,14 @@ def make_plan(loaded: Loaded) -> Plan:
 
 def _external_module(loaded: Loaded) -> ModuleType | None:
     path = loaded.external_models_path
+    activate_external(None)
     if path is None:
+        activate_external(None)
         return None
     try:
-        return load_external_module(path)
+        module = load_external_module(path)
+        activate_external(module.__name__)
+        return module
     except ModelError as error:
         loaded.problems.add(("experiment", "external_models_path"), str(error))
         return None

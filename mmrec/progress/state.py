@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from mmrec.execution.trial import TrialSpec
 from mmrec.models import ModelConfig
 from mmrec.runs.records import TrialRecord
-from mmrec.training.protocol import LOSS, EpochRecord
+from mmrec.training.objective import LOSS
+from mmrec.training.protocol import EpochRecord
 
 
 @dataclass(eq=False)
@@ -50,15 +51,16 @@ class Running:
         if self.epoch == 0:
             self.first = epoch - 1
         self.epoch, self.loss = epoch, loss
-        value = None if record is None else _selected(self.spec, record.validation, record.loss)
+        objective = self.spec.protocol.objective
+        value = None if record is None else objective.value(record.loss, record.validation)
         if value is not None:
             self.value = value
-            if _is_better(self.spec, value, self.best):
+            if objective.is_better(value, self.best):
                 self.best, self.best_epoch = value, epoch
 
     def figures(self) -> str:
         """Return loss, validation figure and best so far, as far as they are known."""
-        label = self.spec.protocol.select_by
+        label = self.spec.protocol.objective.label
         told = [] if self.loss is None else [f"loss {self.loss:.4f}"]
         if self.value is not None and label != LOSS:
             told.append(f"validation {label} {self.value:.4f}")
@@ -134,12 +136,12 @@ class State:
         model = trial.spec.model
         self._ended[model] += 1
         self._seconds[model] = self._seconds.get(model, 0.0) + self.clock() - trial.started
-        label = trial.spec.protocol.select_by
-        value = _selected(trial.spec, record.validation, trial.best)
+        objective = trial.spec.protocol.objective
+        value = objective.value(trial.best, record.validation)
         if record.error is None and value is not None:
-            was = self.best.get(label)
-            if _is_better(trial.spec, value, None if was is None else was[0]):
-                self.best[label] = (value, record.name)
+            best, _ = self.best.get(objective.label, (None, ""))
+            if objective.is_better(value, best):
+                self.best[objective.label] = (value, record.name)
         return trial
 
 
@@ -157,20 +159,9 @@ def epoch_line(trial: Running) -> str:
 
 def outcome_line(record: TrialRecord, trial: Running) -> str:
     """Return the line about a trial that has ended."""
-    label = trial.spec.protocol.select_by
+    label = trial.spec.protocol.objective.label
     ended = "" if record.pruned_at is None else f"pruned after epoch {record.pruned_at}, "
     figure = record.validation.get(label)
     told = "" if figure is None else f", validation {label} {figure:.4f}"
     outcome = record.error or f"{ended}best epoch {record.best_epoch}{told}"
     return f"{place(trial)}: {outcome} ({record.seconds:.1f} s)"
-
-
-def _selected(spec: TrialSpec, validation: dict[str, float], loss: float | None) -> float | None:
-    label = spec.protocol.select_by
-    return loss if label == LOSS else validation.get(label)
-
-
-def _is_better(spec: TrialSpec, value: float, best: float | None) -> bool:
-    if best is None or best != best:  # NaN
-        return True
-    return value > best if spec.protocol.higher_is_better else value < best

@@ -77,7 +77,7 @@ class Bars:
     def _show_trials(self, state: State, trial: Running) -> None:
         bar = self._trials = self._trials or self._bar("trials", trial.total, position=0)
         bar.total = trial.total
-        label = trial.spec.protocol.select_by
+        label = trial.spec.protocol.objective.label
         best = state.best.get(label)
         bar.bar_format = _BAR_OF_TRIALS.format(left=_told(state.seconds_left()) or "?")
         bar.set_description_str(f"trials {state.n_ended}/{trial.total}", refresh=False)

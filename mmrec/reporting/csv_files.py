@@ -13,7 +13,8 @@ from mmrec.evaluation import compare
 from mmrec.planning.plan import Plan
 from mmrec.reporting.over_seeds import USER_TESTS, seeds_table
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.study import Study, has_folds, has_seeds, means, n_repetitions, spreads
+from mmrec.runs.repetitions import folds_of, means, seeds_of, spreads
+from mmrec.runs.study import Study
 
 
 def best_table(studies: Sequence[Study]) -> pd.DataFrame:
@@ -29,12 +30,11 @@ def best_table(studies: Sequence[Study]) -> pd.DataFrame:
     for study in studies:
         if study.best is not None:
             best = study.best
-            row: dict[str, Any] = {"model": study.plan.name, "trial": best.name}
+            row: dict[str, Any] = {"model": study.name, "trial": best.name}
             row |= {"best_epoch": best.best_epoch} | best.test
             row |= {f"validation {k}": v for k, v in best.validation.items()}
-            repeated = n_repetitions(study)
-            if repeated:
-                row |= repeated | spreads(study.best_trials)
+            if study.repetitions:
+                row |= study.repetitions | spreads(study.best_trials)
             rows.append(row)
     return pd.DataFrame(rows, columns=None if rows else ["model", "trial", "best_epoch"])
 
@@ -44,7 +44,7 @@ def trials_table(studies: Sequence[Study]) -> pd.DataFrame:
     rows = []
     for study in studies:
         for record in study.records:
-            row: dict[str, Any] = {"model": study.plan.name, "trial": record.name}
+            row: dict[str, Any] = {"model": study.name, "trial": record.name}
             row |= _fold(record)
             row |= {"status": record.status, "best_epoch": record.best_epoch} | record.test
             row |= {f"validation {label}": value for label, value in record.validation.items()}
@@ -79,14 +79,14 @@ def elliot_files(plan: Plan, studies: Sequence[Study], stamp: str) -> dict[str, 
             triplets = best.melt("model", var_name="metric").sort_values("model", kind="stable")
             files[f"triplets_rec_{suffix}.tsv"] = _tsv(triplets, header=False)
         for study in studies:
-            if study.plan.searched:
-                files[f"rec_{study.plan.name}_{suffix}.tsv"] = _tsv(
+            if study.settings.searched:
+                files[f"rec_{study.name}_{suffix}.tsv"] = _tsv(
                     _search_table(study, cutoff, plan.metrics)
                 )
-            if has_folds(study) or has_seeds(study):
-                over = "folds" if has_folds(study) else "seeds"
+            if study.has_folds or study.has_seeds:
+                over = "folds" if study.has_folds else "seeds"
                 table = seeds_table(study, cutoff).map(_plain)
-                files[f"rec_{study.plan.name}_{over}_{suffix}.tsv"] = _tsv(table)
+                files[f"rec_{study.name}_{over}_{suffix}.tsv"] = _tsv(table)
         for test, pairs in significance(plan.experiment, studies, cutoff):
             files[f"stat_{test}_{suffix}.tsv"] = _tsv(pairs, header=False)
     first = plan.experiment.evaluation.cutoffs[0]
@@ -97,7 +97,7 @@ def elliot_files(plan: Plan, studies: Sequence[Study], stamp: str) -> dict[str, 
 
 def _headline_figures(study: Study, best: TrialRecord) -> Mapping[str, float]:
     """Return what a model is reported by: means over folds, else the figures of its best trial."""
-    return means(study.best_trials) if has_folds(study) else best.test
+    return means(study.best_trials) if study.has_folds else best.test
 
 
 def _fold(record: TrialRecord) -> dict[str, str]:
@@ -146,16 +146,14 @@ def _best_parameters(plan: Plan, studies: Sequence[Study]) -> list[dict[str, Any
                 "name": study.best.name,
                 "best_iteration": study.best.best_epoch,
             }
-            if has_folds(study):
-                extra["folds"] = list(dict.fromkeys(trial.fold for trial in study.best_trials))
-            if has_seeds(study):
-                extra["seeds"] = list(
-                    dict.fromkeys(trial.parameters["seed"] for trial in study.best_trials)
-                )
+            if study.has_folds:
+                extra["folds"] = folds_of(study.best_trials)
+            if study.has_seeds:
+                extra["seeds"] = seeds_of(study.best_trials)
             facts.append(
                 {
-                    "meta": study.plan.meta.model_dump(mode="json"),
-                    "recommender": study.plan.key,
+                    "meta": study.settings.meta.model_dump(mode="json"),
+                    "recommender": study.settings.key,
                     "configuration": study.best.parameters | extra,
                 }
             )

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmrec.runs.study import Study, figure_title
+from mmrec.runs.study import Study
 from mmrec.text import ends, span
 
 _DROPPED = {"items_dropped": "item", "users_dropped": "user"}
@@ -26,7 +26,7 @@ def protocol(manifest: Mapping[str, Any], studies: Sequence[Study]) -> dict[str,
     split = told["selected_on"]
     by_label = defaultdict(list)
     for study in studies:
-        by_label[figure_title(study.plan.select_by, split)].append(study.plan.name)
+        by_label[study.objective.title(split)].append(study.name)
     facts = {
         "Candidates": told["candidates"],
         "Selected on": f"the {split} split: best epoch of a trial, best trial of a model",

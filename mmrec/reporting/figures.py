@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrec.errors import DataError, listing, nearest
+from mmrec.evaluation import GROUPS
 from mmrec.reporting import model_tables, plots, trial_tables
 from mmrec.reporting.csv_files import best_table
 from mmrec.reporting.over_seeds import significance_table
@@ -18,9 +19,9 @@ from mmrec.reporting.per_user import shared_label, users_of
 from mmrec.reporting.sections import curve_label, grouped
 from mmrec.reporting.selection import told_parts, told_quantities
 from mmrec.reporting.table import Table
-from mmrec.runs.finished import RecordedRun, read_settings, read_studies
-from mmrec.runs.study import Study, ranked, tried_parameters
-from mmrec.runs.winner import make_headline
+from mmrec.runs.finished import FinishedRun, read_settings, read_studies
+from mmrec.runs.study import Study
+from mmrec.runs.winner import find_winner
 from mmrec.text import install_hint
 
 if TYPE_CHECKING:
@@ -47,11 +48,9 @@ class Drawings:
             DataError: there is no such model, or it was not trained.
         """
         study = self._study(model, _has_curves, "was trained by gradient")
-        label, by = curve_label(study), study.plan.select_by
+        label = curve_label(study)
         assert label is not None
-        figure = plots.learning_curves(
-            study.records, label, select_by=by, split=self._split, figure=self._figure()
-        )
+        figure = plots.learning_curves(study, label, split=self._split, figure=self._figure())
         above, below = figure.axes[:2]
         return above, below
 
@@ -64,14 +63,13 @@ class Drawings:
             DataError: there is no such model, or a parameter was not tried at several values.
         """
         study = self._study(model, _is_wide, "tried several values of two hyper-parameters")
-        tried = tried_parameters(study)
+        tried = study.tried
         for name in (across, down):
-            _require(name, tried, f"{study.plan.name}: hyper-parameter tried at several values")
+            _require(name, tried, f"{study.name}: hyper-parameter tried at several values")
         across = across or next(name for name in tried if name != down)
         down = down or next(name for name in tried if name != across)
-        by, pair = study.plan.select_by, (across, down)
         figure = self._figure()
-        plots.search_heatmap(study.records, pair, by, split=self._split, figure=figure)
+        plots.search_heatmap(study, (across, down), split=self._split, figure=figure)
         return figure.axes[0]
 
     def parallel_coordinates(self, model: str | None = None) -> Axes:
@@ -81,9 +79,8 @@ class Drawings:
             DataError: there is no such model, or it tried fewer than two hyper-parameters.
         """
         study = self._study(model, _is_wide, "tried several values of two hyper-parameters")
-        tried, by = tried_parameters(study), study.plan.select_by
         figure = self._figure()
-        plots.parallel_coordinates(study.records, tried, by, split=self._split, figure=figure)
+        plots.parallel_coordinates(study, study.tried, split=self._split, figure=figure)
         return figure.axes[0]
 
     def per_user(self, label: str | None = None) -> Axes:
@@ -114,7 +111,7 @@ class Drawings:
         records = grouped(self._studies)
         if not records:
             raise DataError(f"{self._folder}: no trial has figures by popularity")
-        first = next(iter(records.values())).groups["head"]
+        first = next(iter(records.values())).groups[GROUPS[0]]
         cutoffs = [name.removeprefix("Recall@") for name in first if name.startswith("Recall@")]
         _require(None if cutoff is None else str(cutoff), cutoffs, f"{self._folder}: cutoff")
         figure = plots.popularity(records, cutoff or int(cutoffs[0]), figure=self._figure())
@@ -145,8 +142,8 @@ class Drawings:
         return plots.diagnostics(study.best, quantity, figure=self._figure()).axes[0]
 
     @cached_property
-    def _run(self) -> RecordedRun:
-        return RecordedRun.open(self._folder)
+    def _run(self) -> FinishedRun:
+        return FinishedRun.open(self._folder)
 
     @cached_property
     def _studies(self) -> list[Study]:
@@ -159,8 +156,8 @@ class Drawings:
 
     @property
     def _main_label(self) -> str:
-        headline = make_headline(self._studies, self._split)
-        return headline.label if headline else ""
+        winner = find_winner(self._studies, self._split)
+        return winner.label if winner else ""
 
     def _study(
         self,
@@ -170,8 +167,8 @@ class Drawings:
         instead: Callable[[Study], list[str]] = lambda _: [],
     ) -> Study:
         """Return a model's study, by default the first that is fit."""
-        _require(model, [study.plan.name for study in self._studies], f"{self._folder}: model")
-        asked = [study for study in self._studies if model in (None, study.plan.name)]
+        _require(model, [study.name for study in self._studies], f"{self._folder}: model")
+        asked = [study for study in self._studies if model in (None, study.name)]
         for study in asked:
             if is_fit(study):
                 return study
@@ -196,7 +193,7 @@ def _has_curves(study: Study) -> bool:
 
 
 def _is_wide(study: Study) -> bool:
-    return len(tried_parameters(study)) > 1 and bool(ranked(study.records, study.plan.select_by))
+    return len(study.tried) > 1 and bool(study.ranked)
 
 
 def _require(name: str | None, known: Sequence[str], what: str) -> None:
@@ -210,7 +207,7 @@ def read_tables(folder: Path) -> dict[str, Table]:
     Raises:
         DataError: the folder is not that of a finished run, or damaged.
     """
-    run = RecordedRun.open(folder)
+    run = FinishedRun.open(folder)
     studies, split = read_studies(run), run.manifest["protocol"]["selected_on"]
     compared = significance_table(read_settings(run), studies)
     best = best_table(studies)
@@ -220,11 +217,11 @@ def read_tables(folder: Path) -> dict[str, Table]:
         tables["seeds"] = seeds
     for (test, over), found in model_tables.p_values(compared, studies).items():
         tables[f"{test} over {over}"] = found
-    headline = make_headline(studies, split)
-    label = shared_label(studies, headline.label if headline else "")
+    winner = find_winner(studies, split)
+    label = shared_label(studies, winner.label if winner else "")
     if label is not None:
         tables["users"] = model_tables.user_summary(users_of(studies, label), label)
     tables["costs"] = model_tables.costs(studies)
     for study in studies:
-        tables[f"trials {study.plan.name}"] = trial_tables.trials(study, split)
+        tables[f"trials {study.name}"] = trial_tables.trials(study, split)
     return tables

@@ -24,7 +24,8 @@ from mmrec.reporting.table import (
     table,
 )
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.study import Study, higher_is_better, selected_value
+from mmrec.runs.study import Study
+from mmrec.training.objective import Objective
 
 DIFFERS = "*"
 """Marks a figure that differs from the best of its column."""
@@ -46,7 +47,7 @@ def best_models(
     best of its column, corrected by Holm's method.
     """
     labels = [str(name) for name in best.columns if "@" in name and " " not in name]
-    by_model = {study.plan.name: study for study in studies}
+    by_model = {study.name: study for study in studies}
     rows: list[list[object]] = []
     winners = {label: _winner(best, label) for label in labels}
     worse = _differing(compared, {k: str(best["trial"].iloc[n]) for k, n in winners.items()})
@@ -62,9 +63,9 @@ def best_models(
             )
             for label in labels
         ]
-        selected = study.plan.select_by
+        selected = study.settings.select_by
         name = Cell(str(row["model"]), str(row["trial"]))
-        value = cell(selected_value(study.best, selected))
+        value = cell(study.value(study.best))
         rows.append([name, *figures, cell(selected), value, study.best.best_epoch])
     head = ["model", *labels, "selected by", f"its {split} value", "best epoch"]
     return table("Test figures of the best trial of each model.", head, rows)
@@ -72,7 +73,7 @@ def best_models(
 
 def _winner(best: pd.DataFrame, label: str) -> int:
     values = best[label].to_numpy(float)
-    values = values if higher_is_better(label) else -values
+    values = values if Objective.of(label).higher_is_better else -values
     return int(np.argmax(np.where(np.isnan(values), -np.inf, values)))
 
 
@@ -121,7 +122,7 @@ def p_values(compared: pd.DataFrame, studies: Sequence[Study]) -> dict[tuple[str
     """
     if not len(compared):
         return {}
-    called = {trial.name: study.plan.name for study in studies for trial in study.records}
+    called = {trial.name: study.name for study in studies for trial in study.records}
     tables = {}
     for (test, over), rows in compared.groupby(["test", "over"], sort=False):
         metrics = list(dict.fromkeys(map(str, rows["metric"])))
@@ -201,7 +202,7 @@ def costs(studies: Sequence[Study]) -> Table:
         peak = max((r.peak_bytes for r in ran if r.peak_bytes is not None), default=None)
         each = seconds(trained / n_epochs if n_epochs else None, decimals=3)
         longest = max((record.seconds for record in study.records), default=0.0)
-        row = [study.plan.name, len(study.records), seconds(took), seconds(longest)]
+        row = [study.name, len(study.records), seconds(took), seconds(longest)]
         rows.append([*row, n_epochs or None, each, mebibytes(peak)])
     head = ["model", "trials", "seconds in all", "of the longest", "epochs"]
     head += ["seconds for an epoch", "MiB at most"]

@@ -11,9 +11,10 @@ import pandas as pd
 from mmrec.config import Experiment
 from mmrec.data import FloatArray
 from mmrec.evaluation import SignificanceTest, compare_in_full
-from mmrec.runs.selection import Objective, PointView, ValidationView
-from mmrec.runs.study import Study, _folds, _in_order, _seeds, has_folds, has_seeds, spreads
-from mmrec.training.protocol import LOSS
+from mmrec.runs.repetitions import folds_of, seeds_of, spreads
+from mmrec.runs.selection import PointView
+from mmrec.runs.study import Study
+from mmrec.training.objective import LOSS
 
 USER_TESTS: tuple[SignificanceTest, ...] = ("paired_ttest", "wilcoxon_test")
 """The tests that a file can ask for."""
@@ -25,27 +26,23 @@ def seeds_table(study: Study, cutoff: int) -> pd.DataFrame:
     The selected value is the mean that the best point was chosen by, empty where a trial did not
     finish.
     """
-    objective = Objective.of(study.plan.select_by)
+    objective = study.objective
     selected = "" if objective.label == LOSS else "validation "
-    several_seeds = has_seeds(study)
     rows = []
     for trials in study.points:
-        view = PointView(tuple(map(ValidationView.of, trials)))
         first = trials[0]
-        row: dict[str, Any] = {"model": first.name, "status": view.status}
-        if has_folds(study):
-            row["folds"] = ", ".join(_folds(trials))
-        if several_seeds:
-            row["seeds"] = ", ".join(map(str, _seeds(trials)))
+        row: dict[str, Any] = {"model": first.name, "status": PointView.of(trials).status}
+        if study.has_folds:
+            row["folds"] = ", ".join(folds_of(trials))
+        if study.has_seeds:
+            row["seeds"] = ", ".join(map(str, seeds_of(trials)))
         row |= {
             "finished": sum(trial.status == "finished" for trial in trials),
-            f"{selected}{objective.label} mean": None
-            if view.status != "finished"
-            else view.value(objective),
+            f"{selected}{objective.label} mean": study.point_value(trials),
         }
         row |= _at(cutoff, spreads(trials))
         parameters = first.parameters.items()
-        rows.append(row | {k: v for k, v in parameters if not (several_seeds and k == "seed")})
+        rows.append(row | {k: v for k, v in parameters if not (study.has_seeds and k == "seed")})
     return pd.DataFrame(rows)
 
 
@@ -74,11 +71,11 @@ def significance_table(experiment: Experiment, studies: Sequence[Study]) -> pd.D
     tables = [_over("users", compare_in_full(per_user, test)) for test in asked]
     repeated = [study for study in studies if len(study.best_trials) > 1]
     if asked and repeated:
-        same = len({tuple(key for key, _ in _in_order(study)) for study in repeated}) == 1
+        same = len({tuple(study.best_by_repetition) for study in repeated}) == 1
         test: SignificanceTest = "paired_ttest" if same else "welch_ttest"
         values = {study.best_trials[0].name: _figures(study) for study in repeated}
-        kinds = {"folds": has_folds, "seeds": has_seeds}
-        over = " and ".join(kind for kind, has in kinds.items() if any(map(has, repeated)))
+        kinds = ("folds", "seeds")
+        over = " and ".join(x for x in kinds if any(x in study.repetitions for study in repeated))
         tables.append(_over(over, compare_in_full(values, test)))
     filled = [table for table in tables if len(table)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
@@ -91,5 +88,5 @@ def _over(what: str, table: pd.DataFrame) -> pd.DataFrame:
 
 def _figures(study: Study) -> dict[str, FloatArray]:
     """Return the test figures of the best point, trial by trial."""
-    trials = [trial for _, trial in _in_order(study)]
+    trials = list(study.best_by_repetition.values())
     return {label: np.array([trial.test[label] for trial in trials]) for label in trials[0].test}

@@ -16,7 +16,7 @@ from mmrec.reporting.csv_files import best_table
 from mmrec.reporting.examples.section import recommendation_section
 from mmrec.reporting.sections import Drawer, model_section, popularity_section, user_section
 from mmrec.runs.study import Study
-from mmrec.runs.winner import make_headline
+from mmrec.runs.winner import find_winner
 from mmrec.text import duration, install_hint, moment
 
 
@@ -39,7 +39,7 @@ def report_html(
             :mod:`mmrec.reporting.examples.collect`.
     """
     split = manifest["protocol"]["selected_on"]
-    headline = make_headline(studies, split)
+    winner = find_winner(studies, split)
     best = best_table(studies)
     drawer = Drawer()
     cutoffs = manifest["experiment"].get("evaluation", {}).get("cutoffs", ())
@@ -50,7 +50,7 @@ def report_html(
             name=manifest["experiment"]["dataset"],
             manifest=manifest,
             split=split,
-            headline=headline,
+            winner=winner,
             n_trials=sum(len(study.records) for study in studies),
             n_failed=sum(r.status == "failed" for study in studies for r in study.records),
             n_pruned=sum(r.status == "pruned" for study in studies for r in study.records),
@@ -58,7 +58,7 @@ def report_html(
             best=model_tables.best_models(best, studies, compared, split),
             over_seeds=model_tables.over_seeds(best),
             significance=list(model_tables.p_values(compared, studies).values()),
-            users=user_section(studies, headline.label if headline else "", drawer),
+            users=user_section(studies, winner.label if winner else "", drawer),
             popularity=popularity_section(studies, cutoffs, drawer),
             costs=model_tables.costs(studies),
             models=[

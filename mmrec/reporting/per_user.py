@@ -28,9 +28,7 @@ def shared_label(studies: Sequence[Study], preferred: str) -> str | None:
 def users_of(studies: Sequence[Study], label: str) -> dict[str, FloatArray]:
     """Return by model the values of the users of the best trial, [U]."""
     return {
-        study.plan.name: study.best_per_user[label]
-        for study in studies
-        if label in study.best_per_user
+        study.name: study.best_per_user[label] for study in studies if label in study.best_per_user
     }
 
 

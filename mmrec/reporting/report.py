@@ -16,7 +16,7 @@ from mmrec.reporting.examples.collect import read_shown
 from mmrec.reporting.over_seeds import significance_table
 from mmrec.reporting.page import report_html
 from mmrec.reporting.results import Results
-from mmrec.runs.finished import RecordedRun, read_settings, read_studies
+from mmrec.runs.finished import FinishedRun, read_settings, read_studies
 from mmrec.runs.study import Study
 
 
@@ -89,7 +89,7 @@ def rebuild_report(path: str | Path) -> Results:
     Raises:
         DataError: the folder is not that of a finished run, or damaged; nothing was written.
     """
-    run = RecordedRun.open(Path(path))
+    run = FinishedRun.open(Path(path))
     studies = read_studies(run)
     on_test = run.manifest["protocol"]["selected_on"] == "test"
     experiment = read_settings(run)
@@ -104,7 +104,7 @@ def read_results(path: str | Path) -> Results:
     Raises:
         DataError: the folder is not that of a finished run, or damaged.
     """
-    run = RecordedRun.open(Path(path))
+    run = FinishedRun.open(Path(path))
     studies = read_studies(run)
     best, trials = best_table(studies), trials_table(studies)
     return Results(best, trials, run.path)

@@ -14,23 +14,12 @@ from markupsafe import Markup
 from mmrec.evaluation import GROUPS
 from mmrec.reporting import model_tables, plots, trial_tables
 from mmrec.reporting.per_user import shared_label, users_of
+from mmrec.reporting.plots.style import MAX_CATEGORIES
 from mmrec.reporting.selection import told_quantities
 from mmrec.reporting.table import Table
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.study import (
-    MAX_CATEGORIES,
-    Study,
-    figure_title,
-    fixed,
-    levels,
-    ranked,
-    repetitions,
-    selected_value,
-    tried_parameters,
-)
-from mmrec.runs.study import (
-    searched as searched_by,
-)
+from mmrec.runs.repetitions import repetitions_text
+from mmrec.runs.study import Study
 from mmrec.text import is_number, value_text
 
 if TYPE_CHECKING:
@@ -99,7 +88,7 @@ def popularity_section(
 
 def grouped(studies: Sequence[Study]) -> dict[str, TrialRecord]:
     """Return by model the best trial, where it has figures by popularity."""
-    best = {study.plan.name: study.best for study in studies if study.best is not None}
+    best = {study.name: study.best for study in studies if study.best is not None}
     return {name: record for name, record in best.items() if set(record.groups) >= set(GROUPS)}
 
 
@@ -113,19 +102,19 @@ def model_section(study: Study, split: str, anchor: str, drawer: Drawer) -> dict
     for record in study.records:
         if record.status == "failed":
             failures[record.error or "no message"].append(record.index + 1)
-    searched = {x: _tried(levels(study.records, x)) for x in searched_by(study)}
+    searched = {x: _tried(study.levels(x)) for x in study.searched}
     return {
-        "name": study.plan.name,
+        "name": study.name,
         "anchor": anchor,
         "best": study.best,
-        "selected_by": figure_title(study.plan.select_by, split),
-        "value": study.best and selected_value(study.best, study.plan.select_by),
+        "selected_by": study.objective.title(split),
+        "value": study.best and study.value(study.best),
         "n_trials": len(study.records),
         "n_failed": sum(map(len, failures.values())),
-        "repetitions": repetitions(study.best_trials),
+        "repetitions": repetitions_text(study.best_trials),
         "failures": dict(failures),
         "searched": searched,
-        "fixed": fixed(study),
+        "fixed": study.fixed,
         "plots": [*_learning(study, split, drawer), *_search(study, split, drawer)],
         "trials": trial_tables.trials(study, split),
     }
@@ -142,22 +131,20 @@ def _tried(values: Sequence[Any]) -> str:
 
 def curve_label(study: Study) -> str | None:
     """Return the figure that learning curves show: what is selected by, else the first."""
-    finished = ranked(study.records, study.plan.select_by)
-    shown = finished[0].validation if finished else {}
-    by = study.plan.select_by
+    shown = study.ranked[0].validation if study.ranked else {}
+    by = study.objective.label
     return by if by in shown else next(iter(shown), None)
 
 
 def _learning(study: Study, split: str, drawer: Drawer) -> Iterator[Plot]:
-    records, by, label = study.records, study.plan.select_by, curve_label(study)
-    finished = ranked(records, by)
-    if label is not None and any(record.losses for record in records):
+    label = curve_label(study)
+    if label is not None and any(record.losses for record in study.records):
         yield drawer.draw(
             "Learning curves."
-            + (" The best trial stands out, the others are pale." if len(finished) > 1 else "")
+            + (" The best trial stands out, the others are pale." if len(study.ranked) > 1 else "")
             + " The dashed line is the best epoch.",
-            trial_tables.curves(records, label, by, split),
-            partial(plots.learning_curves, records, label, select_by=by, split=split),
+            trial_tables.curves(study, label, split),
+            partial(plots.learning_curves, study, label, split=split),
         )
     best = study.best
     if best is not None:
@@ -172,28 +159,27 @@ def _learning(study: Study, split: str, drawer: Drawer) -> Iterator[Plot]:
 
 def _search(study: Study, split: str, drawer: Drawer) -> Iterator[Plot]:
     """Yield the figures that say something about a search."""
-    records, by = study.records, study.plan.select_by
-    finished, tried = ranked(records, by), tried_parameters(study)
-    if not finished:
+    tried = study.tried
+    if not study.ranked:
         return
-    is_grid = all(len(levels(records, name)) <= MAX_CATEGORIES for name in tried)
+    is_grid = all(len(study.levels(name)) <= MAX_CATEGORIES for name in tried)
     pairs = list(combinations(tried, 2)) if is_grid and len(tried) <= 3 else []
     for pair in pairs:
         yield drawer.draw(
             f"Search over {pair[0]} and {pair[1]}. A stronger colour is a better value.",
-            trial_tables.grid(records, pair, by, split),
-            partial(plots.search_heatmap, records, pair, by, split=split),
+            trial_tables.grid(study, pair, split),
+            partial(plots.search_heatmap, study, pair, split=split),
         )
     for name in () if pairs else tried:
         yield drawer.draw(
             f"Search over {name}. The best trial is marked; a cross is a trial that failed.",
-            trial_tables.points(records, name, by, split),
-            partial(plots.search_scatter, records, name, by, split=split),
+            trial_tables.points(study, name, split),
+            partial(plots.search_scatter, study, name, split=split),
         )
-    if len(tried) > 1 and len(finished) > 2:
+    if len(tried) > 1 and len(study.ranked) > 2:
         yield drawer.draw(
             "The search at once: each line is a trial. The best one stands out, and the better "
             "one of two is the stronger.",
-            trial_tables.coordinates(records, tried, by, split),
-            partial(plots.parallel_coordinates, records, tried, by, split=split),
+            trial_tables.coordinates(study, tried, split),
+            partial(plots.parallel_coordinates, study, tried, split=split),
         )

@@ -9,15 +9,7 @@ from typing import Any
 from mmrec.reporting.selection import told_parts
 from mmrec.reporting.table import Cell, Table, digest, mebibytes, parameter, seconds, table
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.study import (
-    Study,
-    best_cells,
-    figure_title,
-    levels,
-    ranked,
-    searched,
-    selected_value,
-)
+from mmrec.runs.study import Study
 from mmrec.text import value_text
 
 MAX_COLUMNS = 10
@@ -28,12 +20,12 @@ MAX_ROWS = 100
 
 def trials(study: Study, split: str) -> Table:
     """Return all trials of a model, what was searched first."""
-    plan, records = study.plan, study.records
-    varied = searched(study)
+    records, varied = study.records, study.searched
     tested = list(dict.fromkeys(label for record in records for label in record.test))
     # Without a validation split the selected figure is one of the test figures: once is enough.
-    selected = [] if split == "test" and plan.select_by in tested else [plan.select_by]
-    head = ["trial", *varied, "status", *(figure_title(label, split) for label in selected)]
+    is_listed = split == "test" and study.objective.label in tested
+    selected = [] if is_listed else [study.objective.title(split)]
+    head = ["trial", *varied, "status", *selected]
     head += [
         *(f"test {label}" for label in tested),
         "best epoch",
@@ -55,17 +47,17 @@ def trials(study: Study, split: str) -> Table:
             is_best = study.best is not None and record.trial_id == study.best.trial_id
             ended = f"after epoch {record.pruned_at}" if record.status == "pruned" else ""
             row += [Cell("best" if is_best else record.status, ended, strong=is_best)]
-            row += [selected_value(record, label) for label in selected]
+            row += [study.value(record) for _ in selected]
             row += [*(record.test.get(label) for label in tested), record.best_epoch]
             row += [seconds(record.seconds), mebibytes(record.peak_bytes)]
             row += [digest(record.weights_sha256), digest(record.lists_sha256)]
         rows.append(row)
-    return table(f"All trials of {plan.name}, in order.", head, rows)
+    return table(f"All trials of {study.name}, in order.", head, rows)
 
 
-def curves(records: Sequence[TrialRecord], label: str, select_by: str, split: str) -> Table:
+def curves(study: Study, label: str, split: str) -> Table:
     """Return loss and held-out figure of the evaluated epochs, the best trial first."""
-    shown = ranked(records, select_by)[:MAX_COLUMNS]
+    shown = study.ranked[:MAX_COLUMNS]
     by_epoch: dict[int, dict[int, Mapping[str, Any]]] = {}
     for place, record in enumerate(shown):
         for evaluated in record.history:
@@ -87,51 +79,45 @@ def curves(records: Sequence[TrialRecord], label: str, select_by: str, split: st
     return table(caption, head, rows)
 
 
-def grid(
-    records: Sequence[TrialRecord], parameters: tuple[str, str], label: str, split: str
-) -> Table:
+def grid(study: Study, parameters: tuple[str, str], split: str) -> Table:
     """Return the data of a heatmap."""
-    across, down = (levels(records, name) for name in parameters)
-    values = best_cells(records, parameters, label)
+    across, down = map(study.levels, parameters)
+    values = study.best_values(*parameters)
     rows: list[list[object]] = [
         [value_text(y), *(values.get((repr(x), repr(y))) for x in across)] for y in down
     ]
     head = [f"{parameters[1]} \\ {parameters[0]}", *map(value_text, across)]
     return table(
-        f"{figure_title(label, split)} by {parameters[0]} (across) and {parameters[1]} (down).",
+        f"{study.objective.title(split)} by {parameters[0]} (across) and {parameters[1]} (down).",
         head,
         rows,
     )
 
 
-def points(records: Sequence[TrialRecord], name: str, label: str, split: str) -> Table:
+def points(study: Study, name: str, split: str) -> Table:
     """Return the data of a scatter plot."""
     rows = [
         [
             str(record.index + 1),
             parameter(record.parameters.get(name)),
-            Cell("failed", kind="number")
-            if record.status == "failed"
-            else selected_value(record, label),
+            Cell("failed", kind="number") if record.status == "failed" else study.value(record),
         ]
-        for record in records
+        for record in study.records
     ]
-    return table(f"Trials by {name}.", ["trial", name, figure_title(label, split)], rows)
+    return table(f"Trials by {name}.", ["trial", name, study.objective.title(split)], rows)
 
 
-def coordinates(
-    records: Sequence[TrialRecord], names: Sequence[str], label: str, split: str
-) -> Table:
+def coordinates(study: Study, names: Sequence[str], split: str) -> Table:
     """Return the data of parallel coordinates, the best trial first."""
     rows = [
         [
             str(record.index + 1),
             *(parameter(record.parameters.get(name)) for name in names),
-            selected_value(record, label),
+            study.value(record),
         ]
-        for record in ranked(records, label)
+        for record in study.ranked
     ]
-    title = figure_title(label, split)
+    title = study.objective.title(split)
     return table("Trials, the best first.", ["trial", *names, title], rows)
 
 

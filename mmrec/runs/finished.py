@@ -11,6 +11,7 @@ from zipfile import BadZipFile
 
 from mmrec.config import EarlyStopping, Experiment, Loaded, ModelMeta, read_experiment
 from mmrec.errors import ConfigError, DataError, listing, nearest
+from mmrec.planning.model_plan import ModelSettings
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.manifest import SCHEMA_VERSION, from_json
@@ -21,7 +22,7 @@ _MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, eq=False)
-class RecordedRun:
+class FinishedRun:
     """What a run has left: manifest, trials, and the digests of item vectors."""
 
     path: Path
@@ -32,7 +33,7 @@ class RecordedRun:
     """By loader: ``path``, and ``crc32`` by item id."""
 
     @classmethod
-    def open(cls, path: Path) -> RecordedRun:
+    def open(cls, path: Path) -> FinishedRun:
         """Read the folder of a finished run.
 
         Raises:
@@ -74,7 +75,7 @@ class RecordedRun:
         )
 
 
-def read_plan(run: RecordedRun, base_dir: Path | None = None) -> tuple[Loaded, Plan]:
+def read_plan(run: FinishedRun, base_dir: Path | None = None) -> tuple[Loaded, Plan]:
     """Return the experiment of a run, to be run or read again here.
 
     Args:
@@ -97,7 +98,7 @@ def read_plan(run: RecordedRun, base_dir: Path | None = None) -> tuple[Loaded, P
         ) from error
 
 
-def read_written(run: RecordedRun, base_dir: Path | None = None) -> Loaded:
+def read_written(run: FinishedRun, base_dir: Path | None = None) -> Loaded:
     """Return the experiment of a run as it was read then, with what is wrong with it now."""
     written = run.manifest["written"]
     start = Path(written["base_dir"]) if base_dir is None else base_dir
@@ -139,7 +140,7 @@ def _json(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def read_settings(run: RecordedRun) -> Experiment:
+def read_settings(run: FinishedRun) -> Experiment:
     """Return the experiment of a run.
 
     Raises:
@@ -154,36 +155,7 @@ def read_settings(run: RecordedRun) -> Experiment:
     return loaded.experiment
 
 
-@dataclass(frozen=True)
-class RecordedModel:
-    """What the manifest tells of the search of a model, see :class:`mmrec.search.ModelFacts`."""
-
-    name: str
-    key: str
-    searched: tuple[str, ...]
-    seeds: tuple[int, ...]
-    meta: ModelMeta
-    early_stopping: EarlyStopping | None
-    select_by: str
-    monitor: str
-
-    @classmethod
-    def of(cls, name: str, facts: Mapping[str, Any], seeds: Sequence[int]) -> RecordedModel:
-        """Read an entry of the manifest's ``models``."""
-        stopping = facts["early_stopping"]
-        return cls(
-            name=name,
-            key=facts["key"],
-            searched=tuple(facts["searched"]),
-            seeds=tuple(seeds) if len(seeds) > 1 and "seed" not in facts["searched"] else (),
-            meta=ModelMeta.model_validate(facts["meta"]),
-            early_stopping=None if stopping is None else EarlyStopping.model_validate(stopping),
-            select_by=facts["select_by"],
-            monitor=facts["monitor"],
-        )
-
-
-def read_studies(run: RecordedRun) -> list[Study]:
+def read_studies(run: FinishedRun) -> list[Study]:
     """Return the trials of every model of a run.
 
     Raises:
@@ -193,20 +165,35 @@ def read_studies(run: RecordedRun) -> list[Study]:
     for name, facts in run.manifest["models"].items():
         records = list(run.trials[first : first + facts["n_trials"]])
         first += facts["n_trials"]
-        model = RecordedModel.of(name, facts, run.manifest["seeds"]["models"][name])
-        studies.append(_study(model, records, facts["best_trial"], folder))
+        settings = _settings(name, facts, run.manifest["seeds"]["models"][name])
+        studies.append(_study(settings, records, facts["best_trial"], folder))
     return studies
 
 
+def _settings(name: str, facts: Mapping[str, Any], seeds: Sequence[int]) -> ModelSettings:
+    """Read an entry of the manifest's ``models``."""
+    stopping = facts["early_stopping"]
+    return ModelSettings(
+        name=name,
+        key=facts["key"],
+        searched=tuple(facts["searched"]),
+        seeds=tuple(seeds) if len(seeds) > 1 and "seed" not in facts["searched"] else (),
+        meta=ModelMeta.model_validate(facts["meta"]),
+        early_stopping=None if stopping is None else EarlyStopping.model_validate(stopping),
+        select_by=facts["select_by"],
+        monitor=facts["monitor"],
+    )
+
+
 def _study(
-    model: RecordedModel, records: list[TrialRecord], best_id: str | None, folder: RunFolder
+    settings: ModelSettings, records: list[TrialRecord], best_id: str | None, folder: RunFolder
 ) -> Study:
     n_folds = len({record.fold for record in records})
-    size = (len(model.seeds) or 1) * max(1, n_folds)
+    size = (len(settings.seeds) or 1) * max(1, n_folds)
     points = [records[start : start + size] for start in range(0, len(records), size)]
     places = [place for place, trials in enumerate(points) if trials[0].trial_id == best_id]
     if not places:
-        return Study(model, records, points=points)
+        return Study(settings, records, points=points)
     best = points[places[0]][0]
     try:
         per_user = folder.per_user(best.name)
@@ -215,4 +202,4 @@ def _study(
             f"{folder.path}: the run is damaged: the users' values of {best.name} cannot be read: "
             f"{error}"
         ) from error
-    return Study(model, records, best, per_user, points, places[0])
+    return Study(settings, records, best, per_user, points, places[0])

@@ -96,12 +96,12 @@ def make_manifest(
         "notes": list(notes),
         "written": origin.written,
         "experiment": plan.experiment.model_dump(mode="json"),
-        "models": {study.plan.name: _model(study) for study in studies},
+        "models": {study.name: _model(study) for study in studies},
         "protocol": _protocol(plan, datasets[0], studies),
         "data": _data(origin, plan, datasets),
         "seeds": {
             "experiment": plan.experiment.random_seed,
-            "models": {study.plan.name: _seeds(study) for study in studies},
+            "models": {study.name: _seeds(study) for study in studies},
         },
         **origin.surroundings,
         "sessions": [dict(session) for session in sessions],
@@ -186,15 +186,15 @@ def from_json(value: object) -> Any:  # noqa: ANN401 - any plain data
 
 
 def _model(study: Study) -> dict[str, Any]:
-    plan = study.plan
-    stopping = plan.early_stopping
+    settings = study.settings
+    stopping = settings.early_stopping
     return {
-        "key": plan.key,
-        "meta": plan.meta.model_dump(mode="json"),
+        "key": settings.key,
+        "meta": settings.meta.model_dump(mode="json"),
         "early_stopping": None if stopping is None else stopping.model_dump(mode="json"),
-        "searched": list(plan.searched),
-        "select_by": plan.select_by,
-        "monitor": plan.monitor,
+        "searched": list(settings.searched),
+        "select_by": settings.select_by,
+        "monitor": settings.monitor,
         "n_trials": len(study.records),
         "best_trial": None if study.best is None else study.best.trial_id,
     }
@@ -216,7 +216,7 @@ def _protocol(plan: Plan, dataset: Dataset, studies: Sequence[Study]) -> dict[st
             if split is not None
         },
         "selected_on": "test" if dataset.validation is None else "validation",
-        "selected_by": {study.plan.name: study.plan.select_by for study in studies},
+        "selected_by": {study.name: study.settings.select_by for study in studies},
         "top_k": plan.experiment.top_k,
         "cutoffs": list(plan.experiment.evaluation.cutoffs),
         "metrics": list(plan.metrics),

@@ -56,6 +56,11 @@ class TrialRecord:
     shown: ShownLists = field(default_factory=dict)
     """The best epoch's lists of the users whom the report shows."""
 
+    @property
+    def best_loss(self) -> float | None:
+        """The mean training loss of the best epoch; None if nothing was trained."""
+        return next((h["loss"] for h in self.history if h["epoch"] == self.best_epoch), None)
+
     def to_json(self) -> str:
         """Return one line of JSON."""
         return json.dumps(asdict(self), ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What a run has come to, in one sentence."""
+"""The best model of a run, and the figures that a summary quotes."""
 
 from __future__ import annotations
 
@@ -7,58 +7,73 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.study import Study, figure_title, higher_is_better, repetitions, selected_value
-from mmrec.training.protocol import LOSS
+from mmrec.runs.repetitions import repetitions_text
+from mmrec.runs.selection import PointView
+from mmrec.runs.study import Study
+from mmrec.training.objective import LOSS, Objective
+
+_MOST_FIGURES = 3
 
 
 @dataclass(frozen=True)
-class Headline:
-    """The model that came out best, and by what.
-
-    Its figures are means if it was run on several folds or seeds.
-    """
+class Winner:
+    """The best model of a run. Its figures are means if it was run on several folds or seeds."""
 
     model: str
     by: str
+    """What the models were compared by, for a reader."""
     label: str
-    """The same without the split."""
+    """The label of the same figure."""
     value: float | None
     test: Mapping[str, float]
-    """Up to three of its test figures, of the cutoff that it was selected by."""
-    seeds: int = 1
-    """How many the figures are means over."""
+    """Up to three test figures, at the cutoff of ``label``."""
+    n_repetitions: int = 1
+    """The number of trials that the figures are means over."""
 
 
-def make_headline(studies: Sequence[Study], split: str) -> Headline | None:
-    """Find the best model by what all were selected by, else by the first figure."""
-    trials = {study.plan.name: _best_trials(study) for study in studies if study.best is not None}
-    if not trials:
+def find_winner(studies: Sequence[Study], split: str) -> Winner | None:
+    """Return the best model; None if no trial finished.
+
+    Models are compared by what all of them were selected by, else by the first validation figure.
+
+    Args:
+        studies: the trials of every model.
+        split: the split that the trials were selected on.
+    """
+    finished = [study for study in studies if study.best is not None]
+    if not finished:
         return None
-    used = {study.plan.select_by for study in studies if study.best is not None}
-    label = used.pop() if len(used) == 1 else LOSS
-    if label == LOSS:  # losses of different models say nothing about each other
-        label = next(iter(next(iter(trials.values()))[0].validation), LOSS)
-    sign = 1 if higher_is_better(label) else -1
-    values = {
-        name: _mean([selected_value(t, label) for t in some]) for name, some in trials.items()
-    }
-    known = {name: sign * value for name, value in values.items() if value is not None}
-    winner = max(known, key=lambda name: known[name]) if known else next(iter(trials))
-    figures = trials[winner][0].test
-    told = [k for k in figures if k.partition("@")[2] == label.partition("@")[2]]
-    test = {k: fmean(t.test[k] for t in trials[winner]) for k in (told or list(figures))[:3]}
-    n = len(trials[winner])
-    by = figure_title(label, split) + (
-        f" (mean over {repetitions(trials[winner])})" if n > 1 else ""
+    objective = _common_objective(finished)
+    best, best_value = finished[0], None
+    for study in finished:
+        value = PointView.of(_trials(study)).value(objective)
+        if objective.is_better(value, best_value):
+            best, best_value = study, value
+    trials = _trials(best)
+    labels = list(trials[0].test)
+    same_cutoff = [x for x in labels if x.partition("@")[2] == objective.label.partition("@")[2]]
+    over = f" (mean over {repetitions_text(trials)})" if len(trials) > 1 else ""
+    return Winner(
+        model=best.name,
+        by=objective.title(split) + over,
+        label=objective.label,
+        value=best_value,
+        test={
+            label: fmean(trial.test[label] for trial in trials)
+            for label in (same_cutoff or labels)[:_MOST_FIGURES]
+        },
+        n_repetitions=len(trials),
     )
-    return Headline(winner, by, label, values[winner], test, n)
 
 
-def _best_trials(study: Study) -> list[TrialRecord]:
+def _common_objective(finished: Sequence[Study]) -> Objective:
+    objectives = {study.objective for study in finished}
+    objective = objectives.pop() if len(objectives) == 1 else None
+    if objective is None or objective.label == LOSS:  # losses of different models do not compare
+        return Objective.of(next(iter(_trials(finished[0])[0].validation), LOSS))
+    return objective
+
+
+def _trials(study: Study) -> list[TrialRecord]:
     assert study.best is not None
     return study.best_trials or [study.best]
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known and len(known) == len(values) else None

@@ -11,7 +11,7 @@ from mmrec.models import MultimodalConfig, RecommenderConfig
 from mmrec.planning.entries import UNSUPPORTED
 from mmrec.planning.modality_subsets import EACH_SUBSET
 from mmrec.schema.sections import REF, Node, any_case, any_of, section, written
-from mmrec.training.protocol import LOSS
+from mmrec.training.objective import LOSS
 
 _NUMBER = {"anyOf": [{"type": "number"}, {"$ref": f"{REF}number_in_quotes"}]}
 _PLAIN = [name for name in NAMES if name not in ("choice", "randint")]

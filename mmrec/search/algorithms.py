@@ -7,7 +7,7 @@ from typing import Protocol
 
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.points import Values
-from mmrec.runs.selection import Objective, PointView
+from mmrec.runs.selection import PointView
 from mmrec.search.tpe import TpeSearch
 
 
@@ -51,7 +51,7 @@ def make_search(model: ModelPlan) -> Search:
         return ListedSearch(model.points, batch)
     return TpeSearch(
         model.space,
-        Objective.of(model.select_by),
+        model.objective,
         limit=model.n_points,
         batch=model.meta.hyper_batch,
         seed=(model.random_seed, model.key),

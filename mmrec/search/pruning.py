@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
-from mmrec.runs.selection import EpochView, Objective, ValidationView
+from mmrec.runs.selection import EpochView, ValidationView
+from mmrec.training.objective import Objective
 from mmrec.training.protocol import EpochRecord, EvaluationProtocol
 
 Thresholds = Mapping[int, float]
@@ -90,8 +91,7 @@ class PruningProtocol(EvaluationProtocol):
 
     def pruned_at(self, records: Sequence[EpochRecord]) -> int | None:
         """Return the epoch at which these evaluations fall below a threshold, or None."""
-        objective = Objective(self.select_by, self.higher_is_better)
-        best = objective.worst
+        objective, best = self.objective, self.objective.worst
         for epoch in map(EpochView.of, records):
             best = objective.best([best, epoch.value(objective)])
             threshold = self.thresholds.get(epoch.epoch)

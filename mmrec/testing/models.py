@@ -19,6 +19,7 @@ from mmrec.models import Batch, Model, ModelConfig, MultimodalConfig
 from mmrec.testing.data import refusal, tiny_dataset
 from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic
+from mmrec.training.objective import Objective
 from mmrec.training.protocol import EvaluationProtocol
 from mmrec.training.seeding import rng_for, seed_for
 from mmrec.training.trainer import Interrupted, Outcome, Trainer
@@ -212,8 +213,7 @@ def _protocol(dataset: Dataset) -> EvaluationProtocol:
         validation=validation,
         test=test,
         top_k=5,
-        select_by="Recall@5",
-        higher_is_better=True,
+        objective=Objective("Recall@5", higher_is_better=True),
     )
 
 

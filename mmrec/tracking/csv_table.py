@@ -1,4 +1,4 @@
-"""``tracking/epochs.csv``: the curves of all trials as one tidy table, for any tool."""
+"""The tracker ``csv``: all learning curves as one tidy table, ``tracking/epochs.csv``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import pandas as pd
 
 from mmrec.files import write_atomically
 from mmrec.tracking.run import TrackedRun
+from mmrec.tracking.tracker import tracker
 
-COLUMNS = ("trial", "model", "epoch", "split", "figure", "value")
+COLUMNS = ("trial", "model", "epoch", "split", "metric", "value")
 
 
+@tracker("csv")
 def write(run: TrackedRun, folder: Path) -> None:
-    """Write a row for every value of every curve, and for the test figures of the best epochs.
+    """Write a row for each value of each curve and each test value of a best epoch.
 
     Raises:
         DataError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""``tracking/mlruns``: an MLflow run for the run, and one below it for every trial."""
+"""The tracker ``mlflow``: a run of MLflow with a nested run for each trial."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmrec.text import install_hint
 from mmrec.tracking.run import TrackedRun, TrackedTrial
+from mmrec.tracking.tracker import tracker
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _SETTINGS = {
-    "MLFLOW_ALLOW_FILE_STORE": "true",  # newer versions refuse a folder without it
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # a run tells nobody of itself
+    "MLFLOW_ALLOW_FILE_STORE": "true",  # newer versions refuse folders without it
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # a run sends nothing
 }
 _STATUS = {"finished": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 _BATCH = 1000
-"""The most values that MLflow takes in one call."""
+"""The most values that MLflow accepts in one call."""
 
 
+@tracker("mlflow", package="mlflow", install=install_hint("tracking"))
 def write(run: TrackedRun, folder: Path) -> None:
-    """Write the store, in place of that of an earlier attempt.
+    """Write the store ``tracking/mlruns``, replacing an earlier one.
 
     Raises:
-        OSError: it cannot be written.
-        mlflow.exceptions.MlflowException: MLflow refuses something.
+        OSError: the store cannot be written.
+        mlflow.exceptions.MlflowException: MLflow refuses a name or value.
     """
     target = folder / "mlruns"
     shutil.rmtree(target, ignore_errors=True)
@@ -56,11 +59,11 @@ def _write_trial(
     from mlflow.entities import Metric, Param
 
     record = trial.record
-    told = {"mmrec.model": record.model, "mmrec.status": record.status}
+    own_tags = {"mmrec.model": record.model, "mmrec.status": record.status}
     if record.error is not None:
-        told["mmrec.error"] = record.error
+        own_tags["mmrec.error"] = record.error
     run_id = client.create_run(
-        experiment, start_time=start, tags=tags | told, run_name=record.name
+        experiment, start_time=start, tags=tags | own_tags, run_name=record.name
     ).info.run_id
     parameters = [
         Param(name, value if isinstance(value, str) else json.dumps(value))
@@ -77,7 +80,7 @@ def _write_trial(
 
 
 def _key(tag: str) -> str:
-    return tag.replace("@", "_at_")  # MLflow refuses the sign
+    return tag.replace("@", "_at_")  # which MLflow refuses
 
 
 @contextmanager

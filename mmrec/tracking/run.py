@@ -1,4 +1,4 @@
-"""What is tracked of a run: plain values, read from the records of its trials alone."""
+"""The input of trackers: curves and best values as plain numbers, from the trial records."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ class Point(NamedTuple):
 
     epoch: int
     split: str
-    """``train`` for the loss, else the split that was ranked."""
-    figure: str
-    """``loss``, or a metric such as ``Recall@20``."""
+    """``train`` for the loss, otherwise the split that was evaluated."""
+    metric: str
+    """``loss`` or a metric with its cutoff, such as ``Recall@20``."""
     value: float
 
     @property
     def tag(self) -> str:
-        """What is measured, for example ``validation/Recall@20``."""
-        return f"{self.split}/{self.figure}"
+        """Split and metric, for example ``validation/Recall@20``."""
+        return f"{self.split}/{self.metric}"
 
 
 @dataclass(frozen=True)
 class TrackedTrial:
-    """A trial, with what a tracker shows of it."""
+    """A trial with its curves."""
 
     record: TrialRecord
     curves: tuple[Point, ...]
-    """By epoch, the loss and the figures of the split that epochs are selected on."""
+    """Loss and validation metrics by epoch."""
     best: tuple[Point, ...]
-    """The figures of the best epoch. No test figure of another epoch is tracked, so that nothing
-    is selected by them."""
+    """Validation and test metrics of the best epoch. Test metrics of other epochs are not tracked,
+    so that nothing is selected by them."""
 
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """A run, with what a tracker shows of it."""
+    """A finished run."""
 
     folder: Path
     dataset: str
     started: float
-    """Seconds since 1970."""
+    """Unix time in seconds."""
     report: Path
     trials: tuple[TrackedTrial, ...]
 
@@ -56,18 +56,18 @@ def tracked_trials(studies: Sequence[Study], split: str) -> tuple[TrackedTrial, 
 
     Args:
         studies: the trials of every model.
-        split: the name of the split that epochs are selected on; ``test`` if there is no other.
+        split: the split that epochs are selected on; ``test`` without a validation split.
     """
     return tuple(_tracked(record, split) for study in studies for record in study.records)
 
 
 def _tracked(record: TrialRecord, split: str) -> TrackedTrial:
     epoch = record.best_epoch
-    if epoch is None:  # it failed
+    if epoch is None:  # a failed trial
         return TrackedTrial(record, (), ())
-    best = [*_figures(epoch, split, record.validation)]
+    best = [*_points(epoch, split, record.validation)]
     if split != "test":
-        best += _figures(epoch, "test", record.test)
+        best += _points(epoch, "test", record.test)
     return TrackedTrial(record, tuple(_curves(record, split)), tuple(best))
 
 
@@ -77,9 +77,9 @@ def _curves(record: TrialRecord, split: str) -> Iterator[Point]:
     for epoch in sorted({*evaluated, *losses}):
         if epoch in losses:
             yield Point(epoch, "train", "loss", losses[epoch])
-        yield from _figures(epoch, split, evaluated.get(epoch, {}))
+        yield from _points(epoch, split, evaluated.get(epoch, {}))
 
 
-def _figures(epoch: int, split: str, figures: Mapping[str, float]) -> Iterator[Point]:
-    for name, value in figures.items():
+def _points(epoch: int, split: str, values: Mapping[str, float]) -> Iterator[Point]:
+    for name, value in values.items():
         yield Point(epoch, split, name, value)

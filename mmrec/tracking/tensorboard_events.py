@@ -1,7 +1,7 @@
-"""``tracking/tensorboard/<trial>``: scalars by epoch, and hyper-parameters, for TensorBoard.
+"""The tracker ``tensorboard``: scalars by epoch and hyper-parameters of each trial.
 
-The events are built here and not by ``SummaryWriter``, which puts the clock, the host and the
-process into names and contents: a run's files are the same whenever and wherever they are written.
+The events are not written by ``SummaryWriter``, which puts time, host and process into names and
+contents. The files of a run are the same whenever and wherever they are written.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from mmrec.files import write_atomically
+from mmrec.text import install_hint
 from mmrec.tracking.run import TrackedRun, TrackedTrial
+from mmrec.tracking.tracker import tracker
 
 FILE = "events.out.tfevents.0.mmrec"
-"""TensorBoard reads every file with ``tfevents`` in its name."""
+"""TensorBoard reads files with ``tfevents`` in their name."""
 
 
+@tracker("tensorboard", package="tensorboard", install=install_hint("tracking"))
 def write(run: TrackedRun, folder: Path) -> None:
-    """Write a folder of events for every trial, in place of those of an earlier attempt.
+    """Write ``tracking/tensorboard/<trial>`` for each trial, replacing earlier ones.
 
     Raises:
         DataError: a file cannot be written.
@@ -50,28 +53,28 @@ def _events(trial: TrackedTrial, started: float) -> Iterator[Any]:
         yield Event(wall_time=started, step=point.epoch, summary=_scalar(tag, point.value))
 
 
-def _scalar(tag: str, value: float) -> Any:  # noqa: ANN401 - a message of protobuf's
+def _scalar(tag: str, value: float) -> Any:  # noqa: ANN401 - a protobuf message
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     return Summary(value=[Summary.Value(tag=tag, simple_value=value)])
 
 
 def _hyper_parameters(trial: TrackedTrial, started: float) -> Iterator[Any]:
-    """Yield what TensorBoard's page HPARAMS shows: the parameters and the best figures."""
+    """Yield the parameters and the best values for the tab HPARAMS."""
     from tensorboard.plugins.hparams import summary_v2 as hparams
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-    def shown(value: object) -> bool | float | str:
+    def plain(value: object) -> bool | float | str:
         return value if isinstance(value, bool | int | float | str) else json.dumps(value)
 
-    values = {name: shown(value) for name, value in trial.record.parameters.items()}
-    figures = [hparams.Metric(f"best/{p.tag}", display_name=p.tag) for p in trial.best]
+    values = {name: plain(value) for name, value in trial.record.parameters.items()}
+    metrics = [hparams.Metric(f"best/{p.tag}", display_name=p.tag) for p in trial.best]
     experiment = hparams.hparams_config_pb(
-        [hparams.HParam(name) for name in values], figures, started
+        [hparams.HParam(name) for name in values], metrics, started
     )
     session = hparams.hparams_pb(values, trial_id=trial.record.name, start_time_secs=started)
     for summary in (experiment, session):
-        for part in summary.value:  # as they come, the order of the parameters is another each time
+        for part in summary.value:  # their order of parameters varies
             data = part.metadata.plugin_data
             parsed = HParamsPluginData.FromString(data.content)
             data.content = parsed.SerializeToString(deterministic=True)

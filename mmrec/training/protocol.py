@@ -12,8 +12,7 @@ from mmrec.evaluation import Evaluator, Ranking
 from mmrec.models import Model, Recommender
 from mmrec.training.digests import digest_of_ranking, digest_of_state
 from mmrec.training.early_stopping import EarlyStopping
-
-LOSS = "loss"
+from mmrec.training.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,11 @@ class EvaluationProtocol:
     test: Evaluator
     top_k: int
     """Length of the recommendation lists."""
-    select_by: str
-    """The validation figure that is to be best, or ``loss``."""
-    higher_is_better: bool
-    """Direction of ``select_by``."""
+    objective: Objective
+    """What the best epoch is selected by: a validation figure or the training loss."""
     validation_rate: int = 1
     """Epochs from one evaluation to the next."""
     early_stopping: EarlyStopping | None = None
-    monitor: str = LOSS
-    """What early stopping looks at: a validation figure, or ``loss``."""
 
     def evaluate(
         self,
@@ -92,22 +87,17 @@ class EvaluationProtocol:
         return Evaluated(record, ranking, test.per_user)
 
     def is_better(self, record: EpochRecord, best: EpochRecord | None) -> bool:
-        """Say whether a later record beats the best so far; an equal one does not."""
-        if best is None:
-            return True
-        value, best_value = self.selected_value(record), self.selected_value(best)
-        return value > best_value if self.higher_is_better else value < best_value
-
-    def selected_value(self, record: EpochRecord) -> float:
-        """Return what ``record`` is selected by; NaN ranks last."""
-        value = record.loss if self.select_by == LOSS else record.validation[self.select_by]
-        if value is None or value != value:  # NaN
-            return -float("inf") if self.higher_is_better else float("inf")
-        return value
+        """Return whether a later record is better than the best so far; an equal one is not."""
+        return best is None or self.objective.is_better(
+            self.objective.value(record.loss, record.validation),
+            self.objective.value(best.loss, best.validation),
+        )
 
     def should_stop(self, records: Sequence[EpochRecord]) -> bool:
-        """Say whether training stops after these evaluations."""
+        """Return whether training stops after these evaluations."""
         if self.early_stopping is None:
             return False
-        observed = (r.loss if self.monitor == LOSS else r.validation[self.monitor] for r in records)
-        return self.early_stopping.should_stop([x for x in observed if x is not None])
+        observed = self.early_stopping.objective
+        return self.early_stopping.should_stop(
+            [observed.value(record.loss, record.validation) for record in records]
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrec.runs.differences import changes, shown
-from mmrec.runs.finished import RecordedRun
+from mmrec.runs.finished import FinishedRun
 from mmrec.runs.records import TrialRecord
 from mmrec.verify.data import data_differences, shown_path
 from mmrec.verify.trials import first_difference
@@ -69,7 +69,7 @@ def diff_runs(one: str | Path, other: str | Path) -> RunDiff:
     Raises:
         DataError: a folder is not that of a finished run.
     """
-    a, b = RecordedRun.open(Path(one)), RecordedRun.open(Path(other))
+    a, b = FinishedRun.open(Path(one)), FinishedRun.open(Path(other))
     return RunDiff(
         one=a.path,
         other=b.path,
@@ -88,16 +88,16 @@ def _told(one: object, other: object) -> Iterator[str]:
         yield f"{key}: {shown(values[0])} -> {shown(values[1])}"
 
 
-def _config(run: RecordedRun) -> Any:  # noqa: ANN401 - plain data
+def _config(run: FinishedRun) -> Any:  # noqa: ANN401 - plain data
     experiment = {k: v for k, v in run.manifest["experiment"].items() if k not in _FREE}
     return _relative(experiment, run)
 
 
-def _environment(run: RecordedRun) -> dict[str, Any]:
+def _environment(run: FinishedRun) -> dict[str, Any]:
     return {key: run.manifest[key] for key in ("environment", "determinism", "code")}
 
 
-def _relative(value: object, run: RecordedRun) -> Any:  # noqa: ANN401 - plain data
+def _relative(value: object, run: FinishedRun) -> Any:  # noqa: ANN401 - plain data
     """Write absolute paths as they stand to the folder of the experiment file."""
     if isinstance(value, Mapping):
         return {key: _relative(item, run) for key, item in value.items()}
@@ -108,7 +108,7 @@ def _relative(value: object, run: RecordedRun) -> Any:  # noqa: ANN401 - plain d
     return value
 
 
-def _trials(a: RecordedRun, b: RecordedRun) -> Iterator[str]:
+def _trials(a: FinishedRun, b: FinishedRun) -> Iterator[str]:
     """Compare trials of the same model and parameters; the others in their order, if they fit."""
     theirs = {_key(record, b): record for record in b.trials}
     alone: dict[str, tuple[list[TrialRecord], list[TrialRecord]]] = defaultdict(lambda: ([], []))
@@ -130,7 +130,7 @@ def _trials(a: RecordedRun, b: RecordedRun) -> Iterator[str]:
             yield from (f"only in B: {_described(record)}" for record in others)
 
 
-def _key(record: TrialRecord, run: RecordedRun) -> tuple[str, str, str]:
+def _key(record: TrialRecord, run: FinishedRun) -> tuple[str, str, str]:
     parameters = _relative(record.parameters, run)
     return record.model, record.fold, json.dumps(parameters, sort_keys=True)
 

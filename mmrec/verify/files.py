@@ -8,7 +8,7 @@ from pathlib import Path
 from mmrec.config import Experiment
 from mmrec.errors import TrialError
 from mmrec.files import sha256
-from mmrec.runs.finished import RecordedRun
+from mmrec.runs.finished import FinishedRun
 from mmrec.runs.folder import lists_path, load_weights, weights_path
 from mmrec.runs.records import TrialRecord
 from mmrec.training.digests import digest_of_state
@@ -16,7 +16,7 @@ from mmrec.verify.data import shown_path
 
 
 def changed_files(
-    run: RecordedRun, experiment: Experiment, records: Sequence[TrialRecord]
+    run: FinishedRun, experiment: Experiment, records: Sequence[TrialRecord]
 ) -> Iterator[str]:
     """Name tables, lists and weights that are there and differ from what the run tells of them.
 

@@ -15,7 +15,7 @@ from mmrec.planning.plan import Plan
 from mmrec.progress import Progress
 from mmrec.runs.differences import changes, shown
 from mmrec.runs.environment import describe_surroundings
-from mmrec.runs.finished import RecordedRun, read_plan
+from mmrec.runs.finished import FinishedRun, read_plan
 from mmrec.runs.manifest import all_fingerprint, describe_data, item_digests, split_files
 from mmrec.training.determinism import resolve_device
 from mmrec.verify.data import data_differences
@@ -95,7 +95,7 @@ def verify_run(
             cannot be read.
         ConfigError: the experiment cannot be run here, for example because a path is missing.
     """
-    run = RecordedRun.open(Path(path))
+    run = FinishedRun.open(Path(path))
     records = run.trials if trial is None else (run.trial(trial),)
     loaded, plan = read_plan(run, base_dir)
     for loader in plan.loaders:
@@ -125,11 +125,11 @@ def verify_run(
     )
 
 
-def _is_moved(run: RecordedRun, loaded: Loaded) -> bool:
+def _is_moved(run: FinishedRun, loaded: Loaded) -> bool:
     return bool(str(loaded.base_dir) != run.manifest["written"]["base_dir"])
 
 
-def _compare_data(run: RecordedRun, plan: Plan, datasets: Sequence[Dataset]) -> list[str]:
+def _compare_data(run: FinishedRun, plan: Plan, datasets: Sequence[Dataset]) -> list[str]:
     then = run.manifest["data"]
     if all_fingerprint(datasets) == then["fingerprint"]:
         return []

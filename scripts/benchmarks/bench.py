@@ -34,6 +34,7 @@ from mmrec.features import VisualAttribute
 from mmrec.models import LATTICE, LATTICEConfig, LightGCNM, LightGCNMConfig, Model
 from mmrec.training.allocator import keep_freed_memory
 from mmrec.training.determinism import deterministic
+from mmrec.training.objective import Objective
 from mmrec.training.protocol import EvaluationProtocol
 from mmrec.training.seeding import rng_for
 from mmrec.training.trainer import Trainer
@@ -131,7 +132,7 @@ def protocol_of(dataset: Dataset) -> EvaluationProtocol:
         Evaluator(dataset.train, split, ["Recall", "nDCG"], [20])
         for split in (dataset.validation, dataset.test)
     )
-    return EvaluationProtocol(dataset.train, validation, test, 20, "Recall@20", True)
+    return EvaluationProtocol(dataset.train, validation, test, 20, Objective.of("Recall@20"))
 
 
 def build(name: str, dataset: Dataset) -> tuple[Model, LATTICEConfig | LightGCNMConfig]:

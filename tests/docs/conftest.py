@@ -11,6 +11,7 @@ from helpers import ROOT
 from page_sandbox import Sandbox
 
 from mmrec.data.demo import write_demo
+from mmrec.evaluation import METRICS
 from mmrec.experiment import run_experiment
 from mmrec.features import LOADERS
 from mmrec.models import MODELS
@@ -66,9 +67,9 @@ def sandbox(finished: Sandbox, tmp_path: Path) -> Sandbox:
 
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
-    """Forget the models and loaders that a page registers."""
-    known = [(registry, dict(registry)) for registry in (LOADERS, MODELS)]
-    yield
-    for registry, before in known:
-        registry.clear()
-        registry.update(before)
+    """Forget the models, loaders and metrics that a page registers."""
+    models = dict(MODELS)
+    with LOADERS.isolated(), METRICS.isolated():
+        yield
+    MODELS.clear()
+    MODELS.update(models)

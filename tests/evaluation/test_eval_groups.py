@@ -45,16 +45,16 @@ def test_figures_by_hand() -> None:
     held_out = split([(0, 2), (1, 2), (2, 1), (1, COLD)], 3, 3)
     found = GroupEvaluator(train, held_out, [1, 2]).evaluate(ranking([[2, -1], [0, 2], [1, -1]]))
     assert list(found) == list(GROUPS)
-    assert found["head"] == pytest.approx(
+    assert found["popular"] == pytest.approx(
         {"items": 1, "interactions": 3, "relevant": 0, "users": 0}
         | {"Recall@1": np.nan, "Recall@2": np.nan, "Share@1": 1 / 3, "Share@2": 1 / 4},
         nan_ok=True,
     )
-    assert found["mid"] == pytest.approx(
+    assert found["middling"] == pytest.approx(
         {"items": 1, "interactions": 2, "relevant": 1, "users": 1}
         | {"Recall@1": 1.0, "Recall@2": 1.0, "Share@1": 1 / 3, "Share@2": 1 / 4}
     )
-    assert found["tail"] == pytest.approx(
+    assert found["rare"] == pytest.approx(
         {"items": 1, "interactions": 1, "relevant": 2, "users": 2}
         | {"Recall@1": 0.5, "Recall@2": 1.0, "Share@1": 1 / 3, "Share@2": 1 / 2}
     )
@@ -67,7 +67,7 @@ def test_only_rows_that_reach_the_threshold_are_relevant() -> None:
     )
     found = GroupEvaluator(train, held_out, [1], 3.0).evaluate(ranking([[2], [2], [1]]))
     assert [found[name]["relevant"] for name in GROUPS] == [0, 0, 1]
-    assert found["tail"]["Share@1"] == 1  # user 2 has nothing relevant and does not count
+    assert found["rare"]["Share@1"] == 1  # user 2 has nothing relevant and does not count
 
 
 def test_a_ranking_of_another_form_is_refused() -> None:

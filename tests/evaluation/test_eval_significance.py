@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from mmrec.errors import ConfigError, DataError
-from mmrec.evaluation import compare, paired_ttest, wilcoxon_test
+from mmrec.evaluation import compare, holm, paired_ttest, wilcoxon_test
 
 PairedTest = Callable[[np.ndarray, np.ndarray], float]
 both = pytest.mark.parametrize("test", [paired_ttest, wilcoxon_test])
@@ -69,7 +69,7 @@ def test_a_constant_difference() -> None:
 
 @both
 def test_values_of_different_users_are_an_error(test: PairedTest) -> None:
-    with pytest.raises(DataError, match="of 2 and of 3 users"):
+    with pytest.raises(DataError, match="2 users with those of 3 users"):
         test(np.zeros(2), np.zeros(3))
 
 
@@ -102,3 +102,11 @@ def test_one_model_gives_an_empty_table() -> None:
 def test_an_unknown_test_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"'paired_test' .*did you mean 'paired_ttest'"):
         compare({}, "paired_test")  # type: ignore[arg-type]
+
+
+def test_holm_counts_only_tests_with_a_p_value() -> None:
+    assert holm([0.01, np.nan, 0.04, 0.03]) == pytest.approx(
+        [0.03, np.nan, 0.06, 0.06], nan_ok=True
+    )
+    assert holm([np.nan]) == pytest.approx([np.nan], nan_ok=True)
+    assert holm([]) == []

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from helpers import assert_contains
 from stopping import command
 from tiny_experiment import Write, experiment_writer, settings
 
@@ -188,7 +189,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(watched, expected, cluster,
         target=interrupt, args=(path, lambda: os.kill(os.getpid(), signal.SIGTERM))
     )
     interrupter.start()
-    with pytest.raises(KeyboardInterrupt, match="0 of 2 trials have ended") as stopped:
+    with pytest.raises(KeyboardInterrupt, match="0 of 2 trials") as stopped:
         run(path, fresh=True)
     interrupter.join()
     assert stopped.value.signal == signal.SIGTERM
@@ -223,7 +224,8 @@ def test_a_trial_that_kills_its_worker_fails_and_ray_is_left_as_it_was(watched, 
         ray.shutdown()
     assert results.trials["status"].tolist() == ["finished", "failed", "finished", "finished"]
     error = results.trials["error"][1]
-    assert error.startswith("WorkerDied: its worker died 2 times (its process ended unexpectedly")
+    assert error.startswith("WorkerDied: ")
+    assert "2 times" in error
     check_store(results)
 
 
@@ -246,7 +248,6 @@ def test_a_node_that_goes_costs_only_time(watched, expected, cluster, second):
     remover.join()
     pd.testing.assert_frame_equal(digests(results), expected)
     check_store(results)
-    assert "its node is gone; trying again" in (results.folder / "run.log").read_text()
     # One trial was on that node; it went on from its checkpoint after the third epoch.
     once = list(range(1, 31))
     again = [*range(1, 5), *range(4, 31)]
@@ -264,7 +265,7 @@ def test_ctrl_c_ends_a_ray_of_its_own(watched):
     assert process.returncode == 130, error
     assert output == ""
     *before, last = error.splitlines()
-    assert last.startswith("mmrec: interrupted; 0 of 2 trials have ended. Run the same")
+    assert_contains(last, ["mmrec: interrupted", "0 of 2 trials"])
     assert all(line.startswith("INFO: <Dataset") for line in before)  # and nothing of Ray's
     results = path.parents[1] / "results/tiny/performance"
     assert len(list(results.glob("run_*/checkpoints/*.pt"))) == 2
@@ -277,38 +278,36 @@ def test_ray_that_is_missing_is_a_problem_of_the_file(experiment_file, monkeypat
     with pytest.raises(ConfigError) as refused:
         run(path)
     where = f"{path}:24: experiment.execution.backend: "
-    assert str(refused.value).endswith(
-        where + "Ray is not installed: pip install '.[ray]' in the mmrec source folder"
-    )
+    assert_contains(str(refused.value), [where, ".[ray]"])
     assert not (path.parents[1] / "results").exists()
 
 
 def test_an_address_where_nobody_listens_is_told_at_once(experiment_file):
     execution = {"backend": "ray", "address": "127.0.0.1:1", "threads": 1}
-    with pytest.raises(DataError, match=r"Ray \(127\.0\.0\.1:1\): no process listens there"):
+    with pytest.raises(DataError, match=r"127\.0\.0\.1:1"):
         run(experiment_file(execution=execution))
 
 
 REFUSED = {
-    "address": ({"address": "atuo"}, "found 'atuo' (did you mean 'auto'?); accepted: auto, host:"),
-    "port": ({"address": "head"}, "found 'head'; accepted: auto, host:port or ray://host:port"),
-    "share": ({"gpus_per_trial": 2}, "found 2; accepted: a number, from 0 to 1"),
-    "cpus": ({"cpus_per_trial": 0}, "found 0; accepted: a whole number, 1 or more"),
-    "devices": ({"devices": [0]}, "execution.devices: found (0,), which 'backend: ray' does"),
-    "gpu": ({"gpus_per_trial": 0.5}, "found gpu: -1 with gpus_per_trial: 0.5; accepted with"),
+    "address": ({"address": "atuo"}, ["address: ", "'atuo'", "'auto'", "host:port"]),
+    "port": ({"address": "head"}, ["address: ", "'head'", "auto, host:port", "ray://host:port"]),
+    "share": ({"gpus_per_trial": 2}, ["gpus_per_trial: ", "found 2", "from 0 to 1"]),
+    "cpus": ({"cpus_per_trial": 0}, ["cpus_per_trial: ", "found 0", "1 or more"]),
+    "devices": ({"devices": [0]}, ["devices: ", "'backend: ray'"]),
+    "gpu": ({"gpus_per_trial": 0.5}, ["gpus_per_trial: 0.5", "gpu: -1"]),
     "not ray": (
         {"backend": "processes", "address": "auto"},
-        "execution.address: found 'auto', which 'backend: processes' does",
+        ["address: ", "'auto'", "'backend: processes'"],
     ),
 }
 
 
-@pytest.mark.parametrize(("execution", "message"), REFUSED.values(), ids=REFUSED)
-def test_faults_of_the_execution(experiment_file, execution, message):
+@pytest.mark.parametrize(("execution", "facts"), REFUSED.values(), ids=REFUSED)
+def test_faults_of_the_execution(experiment_file, execution, facts):
     path = experiment_file(execution={"backend": "ray", **execution})
     with pytest.raises(ConfigError) as refused:
         check_experiment(path)
-    assert message in str(refused.value)
+    assert_contains(str(refused.value), ["experiment.", *facts])
 
 
 @pytest.mark.parametrize(
@@ -326,10 +325,11 @@ def test_a_trial_that_fits_on_no_node(monkeypatch, caplog):
     nodes = [{"Alive": True, "Resources": {"CPU": 4.0}}, {"Alive": False, "Resources": {"GPU": 1}}]
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
     _check_room(Share(4, 0), may_grow=False)
-    with pytest.raises(DataError, match=r"no room for a trial \(CPUs: 4, GPUs: 0\.5\)"):
+    with pytest.raises(DataError, match=r"CPUs: 4, GPUs: 0\.5"):
         _check_room(Share(4, 0.5), may_grow=False)
+    assert caplog.messages == []
     _check_room(Share(4, 0.5), may_grow=True)
-    assert "no node of the Ray cluster has room for a trial" in caplog.text
+    assert_contains(caplog.text, ["CPUs: 4, GPUs: 0.5"])
 
 
 def test_the_stop_flag(tmp_path, monkeypatch):
@@ -356,7 +356,6 @@ def run_setup(folder: Path, **changes: Any) -> RunSetup:
 def test_a_node_without_the_folder_of_the_run_is_refused(tmp_path):
     _, refusal = work(run_setup(tmp_path), TrialRequest(0, 0, {}), lambda epochs: None)
     assert refusal.startswith(f"node {platform.node()}: {tmp_path}: ")
-    assert "storage that all nodes share" in refusal
 
 
 def test_a_node_whose_torch_sees_no_gpu_is_refused(experiment_file, tmp_path, monkeypatch):
@@ -366,16 +365,15 @@ def test_a_node_whose_torch_sees_no_gpu_is_refused(experiment_file, tmp_path, mo
     StopFlag(tmp_path).create()
     document = read_experiment(path).document.data
     setup = WorkerSetup(document, path.parent, tmp_path, threads=1, gpu=0)
-    run_setup = RunSetup("gpu", setup, versions())
-    _, refusal = work(run_setup, TrialRequest(0, 0, {}), lambda epochs: None)
-    assert "torch finds no CUDA device" in refusal
+    _, refusal = work(RunSetup("gpu", setup, versions()), TrialRequest(0, 0, {}), lambda _: None)
+    assert_contains(refusal, [platform.node(), "GPU", "torch"])
 
 
 def test_a_node_with_other_versions_is_refused(tmp_path):
     StopFlag(tmp_path).create()
     setup = run_setup(tmp_path, torch="1.0")
     _, refusal = work(setup, TrialRequest(0, 0, {}), lambda epochs: None)
-    assert f"has torch {versions()['torch']}, the driver 1.0" in refusal
+    assert_contains(refusal, [f"torch {versions()['torch']}", "1.0"])
 
 
 def test_ray_still_has_the_switch_that_silences_it() -> None:

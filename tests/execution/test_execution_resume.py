@@ -18,6 +18,7 @@ import pandas as pd
 import psutil
 import pytest
 from filelock import FileLock
+from helpers import assert_contains
 from stopping import command, stop_after
 from tiny_experiment import experiment_writer, settings
 
@@ -75,7 +76,7 @@ def interrupt(path: Path, steps: int) -> Path:
     """Run an experiment up to an interruption; return the folder of the run."""
     with pytest.MonkeyPatch.context() as patched:
         stop_after(patched, steps)
-        with pytest.raises(KeyboardInterrupt, match="Run the same experiment again") as stopped:
+        with pytest.raises(KeyboardInterrupt) as stopped:
             run(path)
     assert stopped.value.signal == signal.SIGINT
     return runs(path)[-1]
@@ -118,10 +119,10 @@ def test_what_is_asked_for_after_a_trial_has_ended_is_told_to_be_missing(experim
     results = run(experiment_file(keeping))
     assert results.folder == runs(path)[0]
     notes = json.loads((results.folder / "manifest.json").read_text())["notes"]
-    for key in ("save_weights", "save_recs"):
-        told = f"LightGCNM: 1 of its trials had ended without {key}, and what"
-        assert [told in note for note in notes].count(True) == caplog.text.count(told) == 1
     assert len(notes) == 2
+    for key, note in zip(("save_weights", "save_recs"), notes, strict=True):
+        assert_contains(note, ["LightGCNM: 1 of ", key])
+        assert caplog.text.count(note) == 1
     assert len(output_files(path)) == 3  # of the second trial both, and the lists of MostPop
 
 
@@ -153,7 +154,7 @@ def test_a_damaged_checkpoint_costs_time_but_not_the_result(experiment_file, uni
 def test_a_run_that_is_under_way_is_not_joined(experiment_file):
     path = experiment_file(GRID)
     folder = interrupt(path, 50)
-    with FileLock(folder / "run.lock"), pytest.raises(DataError, match="another process"):
+    with FileLock(folder / "run.lock"), pytest.raises(DataError, match=folder.name):
         run(path)
     run(path)
 
@@ -170,7 +171,7 @@ def test_signals_end_the_command_in_good_order(experiment_file, number, code):
         process.send_signal(number)
         _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == code
-    assert "Run the same experiment again to go on with" in error
+    assert runs(path)[0].name in error
     assert list((runs(path)[0] / "checkpoints").glob("*.pt"))
 
 
@@ -309,9 +310,8 @@ def test_a_worker_that_dies_fails_only_its_trial_and_says_how_it_died(experiment
     status = results.trials["status"].tolist()
     assert status == ["finished", "failed", "failed", "finished", "finished"]
     killed, exited = results.trials["error"][1:3]
-    assert "killed by SIGKILL" in killed
-    assert "out of memory?" in killed
-    assert "exit code 3" in exited
+    assert_contains(killed, ["2 times", "SIGKILL", "out of memory?"])
+    assert_contains(exited, ["2 times", "exit code 3"])
     assert "memory" not in exited
 
 
@@ -368,7 +368,7 @@ def test_ctrl_c_while_workers_start_shows_no_traceback(experiment_file):
         os.killpg(process.pid, signal.SIGINT)
         _, error = process.communicate(timeout=PATIENCE)
     assert (process.returncode, error.count("Traceback")) == (130, 0), error
-    assert error.startswith("mmrec: interrupted; 0 of 4 trials have ended.")
+    assert_contains(error, ["mmrec: interrupted", "0 of 4 trials"])
 
 
 def workers_of(driver: psutil.Process) -> list[psutil.Process]:
@@ -414,7 +414,7 @@ def test_a_worker_that_hangs_does_not_hold_up_the_end(
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    with pytest.raises(KeyboardInterrupt, match="0 of 2 trials have ended"):
+    with pytest.raises(KeyboardInterrupt, match="0 of 2 trials"):
         run(path, workers=2)
     thread.join()
     assert workers_of(psutil.Process()) == []
@@ -435,7 +435,7 @@ def test_a_full_disk_is_an_error_and_what_was_written_stays(experiment_file, mon
 
     with monkeypatch.context() as patched:
         patched.setattr("mmrec.files.os.fsync", fsync)
-        with pytest.raises(DataError, match="cannot be written: No space left on device"):
+        with pytest.raises(DataError, match="No space left on device"):
             run(path)
     (folder,) = runs(path)
     kept = (folder / "trials.jsonl").read_text()

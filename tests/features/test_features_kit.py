@@ -61,9 +61,9 @@ class TestTableAttribute(LoaderTests):
 
     @pytest.fixture(autouse=True)
     def _registered(self) -> Iterator[None]:
-        register_loader(TableAttribute)
-        yield
-        del LOADERS["TableAttribute"]
+        with LOADERS.isolated():
+            register_loader(TableAttribute)
+            yield
 
     def write(self, path: Path, vectors: Mapping[str, Features]) -> Path:
         lines = ["\t".join([item, *map(str, vector)]) for item, vector in vectors.items()]

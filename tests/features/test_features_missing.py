@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from helpers import refusal, write_text, write_vectors
+from helpers import assert_contains, refusal, write_text, write_vectors
 
 from mmrec.config import read_experiment
 from mmrec.data import Dataset
@@ -206,27 +206,22 @@ def by_hand(
 def test_error_names_the_items(tmp_path: Path) -> None:
     visual = loader(VisualAttribute, tmp_path, VISUAL, "error")
     assert load_features([visual], ["a", "c"])["VisualAttribute"].tolist() == [[10, 1], [30, 2]]
-    assert refusal(DataError, load_features, [visual], [*IDS, "f"]) == (
-        f"{visual.path}: VisualAttribute has no vector for 2 of the 6 items: b, f (missing: error)"
-    )
+    message = refusal(DataError, load_features, [visual], [*IDS, "f"])
+    assert_contains(message, [visual.path, "VisualAttribute", "2 of the 6 items", "b, f"])
 
 
 @pytest.mark.parametrize("policy", ["zeros", "mean", "neighbours"])
 def test_ids_that_have_nothing_in_common_are_refused(policy: Missing, tmp_path: Path) -> None:
     visual = loader(VisualAttribute, tmp_path, VISUAL, policy)
-    assert refusal(DataError, load_features, [visual], ["1", "2"]) == (
-        f"{visual.path}: VisualAttribute has no vector for 2 of the 2 items. "
-        "Do its ids equal the item ids?"
-    )
+    message = refusal(DataError, load_features, [visual], ["1", "2"])
+    assert_contains(message, [visual.path, "VisualAttribute", "2 of the 2 items"])
 
 
 def test_the_log_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         filled(tmp_path / "1", "mean")
-    assert (
-        "VisualAttribute has no vector for 2 of the 6 items; filled in (missing: mean): b, f"
-        in caplog.messages
-    )
+    [message] = caplog.messages
+    assert_contains(message, ["VisualAttribute", "2 of the 6 items", "missing: mean", "b, f"])
 
 
 def test_dropped_items_are_an_error_here(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT
+from helpers import ROOT, assert_contains
 from tiny_experiment import SPLITS_AND_FEATURES, Write, change, settings
 
 from mmrec.config import read_experiment
@@ -136,12 +136,10 @@ def test_filters_come_after_items_without_a_vector_and_are_told(
     data.write_text(data.read_text() + rows(data)[0] + "\n")
     dataset = load(path)[0]
     names = [step.name for step in dataset.report.steps]
-    assert names == [
-        "repeated rows, of which the last counts",
-        "items without a vector",
-        "iterative_k_core (core 6)",
-        "user_average",
-    ]
+    assert len(names) == 4
+    assert names[1] == "items without a vector"
+    assert names[2].startswith("iterative_k_core")
+    assert names[3] == "user_average"
     steps = dataset.report.steps
     assert steps[0].rows == (169, 168)
     assert steps[1].items == (20, 19)
@@ -158,23 +156,23 @@ def test_filters_come_after_items_without_a_vector_and_are_told(
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "facts"),
     [
         (
             {"prefiltering": {"strategy": "user_k_core", "core": 99}},
-            "prefiltering[0] leaves no row: user_k_core (core 99): 168 -> 0 rows, 24 -> 0 users",
+            ["prefiltering[0]", "user_k_core", "99", "168 -> 0 rows"],
         ),
         (
             {"splitting": {"test_splitting": {"strategy": "fixed_timestamp", "timestamp": 1000}}},
-            "splitting.test_splitting (fixed_timestamp): no row is left for test, of 168 rows",
+            ["splitting.test_splitting", "fixed_timestamp", "for test", "168 rows"],
         ),
         (
             {"splitting": {"test_splitting": {"strategy": "fixed_timestamp", "timestamp": -1}}},
-            "splitting.test_splitting (fixed_timestamp): no row is left over, of 168 rows",
+            ["splitting.test_splitting", "fixed_timestamp", "168 rows"],
         ),
         (
             {"splitting": {"test_splitting": {"strategy": "random_cross_validation", "folds": 9}}},
-            "splitting.test_splitting (random_cross_validation): no row is left for test in fold 7",
+            ["splitting.test_splitting", "random_cross_validation", "for test", "fold 7"],
         ),
         (
             {
@@ -186,17 +184,16 @@ def test_filters_come_after_items_without_a_vector_and_are_told(
                     }
                 }
             },
-            "splitting.test_splitting (fixed_timestamp): no user has 1 rows before a timestamp and "
-            "7 from it on",
+            ["splitting.test_splitting", "fixed_timestamp", "1 ", "7 "],
         ),
     ],
 )
 def test_what_leaves_nothing_is_refused(
-    folded: Write, tmp_path: Path, changes: dict[str, Any], message: str
+    folded: Write, tmp_path: Path, changes: dict[str, Any], facts: list[str]
 ) -> None:
     with pytest.raises(DataError) as caught:
         load(folded(**changes))
-    assert str(caught.value).startswith(f"{tmp_path}/data/tiny/all.tsv: {message}")
+    assert_contains(str(caught.value), [tmp_path / "data/tiny/all.tsv", *facts])
 
 
 def test_filters_on_ratings_need_ratings_and_times_need_times(
@@ -205,15 +202,12 @@ def test_filters_on_ratings_need_ratings_and_times_need_times(
     path = folded(prefiltering={"strategy": "user_average"}, splitting=NESTED)
     data = tmp_path / "data/tiny/all.tsv"
     data.write_text("".join("\t".join(row.split()[:2]) + "\n" for row in rows(data)))
-    with pytest.raises(DataError, match=r"prefiltering\[0\] \(user_average\) needs ratings"):
+    with pytest.raises(DataError, match=r"prefiltering\[0\] .*user_average.* ratings"):
         load(path)
     path.write_text(path.read_text().replace("user_average", "user_k_core\n    core: 1"))
     with pytest.raises(DataError) as caught:
         load(path)
-    assert str(caught.value) == (
-        f"{data}:1: splitting.test_splitting (temporal_hold_out) needs a timestamp, the fourth "
-        "column or the one that a header names so, which the file lacks"
-    )
+    assert_contains(str(caught.value), [f"{data}:1: ", "splitting.test_splitting", "timestamp"])
 
 
 def test_problems_before_anything_is_read(folded: Write, tmp_path: Path) -> None:
@@ -226,9 +220,8 @@ def test_problems_before_anything_is_read(folded: Write, tmp_path: Path) -> None
     with pytest.raises(ConfigError) as caught:
         make_plan(read_experiment(path))
     told = str(caught.value)
-    assert "has no 'all.tsv' (did you mean 'al.tsv'?)" in told
-    assert "splitting has no validation_splitting, so epochs and trials would be selected" in told
-    assert "lists made elsewhere belong to one split, and the data have 3 folds" in told
+    assert told.count("\n") == 2
+    assert_contains(told, ["'all.tsv'", "'al.tsv'", "validation_splitting", "3 folds"])
 
 
 # Folds on the disk
@@ -273,7 +266,7 @@ def test_a_time_of_two_lines_is_not_saved(folded: Write, tmp_path: Path) -> None
     path = folded(splitting=saved, data_config=of_data)
     lines = [",".join(row.split("\t")[:3]) for row in rows(tmp_path / "data/tiny/all.tsv")]
     (tmp_path / "data/tiny/all.csv").write_text("".join(f'{line},"1\n2"\n' for line in lines))
-    with pytest.raises(DataError, match=r"the timestamp '1\\n2' cannot stand in a file of folds"):
+    with pytest.raises(DataError, match=r"timestamp '1\\n2'"):
         load(path, save=True)
     assert not (tmp_path / "data/tiny/folds").exists()
 
@@ -284,7 +277,7 @@ def test_other_folds_are_not_overwritten_and_nothing_is_trained(
     saved = CROSS | {"save_on_disk": True, "save_folder": "../data/{0}/folds"}
     load(folded(splitting=saved), save=True)
     kept = (tmp_path / "data/tiny/folds/0/test.tsv").read_text()
-    with pytest.raises(DataError, match="already has other content"):
+    with pytest.raises(DataError, match="data/tiny/folds"):
         run(folded(splitting=saved, random_seed=9))
     assert (tmp_path / "data/tiny/folds/0/test.tsv").read_text() == kept
     assert not (tmp_path / "results").exists()
@@ -436,7 +429,7 @@ def test_a_run_on_folds_is_verified(folded: Write, tmp_path: Path) -> None:
     data = tmp_path / "data/tiny/all.tsv"
     data.write_text("\n".join(rows(data)[1:]) + "\n")
     told = verify_run(folder).data
-    assert any(line.startswith("fold 0/0: train: ") and "all.tsv differs" in line for line in told)
+    assert any(line.startswith("fold 0/0: train: ") and "all.tsv" in line for line in told)
     assert any(line.startswith("fold 0/1: ") for line in told)
 
 

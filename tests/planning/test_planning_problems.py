@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import assert_contains
 from tiny_experiment import settings
 
 from mmrec.errors import ConfigError, DataError
@@ -37,133 +38,125 @@ def test_everything_wrong_is_told_at_once_with_its_line(experiment_file):
     )
     path.write_text(path.read_text().replace("train.txt", "tran.txt").replace("Textual", "Txtual"))
     lines = told(path)
-    text = "\n".join(lines)
-    for expected in (
-        f"{line_of(path, 'gpu')}: experiment.gpu: found 'first'",
-        f"{line_of(path, 'tran.txt')}: experiment.data_config.train_path: no such path: ",
-        f"{line_of(path, 'Txtual')}: experiment.data_config.side_information[1].dataloader: "
-        "unknown loader 'TxtualAttribute' (did you mean 'TextualAttribute'?)",
-        f"{line_of(path, 'LightGCMN')}: experiment.models.LightGCMN: unknown model (did you mean "
-        "'LightGCNM'?); known: ",
-        f"{line_of(path, 'nDGC')}: experiment.evaluation.simple_metrics[1]: unknown metric 'nDGC' "
-        "(did you mean 'nDCG'?); accepted: Recall, ",
-        f"{line_of(path, 'top_k: 0')}: experiment.models.LATTICE.top_k: found 0; accepted: ",
-        f"{line_of(path, 'lm: 0.7')}: experiment.models.LATTICE.lm: unknown key (did you mean "
-        "'l_m'?); accepted: ",
-        f"{line_of(path, 'Recal@5')}: experiment.models.LATTICE.meta.validation_metric: unknown "
-        "metric 'Recal' (did you mean 'Recall'?)",
-        f"{line_of(path, 'avg')}: experiment.models.LightGCNM.aggregation: found 'avg'",
-        "'fast'",
+    for written, key, *facts in (
+        ("gpu", "gpu", "'first'"),
+        ("tran.txt", "data_config.train_path", "tran.txt", "'train.txt'"),
+        ("Txtual", "data_config.side_information[1].dataloader", "'TextualAttribute'"),
+        ("LightGCMN", "models.LightGCMN", "'LightGCNM'"),
+        ("nDGC", "evaluation.simple_metrics[1]", "'nDGC'", "'nDCG'", "Recall"),
+        ("top_k: 0", "models.LATTICE.top_k", "0"),
+        ("lm: 0.7", "models.LATTICE.lm", "'l_m'"),
+        ("Recal@5", "models.LATTICE.meta.validation_metric", "'Recal'", "'Recall'"),
+        ("avg", "models.LightGCNM.aggregation", "'avg'"),
     ):
-        assert expected in text, text
+        place = f"{line_of(path, written)}: experiment.{key}: "
+        (line,) = (line for line in lines if line.startswith(place))
+        assert_contains(line.removeprefix(place), facts)
+    assert [line for line in lines if "experiment.models.LightGCNM.lr: found 'fast'" in line]
     numbers = [int(line.split(":")[0]) for line in lines]
     assert numbers == sorted(numbers)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new", "key", "facts"),
     [
         (
             "{0}/val.txt",
             "{0}/valid.txt",
-            "experiment.data_config.validation_path: no such path: {root}/data/tiny/valid.txt: "
-            "{root}/data/tiny has no 'valid.txt' (did you mean 'val.txt'?)",
+            "validation_path",
+            ["{root}/data/tiny/valid.txt", "'val.txt'"],
         ),
         (
             "VisualAttribute",
             "VisualAtribute",
-            "experiment.data_config.side_information[0].dataloader: unknown loader "
-            "'VisualAtribute' (did you mean 'VisualAttribute'?); known: ",
+            "side_information[0].dataloader",
+            ["'VisualAtribute'", "'VisualAttribute'", "AudioAttribute"],
         ),
         (
             "visual_features",
             "visual_feature",
-            "experiment.data_config.side_information[0].visual_feature: unknown key (did you mean "
-            "'visual_features'?); VisualAttribute accepts: visual_features",
+            "side_information[0].visual_feature",
+            ["'visual_features'", "VisualAttribute"],
         ),
         (
             "image_feat",
             "images",
-            "experiment.data_config.side_information[0].visual_features: no such path: "
-            "{root}/data/tiny/images: {root}/data/tiny has no 'images'",
+            "side_information[0].visual_features",
+            ["{root}/data/tiny/images"],
         ),
     ],
 )
-def test_a_wrong_name_in_the_data(experiment_file, old, new, message):
+def test_a_wrong_name_in_the_data(experiment_file, old, new, key, facts):
     path = experiment_file()
     path.write_text(path.read_text().replace(old, new))
-    expected = message.replace("{root}", str(path.parents[1]))
-    assert any(expected in line for line in told(path))
+    (line,) = (line for line in told(path) if f" experiment.data_config.{key}: " in line)
+    assert_contains(line, (fact.replace("{root}", str(path.parents[1])) for fact in facts))
 
 
 @pytest.mark.parametrize(
-    ("models", "changes", "message"),
+    ("models", "changes", "facts"),
     [
         (
             {"LATTICE": settings(modalities=["audio"])},
             {},
-            "modality 'audio' needs the loader 'AudioAttribute', which side_information does not "
-            "have; it has: VisualAttribute, TextualAttribute; add it there, or leave 'audio' out "
-            "of the model's modalities",
+            ["models.LATTICE", "'AudioAttribute'", "VisualAttribute, TextualAttribute"],
         ),
         (
             {"LightGCNM": settings(meta={"validation_rate": 5})},
             {},
-            "meta.validation_rate: found 5, more than the 4 epochs of a trial",
+            ["models.LightGCNM.meta.validation_rate: ", "found 5", "4 epochs"],
         ),
         (
             {"LightGCNM": settings(meta={"validation_metric": "Recall@20"})},
             {},
-            "found 'Recall@20', which is not computed (did you mean 'Recall@5'?); accepted: "
-            "Recall@3, Recall@5, nDCG@3, nDCG@5",
+            ["'Recall@20'", "'Recall@5'", "Recall@3, Recall@5, nDCG@3, nDCG@5"],
         ),
         (
             {"LightGCNM": settings(early_stopping={"patience": 2, "monitor": "MRR@5"})},
             {},
-            "early_stopping.monitor: found 'MRR@5', which is not computed",
+            ["early_stopping.monitor: ", "'MRR@5'"],
         ),
         (
             {"LightGCNM": settings(lr=["uniform", 0.1, 0.2])},
             {},
-            "a search that draws at random needs hyper_max_evals",
+            ["models.LightGCNM", "hyper_max_evals"],
         ),
         (
             {"LightGCNM": settings(meta={"hyper_opt_alg": "anneal", "hyper_max_evals": 2})},
             {},
-            "experiment.models.LightGCNM.meta.hyper_opt_alg: 'anneal' is not supported; use tpe or "
-            "rand",
+            ["experiment.models.LightGCNM.meta.hyper_opt_alg: ", "'anneal'", "tpe", "rand"],
         ),
         (
             {"external.Mine": {}},
             {},
-            "experiment.models.external.Mine: external_models_path is missing",
+            ["experiment.models.external.Mine: ", "external_models_path"],
         ),
         (
             {"external.Mine": {}},
             {"external_models_path": "nowhere.py"},
-            "config_files/nowhere.py: no such file",
+            ["config_files/nowhere.py"],
         ),
         (
             {"RecommendationFolder": {"folder": "../data/tinny"}},
             {},
-            "experiment.models.RecommendationFolder.folder: no such path: ",
+            ["experiment.models.RecommendationFolder.folder: ", "tinny"],
         ),
         (
             {"RecommendationFolder": {"path": "../data/tiny"}},
             {},
-            "experiment.models.RecommendationFolder.path: unknown key; accepted: folder",
+            ["experiment.models.RecommendationFolder.path: ", "accepted: folder"],
         ),
         (
             {"LATTICE": settings(cf="ngcf", ws=[32, 32, 32])},
             {},
-            "every width must equal factors = 8",
+            ["models.LATTICE", "width", "factors", "8"],
         ),
     ],
 )
-def test_a_wrong_entry_of_a_model(experiment_file, models, changes, message):
-    path = experiment_file(models, **changes)
-    lines = told(path)
-    assert any(message in line for line in lines), lines
+def test_a_wrong_entry_of_a_model(experiment_file, models, changes, facts):
+    *others, line = told(experiment_file(models, **changes))
+    assert_contains(line, facts)
+    assert len(others) == ("path" in models.get("RecommendationFolder", {}))  # folder is missing
 
 
 def test_an_external_file_that_fails_is_told_with_its_error(experiment_file):
@@ -171,7 +164,7 @@ def test_an_external_file_that_fails_is_told_with_its_error(experiment_file):
     (path.parent / "mine.py").write_text("import no_such_package\n")
     path = experiment_file({"external.Mine": {}}, external_models_path="mine.py")
     (line,) = told(path)
-    assert "mine.py failed: ModuleNotFoundError: No module named 'no_such_package'" in line
+    assert_contains(line, ["mine.py", "ModuleNotFoundError: No module named 'no_such_package'"])
 
 
 def damaged(experiment_file, name: str, content: bytes | None) -> str:
@@ -193,20 +186,20 @@ def npy(array: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    ("name", "content", "facts"),
     [
-        ("train.txt", b"", "/data/tiny/train.txt: the file is empty"),
-        ("test.txt", b"1,10,1\n", "/data/tiny/test.txt:1: expected 2 to 4 columns"),
-        ("train.txt", b"0\t10\t1\n0\t20\tgood\n", "/data/tiny/train.txt:2: the rating 'good'"),
-        ("test.txt", b"77\t10\t1\n", "test.txt: none of its users is in the training split"),
-        ("image_feat/10.npy", npy([1.0] * 5), "different lengths: most have 6, but 10.npy (5)"),
-        ("image_feat/10.npy", npy([np.nan] * 6), "image_feat: the vectors of these items hold NaN"),
-        ("image_feat/10.npy", npy([[1.0] * 6] * 2), "image_feat/10.npy: expected a 1-D vector"),
-        ("text_feat/10.npy", b"\x93NUMPY", "text_feat/10.npy: cannot be read as a vector"),
+        ("train.txt", b"", ["/data/tiny/train.txt: ", "empty"]),
+        ("test.txt", b"1,10,1\n", ["/data/tiny/test.txt:1: ", "2 to 4 columns"]),
+        ("train.txt", b"0\t10\t1\n0\t20\tgood\n", ["/data/tiny/train.txt:2: ", "'good'"]),
+        ("test.txt", b"77\t10\t1\n", ["/data/tiny/test.txt: ", "users"]),
+        ("image_feat/10.npy", npy([1.0] * 5), ["/data/tiny/image_feat: ", "10.npy", "5", "6"]),
+        ("image_feat/10.npy", npy([np.nan] * 6), ["/data/tiny/image_feat: ", "10", "NaN"]),
+        ("image_feat/10.npy", npy([[1.0] * 6] * 2), ["/data/tiny/image_feat/10.npy: ", "1-D"]),
+        ("text_feat/10.npy", b"\x93NUMPY", ["/data/tiny/text_feat/10.npy: "]),
     ],
 )
-def test_damaged_data_is_refused_by_name(experiment_file, name, content, message):
-    assert message in damaged(experiment_file, name, content)
+def test_damaged_data_is_refused_by_name(experiment_file, name, content, facts):
+    assert_contains(damaged(experiment_file, name, content), facts)
 
 
 def test_features_of_other_ids_leave_nothing(experiment_file):
@@ -214,8 +207,9 @@ def test_features_of_other_ids_leave_nothing(experiment_file):
     folder = path.parents[1] / "data/tiny/image_feat"
     for file in list(folder.iterdir()):
         file.rename(folder / f"item{file.name}")
-    with pytest.raises(DataError, match="Do the file names of the feature folders equal the item"):
+    with pytest.raises(DataError) as error:
         run_experiment(path, progress=False)
+    assert_contains(str(error.value), ["VisualAttribute"])
 
 
 def test_items_without_a_vector_leave_with_their_rows_and_the_log_says_so(experiment_file, caplog):
@@ -223,8 +217,9 @@ def test_items_without_a_vector_leave_with_their_rows_and_the_log_says_so(experi
     (path.parents[1] / "data/tiny/text_feat/30.npy").unlink()
     with caplog.at_level("INFO"):
         results = run_experiment(path, progress=False)
-    assert "TextualAttribute has no vector for 1 of the items: 30" in caplog.text
-    assert "rows dropped for lack of a vector" in (results.folder / "run.log").read_text()
+    told = [line for line in caplog.messages if "TextualAttribute" in line]
+    assert_contains(" ".join(told), ["1 of ", "30"])
+    assert told[0] in (results.folder / "run.log").read_text()
 
 
 def test_one_file_of_all_splits(experiment_file):
@@ -234,11 +229,11 @@ def test_one_file_of_all_splits(experiment_file):
     )
     file = path.parents[1] / "data" / "tiny" / "tiny.inter"
     (line,) = told(path)
-    assert "experiment.data_config.dataset_path: no such path: " in line
+    assert_contains(line, ["experiment.data_config.dataset_path: ", file])
     file.write_text("userID\titemID\tx_label\n1\t2\t0\n1\t3\t2\n2\t3\t0\n")
     with pytest.raises(DataError) as error:
         run_experiment(path, progress=False)
-    assert str(error.value) == f"{file}: no row is for validation (require_validation)"
+    assert_contains(str(error.value), [file, "require_validation"])
     file.write_text(file.read_text() + "2\t2\t1\n")
     assert run_experiment(path, progress=False).n_failed == 0
 
@@ -249,7 +244,6 @@ def test_repeated_rows_are_told_and_recorded(experiment_file, caplog):
     train.write_text(train.read_text() * 2)
     n_rows = len(train.read_text().splitlines())
     results = run_experiment(path, progress=False)
-    told = f"train: {n_rows // 2} repeated rows dropped (the last one counts); "
-    assert any(message.startswith(told) for message in caplog.messages)
+    assert any(message.startswith(f"train: {n_rows // 2} ") for message in caplog.messages)
     manifest = json.loads((results.folder / "manifest.json").read_text())
     assert manifest["data"]["splits"]["train"]["duplicates"] == n_rows // 2

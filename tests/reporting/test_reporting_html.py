@@ -6,12 +6,12 @@ import re
 import sys
 from copy import deepcopy
 from html.parser import HTMLParser
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from studies import make_study
 
 from mmrec.reporting.page import report_html
 from mmrec.runs.records import TrialRecord
@@ -137,10 +137,9 @@ def failed(index: int, error: str, **parameters: object) -> TrialRecord:
 def study(
     *records: TrialRecord, name: str = "M", searched: tuple[str, ...] = (), by: str = "Recall@20"
 ) -> Study:
-    plan = SimpleNamespace(name=name, key=f"external.{name}", searched=searched, select_by=by)
     done = [record for record in records if record.status == "finished"]
     best = max(done, key=lambda record: record.validation.get("Recall@20", 0), default=None)
-    return Study(plan, list(records), best)  # type: ignore[arg-type]
+    return make_study(records, by, name=name, searched=searched, best=best)
 
 
 def two_models() -> list[Study]:
@@ -353,7 +352,8 @@ def test_no_trial_at_all() -> None:
 
 def test_no_figures_of_validation() -> None:
     record = finished(0, 0.1)
-    record.validation.clear()
+    for figures in (record.validation, *(entry["validation"] for entry in record.history)):
+        figures.clear()
     page = Page(render([study(record)]))
     assert "The best trial of M has" not in page.words
     assert "1 trial, best at epoch 4 of 4." in page.words

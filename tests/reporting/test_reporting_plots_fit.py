@@ -10,10 +10,12 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from studies import make_study
 
 from mmrec.evaluation import GROUPS
 from mmrec.reporting import plots
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import Study
 
 LONG = "learning_rate_of_the_feature_projection"
 LABEL = "nDCGRendle2020@100"
@@ -43,6 +45,10 @@ def trial(index: int, n_epochs: int = 4, **parameters: object) -> TrialRecord:
     )
 
 
+def study(records: list[TrialRecord], by: str = LABEL) -> Study:
+    return make_study(records, by)
+
+
 def grid(**dimensions: list) -> list[TrialRecord]:
     points = product(*dimensions.values())
     return [trial(n, **dict(zip(dimensions, p, strict=True))) for n, p in enumerate(points)]
@@ -52,21 +58,23 @@ TWO = grid(lr=[0.001, 0.005], l_m=[0.3, 0.7])
 FOUR = grid(**{LONG: [0.001, 0.005], "modalities": MODALITIES, "n_layers": [1, 2], "l_m": [0.1, 1]})
 THIRTY = [trial(n, n_epochs=120, lr=1e-5 * 1.3**n, l_w=n / 3) for n in range(30)]
 FIGURES: dict[str, Callable[[], Figure]] = {
-    "heat map": lambda: plots.search_heatmap(TWO, ("lr", "l_m"), LABEL),
-    "heat map of four": lambda: plots.search_heatmap(FOUR, ("n_layers", "l_m"), LABEL),
-    "heat map, long below": lambda: plots.search_heatmap(FOUR, (LONG, "modalities"), LABEL),
-    "heat map, long beside": lambda: plots.search_heatmap(FOUR, ("modalities", LONG), LABEL),
-    "heat map of losses": lambda: plots.search_heatmap(FOUR, ("modalities", LONG), "loss"),
-    "coordinates of two": lambda: plots.parallel_coordinates(TWO, ["lr", "l_m"], LABEL),
+    "heat map": lambda: plots.search_heatmap(study(TWO), ("lr", "l_m")),
+    "heat map of four": lambda: plots.search_heatmap(study(FOUR), ("n_layers", "l_m")),
+    "heat map, long below": lambda: plots.search_heatmap(study(FOUR), (LONG, "modalities")),
+    "heat map, long beside": lambda: plots.search_heatmap(study(FOUR), ("modalities", LONG)),
+    "heat map of losses": lambda: plots.search_heatmap(study(FOUR, "loss"), ("modalities", LONG)),
+    "coordinates of two": lambda: plots.parallel_coordinates(study(TWO), ["lr", "l_m"]),
     "coordinates of four": lambda: plots.parallel_coordinates(
-        FOUR, [LONG, "modalities", "n_layers", "l_m"], LABEL
+        study(FOUR), [LONG, "modalities", "n_layers", "l_m"]
     ),
-    "coordinates of thirty": lambda: plots.parallel_coordinates(THIRTY, ["lr", "l_w"], "loss"),
-    "scatter": lambda: plots.search_scatter(FOUR, "modalities", LABEL),
-    "scatter of thirty": lambda: plots.search_scatter(THIRTY, "lr", LABEL),
-    "curves": lambda: plots.learning_curves(TWO[:1], LABEL),
-    "curves of thirty": lambda: plots.learning_curves(THIRTY, LABEL),
-    "curves of an epoch": lambda: plots.learning_curves([trial(0, n_epochs=1)], LABEL),
+    "coordinates of thirty": lambda: plots.parallel_coordinates(
+        study(THIRTY, "loss"), ["lr", "l_w"]
+    ),
+    "scatter": lambda: plots.search_scatter(study(FOUR), "modalities"),
+    "scatter of thirty": lambda: plots.search_scatter(study(THIRTY), "lr"),
+    "curves": lambda: plots.learning_curves(study(TWO[:1]), LABEL),
+    "curves of thirty": lambda: plots.learning_curves(study(THIRTY), LABEL),
+    "curves of an epoch": lambda: plots.learning_curves(study([trial(0, n_epochs=1)]), LABEL),
     "diagnostics": lambda: plots.diagnostics(TWO[0], "weights"),
 } | {
     f"{kind}, {which}": draw
@@ -111,6 +119,6 @@ def _beyond_the_ends(figure: Figure) -> set[Text]:
 
 
 def test_a_single_epoch_can_be_seen() -> None:
-    above, below = plots.learning_curves([trial(0, n_epochs=1)], LABEL).axes
+    above, below = plots.learning_curves(study([trial(0, n_epochs=1)]), LABEL).axes
     assert above.lines[0].get_marker() == "o"
     assert [f"{tick:g}" for tick in below.get_xticks()] == ["0", "1", "2"]

@@ -137,7 +137,7 @@ def test_what_a_run_does_not_have_is_told(finished: Results, draw, message: str)
 def test_a_run_without_what_newer_ones_record(finished: Results, tmp_path: Path) -> None:
     folder = copied(finished, tmp_path)
     path = folder / "trials.jsonl"
-    text = path.read_text().replace('"groups": {"head"', '"groups": {"other"')
+    text = path.read_text().replace('"groups": {"popular"', '"groups": {"other"')
     path.write_text(text.replace('"modality_weights/', '"else/'))
     results = read_results(folder)
     with pytest.raises(DataError, match="no trial has figures by popularity"):

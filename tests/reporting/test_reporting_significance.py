@@ -118,7 +118,7 @@ def test_users_who_do_not_count_are_left_out() -> None:
     a, b = array(1, math.nan, 3, 9), array(0, 5, 0, math.nan)
     assert cohens_dz(a, b) == cohens_dz(array(1, 3), array(0, 0))
     assert rank_biserial(a, b) == 1.0
-    with pytest.raises(DataError, match="of 2 and of 3 users"):
+    with pytest.raises(DataError, match=r"2 .*3 users"):
         rank_biserial(np.zeros(2), np.zeros(3))
 
 
@@ -170,7 +170,7 @@ def test_a_full_comparison_has_each_pair_once_and_corrects_over_all_rows() -> No
     both = compare(values, "wilcoxon_test")
     assert both["p_value"].tolist() == np.repeat(full["p_value"], 2).tolist()
     assert list(both) == ["model_a", "model_b", "metric", "p_value"]
-    with pytest.raises(ConfigError, match="did you mean 'welch_ttest'"):
+    with pytest.raises(ConfigError, match="'welch_ttest'"):
         compare_in_full(values, "welch_test")  # type: ignore[arg-type]
 
 

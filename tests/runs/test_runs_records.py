@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from helpers import no_file_above, refusal
+from helpers import assert_contains, no_file_above, refusal
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_experiment import Write, settings
 
 from mmrec.errors import DataError, WriteError
 from mmrec.experiment import run_experiment
-from mmrec.runs import finished as recorded
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.log import recorded
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.verify.verification import verify_run
 
@@ -57,15 +56,13 @@ def test_records_of_another_version_are_refused_with_a_way_on(tmp_path: Path) ->
     store = TrialStore(tmp_path / "trials.jsonl")
     store.path.write_text(json.dumps({"trial_id": "x", "colour": "red"}) + "\n")
     message = refusal(DataError, store.read)
-    assert re.match(r".*trials\.jsonl: is of another version of mmrec .*'colour'.*--fresh", message)
+    assert_contains(message, [store.path, "'colour'", "--fresh"])
 
 
 def test_a_folder_that_cannot_be_begun_is_not_left(tmp_path: Path) -> None:
     with no_file_above(n_bytes=0):
         message = refusal(WriteError, lambda: RunFolder.open(tmp_path, "one", MOMENT))
-    assert message.startswith(
-        f"{tmp_path}/run_2026_01_31_12_00_00/identity.json: cannot be written"
-    )
+    assert_contains(message, [tmp_path / "run_2026_01_31_12_00_00" / "identity.json"])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,8 +15,9 @@ from tiny_experiment import settings
 from mmrec.experiment import run_experiment
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialRecord, TrialStore
-from mmrec.runs.selection import Objective, PointView, ValidationView, choose
+from mmrec.runs.selection import PointView, ValidationView, choose
 from mmrec.search.pruning import set_thresholds
+from mmrec.training.objective import Objective
 from mmrec.training.protocol import EpochRecord, EvaluationProtocol
 
 RECALL = Objective("Recall@3", higher_is_better=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import ROOT, assert_repeated_elsewhere
+from helpers import ROOT, assert_contains, assert_repeated_elsewhere
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_experiment import settings
@@ -25,9 +25,10 @@ from mmrec.execution.specs import identity
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import make_plan
 from mmrec.planning.points import probes
-from mmrec.runs.selection import EpochView, Objective, PointView, ValidationView
+from mmrec.runs.selection import EpochView, PointView, ValidationView
 from mmrec.search.algorithms import ListedSearch, make_search
 from mmrec.search.tpe import TpeSearch
+from mmrec.training.objective import Objective
 from mmrec.training.seeding import rng_for
 
 Point = Mapping[str, Any]
@@ -340,36 +341,40 @@ def test_tpe_without_a_dimension_is_one_trial(experiment_file):
 @pytest.mark.parametrize("algorithm", ["atpe", "mix", "anneal"])
 def test_algorithms_that_are_not_supported(experiment_file, algorithm):
     entry = settings(lr=[0.01, 0.02], meta={"hyper_opt_alg": algorithm})
-    message = f"meta.hyper_opt_alg: '{algorithm}' is not supported; use tpe or rand"
-    assert message in refused(experiment_file({"LightGCNM": entry}))
+    message = refused(experiment_file({"LightGCNM": entry}))
+    assert_contains(message, ["meta.hyper_opt_alg: ", f"'{algorithm}'", "tpe", "rand"])
 
 
 def test_without_optuna_the_message_says_how_to_get_it(experiment_file, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     entry = settings(lr=[0.01, 0.02], meta={"hyper_opt_alg": "tpe"})
-    message = "'tpe' needs the package optuna: pip install '.[search]' in the mmrec source folder"
-    assert message in refused(experiment_file({"LightGCNM": entry}))
+    message = refused(experiment_file({"LightGCNM": entry}))
+    assert_contains(message, ["'tpe'", "optuna", ".[search]"])
     entry["meta"]["hyper_opt_alg"] = "rand"
     entry["meta"]["hyper_max_evals"] = 2
     make_plan(read_experiment(experiment_file({"LightGCNM": entry})))
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "facts"),
     [
-        ({"lr": ["uniform", 0.1, 0.2]}, "a search by tpe over a distribution needs hyper_max_eval"),
-        ({"lr": ["uniform", -1, 1], "evals": 4}, "lr: found -1.0; accepted: "),
-        ({"n_layers": ["uniform", 0, 3], "evals": 4}, "n_layers: found 1.5; accepted: "),
-        ({"lr": ["normal", -5, 1], "evals": 4}, "models.LightGCNM.lr: found -5"),
-        ({"aggregation": ["mean", "avg"]}, "aggregation: found 'avg'"),
-        ({"epochs": ["quniform", 1, 8, 1], "evals": 4, "rate": 2}, "more than the 1 epochs"),
+        ({"lr": ["uniform", 0.1, 0.2]}, ["tpe", "hyper_max_evals"]),
+        ({"lr": ["uniform", -1, 1], "evals": 4}, ["lr: found -1.0", "accepted: "]),
+        ({"n_layers": ["uniform", 0, 3], "evals": 4}, ["n_layers: found 1.5", "accepted: "]),
+        ({"lr": ["normal", -5, 1], "evals": 4}, ["lr: found -5"]),
+        ({"aggregation": ["mean", "avg"]}, ["aggregation: found 'avg'"]),
+        (
+            {"epochs": ["quniform", 1, 8, 1], "evals": 4, "rate": 2},
+            ["meta.validation_rate: found 2", "1 epoch"],
+        ),
     ],
 )
-def test_what_tpe_would_propose_is_checked_before(experiment_file, changes, message):
+def test_what_tpe_would_propose_is_checked_before(experiment_file, changes, facts):
     meta = {"hyper_opt_alg": "tpe", "validation_rate": changes.pop("rate", 1)}
     if "evals" in changes:
         meta["hyper_max_evals"] = changes.pop("evals")
-    assert message in refused(experiment_file({"LightGCNM": settings(meta=meta, **changes)}))
+    message = refused(experiment_file({"LightGCNM": settings(meta=meta, **changes)}))
+    assert_contains(message, ["models.LightGCNM", *facts])
 
 
 def test_probes_are_few_for_a_large_space() -> None:

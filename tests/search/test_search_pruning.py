@@ -11,8 +11,9 @@ from tiny_experiment import settings
 
 from mmrec.experiment import run_experiment
 from mmrec.runs.records import TrialStore
-from mmrec.runs.selection import EpochView, Objective, ValidationView
+from mmrec.runs.selection import EpochView, ValidationView
 from mmrec.search.pruning import PruningProtocol, set_thresholds
+from mmrec.training.objective import Objective
 from mmrec.training.protocol import EpochRecord, EvaluationProtocol
 
 RECALL = Objective("Recall@5", higher_is_better=True)
@@ -78,7 +79,7 @@ def test_halving_looks_twice_and_keeps_a_third() -> None:
 
 def protocol(held: dict[int, float], by: str = "Recall@5") -> PruningProtocol:
     given: dict[str, Any] = {f.name: None for f in fields(EvaluationProtocol)}
-    given |= {"select_by": by, "higher_is_better": by != "loss"}
+    given["objective"] = Objective.of(by)
     return PruningProtocol(**given, thresholds=held)
 
 

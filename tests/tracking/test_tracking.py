@@ -1,4 +1,4 @@
-"""Curves of a run for other tools: what is written, and that nothing else changes by it."""
+"""Trackers: their contents, their registry, and that they change no result."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ from mmrec.experiment import run_experiment
 from mmrec.reporting.report import rebuild_report
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialRecord, TrialStore
-from mmrec.tracking import csv_table
+from mmrec.tracking.csv_table import COLUMNS
+from mmrec.tracking.run import TrackedRun
+from mmrec.tracking.tracker import TRACKERS, tracker
 from mmrec.verify.diff import diff_runs
 from mmrec.verify.verification import verify_run
 
 RATED = {"validation_rate": 2, "validation_metric": "Recall@5"}
 MODELS = {"LightGCNM": settings(lr=[0.01, 0.02], meta=RATED), "MostPop": {}}
-FIGURES = ["Recall@3", "Recall@5", "nDCG@3", "nDCG@5"]
+METRICS = ["Recall@3", "Recall@5", "nDCG@3", "nDCG@5"]
 
 
 def run(path: Path, **options: Any) -> Results:
@@ -40,7 +43,7 @@ def records(results: Results) -> list[TrialRecord]:
 
 
 def expected_curves(record: TrialRecord) -> dict[tuple[str, int], float]:
-    """{(tag, epoch): value} by the trial's record, in the words of trials.jsonl."""
+    """{(tag, epoch): value} from the trial's record."""
     values = {("train/loss", epoch): loss for epoch, loss in enumerate(record.losses, 1)}
     for entry in record.history:
         for label, value in entry["validation"].items():
@@ -49,8 +52,8 @@ def expected_curves(record: TrialRecord) -> dict[tuple[str, int], float]:
 
 
 def expected_best(record: TrialRecord) -> dict[str, float]:
-    figures = {"validation": record.validation, "test": record.test}
-    return {f"{split}/{label}": v for split, of in figures.items() for label, v in of.items()}
+    splits = {"validation": record.validation, "test": record.test}
+    return {f"{split}/{label}": v for split, of in splits.items() for label, v in of.items()}
 
 
 @pytest.fixture(scope="module")
@@ -59,31 +62,31 @@ def tracked(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return run(write(MODELS, tracking="csv"))
 
 
-def test_the_table_has_every_curve_and_the_test_figures_of_the_best_epoch(tracked: Results) -> None:
+def test_csv_contains_every_curve_and_the_test_values_of_the_best_epoch(tracked: Results) -> None:
     table = pd.read_csv(tracked.folder / "tracking/epochs.csv", converters={"value": float})
-    assert tuple(table.columns) == csv_table.COLUMNS
+    assert tuple(table.columns) == COLUMNS
     assert list(table["trial"].unique()) == list(tracked.trials["trial"])
     for record in records(tracked):
         rows = table[table["trial"] == record.name]
         assert set(rows["model"]) == {record.model}
-        found = {(f"{r.split}/{r.figure}", r.epoch): r.value for r in rows.itertuples()}
+        found = {(f"{r.split}/{r.metric}", r.epoch): r.value for r in rows.itertuples()}
         best = {(tag, record.best_epoch): value for tag, value in expected_best(record).items()}
         assert found == expected_curves(record) | best
         assert len(rows) == len(found)
-    assert len(table[table["split"] == "test"]) == 3 * len(FIGURES)
+    assert len(table[table["split"] == "test"]) == 3 * len(METRICS)
 
 
-def test_without_a_validation_split_the_curves_are_those_of_the_test_split(
+def test_without_a_validation_split_the_curves_are_of_the_test_split(
     experiment_file: Write,
 ) -> None:
     data = {key: v for key, v in SPLITS_AND_FEATURES.items() if key != "validation_path"}
     path = experiment_file(MODELS, tracking=["csv"], data_config=data)
     table = pd.read_csv(run(path).folder / "tracking/epochs.csv")
     assert set(table["split"]) == {"train", "test"}
-    assert not table.duplicated(["trial", "epoch", "split", "figure"]).any()
+    assert not table.duplicated(["trial", "epoch", "split", "metric"]).any()
 
 
-def test_a_failed_trial_does_not_hinder_the_others(experiment_file: Write) -> None:
+def test_a_failed_trial_has_no_rows(experiment_file: Write) -> None:
     results = run(experiment_file({"LightGCNM": settings(lr=[0.01, 1e30])}, tracking=["csv"]))
     assert results.n_failed == 1
     table = pd.read_csv(results.folder / "tracking/epochs.csv")
@@ -91,7 +94,7 @@ def test_a_failed_trial_does_not_hinder_the_others(experiment_file: Write) -> No
     assert set(table["trial"]) == set(finished["trial"])
 
 
-def test_nothing_is_written_that_was_not_asked_for(experiment_file: Write) -> None:
+def test_no_tracker_is_the_default(experiment_file: Write) -> None:
     assert not (run(experiment_file()).folder / "tracking").exists()
 
 
@@ -111,61 +114,89 @@ def test_tracking_changes_no_result(
 
 
 @pytest.mark.slow
-def test_the_table_is_the_same_by_every_executor(experiment_file: Write, tracked: Results) -> None:
-    beside = run(experiment_file(MODELS, tracking=["csv"]), workers=2)
-    files = [results.folder / "tracking/epochs.csv" for results in (beside, tracked)]
+def test_csv_is_the_same_for_every_executor(experiment_file: Write, tracked: Results) -> None:
+    parallel = run(experiment_file(MODELS, tracking=["csv"]), workers=2)
+    files = [results.folder / "tracking/epochs.csv" for results in (parallel, tracked)]
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_a_run_that_is_gone_on_with_is_tracked_as_a_whole(
-    experiment_file: Write, monkeypatch: pytest.MonkeyPatch, tracked: Results
+@pytest.fixture
+def failing() -> Iterator[list[Path]]:
+    """A tracker that fails once; the folders that it was called with."""
+    called: list[Path] = []
+    with TRACKERS.isolated():
+
+        @tracker("failing")
+        def write(run: TrackedRun, folder: Path) -> None:
+            called.append(folder)
+            if len(called) == 1:
+                raise RuntimeError("no room")
+
+        yield called
+
+
+def test_a_failed_tracker_is_repeated_without_the_trials(
+    experiment_file: Write, failing: list[Path]
 ) -> None:
-    path = experiment_file(MODELS, tracking=["csv"])
-
-    def fail(*_: object) -> None:
-        raise RuntimeError("no room")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(csv_table, "write", fail)
-        message = refusal(DataError, run, path)
-    assert "tracking by csv failed: RuntimeError: no room" in message
-    assert "run the experiment again, with or without csv" in message
+    path = experiment_file(MODELS, tracking=["failing"])
+    message = refusal(DataError, run, path)
+    assert "'failing' failed: RuntimeError: no room" in message
     (folder,) = path.parents[1].glob("results/tiny/performance/run_*")
     assert not (folder / "manifest.json").exists()
     trials = (folder / "trials.jsonl").read_bytes()
     results = run(path)
     assert results.folder == folder
-    assert (folder / "trials.jsonl").read_bytes() == trials  # none is repeated
-    table = (folder / "tracking/epochs.csv").read_bytes()
-    assert table == (tracked.folder / "tracking/epochs.csv").read_bytes()
+    assert failing == [folder / "tracking"] * 2
+    assert (folder / "trials.jsonl").read_bytes() == trials
 
 
-def test_the_run_can_be_finished_without_the_tracker_that_failed(
-    experiment_file: Write, monkeypatch: pytest.MonkeyPatch
+def test_a_run_can_be_completed_without_the_tracker_that_failed(
+    experiment_file: Write, failing: list[Path]
 ) -> None:
-    path = experiment_file(tracking=["csv"])
-    monkeypatch.setattr(csv_table, "write", lambda *_: 1 / 0)
+    path = experiment_file(tracking=["failing"])
     refusal(DataError, run, path)
     (folder,) = path.parents[1].glob("results/tiny/performance/run_*")
     assert run(change(path, tracking=[])).folder == folder
 
 
+OWN = """
+from mmrec.models.baselines import MostPop
+from mmrec.tracking.tracker import tracker
+
+@tracker("names")
+def write(run, folder):
+    folder.mkdir(exist_ok=True)
+    (folder / "names.txt").write_text("\\n".join(t.record.name for t in run.trials))
+"""
+
+
+def test_a_tracker_from_the_users_own_file(experiment_file: Write, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    own = str(tmp_path / "own.py")
+    results = run(experiment_file(MODELS, tracking="names", external_models_path=own))
+    names = (results.folder / "tracking/names.txt").read_text().split()
+    assert names == list(results.trials["trial"])
+    message = refusal(ConfigError, run, experiment_file(tracking="names"))
+    assert "unknown tracker 'names'" in message
+
+
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [
         (["cvs"], "did you mean 'csv'?"),
         (["csv", "csv"], "duplicates of csv"),
-        ({"csv": True}, "accepted: 'csv', 'mlflow' or 'tensorboard'"),
+        ({"csv": True}, "such as csv, mlflow or tensorboard"),
+        (["csv", 3], "accepted: the name of a tracker"),
     ],
 )
-def test_a_wrong_entry_is_refused(experiment_file: Write, value: object, told: str) -> None:
+def test_a_wrong_entry_is_refused(experiment_file: Write, value: object, expected: str) -> None:
     message = refusal(ConfigError, run, experiment_file(tracking=value))
     assert "experiment.tracking" in message
-    assert told in message
+    assert expected in message
 
 
 @pytest.mark.parametrize("name", ["mlflow", "tensorboard"])
-def test_a_package_that_is_missing_is_told_before_anything_is_run(
+def test_a_missing_package_is_refused_before_training(
     experiment_file: Write,
     name: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -174,11 +205,11 @@ def test_a_package_that_is_missing_is_told_before_anything_is_run(
     path = experiment_file(tracking=["csv", name])
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "mmrec.tracking.find_spec",
+        "mmrec.tracking.tracker.find_spec",
         lambda wanted: None if wanted == name else found(wanted),
     )
     message = refusal(ConfigError, run, path)
-    assert f"experiment.tracking[1]: '{name}' needs a package" in message
+    assert f"experiment.tracking[1]: '{name}' needs the package" in message
     assert "pip install '.[tracking]'" in message
     assert not (path.parents[1] / "results").exists()
     assert main(["validate", str(path)]) == 2
@@ -188,12 +219,12 @@ def test_a_package_that_is_missing_is_told_before_anything_is_run(
 def test_verify_and_report_need_no_tracker(
     tracked: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that was tracked elsewhere can be checked where the packages are missing."""
+    """A run can be verified where the packages of its trackers are missing."""
     folder = tmp_path / tracked.folder.name
     shutil.copytree(tracked.folder, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
-    for told in (manifest["experiment"], manifest["written"]["document"]["experiment"]):
-        told["tracking"] = ["csv", "mlflow", "tensorboard"]
+    for settings_ in (manifest["experiment"], manifest["written"]["document"]["experiment"]):
+        settings_["tracking"] = ["csv", "mlflow", "own"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     for package in ("mlflow", "tensorboard"):
         monkeypatch.setitem(sys.modules, package, None)
@@ -201,7 +232,7 @@ def test_verify_and_report_need_no_tracker(
     rebuild_report(folder)
 
 
-def test_doctor_knows_what_the_extra_is_for() -> None:
+def test_doctor_describes_the_extra() -> None:
     assert "tracking" in PURPOSES
 
 
@@ -245,10 +276,10 @@ def test_events_are_the_same_in_every_process(experiment_file: Write, tmp_path: 
     assert len(before) == 3
     code = (
         "import sys; from pathlib import Path\n"
-        "from mmrec.reporting import RecordedRun, read_results, read_studies\n"
-        "from mmrec.reporting.report import read_settings\n"
-        "from mmrec.tracking import write_tracking\n"
-        "run = RecordedRun.open(Path(sys.argv[1]))\n"
+        "from mmrec.reporting.report import read_results\n"
+        "from mmrec.runs.finished import FinishedRun, read_settings, read_studies\n"
+        "from mmrec.tracking.tracker import write_tracking\n"
+        "run = FinishedRun.open(Path(sys.argv[1]))\n"
         "results = read_results(run.path)\n"
         "write_tracking(run.manifest, read_settings(run), read_studies(run), results)"
     )
@@ -259,7 +290,7 @@ def test_events_are_the_same_in_every_process(experiment_file: Write, tmp_path: 
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # MLflow's own
+@pytest.mark.filterwarnings("ignore")  # from MLflow
 def test_mlflow_has_a_run_for_every_trial(
     experiment_file: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,9 +314,9 @@ def test_mlflow_has_a_run_for_every_trial(
     assert set(runs) == set(results.trials["trial"])
     ended = records(results)
     (failed,) = [record for record in ended if record.status == "failed"]
-    told = runs.pop(failed.name)
-    assert told.info.status == "FAILED"
-    assert told.data.tags["mmrec.error"] == failed.error
+    failed_run = runs.pop(failed.name)
+    assert failed_run.info.status == "FAILED"
+    assert failed_run.data.tags["mmrec.error"] == failed.error
     ended.remove(failed)
     for record in ended:
         child = runs[record.name]
@@ -296,8 +327,8 @@ def test_mlflow_has_a_run_for_every_trial(
         for tag, value in expected_best(record).items():
             assert child.data.metrics[f"best/{tag}".replace("@", "_at_")] == value
         for (tag, epoch), value in expected_curves(record).items():
-            told = client.get_metric_history(child.info.run_id, tag.replace("@", "_at_"))
-            assert [m.value for m in told if m.step == epoch] == [value]
+            history = client.get_metric_history(child.info.run_id, tag.replace("@", "_at_"))
+            assert [m.value for m in history if m.step == epoch] == [value]
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from mmrec.data import Dataset, Interactions, Vocabulary
 from mmrec.evaluation import Evaluator
 from mmrec.models import Batch, Model, ModelConfig
 from mmrec.training.determinism import deterministic
+from mmrec.training.objective import Objective
 from mmrec.training.protocol import EvaluationProtocol
 from mmrec.training.trainer import OnEpoch, Outcome, Trainer
 
@@ -91,8 +92,7 @@ def protocol(**changes: Any) -> EvaluationProtocol:
         "validation": Evaluator(DATA.train, DATA.validation, ["Recall"], [2]),
         "test": Evaluator(DATA.train, DATA.test, ["Recall"], [2]),
         "top_k": 2,
-        "select_by": "Recall@2",
-        "higher_is_better": True,
+        "objective": Objective("Recall@2", higher_is_better=True),
     }
     return EvaluationProtocol(**(fields | changes))
 

@@ -15,7 +15,7 @@ from mmrec.training.allocator import keep_freed_memory
 # In a process of its own: how far the heap can grow in one piece depends on all that ran before.
 COUNT_PAGE_FAULTS = """
 import json, resource, torch
-from mmrec.training import keep_freed_memory
+from mmrec.training.allocator import keep_freed_memory
 
 def faults(n_blocks):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

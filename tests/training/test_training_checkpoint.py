@@ -18,6 +18,7 @@ from mmrec.testing.models import ModelTests
 from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic
 from mmrec.training.early_stopping import EarlyStopping
+from mmrec.training.objective import Objective
 from mmrec.training.protocol import EpochRecord, EvaluationProtocol
 from mmrec.training.trainer import Interrupted, Outcome, Trainer
 
@@ -41,8 +42,9 @@ def judged(data: Dataset) -> EvaluationProtocol:
     validation, test = (
         Evaluator(data.train, split, ["Recall"], [5]) for split in (data.validation, data.test)
     )
+    objective = Objective.of("Recall@5")
     return protocol(
-        train=data.train, validation=validation, test=test, top_k=5, select_by="Recall@5"
+        train=data.train, validation=validation, test=test, top_k=5, objective=objective
     )
 
 
@@ -182,7 +184,7 @@ def test_a_finished_training_is_not_repeated(uninterrupted: Outcome, tmp_path: P
 def test_a_training_that_had_stopped_early_stays_stopped(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "trial.ckpt")
     script = [Epoch((float(n),), validation=1) for n in range(5)]
-    stopping = {"early_stopping": EarlyStopping(1, "min"), "monitor": "loss"}
+    stopping = {"early_stopping": EarlyStopping(1, Objective.of("loss"))}
     config = ModelConfig(epochs=5, batch_size=2)
     first, _ = run(script, **stopping)
     assert first.losses == [0, 1]

@@ -142,7 +142,7 @@ def test_products_are_of_full_precision_whichever_switch_was_set() -> None:
     script = f"""
 import sys, torch
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from mmrec.training import deterministic
+from mmrec.training.determinism import deterministic
 from test_training_determinism import SET_NEWER, newer_switches
 for line in SET_NEWER.split("\\n"):
     exec(line and "torch.backends." + line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf, nan
 from typing import Literal
 
 import pytest
@@ -10,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrec.training.early_stopping import EarlyStopping
+from mmrec.training.objective import Objective
 
+OBJECTIVES = {"min": Objective.of("loss"), "max": Objective.of("Recall@5")}
 CASES = {
     # patience, mode, further fields, observations, stop?
     "too few": (2, "max", {}, [3, 2], False),
@@ -59,8 +60,10 @@ CASES = {
         [1, 1.25],
         True,
     ),
-    "NaN is neither better nor worse": (1, "max", {}, [1, nan], False),
-    "infinite loss": (1, "min", {}, [1, inf], True),
+    "a missing value is worse": (1, "max", {"min_delta": 0.5}, [1, None], True),
+    "a missing loss is worse": (1, "min", {}, [1, None], True),
+    "nothing is worse than a missing value": (1, "max", {"rel_delta": 0.5}, [None, 1], False),
+    "all missing": (2, "max", {}, [None, None, None], False),
 }
 
 
@@ -71,10 +74,10 @@ def test_rule(
     patience: int,
     mode: Literal["min", "max"],
     fields: dict[str, float],
-    observations: list[float],
+    observations: list[float | None],
     stops: bool,
 ) -> None:
-    assert EarlyStopping(patience, mode, **fields).should_stop(observations) is stops
+    assert EarlyStopping(patience, OBJECTIVES[mode], **fields).should_stop(observations) is stops
 
 
 _values = st.lists(st.integers(-3, 3).map(float), max_size=8)
@@ -84,18 +87,20 @@ _values = st.lists(st.integers(-3, 3).map(float), max_size=8)
 def test_the_rule_in_one_line(values: list[float], patience: int) -> None:
     last = values[-(1 + patience) :]
     expected = len(last) == 1 + patience and max(last[1:]) < last[0]
-    assert EarlyStopping(patience, "max").should_stop(values) is expected
+    assert EarlyStopping(patience, OBJECTIVES["max"]).should_stop(values) is expected
 
 
 @given(values=_values, patience=st.integers(0, 4), delta=st.none() | st.floats(0, 2))
 def test_loss_mirrors_a_figure(values: list[float], patience: int, delta: float | None) -> None:
-    rising = EarlyStopping(patience, "max", delta, delta, baseline=1.0).should_stop(values)
-    mirrored = EarlyStopping(patience, "min", delta, delta, baseline=-1.0)
+    rising = EarlyStopping(patience, OBJECTIVES["max"], delta, delta, baseline=1.0).should_stop(
+        values
+    )
+    mirrored = EarlyStopping(patience, OBJECTIVES["min"], delta, delta, baseline=-1.0)
     assert mirrored.should_stop([-value for value in values]) is rising
 
 
 @given(values=_values, patience=st.integers(1, 4))
 def test_the_other_fields_only_stop_sooner(values: list[float], patience: int) -> None:
-    if EarlyStopping(patience, "max").should_stop(values):
+    if EarlyStopping(patience, OBJECTIVES["max"]).should_stop(values):
         for fields in ({"min_delta": 0.5}, {"rel_delta": 0.5}, {"baseline": 0.0}):
-            assert EarlyStopping(patience, "max", **fields).should_stop(values)
+            assert EarlyStopping(patience, OBJECTIVES["max"], **fields).should_stop(values)

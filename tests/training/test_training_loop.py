@@ -29,6 +29,7 @@ from mmrec.testing.data import tiny_dataset
 from mmrec.testing.models import ModelTests
 from mmrec.training.determinism import deterministic
 from mmrec.training.early_stopping import EarlyStopping
+from mmrec.training.objective import Objective
 from mmrec.training.protocol import EpochRecord
 from mmrec.training.seeding import seed_for
 from mmrec.training.trainer import Outcome, Trainer, evaluate_untrained
@@ -98,7 +99,7 @@ def test_the_state_kept_is_that_of_the_best_epoch() -> None:
 @pytest.mark.parametrize(("losses", "best"), [([3, 1, 2, 1], 2), ([1, 2, 3], 1), ([3, 2, 1], 3)])
 def test_selection_by_the_loss(losses: list[float], best: int) -> None:
     script = [Epoch((loss,), validation=len(losses) - n) for n, loss in enumerate(losses)]
-    outcome, _ = run(script, select_by="loss", higher_is_better=False)
+    outcome, _ = run(script, objective=Objective.of("loss"))
     assert outcome.best.record.epoch == best
 
 
@@ -123,7 +124,7 @@ def test_a_training_shorter_than_the_rate_is_evaluated_at_its_end() -> None:
 
 
 def test_early_stopping_by_a_figure() -> None:
-    stopping = {"early_stopping": EarlyStopping(2, "max"), "monitor": "Recall@2"}
+    stopping = {"early_stopping": EarlyStopping(2, Objective.of("Recall@2"))}
     outcome, _ = run(validations(1, 3, 2, 1, 4, 4), **stopping)
     assert evaluated(outcome) == [1, 2, 3, 4]
     assert outcome.best.record.epoch == 2
@@ -135,7 +136,7 @@ def test_early_stopping_by_a_figure() -> None:
 
 
 def test_early_stopping_by_the_loss_looks_at_evaluations_too() -> None:
-    stopping = {"early_stopping": EarlyStopping(2, "min"), "monitor": "loss"}
+    stopping = {"early_stopping": EarlyStopping(2, Objective.of("loss"))}
     script = [Epoch((loss,), validation=1) for loss in (9.0, 3.0, 4.0, 5.0, 0.0, 4.0, 9.0, 9.0)]
     outcome, _ = run(script, validation_rate=2, **stopping)
     assert outcome.losses == [9, 3, 4, 5, 0, 4]  # 3, 5 and 4 of epochs 2, 4 and 6
@@ -296,7 +297,7 @@ def test_without_a_validation_split_one_evaluation_serves_as_both() -> None:
 )
 def test_which_record_is_best(values: list[float], higher_is_better: bool, best: int) -> None:
     records = [EpochRecord(n, None, {"ARP@2": value}, {}) for n, value in enumerate(values)]
-    judge = protocol(select_by="ARP@2", higher_is_better=higher_is_better)
+    judge = protocol(objective=Objective("ARP@2", higher_is_better))
     chosen = None
     for record in records:
         if judge.is_better(record, chosen):
@@ -447,7 +448,7 @@ def trained(kit: ModelTests, rate: int, threads: int | None = None) -> Outcome:
         validation=Evaluator(data.train, data.validation, ["Recall"], [5]),
         test=Evaluator(data.train, data.test, ["Recall"], [5]),
         top_k=5,
-        select_by="Recall@5",
+        objective=Objective.of("Recall@5"),
         validation_rate=rate,
     )
     with deterministic(CPU, threads):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import assert_contains
 from runs import flip_bit, run
 from tiny_experiment import Write
 
@@ -29,7 +30,6 @@ def told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.delattr("mmrec.verify.rerun.run_trial")
     verification = verify_run(folder)
     assert not verification.is_identical
-    assert "other data, so no trial was run again" in str(verification)
     return list(verification.data)
 
 
@@ -37,9 +37,8 @@ def test_one_bit_of_one_vector_names_its_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flip_bit(data_of(folder) / "image_feat" / "30.npy")
-    assert told(folder, monkeypatch) == [
-        "VisualAttribute: item 30 (image_feat/30.npy) differs",
-    ]
+    (line,) = told(folder, monkeypatch)
+    assert_contains(line, ["VisualAttribute: ", "item 30", "image_feat/30.npy"])
 
 
 def test_a_bit_is_found_though_size_and_time_of_the_file_are_as_before(
@@ -54,9 +53,8 @@ def test_a_bit_is_found_though_size_and_time_of_the_file_are_as_before(
     status = file.stat()
     flip_bit(file)
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert told(folder, monkeypatch) == [
-        "TextualAttribute: item 190 (text_feat/190.npy) differs",
-    ]
+    (line,) = told(folder, monkeypatch)
+    assert_contains(line, ["TextualAttribute: ", "item 190", "text_feat/190.npy"])
 
 
 def test_many_vectors_are_counted_and_some_of_them_named(
@@ -66,9 +64,11 @@ def test_many_vectors_are_counted_and_some_of_them_named(
         flip_bit(data_of(folder) / "image_feat" / f"{item}.npy")
     flip_bit(data_of(folder) / "text_feat" / "0.npy")
     textual, visual = told(folder, monkeypatch)
-    assert textual == "TextualAttribute: item 0 (text_feat/0.npy) differs"
-    assert visual.startswith("VisualAttribute: 8 items differ: 0 (image_feat/0.npy), 10 (")
-    assert visual.endswith("40 (image_feat/40.npy) and 3 more")
+    assert_contains(textual, ["TextualAttribute: ", "item 0", "text_feat/0.npy"])
+    assert_contains(
+        visual, ["VisualAttribute: 8 items", "image_feat/0.npy", "image_feat/40.npy", "3 more"]
+    )
+    assert "image_feat/50.npy" not in visual
 
 
 def test_a_vector_that_is_gone_is_named_as_what_shrank_the_splits(
@@ -76,9 +76,10 @@ def test_a_vector_that_is_gone_is_named_as_what_shrank_the_splits(
 ) -> None:
     (data_of(folder) / "image_feat" / "30.npy").unlink()
     lines = told(folder, monkeypatch)
-    assert lines[0] == "items: 20 -> 19, other ids"
-    assert lines[1].startswith("train: the same file, but other rows are left of it (120 rows -> ")
-    assert lines[-1] == "VisualAttribute: item 30 (image_feat/30.npy) is gone"
+    assert_contains(lines[0], ["items: ", "20 -> 19"])
+    assert_contains(lines[1], ["train: ", "120 rows -> "])
+    assert "train.txt" not in lines[1]  # the file itself is the same
+    assert_contains(lines[-1], ["VisualAttribute: ", "item 30", "image_feat/30.npy"])
     assert not any(line.startswith("TextualAttribute") for line in lines)
 
 
@@ -91,7 +92,8 @@ def test_a_vector_that_was_not_there_is_named(
     vector.unlink()
     folder = run(path)
     vector.write_bytes(content)
-    assert told(folder, monkeypatch)[-1] == "VisualAttribute: item 30 (image_feat/30.npy) is new"
+    *_, line = told(folder, monkeypatch)
+    assert_contains(line, ["VisualAttribute: ", "item 30", "image_feat/30.npy", "new"])
 
 
 def test_filled_in_vectors_do_not_hide_the_file_that_changed_them(
@@ -108,7 +110,8 @@ def test_filled_in_vectors_do_not_hide_the_file_that_changed_them(
     assert verify_run(folder).is_identical
     file = data_of(folder) / "image_feat" / "50.npy"
     np.save(file, np.load(file) + np.float32(1))
-    assert told(folder, monkeypatch) == ["VisualAttribute: item 50 (image_feat/50.npy) differs"]
+    (line,) = told(folder, monkeypatch)
+    assert_contains(line, ["VisualAttribute: ", "item 50", "image_feat/50.npy"])
 
 
 def test_vectors_of_another_width_are_told_by_it(
@@ -117,8 +120,8 @@ def test_vectors_of_another_width_are_told_by_it(
     for file in (data_of(folder) / "text_feat").iterdir():
         np.save(file, np.load(file)[:3])
     lines = told(folder, monkeypatch)
-    assert lines[0] == "TextualAttribute: 4 values for each item -> 3"
-    assert lines[1].startswith("TextualAttribute: 20 items differ: ")
+    assert_contains(lines[0], ["TextualAttribute: ", "4 ", "-> 3"])
+    assert_contains(lines[1], ["TextualAttribute: ", "20 items"])
 
 
 def test_a_file_of_all_vectors_is_named_with_the_item(
@@ -133,29 +136,29 @@ def test_a_file_of_all_vectors_is_named_with_the_item(
     folder = run(path)
     vectors[ids.index("70")] += 1
     np.savez(data / "image.npz", ids=np.array(ids), features=vectors)
-    assert told(folder, monkeypatch) == ["VisualAttribute: item 70 (image.npz) differs"]
+    (line,) = told(folder, monkeypatch)
+    assert_contains(line, ["VisualAttribute: ", "item 70", "image.npz"])
 
 
 @pytest.mark.parametrize(
-    ("file", "split", "line"),
-    [
-        ("train.txt", "train", "train: train.txt differs (120 rows)"),
-        ("val.txt", "validation", "validation: val.txt differs (24 rows)"),
-        ("test.txt", "test", "test: test.txt differs (24 rows)"),
-    ],
+    ("file", "split", "rows"),
+    [("train.txt", "train", 120), ("val.txt", "validation", 24), ("test.txt", "test", 24)],
 )
 def test_a_changed_row_names_its_split(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, file: str, split: str, line: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, file: str, split: str, rows: int
 ) -> None:
     path = data_of(folder) / file
     path.write_text(path.read_text().replace("\t1\n", "\t2\n", 1))
-    assert told(folder, monkeypatch) == [line]
+    (line,) = told(folder, monkeypatch)
+    assert line.startswith(f"{split}: ")
+    assert_contains(line, [file, f"{rows} rows"])
 
 
 def test_a_row_less_is_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = data_of(folder) / "test.txt"
     path.write_text(path.read_text().partition("\n")[2])
-    assert told(folder, monkeypatch) == ["test: test.txt differs (24 rows -> 23 rows)"]
+    (line,) = told(folder, monkeypatch)
+    assert_contains(line, ["test: ", "test.txt", "24 rows -> 23 rows"])
 
 
 def test_a_user_more_is_told_with_the_split_that_has_it(
@@ -163,10 +166,9 @@ def test_a_user_more_is_told_with_the_split_that_has_it(
 ) -> None:
     path = data_of(folder) / "train.txt"
     path.write_text(path.read_text() + "-5\t30\t1\n")  # comes first: every number shifts
-    assert told(folder, monkeypatch) == [
-        "users: 24 -> 25, other ids",
-        "train: train.txt differs (120 rows -> 121 rows)",
-    ]
+    users, train = told(folder, monkeypatch)
+    assert_contains(users, ["users: ", "24 -> 25"])
+    assert_contains(train, ["train: ", "train.txt", "120 rows -> 121 rows"])
 
 
 def test_the_order_of_the_rows_of_a_file_does_not_matter(folder: Path) -> None:

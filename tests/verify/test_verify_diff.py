@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import assert_contains, refusal
 from runs import flip_bit, make_run, manifest, records, run, tampered
 from tiny_experiment import Write, experiment_writer, settings
 
 from mmrec.errors import DataError
+from mmrec.runs.differences import ABSENT, shown
 from mmrec.verify.diff import RunDiff, diff_runs
 
 MODELS = {"LightGCNM": settings(lr=[0.01, 0.02]), "MostPop": {}}
@@ -53,9 +55,9 @@ def test_another_lr_pairs_the_trials_that_are_left(first: Path, tmp_path: Path) 
     assert differing(diff) == {"config", "trials"}
     assert diff.config == ("models.LightGCNM.lr: [0.01, 0.02] -> [0.01, 0.05]",)
     heading, where, *figures = diff.trials
-    assert heading.endswith(" (lr: 0.02 -> 0.05)")
-    assert where.startswith("  first difference: epoch 1: ")
-    assert all(re.fullmatch(r"  test \S+: \d\.\d{4} -> \d\.\d{4}", line) for line in figures)
+    assert_contains(heading, ["lr: 0.02 -> 0.05"])
+    assert_contains(where, ["epoch 1"])
+    assert all(re.search(r"test \S+: \d\.\d{4} -> \d\.\d{4}", line) for line in figures)
 
 
 def test_another_seed(first: Path, tmp_path: Path) -> None:
@@ -63,8 +65,8 @@ def test_another_seed(first: Path, tmp_path: Path) -> None:
     diff = diff_runs(first, make_run(tmp_path, models))
     assert differing(diff) == {"config", "trials"}
     assert diff.config == ("models.LightGCNM.seed: 5 -> 6",)
-    assert [line for line in diff.trials if line.endswith(" (seed: 5 -> 6)")]
-    assert "first difference: epoch 1: loss: " in str(diff)
+    assert [line for line in diff.trials if "seed: 5 -> 6" in line]
+    assert "epoch 1: loss: " in str(diff)
 
 
 def test_other_data_change_the_trials_of_the_same_parameters(first: Path, tmp_path: Path) -> None:
@@ -74,8 +76,8 @@ def test_other_data_change_the_trials_of_the_same_parameters(first: Path, tmp_pa
     train.write_text(train.read_text() + "0\t10\t1\n")
     diff = diff_runs(first, run(write(MODELS)))
     assert differing(diff) == {"data", "trials"}
-    assert diff.data[0].endswith("train.txt differs (120 rows -> 121 rows)")
-    assert diff.data[1].startswith("VisualAttribute: item 30 (")
+    assert_contains(diff.data[0], ["train", "train.txt", "120", "121"])
+    assert_contains(diff.data[1], ["VisualAttribute", "item 30", "30.npy"])
     names = [line for line in diff.trials if not line.startswith(" ")]
     old, new = ([r["name"] for r in records(each)] for each in (first, diff.other))
     assert names == [f"{a} -> {b}" for a, b in zip(old, new, strict=True)]
@@ -86,12 +88,12 @@ def test_a_loader_more_or_less(first: Path, tmp_path: Path) -> None:
     start, end = path.read_text().split("    - dataloader: TextualAttribute\n")
     path.write_text(start + end.partition("\n")[2])
     other = run(path)
-    assert "TextualAttribute: read -> not read" in diff_runs(first, other).data
-    assert "TextualAttribute: not read -> read" in diff_runs(other, first).data
+    for diff in (diff_runs(first, other), diff_runs(other, first)):
+        assert len([line for line in diff.data if line.startswith("TextualAttribute: ")]) == 1
     trials = diff_runs(first, other).trials
-    assert [line.partition(" (")[0] for line in trials if line.startswith("only")] == [
-        f"only in A: {record['name']}" for record in records(first)[:2]
-    ]
+    headings = [line for line in trials if not line.startswith(" ")]
+    for record in records(first)[:2]:
+        assert len([line for line in headings if record["name"] in line]) == 1
 
 
 def test_no_row_of_one_file_is_for_validation_any_more(tmp_path: Path) -> None:
@@ -101,7 +103,7 @@ def test_no_row_of_one_file_is_for_validation_any_more(tmp_path: Path) -> None:
     file.write_text("userID\titemID\tx_label\n1\t2\t0\n1\t3\t2\n2\t3\t0\n2\t2\t1\n")
     before = run(path)
     file.write_text(file.read_text().replace("2\t2\t1\n", ""))
-    assert "validation: there -> absent" in diff_runs(before, run(path)).data
+    assert [line for line in diff_runs(before, run(path)).data if line.startswith("validation: ")]
 
 
 def test_another_protocol_and_no_validation_split(first: Path, tmp_path: Path) -> None:
@@ -110,10 +112,10 @@ def test_another_protocol_and_no_validation_split(first: Path, tmp_path: Path) -
     diff = diff_runs(first, run(path))
     assert differing(diff) == {"config", "data", "protocol", "trials"}
     assert "data_config.validation_path: ../data/tiny/val.txt -> null" in diff.config
-    assert "validation: there -> absent" in diff.data
+    assert [line for line in diff.data if line.startswith("validation: ")]
     assert "selected_on: validation -> test" in diff.protocol
     assert "top_k: 5 -> 4" in diff.protocol
-    assert "users_averaged.validation: 24 -> (absent)" in diff.protocol
+    assert [x for x in diff.protocol if x.startswith("users_averaged.validation: 24 -> ")]
 
 
 def test_another_environment_is_told_key_by_key(first: Path, tmp_path: Path) -> None:
@@ -130,7 +132,7 @@ def test_another_environment_is_told_key_by_key(first: Path, tmp_path: Path) -> 
     assert diff.environment == (
         f"environment.threads: 64 -> {now['environment']['threads']}",
         f"environment.packages.torch: 2.3.0 -> {now['environment']['packages']['torch']}",
-        "environment.packages.torch-sparse: 0.6.18 -> (absent)",
+        f"environment.packages.torch-sparse: 0.6.18 -> {shown(ABSENT)}",
         f"code.mmrec_sha256: aaaaaaaaaaaa -> {now['code']['mmrec_sha256'][:12]}",
     )
     assert differing(diff) == {"environment"}
@@ -155,7 +157,7 @@ def test_one_epoch_that_differs_is_located(first: Path, tmp_path: Path) -> None:
     copy = tampered(first, tmp_path / "run", change)
     heading, where = diff_runs(copy, first).trials
     assert heading == records(first)[0]["name"]
-    assert where.startswith("  first difference: epoch 3: weights: 0123456789ab -> ")
+    assert_contains(where, ["epoch 3: weights: 0123456789ab -> "])
 
 
 def test_lists_made_elsewhere_are_matched_by_their_place(tmp_path: Path) -> None:
@@ -172,11 +174,9 @@ def test_a_failed_trial_beside_a_finished_one(experiment_file: Write) -> None:
     failed = run(experiment_file({"LightGCNM": settings(lr=1e30)}))
     finished = run(experiment_file({"LightGCNM": settings(lr=0.01)}))
     heading, where, *_ = diff_runs(failed, finished).trials
-    assert heading.endswith("(lr: 1e+30 -> 0.01)")
-    assert where.startswith("  first difference: status (TrialError: the loss of epoch 1, batch ")
-    assert where.endswith("): failed -> finished")
+    assert_contains(heading, ["lr: 1e+30 -> 0.01"])
+    assert_contains(where, ["status", "TrialError: ", "failed -> finished"])
 
 
 def test_a_bad_folder_is_refused(first: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="none: no such folder"):
-        diff_runs(first, tmp_path / "none")
+    assert_contains(refusal(DataError, diff_runs, first, tmp_path / "none"), [tmp_path / "none"])

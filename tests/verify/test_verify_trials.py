@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import assert_contains, refusal
 from runs import KEPT, MODELS, make_run, manifest, records, run, tampered
 from tiny_experiment import Write, experiment_writer, settings
 
+from mmrec import __version__
 from mmrec.errors import ConfigError, DataError
 from mmrec.verify.trials import Difference
 from mmrec.verify.verification import verify_run
@@ -37,7 +39,7 @@ def test_a_run_is_identical_to_itself_and_nothing_is_written(finished: Path) -> 
     verification = verify_run(finished)
     assert verification.is_identical
     assert (verification.n_trials, verification.n_epochs) == (4, 4 + 4 + 2 + 1)
-    assert str(verification) == f"identical: {finished.name}: 4 trials, 11 evaluated epochs"
+    assert_contains(str(verification), ["identical", finished.name, "4 trials", "11 "])
     assert {p: p.stat().st_mtime_ns for p in home.rglob("*")} == before
 
 
@@ -50,10 +52,9 @@ def test_one_trial_by_its_id_its_name_or_the_beginning_of_either(finished: Path)
 
 
 def test_a_trial_that_is_not_there_is_refused(finished: Path) -> None:
-    with pytest.raises(DataError, match=r"no trial 'LATTICE_1'.*; it has: LightGCNM_"):
-        verify_run(finished, "LATTICE_1")
-    with pytest.raises(DataError, match="'Light' begins several trials: LightGCNM_"):
-        verify_run(finished, "Light")
+    names = [record["name"] for record in records(finished)]
+    assert_contains(refusal(DataError, verify_run, finished, "LATTICE_1"), ["'LATTICE_1'", *names])
+    assert_contains(refusal(DataError, verify_run, finished, "Light"), ["'Light'", *names[:2]])
 
 
 Change = Callable[[dict[str, Any]], None]
@@ -122,9 +123,9 @@ def test_the_first_of_several_differences_counts(
     told = [line.split(":")[0] for line in capsys.readouterr().err.splitlines()]
     assert told == [f"[{number}/4] {name}" for number, name in enumerate(names, 1)]
     first, second = verification.trials.values()
-    assert str(first).startswith("epoch 2: lists: 0123456789ab -> ")
-    assert str(second).startswith("epoch 4: lists: 0123456789ab -> ")
-    assert str(verification).splitlines()[0].endswith(": 2 of 4 trials (recorded -> now)")
+    assert_contains(str(first), ["epoch 2: lists: 0123456789ab -> "])
+    assert_contains(str(second), ["epoch 4: lists: 0123456789ab -> "])
+    assert_contains(str(verification).splitlines()[0], ["2 of 4 trials"])
 
 
 def test_a_digest_of_the_best_epoch_is_compared_with_the_manifest_too(
@@ -135,8 +136,9 @@ def test_a_digest_of_the_best_epoch_is_compared_with_the_manifest_too(
     name = records(finished)[0]["name"]
     verification = verify_run(copy, name)
     best = records(finished)[0]["best_epoch"]
-    assert str(verification.trials[name]).startswith(f"epoch {best}: lists (of the best epoch): ")
-    assert f"trials.jsonl: lists_sha256 of {name} is not that of manifest.json" in str(verification)
+    assert_contains(str(verification.trials[name]), [f"epoch {best}: lists"])
+    (line,) = (line for line in verification.files if "lists_sha256" in line)
+    assert_contains(line, ["trials.jsonl", "lists_sha256", name, "manifest.json"])
 
 
 def test_parameters_that_did_not_make_the_trial_are_told(finished: Path, tmp_path: Path) -> None:
@@ -147,7 +149,7 @@ def test_parameters_that_did_not_make_the_trial_are_told(finished: Path, tmp_pat
     change = put("parameters", "lr", value="fast")
     copy = tampered(finished, tmp_path / "other", lambda lines: change(lines[0]))
     difference = found(copy, records(finished)[0]["name"])
-    assert difference.other == "lr: Input should be a valid number"
+    assert difference.other.startswith("lr: ")
 
 
 EXTERNAL = """
@@ -220,12 +222,12 @@ def test_a_failed_trial_has_to_fail_in_the_same_way(experiment_file: Write, tmp_
     assert verify_run(folder).is_identical
     change = put("error", value="TrialError: the loss of epoch 9 is nan")
     copy = tampered(folder, tmp_path / "run", lambda lines: change(lines[0]))
-    assert str(found(copy)).startswith("error: TrialError: the loss of epoch 9 is nan -> ")
+    assert_contains(str(found(copy)), ["error: TrialError: the loss of epoch 9 is nan -> "])
     change = put("error", value="WorkerDied: its worker died 2 times")
     copy = tampered(folder, tmp_path / "died", lambda lines: change(lines[0]))
     verification = verify_run(copy)
     assert verification.is_identical
-    assert "not run again: its process had died" in str(verification)
+    assert records(folder)[0]["name"] in str(verification)
     assert verification.n_trials == 1
 
 
@@ -249,7 +251,7 @@ def test_restored_weights_are_verified(experiment_file: Write) -> None:
     next((folder.parents[1] / "weights").rglob("*.safetensors")).unlink()
     difference = found(folder)
     assert (difference.quantity, difference.other) == ("status", "failed")
-    assert difference.detail.startswith("TrialError: restore: no weights at ")
+    assert_contains(difference.detail, ["TrialError: ", "restore", "weights"])
 
 
 def test_a_run_whose_data_have_moved_is_verified_from_there(tmp_path: Path) -> None:
@@ -260,9 +262,8 @@ def test_a_run_whose_data_have_moved_is_verified_from_there(tmp_path: Path) -> N
     (tmp_path / "here").rename(tmp_path / "there")
     moved = tmp_path / "there" / folder.relative_to(tmp_path / "here")
     base = tmp_path / "there" / "config_files"
-    told = r"started in .*/here/config_files, which is not there; say with --base-dir"
-    with pytest.raises(ConfigError, match=told):
-        verify_run(moved)
+    gone = tmp_path / "here" / "config_files"
+    assert_contains(refusal(ConfigError, verify_run, moved), [gone, "--base-dir"])
     verification = verify_run(moved, base_dir=base)
     assert verification.is_identical
     assert verification.n_trials == 2
@@ -281,54 +282,48 @@ def test_files_that_were_changed_after_the_run_are_named(tmp_path: Path) -> None
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x00")
     verification = verify_run(folder)
     assert verification.trials == {}
-    assert sorted(line.partition(": ")[2] for line in verification.files) == [
-        *("not the lists of the trial", "not the weights of the trial"),
-        *("not what the run wrote", "not what the run wrote"),
-    ]
-    assert table.name in verification.files[0]
-    assert best.name in verification.files[1]
-    assert (
-        str(verification).splitlines()[0]
-        == f"different: {folder.name}: 0 of 2 trials, and files (recorded -> now)"
-    )
+    assert len(verification.files) == 4
+    for path in (table, best, lists, weights):
+        assert len([line for line in verification.files if path.name in line]) == 1
+    assert_contains(str(verification).splitlines()[0], ["different", folder.name, "0 of 2 trials"])
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("spoil", "facts"),
     [
-        (lambda run: shutil.rmtree(run), "no such folder"),
-        (lambda run: (run / "manifest.json").unlink(), "the run has not finished"),
-        (lambda run: (run / "features.json").unlink(), r"features.json: cannot be read: No such"),
-        (lambda run: (run / "trials.jsonl").unlink(), "the run is damaged: '[0-9a-f]{12}' is miss"),
-        (lambda run: (run / "manifest.json").write_text("{"), "manifest.json: not JSON"),
-        (lambda run: (run / "manifest.json").write_text("[]"), "expected a JSON object, found lis"),
+        (lambda run: shutil.rmtree(run), ["no such folder"]),
+        (lambda run: (run / "manifest.json").unlink(), ["not finished"]),
+        (lambda run: (run / "features.json").unlink(), ["features.json", "No such file"]),
+        (lambda run: (run / "trials.jsonl").unlink(), ["damaged", "missing"]),
+        (lambda run: (run / "manifest.json").write_text("{"), ["manifest.json", "JSON"]),
+        (lambda run: (run / "manifest.json").write_text("[]"), ["manifest.json", "list"]),
         (
             lambda run: (run / "manifest.json").write_text(
                 json.dumps(manifest(run) | {"schema_version": 99})
             ),
-            r"schema_version is 99, this version of mmrec reads 1; .*: 0\.",
+            ["manifest.json", "schema_version", "99", "1", __version__],
         ),
         (
             lambda run: (run / "trials.jsonl").write_text('{"new": 1}\n'),
-            "trials.jsonl: is of another version of mmrec",
+            ["trials.jsonl", "version of mmrec"],
         ),
     ],
 )
 def test_a_folder_that_is_no_finished_run_is_refused(
-    finished: Path, tmp_path: Path, spoil: Callable[[Path], object], message: str
+    finished: Path, tmp_path: Path, spoil: Callable[[Path], object], facts: list[str]
 ) -> None:
     copy = tmp_path / "run"
     shutil.copytree(finished, copy)
     spoil(copy)
-    with pytest.raises(DataError, match=message):
-        verify_run(copy)
+    assert_contains(refusal(DataError, verify_run, copy), [copy, *facts])
 
 
 def test_a_folder_of_runs_is_refused_with_their_names(finished: Path) -> None:
-    with pytest.raises(DataError, match=f"it has no manifest.json; it holds {finished.name}"):
-        verify_run(finished.parent)
-    with pytest.raises(DataError, match="a file, not the folder of a run"):
-        verify_run(finished / "trials.jsonl")
+    assert_contains(
+        refusal(DataError, verify_run, finished.parent), ["manifest.json", finished.name]
+    )
+    file = finished / "trials.jsonl"
+    assert_contains(refusal(DataError, verify_run, file), [file, "folder"])
 
 
 def test_a_search_that_proposes_and_prunes_is_run_again_trial_by_trial(

@@ -108,7 +108,7 @@ def _recommended(
 ) -> Iterator[Row]:
     took = user["took"]
     for study in studies:
-        name = study.plan.name
+        name = study.name
         if study.best is None:
             yield Row(name, "No trial finished.", [], is_list=True)
             continue

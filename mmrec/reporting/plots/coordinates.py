@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mmrec.reporting.plots.style import (
     ACCENT,
     GROUND,
     INK,
+    MAX_CATEGORIES,
     WIDTH,
     broken,
     grow,
@@ -19,8 +20,7 @@ from mmrec.reporting.plots.style import (
     shortened,
     styled,
 )
-from mmrec.runs.records import TrialRecord
-from mmrec.runs.study import MAX_CATEGORIES, figure_title, levels, ranked, selected_value
+from mmrec.runs.study import Study
 from mmrec.text import is_number, value_text
 
 if TYPE_CHECKING:
@@ -37,9 +37,8 @@ MAX_LINES = 200
 
 
 def parallel_coordinates(
-    records: Sequence[TrialRecord],
+    study: Study,
     parameters: Sequence[str],
-    label: str,
     *,
     split: str = "validation",
     figure: Figure | None = None,
@@ -47,17 +46,16 @@ def parallel_coordinates(
     """Draw each trial as a line over its parameters to its selected value; stronger is better.
 
     Args:
-        records: the trials of one model; those without a selected value are passed over.
+        study: the trials of one model; those without a selected value are passed over.
         parameters: one axis each, then one for the value.
-        label: what trials are selected by.
         split: where it was taken.
         figure: an empty one to draw into.
     """
-    drawn = ranked(records, label)[:MAX_LINES]
-    values = [selected_value(record, label) or 0.0 for record in drawn]
-    scales = [_scale_of(levels(drawn, name)) for name in parameters]
+    drawn = study.ranked[:MAX_LINES]
+    values = [study.value(record) or 0.0 for record in drawn]
+    scales = [_scale_of(replace(study, records=drawn).levels(name)) for name in parameters]
     scales.append(_scale_of_values(min(values, default=0.0), max(values, default=0.0)))
-    text = figure_title(label, split)
+    text = study.objective.title(split)
     with styled():
         figure = new_figure(max(WIDTH, 1.2 * len(scales)), 3.1, figure)
         axes = figure.subplots()

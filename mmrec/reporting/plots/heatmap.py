@@ -10,6 +10,7 @@ from mmrec.reporting.plots.style import (
     ACCENT,
     CHARACTERS,
     INK,
+    MAX_CATEGORIES,
     WIDTH,
     broken,
     grow,
@@ -18,16 +19,7 @@ from mmrec.reporting.plots.style import (
     shortened,
     styled,
 )
-from mmrec.runs.records import TrialRecord
-from mmrec.runs.study import (
-    MAX_CATEGORIES,
-    best_cells,
-    figure_title,
-    higher_is_better,
-    levels,
-    ranked,
-    selected_value,
-)
+from mmrec.runs.study import Study
 from mmrec.text import is_number, value_text
 
 if TYPE_CHECKING:
@@ -36,9 +28,8 @@ if TYPE_CHECKING:
 
 
 def search_heatmap(
-    records: Sequence[TrialRecord],
+    study: Study,
     parameters: tuple[str, str],
-    label: str,
     *,
     split: str = "validation",
     figure: Figure | None = None,
@@ -46,16 +37,15 @@ def search_heatmap(
     """Draw the selected value over two parameters, the best over all others.
 
     Args:
-        records: the trials of one model.
+        study: the trials of one model.
         parameters: the one across and the one down.
-        label: what trials are selected by.
         split: where it was taken.
         figure: an empty one to draw into.
     """
-    across, down = (levels(records, name) for name in parameters)
-    cells = best_cells(records, parameters, label)
+    across, down = map(study.levels, parameters)
+    cells = study.best_values(*parameters)
     values = [value for value in cells.values() if value is not None]
-    best = (max if higher_is_better(label) else min)(values, default=math.nan)
+    best = study.objective.best(values) if values else math.nan
     spread = max(values, default=0) - min(values, default=0)
     with styled():
         from matplotlib.patches import Rectangle
@@ -81,8 +71,8 @@ def search_heatmap(
         axes.grid(visible=False)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        repeated = len({r.trial_id for r in records}) > len(cells)
-        text = figure_title(label, split) + (
+        repeated = len({r.trial_id for r in study.records}) > len(cells)
+        text = study.objective.title(split) + (
             ", the best over all other parameters" if repeated else ""
         )
         axes.set_title(text, wrap=True)
@@ -91,9 +81,8 @@ def search_heatmap(
 
 
 def search_scatter(
-    records: Sequence[TrialRecord],
+    study: Study,
     parameter: str,
-    label: str,
     *,
     split: str = "validation",
     figure: Figure | None = None,
@@ -101,31 +90,29 @@ def search_scatter(
     """Draw the selected value of every trial over one parameter; crosses are failed trials.
 
     Args:
-        records: the trials of one model.
+        study: the trials of one model.
         parameter: its name.
-        label: what trials are selected by.
         split: where it was taken.
         figure: an empty one to draw into.
     """
-    values = levels(records, parameter)
+    values = study.levels(parameter)
     places = {repr(value): float(place) for place, value in enumerate(values)}
     is_scale = len(values) > MAX_CATEGORIES and all(map(is_number, values))
     if is_scale:
         places = {repr(value): float(value) for value in values}
-    order = ranked(records, label)
     with styled():
         figure = new_figure(WIDTH, 2.8, figure)
         axes = figure.subplots()
-        for record in reversed(order):
-            x, y = places[repr(record.parameters.get(parameter))], selected_value(record, label)
+        for record in reversed(study.ranked):
+            x, y = places[repr(record.parameters.get(parameter))], study.value(record)
             assert y is not None
-            is_best = record is order[0]
+            is_best = record is study.ranked[0]
             look = {"color": ACCENT, "markersize": 8} if is_best else pale(0.5, markersize=5)
             axes.plot(x, y, "o", **look)
         failed = [
             places[repr(r.parameters.get(parameter))]
-            for r in records
-            if selected_value(r, label) is None
+            for r in study.records
+            if study.value(r) is None
         ]
         axes.plot(
             *(failed, [0.03] * len(failed), "x"), color=INK, transform=axes.get_xaxis_transform()
@@ -139,9 +126,9 @@ def search_scatter(
         else:
             axes.set_xlim(-0.5, len(values) - 0.5)
             _name_levels(axes, "x", parameter, values)
-        text = figure_title(label, split)
+        text = study.objective.title(split)
         axes.set_title(text, wrap=True)
-        figure.set_label(f"{text} of {len(records)} trials, by {parameter}.")
+        figure.set_label(f"{text} of {len(study.records)} trials, by {parameter}.")
         return figure
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mmrec.reporting.plots.style import (
@@ -18,7 +17,7 @@ from mmrec.reporting.plots.style import (
 )
 from mmrec.reporting.selection import told_parts
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.study import ranked
+from mmrec.runs.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,19 +27,17 @@ MAX_CURVES = 50
 
 
 def learning_curves(
-    records: Sequence[TrialRecord],
+    study: Study,
     label: str,
     *,
-    select_by: str = "",
     split: str = "validation",
     figure: Figure | None = None,
 ) -> Figure:
     """Draw loss and a held-out figure by epoch; the best trial stands out, the others are pale.
 
     Args:
-        records: the trials of one model; those that failed are passed over.
+        study: the trials of one model; those that failed are passed over.
         label: the figure to draw, for example ``Recall@20``.
-        select_by: what the best trial is found by, if not by ``label``.
         split: where the figure was taken.
         figure: an empty one to draw into.
     """
@@ -49,7 +46,7 @@ def learning_curves(
 
         figure = new_figure(WIDTH, 4.1, figure)
         above, below = figure.subplots(2, 1, sharex=True)
-        drawn = ranked(records, select_by or label)[:MAX_CURVES]
+        drawn = study.ranked[:MAX_CURVES]
         faint = pale(0.3 * min(1, 6 / max(1, len(drawn))) ** 0.5, linewidth=0.9)
         for record in reversed(drawn):
             is_best = record is drawn[0]

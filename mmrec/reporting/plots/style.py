@@ -34,6 +34,8 @@ WIDTH = 4.2
 """Inches; its text can still be read when a phone scales it to 3.7."""
 CHARACTERS = 12
 """Of the font's size that an inch has room for."""
+MAX_CATEGORIES = 10
+"""Up to this number of values, each value of a parameter has its own place on an axis."""
 _HANDLE = 7
 """Characters that the line beside a name takes."""
 _ROW = 0.19

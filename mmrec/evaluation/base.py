@@ -1,0 +1,96 @@
+"""The interface of a metric, and finding metrics by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from mmrec.data import FloatArray
+from mmrec.evaluation.judged_lists import JudgedLists
+from mmrec.registry import Registry
+
+Population = Literal["relevant", "held-out"]
+"""The users of a mean: those with a relevant held-out item, or those with any held-out row."""
+
+MetricFunction = Callable[[JudgedLists], FloatArray | float]
+
+_F = TypeVar("_F", bound=MetricFunction)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric; :func:`metric` makes one."""
+
+    name: str
+    function: MetricFunction
+    """From lists cut at k to values of the users [V] float64, or to one number for all lists."""
+    over: Population | None = "relevant"
+    """The users of the mean; None if the function returns one number."""
+    higher_is_better: bool = True
+
+    @property
+    def per_user(self) -> bool:
+        """Whether each user has a value, and the figure is their mean."""
+        return self.over is not None
+
+    @property
+    def formula(self) -> str:
+        """The docstring of the function."""
+        return inspect.getdoc(self.function) or ""
+
+
+METRICS: Registry[Metric] = Registry("metric", package="mmrec.evaluation.metrics", ignore_case=True)
+"""All metrics by name."""
+
+
+def metric(
+    name: str, *, over: Population | None = "relevant", higher_is_better: bool = True
+) -> Callable[[_F], _F]:
+    """Register a function as a metric (a decorator).
+
+    The docstring of the function is its definition in the documentation::
+
+        @metric("FirstHit", over="relevant")
+        def first_hit(lists: JudgedLists) -> FloatArray:
+            "1 if the first item is a hit, else 0, [V]."
+            return lists.hits[:, 0].astype(float)
+
+    Args:
+        name: as in experiment files, where case is ignored.
+        over: the users of the mean; None if the function returns one number for all lists.
+        higher_is_better: the direction in which trials are selected.
+
+    Raises:
+        ConfigError: another metric has the name.
+    """
+
+    def register(function: _F) -> _F:
+        METRICS.add(name, Metric(name, function, over, higher_is_better), function)
+        return function
+
+    return register
+
+
+def find_metric(name: str) -> Metric:
+    """Return the metric of a name, in any case.
+
+    Raises:
+        ConfigError: there is no such metric; the message lists the names.
+    """
+    return METRICS.find(name)
+
+
+def figure_name(metric: Metric, cutoff: int) -> str:
+    """Return the name of a metric at a cutoff, such as ``Recall@20``."""
+    return f"{metric.name}@{cutoff}"
+
+
+def metric_of(figure: str) -> Metric:
+    """Return the metric of a figure such as ``Recall@20``.
+
+    Raises:
+        ConfigError: there is no such metric.
+    """
+    return find_metric(figure.partition("@")[0])

@@ -1,0 +1,1 @@
+"""The built-in metrics. A module added here is found without further registration."""

@@ -1,0 +1,32 @@
+"""A study made of given records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmrec.config import ModelMeta
+from mmrec.planning.model_plan import ModelSettings
+from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import Study
+
+
+def make_study(
+    records: Sequence[TrialRecord],
+    by: str = "Recall@20",
+    *,
+    name: str = "M",
+    searched: tuple[str, ...] = (),
+    best: TrialRecord | None = None,
+) -> Study:
+    """Return the study of a model that is selected by a figure, or by ``loss``."""
+    settings = ModelSettings(
+        name=name,
+        key=f"external.{name}",
+        searched=searched,
+        seeds=(),
+        meta=ModelMeta(),
+        early_stopping=None,
+        select_by=by,
+        monitor=by,
+    )
+    return Study(settings, list(records), best)
