@@ -29,7 +29,7 @@ from mmrec.files import write_atomically
 from mmrec.models import Model
 from mmrec.planning.counts import count_trials
 from mmrec.planning.datasets import load_datasets
-from mmrec.planning.outline import outline
+from mmrec.planning.outline import Outline
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.progress import Progress
 from mmrec.reporting.csv_files import elliot_files
@@ -111,15 +111,10 @@ def run_experiment(
             stop_on_signals() as stop,
             _progress(plan, ended, enabled=progress, verbose=verbose) as observer,
         ):
-            lines = outline(
-                plan,
-                count_trials(plan, datasets),
-                datasets,
-                {loader: matrix.shape[1] for loader, matrix in datasets[0].features.items()},
-                devices,
-                workers=n_workers,
-                threads=threads,
-            )
+            widths = {name: matrix.shape[1] for name, matrix in datasets[0].features.items()}
+            counts = count_trials(plan, datasets)
+            outline = Outline(plan, counts, datasets, widths, devices, n_workers, threads)
+            lines = outline.lines()
             lines.append(f"results: {folder.path}")
             if ended:
                 lines.append(f"resuming: {len(ended):,} of {plan.n_trials:,} trials have finished")
