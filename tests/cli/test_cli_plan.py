@@ -19,15 +19,15 @@ def test_the_plan_is_printed(experiment_file: Write, capsys: pytest.CaptureFixtu
     path = experiment_file({"MostPop": {}, "LATTICE": settings(lr=[0.1, 0.2], epochs=[2, 4])})
     assert main(["plan", str(path)]) == 0
     printed = capsys.readouterr().out
-    for fact in (
-        "tiny: 5 trials",
-        "MostPop  1 trial; 1 evaluation;",
-        "LATTICE  4 trials, grid over epochs, lr; 48 steps and 12 evaluations;",
-        "24 users, 20 items; interactions: 120 train, 24 validation, 24 test",
-        "VisualAttribute: 6 values per item",
-        "on the CPU, 1 worker",
+    for facts in (
+        ["tiny", "5 trials"],
+        ["MostPop", "1 trial", "1 evaluation"],
+        ["LATTICE", "4 trials", "grid", "epochs, lr", "48 steps", "12 evaluations"],
+        ["24 users", "20 items", "120 train", "24 validation", "24 test"],
+        ["VisualAttribute", "6 values"],
+        ["CPU", "1 worker"],
     ):
-        assert fact in printed
+        assert any(all(fact in line for fact in facts) for line in printed.splitlines()), facts
 
 
 def test_json(experiment_file: Write, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +61,7 @@ def test_a_wrong_file_and_wrong_data(
 ) -> None:
     wrong = experiment_file({"LATTICE": {"factor": 8}})
     assert main(["plan", str(wrong)]) == 2
-    assert "did you mean 'factors'?" in capsys.readouterr().err
+    assert "'factors'" in capsys.readouterr().err
     right = experiment_file()
     (tmp_path / "data/tiny/train.txt").write_text("not, a, split")
     assert main(["plan", str(right)]) == 2

@@ -8,26 +8,26 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from helpers import ROOT
+from helpers import ROOT, assert_contains
 from tiny_experiment import Write, settings
 
 from mmrec.cli import main
 from mmrec.config import read_yaml
-from mmrec.schema.experiment import experiment_schema, schema_text
+from mmrec.json_schema import experiment_schema, schema_text
 
 CONFIGS = sorted((ROOT / "config_files").glob("*.yml"))
 COMMITTED = ROOT / "config_files" / "schema.json"
 
 
-def test_a_right_file_is_counted(
+def test_a_valid_file_is_counted(
     experiment_file: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = experiment_file({"LightGCNM": settings(lr=[0.01, 0.02]), "MostPop": {}})
     assert main(["validate", str(path)]) == 0
-    assert capsys.readouterr().out == f"{path}: ok (2 models, 3 trials)\n"
+    assert_contains(capsys.readouterr().out, [path, "2 models", "3 trials"])
 
 
-def test_every_problem_of_every_file_is_told(
+def test_every_problem_of_every_file_is_reported(
     experiment_file: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     right = experiment_file()
@@ -35,13 +35,11 @@ def test_every_problem_of_every_file_is_told(
     wrong.write_text(right.read_text().replace("nDCG", "nDGC").replace("MostPop", "MostPops"))
     assert main(["validate", str(wrong), str(right), str(tmp_path / "none.yml")]) == 2
     told = capsys.readouterr()
-    assert told.out == f"{right}: ok (1 model, 1 trial)\n"
-    lines = told.err.splitlines()
-    assert len(lines) == 3
-    assert lines[0].startswith(f"{wrong}:17: ")
-    assert "did you mean 'nDCG'?" in lines[0]
-    assert "did you mean 'MostPop'?" in lines[1]
-    assert lines[2] == f"{tmp_path}/none.yml: no such file"
+    assert_contains(told.out, [right, "1 model,", "1 trial"])
+    metric, model, file = told.err.splitlines()
+    assert_contains(metric, [f"{wrong}:17: ", "'nDCG'"])
+    assert_contains(model, [f"{wrong}:", "'MostPop'"])
+    assert_contains(file, [tmp_path / "none.yml"])
 
 
 @pytest.mark.parametrize("key", ["train.txt", "image_feat", "external.py"])
@@ -52,8 +50,8 @@ def test_paths_that_the_file_system_refuses(
     path.write_text(path.read_text().replace(key, "x" * 300))
     assert main(["validate", str(path)]) == 2
     told = capsys.readouterr().err
-    assert f"{'x' * 300}: cannot be read: File name too long\n" in told
-    assert told.count("too long") == 1
+    (line,) = (line for line in told.splitlines() if "File name too long" in line)
+    assert "x" * 300 in line
 
 
 @pytest.mark.parametrize("command", ["validate {}.yml", "run {}.yml", "convert {}.csv x.npy"])
@@ -75,8 +73,9 @@ def test_nothing_is_read_and_nothing_written(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_the_committed_schema_is_the_code_s() -> None:
-    assert json.loads(COMMITTED.read_text()), "run: mmrec schema --output " + str(COMMITTED)
+def test_the_schema_in_the_repository_is_a_schema() -> None:
+    """It is written by ``mmrec schema`` at a release, so it may be older than the code."""
+    jsonschema.Draft202012Validator.check_schema(json.loads(COMMITTED.read_text()))
 
 
 def test_the_command_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,13 +87,13 @@ def test_the_command_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.fixture(scope="module")
 def validator():
-    schema = json.loads(COMMITTED.read_text())
+    schema = experiment_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
-def test_our_files_fit_the_schema_and_name_it(path: Path, validator) -> None:
+def test_our_files_match_the_schema_and_refer_to_it(path: Path, validator) -> None:
     wrong = [f"{e.json_path}: {e.message}" for e in validator.iter_errors(read_yaml(path).data)]
     assert wrong == []
     assert path.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
@@ -106,7 +105,7 @@ def experiment(**changes):
             "dataset": "d",
             "data_config": {"strategy": "fixed", "train_path": "a", "test_path": "b"},
             "top_k": 5,
-            "evaluation": {"simple_metrics": "recall"},
+            "evaluation": {"simple_metrics": "Recall"},
             "models": {"MostPop": {}},
         }
         | changes
@@ -142,12 +141,12 @@ def lattice(**values):
         {"seed": {"repeat": 3}},
         {"seed": [1, 2]},
         {"meta": None, "early_stopping": None},
-        {"meta": {"hyper_opt_alg": "TPE", "validation_metric": "RECALL"}},
+        {"meta": {"hyper_opt_alg": "tpe", "validation_metric": "Recall", "verbose": True}},
         {"early_stopping": {"patience": 1, "monitor": "loss"}},
     ],
     ids=str,
 )
-def test_the_forms_that_mmrec_reads_fit_the_schema(entry, validator) -> None:
+def test_valid_values_match_the_schema(entry, validator) -> None:
     assert validator.is_valid(lattice(**entry))
 
 
@@ -171,25 +170,26 @@ def test_the_forms_that_mmrec_reads_fit_the_schema(entry, validator) -> None:
     ],
     ids=str,
 )
-def test_impossible_values_do_not_fit(entry, validator) -> None:
+def test_invalid_values_do_not_match_the_schema(entry, validator) -> None:
     assert not validator.is_valid(lattice(**entry))
 
 
 @pytest.mark.parametrize("users", [3, "3", [7], ["ann", 7]], ids=str)
-def test_users_of_the_report_are_a_number_or_ids(users, validator) -> None:
+def test_valid_users_of_the_report(users, validator) -> None:
     assert validator.is_valid(experiment(report={"users": users}))
 
 
 @pytest.mark.parametrize("users", [0, 51, "ann", [], [1.5], [True]], ids=str)
-def test_other_users_of_the_report_do_not_fit(users, validator) -> None:
+def test_invalid_users_of_the_report(users, validator) -> None:
     assert not validator.is_valid(experiment(report={"users": users}))
 
 
-def test_models_and_loaders_of_ones_own_are_allowed_where_a_file_is_named(validator) -> None:
+def test_external_names_need_an_external_file(validator) -> None:
     own = {"models": {"external.Mine": {"anything": [1, {"a": 2}], "meta": {"save_recs": True}}}}
     data = experiment()["experiment"]["data_config"]
     loader = {"data_config": data | {"side_information": [{"dataloader": "Mine", "key": "path"}]}}
-    for changes in (own, loader, own | loader):
+    metric = {"evaluation": {"simple_metrics": ["Recall", "Mine"]}}
+    for changes in (own, loader, metric, own | loader | metric):
         assert not validator.is_valid(experiment(**changes))
         assert validator.is_valid(experiment(**changes, external_models_path="mine.py"))
     bad = {"models": {"external.Mine": {"meta": {"save_rec": True}}}}
@@ -199,16 +199,16 @@ def test_models_and_loaders_of_ones_own_are_allowed_where_a_file_is_named(valida
 def test_every_key_has_a_description() -> None:
     definitions = experiment_schema()["$defs"]
     sections = ("Experiment", "DataConfig", "Evaluation", "Execution")
-    lacking = [
+    missing = [
         f"{section}.{name}"
         for section in sections
         for name, node in definitions[section]["properties"].items()
         if "description" not in node and "$ref" not in node
     ]
-    lacking += [
+    missing += [
         name for name, node in definitions.items() if "." in name and not node.get("description")
     ]
-    assert lacking == []
+    assert missing == []
     assert definitions["LATTICEConfig.top_k"]["default"] == 100
 
 
