@@ -41,9 +41,6 @@ from mmrec.training.seeding import rng_for
 FOLDER = "RecommendationFolder"
 """Elliot's entry for lists made elsewhere; each file of the folder is a model of its own."""
 
-UNSUPPORTED = ("atpe", "mix", "anneal")
-"""Algorithms of Elliot's that are known and refused."""
-
 _S = TypeVar("_S", bound=Section)
 _Path = tuple[str | int, ...]
 
@@ -205,10 +202,6 @@ class ModelPlanner:
         """Return the points of a grid or of a random search; None for one that goes by figures."""
         meta = meta or ModelMeta()
         algorithm, limit = meta.hyper_opt_alg, meta.hyper_max_evals
-        if algorithm in UNSUPPORTED:
-            self._problems.add(
-                (*path, "meta", "hyper_opt_alg"), f"{algorithm!r} is not supported; use tpe or rand"
-            )
         if algorithm == "tpe" and find_spec("optuna") is None:
             self._problems.add(
                 (*path, "meta", "hyper_opt_alg"),

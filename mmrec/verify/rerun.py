@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from pydantic import ValidationError
@@ -14,7 +15,7 @@ from mmrec.execution.trial import TrialSpec
 from mmrec.execution.workbench import Workbench
 from mmrec.models import RecommendationFile
 from mmrec.planning.plan import Plan
-from mmrec.progress import Progress
+from mmrec.progress.display import Progress
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
 from mmrec.training.trainer import Interrupted
@@ -95,16 +96,18 @@ class Rerun:
 
     def _run(self, spec: TrialSpec, record: TrialRecord, progress: Progress) -> Difference | None:
         model = next(model for model in self.plan.models if model.key == spec.model)
-        bench = Workbench(
-            self.plan.experiment, self.datasets, self.device, self.threads, folder=None
-        )
         try:
-            now = bench.execute(model, spec, _watch(spec, record, progress))
+            now = self._workbench.execute(model, spec, _watch(spec, record, progress))
         except _Decided as decided:
             progress.trial_ended(record)
             return decided.difference
         progress.trial_ended(now)
         return first_difference(record, now)
+
+    @cached_property
+    def _workbench(self) -> Workbench:
+        experiment = self.plan.experiment
+        return Workbench(experiment, self.datasets, self.device, self.threads, folder=None)
 
 
 class _Decided(Interrupted):
