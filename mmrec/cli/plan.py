@@ -34,7 +34,7 @@ def _plan(options: argparse.Namespace) -> int:
     from mmrec.config import read_experiment
     from mmrec.execution.workbench import threads_of_trial
     from mmrec.planning.counts import count_trials
-    from mmrec.planning.datasets import feature_widths, load_datasets
+    from mmrec.planning.datasets import feature_widths, load_splits
     from mmrec.planning.outline import as_plain, outline
     from mmrec.planning.plan import make_plan
     from mmrec.training.determinism import resolve_device
@@ -42,7 +42,7 @@ def _plan(options: argparse.Namespace) -> int:
     plan = make_plan(read_experiment(Path(options.config), options.base_dir))
     execution = plan.experiment.execution
     devices = [resolve_device(gpu)[0] for gpu in execution.devices or (plan.experiment.gpu,)]
-    datasets = load_datasets(plan, with_features=False)
+    datasets = load_splits(plan)
     describe = as_plain if options.json else outline
     described = describe(
         plan,

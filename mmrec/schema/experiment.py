@@ -9,7 +9,7 @@ from mmrec.config import ExperimentFile, Missing
 from mmrec.features import LOADERS
 from mmrec.models import MODELS
 from mmrec.models.external import PREFIX
-from mmrec.planning.entries import FOLDER
+from mmrec.planning.candidates import FOLDER
 from mmrec.schema import models
 from mmrec.schema.sections import QUOTED, REF, Node, any_of, section
 

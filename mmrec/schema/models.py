@@ -8,8 +8,8 @@ from mmrec.config import EarlyStopping, ModelMeta, SeedRepeat
 from mmrec.config.distributions import NAMES
 from mmrec.evaluation import METRICS
 from mmrec.models import MultimodalConfig, RecommenderConfig
-from mmrec.planning.entries import UNSUPPORTED
 from mmrec.planning.modality_subsets import EACH_SUBSET
+from mmrec.planning.points import UNSUPPORTED
 from mmrec.schema.sections import REF, Node, any_case, any_of, section, written
 from mmrec.training.objective import LOSS
 
