@@ -19,20 +19,17 @@ from typing import Any
 
 from mmrec.config import Loaded, read_experiment
 from mmrec.data import Dataset
-from mmrec.execution.executors import Executor, SerialExecutor
-from mmrec.execution.processes import ProcessExecutor
-from mmrec.execution.ray.cluster import check_ray
-from mmrec.execution.ray.executor import RayExecutor
+from mmrec.execution.executors import EXECUTORS, Executor, RunContext, check_executor
 from mmrec.execution.runner import run_plan
 from mmrec.execution.signals import RunInterrupted, StopRequest, stop_on_signals
 from mmrec.execution.specs import SpecMaker, identity
-from mmrec.execution.workbench import Workbench, threads_of_trial, unsaved
+from mmrec.execution.workbench import threads_of_trial, unsaved
 from mmrec.execution.worker import WorkerSetup
 from mmrec.files import write_atomically
 from mmrec.models import Model
 from mmrec.planning.counts import count_trials
 from mmrec.planning.datasets import load_datasets
-from mmrec.planning.outline import outline
+from mmrec.planning.outline import Outline
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.progress import Progress
 from mmrec.reporting.csv_files import elliot_files
@@ -52,7 +49,6 @@ from mmrec.runs.records import TrialRecord
 from mmrec.runs.sessions import begin_session
 from mmrec.runs.study import Study
 from mmrec.tracking.tracker import check_trackers, write_tracking
-from mmrec.training.determinism import resolve_device
 from mmrec.training.trainer import Interrupted
 
 logger = logging.getLogger(__name__)
@@ -94,15 +90,14 @@ def run_experiment(
     loaded, plan, labels = check_experiment(config, base_dir)
     execution = plan.experiment.execution
     n_workers = workers or execution.workers
-    device, fallback = resolve_device(plan.experiment.gpu)
-    devices = [resolve_device(gpu)[0] for gpu in execution.devices or ()] or [device]
+    executor = EXECUTORS.find(execution.backend)
+    devices, notes = executor.devices(plan.experiment)
     threads = threads_of_trial(execution, n_workers)
     with ExitStack() as stack:
         log = stack.enter_context(recorded())
         datasets = load_datasets(plan, save=True)
         check_labels(plan.experiment, datasets[0], labels, loaded.problems)
         specs = SpecMaker(plan, datasets)
-        notes = [fallback] if fallback and execution.backend != "ray" else []
         notes += [*loaded.notes, *_notes(plan, datasets)]
         origin = Origin.of(loaded, plan, devices, threads, started.isoformat(timespec="seconds"))
         performance = plan.experiment.path_output_rec_performance
@@ -116,15 +111,10 @@ def run_experiment(
             stop_on_signals() as stop,
             _progress(plan, ended, enabled=progress, verbose=verbose) as observer,
         ):
-            lines = outline(
-                plan,
-                count_trials(plan, datasets),
-                datasets,
-                {loader: matrix.shape[1] for loader, matrix in datasets[0].features.items()},
-                devices,
-                workers=n_workers,
-                threads=threads,
-            )
+            widths = {name: matrix.shape[1] for name, matrix in datasets[0].features.items()}
+            counts = count_trials(plan, datasets)
+            outline = Outline(plan, counts, datasets, widths, devices, n_workers, threads)
+            lines = outline.lines()
             lines.append(f"results: {folder.path}")
             if ended:
                 lines.append(f"resuming: {len(ended):,} of {plan.n_trials:,} trials have finished")
@@ -133,16 +123,11 @@ def run_experiment(
                 logger.info("%s", line.strip(), extra=SHOWN if progress else None)
             for note in notes:
                 logger.warning("%s", note)
-            executor: Executor
-            setups = _make_setups(loaded, plan, folder, n_workers, threads)
-            if execution.backend == "ray":
-                executor = RayExecutor(setups[0], execution, n_workers, observer, stop)
-            elif n_workers == 1:
-                workbench = Workbench(plan.experiment, datasets, device, threads, folder)
-                executor = SerialExecutor(workbench, observer, stop)
-            else:
-                executor = ProcessExecutor(setups, observer, stop)
-            studies = _run(plan, specs, folder, executor, stop)
+            setup = WorkerSetup(
+                loaded.document.data, loaded.base_dir, folder.path, threads, plan.experiment.gpu
+            )
+            context = RunContext(plan.experiment, datasets, setup, n_workers, observer, stop)
+            studies = _run(plan, specs, folder, executor(context), stop)
         notes += write_shown(folder.path, plan.experiment, datasets[0], studies, labels)
         return _write(origin, plan, datasets, studies, folder, notes, sessions)
 
@@ -161,9 +146,8 @@ def check_experiment(
     """
     loaded = read_experiment(config, base_dir)
     labels = find_labels(loaded)
+    check_executor(loaded)
     plan = make_plan(loaded)
-    if plan.experiment.execution.backend == "ray":
-        check_ray(loaded.problems)
     check_trackers(plan.experiment, loaded.problems)
     return loaded, plan, labels
 
@@ -197,25 +181,6 @@ def _run(
         ) from None
 
 
-def _make_setups(
-    loaded: Loaded, plan: Plan, folder: RunFolder, workers: int, threads: int
-) -> list[WorkerSetup]:
-    execution = plan.experiment.execution
-    devices = execution.devices or (plan.experiment.gpu,)
-    if execution.backend == "ray" and plan.experiment.gpu >= 0:
-        devices = (0,)  # a task sees only the GPU that Ray lends it
-    return [
-        WorkerSetup(
-            experiment=loaded.document.data,
-            base_dir=loaded.base_dir,
-            folder=folder.path,
-            threads=threads,
-            gpu=devices[number % len(devices)],
-        )
-        for number in range(workers)
-    ]
-
-
 def _notes(plan: Plan, datasets: Sequence[Dataset]) -> list[str]:
     strategy = plan.experiment.data_config.strategy
     notes = [
@@ -240,11 +205,6 @@ def _notes(plan: Plan, datasets: Sequence[Dataset]) -> list[str]:
         for model in plan.models
         if model.meta.hyper_opt_alg == "grid" and model.is_drawn
     )
-    if plan.experiment.execution.address or plan.experiment.execution.gpus_per_trial:
-        notes.append(
-            "trials run on nodes of a Ray cluster; the environment in the manifest is that of the "
-            "machine that started the run"
-        )
     return notes
 
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mmrec.cli.arguments import Commands, add_command
+from mmrec.text import gibibytes, span, spoken
+
+if TYPE_CHECKING:
+    from mmrec.execution.estimate import PlanEstimate
 
 EXAMPLES = """
 mmrec plan config_files/demo.yml
+mmrec plan config_files/demo.yml --probe
 mmrec plan config_files/demo.yml --json
 """
 
@@ -17,9 +25,12 @@ mmrec plan config_files/demo.yml --json
 def add_to(commands: Commands) -> None:
     """Add the command."""
     plan = add_command(
-        commands, "plan", _plan, "what a run would do: trials, steps, evaluations, data", EXAMPLES
+        commands, "plan", _plan, "what a run would do, and with --probe what it costs", EXAMPLES
     )
     plan.add_argument("config", metavar="CONFIG", help="the experiment file (YAML)")
+    plan.add_argument(
+        "--probe", action="store_true", help="also measure memory and time with short trials"
+    )
     plan.add_argument(
         "--base-dir", type=Path, metavar="DIR", help="the folder that relative paths start from"
     )
@@ -30,28 +41,91 @@ def _plan(options: argparse.Namespace) -> int:
     """Report the trials, steps and evaluations of an experiment, and its data, without running it.
 
     The splits are read, and one vector of each loader.
+
+    --probe also runs short trials of each model in processes of their own: of its smallest and its
+    largest point, then of others for up to half a minute. It reports their peak memory and the
+    time of the run if no trial stops early, and warns about what does not fit in memory.
     """
     from mmrec.config import read_experiment
+    from mmrec.execution.estimate import PlanEstimate, estimate_model
     from mmrec.execution.workbench import threads_of_trial
     from mmrec.planning.counts import count_trials
     from mmrec.planning.datasets import feature_widths, load_splits
-    from mmrec.planning.outline import as_plain, outline
+    from mmrec.planning.outline import Outline
     from mmrec.planning.plan import make_plan
     from mmrec.training.determinism import resolve_device
 
-    plan = make_plan(read_experiment(Path(options.config), options.base_dir))
+    loaded = read_experiment(Path(options.config), options.base_dir)
+    plan = make_plan(loaded)
     execution = plan.experiment.execution
+    workers, threads = execution.workers, threads_of_trial(execution, execution.workers)
     devices = [resolve_device(gpu)[0] for gpu in execution.devices or (plan.experiment.gpu,)]
     datasets = load_splits(plan)
-    describe = as_plain if options.json else outline
-    described = describe(
-        plan,
-        count_trials(plan, datasets),
-        datasets,
-        feature_widths(plan, datasets[0]),
-        devices,
-        workers=execution.workers,
-        threads=threads_of_trial(execution, execution.workers),
-    )
-    print(json.dumps(described, indent=2) if options.json else "\n".join(described))
+    counts, widths = count_trials(plan, datasets), feature_widths(plan, datasets[0])
+    outline = Outline(plan, counts, datasets, widths, devices, workers, threads)
+    if not options.json:
+        print("\n".join(outline.lines()), flush=True)
+    if not options.probe:
+        if options.json:
+            print(json.dumps(outline.as_plain(), indent=2))
+        return 0
+    estimates = [
+        estimate_model(loaded, plan, number, count, datasets[0].n_users, threads)
+        for number, count in enumerate(counts)
+    ]
+    estimate = PlanEstimate(estimates, devices, workers)
+    if options.json:
+        print(json.dumps(outline.as_plain() | {"probe": _as_plain(estimate)}, indent=2))
+    else:
+        print("\n".join(_lines(estimate)))
     return 0
+
+
+def _lines(estimate: PlanEstimate) -> Iterator[str]:
+    """Yield a table of what was measured, the time of the run, and the warnings."""
+    on_gpu = any(model.device_bytes is not None for model in estimate.models)
+    rows = [["probe", "sizes measured", "memory", *(["GPU memory"] if on_gpu else []), "trials"]]
+    for model in estimate.models:
+        host = [probe.host_bytes for probe in reversed(model.probes)]
+        device = [probe.device_bytes for probe in reversed(model.probes)]
+        rows.append(
+            [
+                f"  {model.name}",
+                f"{model.n_measured} of {model.n_sizes}",
+                span(map(gibibytes, host)) or "?",
+                *([span(map(gibibytes, device)) or "?"] if on_gpu else []),
+                "?" if model.seconds is None else f"about {spoken(model.seconds)}",
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)).rstrip()
+    seconds = estimate.seconds
+    yield "time of the run: " + ("unknown" if seconds is None else f"about {spoken(seconds)}")
+    yield from (f"warning: {warning}" for warning in estimate.warnings())
+
+
+def _as_plain(estimate: PlanEstimate) -> dict[str, Any]:
+    return {
+        "seconds": estimate.seconds,
+        "warnings": list(estimate.warnings()),
+        "models": [
+            {
+                "name": model.name,
+                "sizes": model.n_sizes,
+                "measured": model.n_measured,
+                "smallest": _parameters(model.smallest),
+                "largest": _parameters(model.largest),
+                "host_bytes": model.host_bytes,
+                "device_bytes": model.device_bytes,
+                "seconds": model.seconds,
+                "failures": {name: asdict(failure) for name, failure in model.failures.items()},
+            }
+            for model in estimate.models
+        ],
+    }
+
+
+def _parameters(point: Mapping[str, object]) -> dict[str, object]:
+    plain = bool | int | float | str | None
+    return {name: x if isinstance(x, plain) else str(x) for name, x in point.items()}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from mmrec.config.describe import Accepts
 from mmrec.config.fields import Count, Integer, Real, Section, as_list
@@ -24,8 +24,9 @@ def _ray_address(value: str) -> str:
 class Execution(Section):
     """How trials are executed; only ``threads`` can change results."""
 
-    backend: Literal["processes", "ray"] = "processes"
-    """``processes`` on this machine, or a ``ray`` cluster."""
+    backend: Annotated[str, Field(min_length=1)] = "processes"
+    """Executor of the trials: ``processes`` on this machine, a ``ray`` cluster, or one that an
+    installed package provides."""
     address: Annotated[str, AfterValidator(_ray_address)] | None = None
     """Ray cluster: ``auto`` for the cluster of this machine, ``host:port`` or
     ``ray://host:port``. By default, Ray is started on this machine for the run."""
@@ -46,19 +47,3 @@ class Execution(Section):
     last bits between numbers of threads."""
     checkpoint_rate: Count | None = None
     """Epochs between two checkpoints; by default, a checkpoint follows each evaluation."""
-
-    @field_validator("address", "cpus_per_trial", "gpus_per_trial")
-    @classmethod
-    def _is_for_ray(cls, value: object, info: ValidationInfo) -> object:
-        if value and info.data.get("backend") == "processes":
-            raise ValueError(
-                f"found {value!r}, which requires 'backend: ray'; set it, or remove this key"
-            )
-        return value
-
-    @field_validator("devices")
-    @classmethod
-    def _is_for_processes(cls, value: object, info: ValidationInfo) -> object:
-        if value is not None and info.data.get("backend") == "ray":
-            raise ValueError("with 'backend: ray', Ray chooses the devices; use gpus_per_trial")
-        return value

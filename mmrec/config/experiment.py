@@ -118,17 +118,6 @@ class Experiment(Section):
             raise PydanticKnownError("missing")
         return value
 
-    @field_validator("execution")
-    @classmethod
-    def _ray_lends_what_gpu_asks(cls, value: Execution, info: ValidationInfo) -> Execution:
-        gpu = info.data.get("gpu")
-        if value.backend == "ray" and gpu is not None and (gpu >= 0) != (value.gpus_per_trial > 0):
-            raise ValueError(
-                f"found gpu: {gpu} with gpus_per_trial: {value.gpus_per_trial:g}; accepted with "
-                "'backend: ray': gpu: -1 for the CPU, or gpu: 0 with gpus_per_trial above 0"
-            )
-        return value
-
 
 class ExperimentFile(Section):
     """The whole file."""

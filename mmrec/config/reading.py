@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from mmrec.config.data import DataConfig
 from mmrec.config.document import Document
 from mmrec.config.evaluation import Evaluation
+from mmrec.config.execution import Execution
 from mmrec.config.experiment import Experiment, ExperimentFile
 from mmrec.config.fields import Count, Section
 from mmrec.config.meta import EarlyStopping, ModelMeta
@@ -32,6 +33,8 @@ class Loaded:
     data_config: DataConfig | None
     """Available even if another key is invalid; None if its own keys are."""
     evaluation: Evaluation | None
+    """As ``data_config``."""
+    execution: Execution | None
     """As ``data_config``."""
     models: Mapping[str, Mapping[str, Any]]
     """Settings of every model as written, in the order of the file, even if invalid."""
@@ -99,19 +102,24 @@ def read_experiment(source: str | Path | Mapping[str, Any], base_dir: Path | Non
     experiment: Experiment | None = None
     data_config: DataConfig | None
     evaluation: Evaluation | None
+    execution: Execution | None
     try:
         experiment = ExperimentFile.model_validate(document.data, context=context).experiment
         data_config, evaluation = experiment.data_config, experiment.evaluation
+        execution = experiment.execution
     except ValidationError as error:
         problems.add_validation_error((), error, ExperimentFile)
         data_config = _alone(DataConfig, written.get("data_config"), context)
         evaluation = _alone(Evaluation, written.get("evaluation"), context)
+        execution = _alone(Execution, written.get("execution", {}), context)
     models = {
         name: settings
         for name, settings in _mapping(written.get("models")).items()
         if isinstance(settings, Mapping)
     }
-    return Loaded(experiment, data_config, evaluation, models, problems, document, context)
+    return Loaded(
+        experiment, data_config, evaluation, execution, models, problems, document, context
+    )
 
 
 def _alone(kind: type[_S], value: object, context: FileContext) -> _S | None:

@@ -1,225 +1,191 @@
-"""An executor of several processes, one trial at a time each.
+"""The executor ``processes``: trials on this machine, each in a process of its own.
 
-The driver hands out trials as plain data and gets back records. A worker that dies takes only its
-trial with it: the trial is tried once more by a new worker.
+A worker receives trials as plain data and sends records. If it dies, only its trial is affected.
+With one worker, the trials run in this process.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import multiprocessing
+import os
 import signal
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, cast
 
-from mmrec.errors import DataError
-from mmrec.execution.executors import GRACE, Observer, Queue, Task
-from mmrec.execution.trial import TrialSpec, failed_record
-from mmrec.execution.worker import WorkerSetup, run_worker
+from mmrec.execution.driver import Driver, EpochEnded, Event, TrialEnded, WorkerEnded, WorkerRefused
+from mmrec.execution.executors import Executor, Queue, Task, executor
+from mmrec.execution.serial import run_serially
+from mmrec.execution.workbench import Workbench
+from mmrec.execution.worker import WorkerSetup
+from mmrec.runs.folder import RunFolder
 from mmrec.runs.records import TrialRecord
-from mmrec.training.trainer import Interrupted
 
-logger = logging.getLogger(__name__)
+_LEAVE = 5.0
+"""Seconds that a worker without a trial has to exit."""
 
-TRIES = 2
-"""How often a trial is started before the death of its worker is held to be its own doing."""
-PAUSE = 0.2
-"""Seconds between two looks at whether the run was asked to stop."""
+_COMMAND = (
+    "import sys; sys.path[:] = {path!r}; from mmrec.execution.worker import main; main({handle})"
+)
+"""What a worker executes. It needs nothing of the main module, so scripts need no guard
+``if __name__ == "__main__"``, and notebooks work."""
 
 
-class ProcessExecutor:
-    """Runs trials in spawned processes.
+@executor("processes")
+class ProcessExecutor(Executor):
+    """Runs trials on this machine: in this process, or several at the same time in others."""
 
-    Args:
-        setups: one for each worker.
-        observer: told how it goes on.
-        stop: asked regularly whether to save all states and end.
-    """
-
-    def __init__(
-        self,
-        setups: Sequence[WorkerSetup],
-        observer: Observer,
-        stop: Callable[[], bool],
-    ) -> None:
-        self._setups = setups
-        self._observer, self._stop = observer, stop
+    keys = frozenset({"devices"})
 
     def run(self, queue: Queue) -> Iterator[TrialRecord]:
         """Yield the record of each trial as it ends."""
-        tries: dict[str, int] = {}
-        workers = [WorkerProcess(setup) for setup in self._setups[: queue.expected]]
-        try:
-            while len(queue) or any(worker.task for worker in workers):
-                if self._stop():
-                    raise Interrupted
-                for worker in workers:
-                    if worker.task is None and len(queue):
-                        task = queue.take()
-                        identifier = task.spec.trial_id
-                        tries[identifier] = tries.get(identifier, 0) + 1
-                        total = max(len(tries), queue.expected)
-                        self._observer.trial_started(task.spec, len(tries), total)
-                        worker.give(task)
-                for worker in _ready(workers):
-                    message = worker.receive()
-                    if message is not None:
-                        record = self._listen(worker, *message)
-                    elif tries[worker.spec.trial_id] < TRIES:
-                        queue.add([worker.clean_up()])
-                        record = None
-                    else:
-                        spec = worker.clean_up().spec
-                        record = failed_record(spec, WorkerDied(worker.reason), 0.0)
-                    if record is not None:
-                        self._observer.trial_ended(record)
-                        yield record
-        finally:
-            _dismiss(workers)
-
-    def _listen(self, worker: WorkerProcess, kind: str, content: Any) -> TrialRecord | None:  # noqa: ANN401
-        """Take a worker's message; return the record if it ends the trial."""
-        if kind == "epoch":
-            self._observer.epoch_ended(worker.spec, *content)
-            return None
-        if kind == "error":
-            raise DataError(content)
-        worker.task = None
-        record: TrialRecord = content
-        return record
+        run = self.context
+        if run.n_workers == 1:
+            (device, *_), _ = self.devices(run.experiment)
+            folder = RunFolder(run.setup.folder)
+            bench = Workbench(run.experiment, run.datasets, device, run.setup.threads, folder)
+            yield from run_serially(bench, queue, run.observer, run.stop)
+            return
+        gpus = run.experiment.execution.devices or (run.experiment.gpu,)
+        setups = [replace(run.setup, gpu=gpus[n % len(gpus)]) for n in range(run.n_workers)]
+        yield from Driver(ProcessPool(setups), run.n_workers, run.observer, run.stop).run(queue)
 
 
-class WorkerDied(Exception):
-    """The worker of a trial ended without a word, each time that it was tried."""
+class ProcessPool:
+    """Worker processes, started when they are needed.
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"its worker died {TRIES} times ({reason}); out of memory?")
+    Args:
+        setups: one for each worker.
+    """
+
+    def __init__(self, setups: Sequence[WorkerSetup]) -> None:
+        self._workers = [_Process(setup) for setup in setups]
+
+    def start(self, task: Task) -> None:
+        """Give a trial to the first worker that has none."""
+        next(worker for worker in self._workers if worker.trial_id is None).give(task)
+
+    def poll(self, seconds: float) -> Iterator[Event]:
+        """Yield the next event of each worker that has one."""
+        busy = {w.connection: w for w in self._workers if w.trial_id is not None}
+        for connection in wait(list(busy), timeout=seconds):
+            yield busy[cast("Any", connection)].receive()
+
+    def stop(self) -> None:
+        """Ask all workers to save their state and end."""
+        for worker in self._workers:
+            worker.terminate()
+
+    def kill(self) -> None:
+        """End all workers: those without a trial exit, the others are killed."""
+        for worker in self._workers:
+            worker.close()
+        for worker in self._workers:
+            worker.wait()
 
 
-@dataclass(eq=False)
-class WorkerProcess:
-    """One process and the driver's end of its pipe."""
+class _Process:
+    """One worker process at a time, and the driver's end of the connection to it."""
 
-    setup: WorkerSetup
-    task: Task | None = None
-    _process: Any = field(init=False)
-    connection: Connection[Any, Any] = field(init=False)
-    reason: str = ""
-    """Why the last process died."""
-
-    def __post_init__(self) -> None:
-        self._start()
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=run_worker, args=(theirs, self.setup), daemon=True)
-        with _shielded():
-            self._process.start()
-        theirs.close()  # so that the death of the worker is the end of the pipe
-
-    @property
-    def spec(self) -> TrialSpec:
+    def __init__(self, setup: WorkerSetup) -> None:
+        self._setup = setup
+        self._process: subprocess.Popen[bytes] | None = None
+        self.connection: Connection[Any, Any]
+        self.trial_id: str | None = None
         """The trial that it runs."""
-        assert self.task is not None
-        return self.task.spec
 
     def give(self, task: Task) -> None:
-        """Start a trial."""
-        self.task = task
-        with contextlib.suppress(OSError):  # it has just died, and will be found dead
-            self.connection.send(task.request)
+        if self._process is not None and self._process.poll() is not None:
+            self._clean_up()
+        if self._process is None:
+            self._start()
+        self.trial_id = task.spec.trial_id
+        self._send(task.request)
 
-    def receive(self) -> tuple[str, Any] | None:
-        """Return the next message, or None if the worker has died."""
+    def receive(self) -> Event:
+        """Return the next event of the trial; wait for it."""
+        assert self.trial_id is not None
+        trial_id = self.trial_id
         try:
-            message: tuple[str, Any] = self.connection.recv()
+            kind, content = self.connection.recv()
         except (EOFError, OSError):
-            return None
-        return message
+            kind, content = "crashed", None
+        if kind == "epoch":
+            return EpochEnded(trial_id, *content)
+        if kind == "refused":
+            return WorkerRefused(trial_id, content)
+        self.trial_id = None
+        if kind == "ended":
+            return TrialEnded(trial_id, content)
+        code = self._clean_up()
+        return WorkerEnded(trial_id, content or _reason(code))
 
-    def clean_up(self) -> Task:
-        """Start a new process in place of the dead one; return the task it has left."""
-        assert self.task is not None
-        task, self.task = self.task, None
-        self._process.join()
-        code = self._process.exitcode
-        self.reason = f"exit code {code}"
-        if code < 0:
-            self.reason = f"killed by {signal.Signals(-code).name}"
-        self.connection.close()
-        self._start()
-        return task
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process has not ended."""
-        return bool(self._process.is_alive())
-
-    def ask_to_end(self) -> None:
-        """Ask the worker to save its state and end."""
-        if self.is_alive:
+    def terminate(self) -> None:
+        if self._process is not None:
             self._process.terminate()
 
-    def drain(self) -> None:
-        """Take what it still has to say, lest it wait to be heard."""
-        with contextlib.suppress(EOFError, OSError):
-            while self.connection.poll():
-                self.connection.recv()
+    def close(self) -> None:
+        """Kill the process if it runs a trial; otherwise let it exit."""
+        if self._process is not None:
+            if self.trial_id is not None:
+                self._process.kill()
+            self.connection.close()
 
-    def end(self) -> None:
-        """Kill the worker if it has not ended."""
-        if self.is_alive:
-            if self.task is not None:
-                logger.warning(
-                    "trial %s did not stop in time; it goes on from its last checkpoint",
-                    self.spec.name,
-                )
-            self._process.kill()
-        self._process.join()
+    def wait(self) -> None:
+        if self._process is not None:
+            self._clean_up()
+
+    def _start(self) -> None:
+        self.connection, theirs = Pipe()
+        command = _COMMAND.format(path=list(map(str, sys.path)), handle=theirs.fileno())
+        with _without_interrupts():
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", command],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env={"OMP_WAIT_POLICY": "passive", **os.environ},
+            )
+        theirs.close()  # so that the death of the worker closes the connection
+        self._send(self._setup)
+
+    def _send(self, content: object) -> None:
+        with contextlib.suppress(OSError):  # it just died; reading the connection shows it
+            self.connection.send(content)
+
+    def _clean_up(self) -> int:
+        """Wait until a process that is ending has ended; return its exit code."""
+        assert self._process is not None
+        process, self._process = self._process, None
         self.connection.close()
+        try:
+            return process.wait(_LEAVE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+
+def _reason(code: int) -> str:
+    """Describe how a process died by its exit code, negative for a signal."""
+    if code >= 0:
+        return f"exit code {code}"
+    if -code == signal.SIGKILL:
+        return "killed by SIGKILL; out of memory?"
+    known = {int(number): number.name for number in signal.Signals}
+    return f"killed by {known.get(-code, f'signal {-code}')}"
 
 
 @contextlib.contextmanager
-def _shielded() -> Iterator[None]:
-    """Keep Ctrl-C, which the terminal sends to all, from a process that starts: the driver decides.
+def _without_interrupts() -> Iterator[None]:
+    """Block SIGINT in processes that start: a terminal sends Ctrl-C to all, the driver decides.
 
-    What is blocked stays so in the process; here it comes as soon as it is let through again.
+    A process inherits what is blocked. In this process, a signal arrives when the block ends.
     """
-    resource_tracker.ensure_running()  # else it comes with the first process, and unblocks
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _dismiss(workers: Sequence[WorkerProcess]) -> None:
-    """Let workers save their states and end; those that do not in time are killed.
-
-    So are all of them if the user interrupts the wait.
-    """
-    deadline = time.monotonic() + GRACE
-    try:
-        for worker in workers:
-            worker.ask_to_end()
-        while busy := [worker for worker in workers if worker.is_alive]:
-            if time.monotonic() > deadline:
-                break
-            wait([worker.connection for worker in busy], timeout=PAUSE)
-            for worker in busy:
-                worker.drain()
-    finally:
-        for worker in workers:
-            worker.end()
-
-
-def _ready(workers: Sequence[WorkerProcess]) -> list[WorkerProcess]:
-    """Return the workers that have something to say, or have died; wait a moment for one."""
-    by_handle = {worker.connection: worker for worker in workers if worker.task is not None}
-    return [by_handle[handle] for handle in wait(list(by_handle), timeout=PAUSE)]  # type: ignore[index]

@@ -1,10 +1,12 @@
-"""A worker's side of a run: it reads plan and data for itself, then runs what it is handed.
+"""A worker process: it reads the experiment and its data itself, then runs requested trials.
 
-No class and no array is pickled, so models and loaders of one's own need no thought of it.
+No class and no array is pickled, so models and loaders from the user's own file need not support
+it.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,16 +28,22 @@ from mmrec.runs.records import TrialRecord
 from mmrec.training.determinism import resolve_device
 from mmrec.training.trainer import Interrupted, OnEpoch
 
+_PAUSE = 0.2
+"""Seconds between two checks of whether a worker without a trial was asked to stop."""
+
 
 @dataclass(frozen=True)
 class WorkerSetup:
-    """What a worker needs to set up its workbench."""
+    """What a worker needs to start, as plain data."""
 
     experiment: dict[str, Any]
     base_dir: Path
     folder: Path
+    """The folder of the run."""
     threads: int
+    """Threads of torch while a trial runs."""
     gpu: int
+    """Number of the CUDA device; -1 for the CPU."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +59,7 @@ class Worker:
         """Read the experiment and its data.
 
         Raises:
-            ConfigError: a path is not there.
+            ConfigError: a path does not exist.
             DataError: the data cannot be used.
         """
         torch.set_num_threads(setup.threads)
@@ -70,23 +78,48 @@ class Worker:
         return self.workbench.execute(model, self.specs.make(request), on_epoch, stop)
 
 
+def main(handle: int) -> None:
+    """Run a worker process.
+
+    Args:
+        handle: file descriptor of the connection to the driver, which sends the
+            :class:`WorkerSetup` and then a :class:`TrialRequest` for each trial.
+    """
+    os.set_inheritable(handle, False)
+    connection: Connection[Any, Any] = Connection(handle)
+    try:
+        run_worker(connection, connection.recv())
+    except (Interrupted, EOFError, ConnectionError):
+        pass  # asked to stop, or the driver has ended; the state is in the checkpoint
+    except Exception as error:
+        connection.send(("crashed", f"{type(error).__name__}: {error}"))
+        raise
+
+
 def run_worker(connection: Connection[Any, Any], setup: WorkerSetup) -> None:
-    """Set up a worker, then run the requested trials until the driver ends the process."""
+    """Set up a worker, then run the requested trials until the driver ends it.
+
+    Raises:
+        Interrupted: SIGTERM asked it to stop, or the driver ended during a trial.
+        EOFError: the driver ended.
+    """
     stop = StopRequest()
 
     def note(number: int, frame: object) -> None:
         stop.signal = number
 
+    def on_epoch(*ended: object) -> None:
+        try:
+            connection.send(("epoch", ended))
+        except ConnectionError:
+            raise Interrupted from None
+
     signal.signal(signal.SIGTERM, note)
     try:
         worker = Worker.set_up(setup)
         while not stop():
-            if not connection.poll(0.2):
-                continue
-            request: TrialRequest = connection.recv()
-            record = worker.run(request, lambda *told: connection.send(("epoch", told)), stop)
-            connection.send(("ended", record))
+            if connection.poll(_PAUSE):
+                request: TrialRequest = connection.recv()
+                connection.send(("ended", worker.run(request, on_epoch, stop)))
     except MmrecError as error:
-        connection.send(("error", str(error)))
-    except (Interrupted, EOFError, BrokenPipeError):
-        pass  # asked to stop, or the driver is gone; the state is in the checkpoint
+        connection.send(("refused", str(error)))

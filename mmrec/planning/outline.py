@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,81 +14,73 @@ from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
 
 
-def outline(
-    plan: Plan,
-    counts: Sequence[ModelCounts],
-    datasets: Sequence[Dataset],
-    widths: Mapping[str, int],
-    devices: Sequence[torch.device],
-    *,
-    workers: int,
-    threads: int,
-) -> list[str]:
-    """Return the lines that describe a run: models and trials, data, devices and workers.
+@dataclass(frozen=True)
+class Outline:
+    """A plan with its data and its machine."""
 
-    Everything that has changed the data is listed: what filters and missing vectors left of them.
+    plan: Plan
+    counts: Sequence[ModelCounts]
+    """Steps and evaluations of each model."""
+    datasets: Sequence[Dataset]
+    """One for each fold."""
+    widths: Mapping[str, int]
+    """The number of values of an item, for each loader."""
+    devices: Sequence[torch.device]
+    """Of the workers, in turn."""
+    workers: int
+    """How many trials run at the same time."""
+    threads: int
+    """Of torch in a trial."""
 
-    Args:
-        plan: the experiment.
-        counts: the steps and evaluations of each model.
-        datasets: the data, one for each fold.
-        widths: the number of values of an item, for each loader.
-        devices: of the workers, in turn.
-        workers: how many trials run at the same time.
-        threads: of torch in a trial.
-    """
-    width = max(len(model.name) for model in plan.models)
-    names = ", ".join(dict.fromkeys(map(device_name, devices)))
-    return [
-        f"{datasets[0].name}: {_counted(plan.n_trials, 'trial')}",
-        *(
-            f"  {model.name:<{width}}  {_search(model, count)}"
-            for model, count in zip(plan.models, counts, strict=True)
-        ),
-        "data",
-        *(f"  {line}" for line in _data(datasets, widths)),
-        f"on {names}, {_counted(workers, 'worker')}, {_counted(threads, 'thread')} for each trial",
-    ]
+    def lines(self) -> list[str]:
+        """Return models and trials, data, devices and workers.
 
+        Everything that changed the data is listed: filters, and items without a vector.
+        """
+        models = self.plan.models
+        width = max(len(model.name) for model in models)
+        names = ", ".join(dict.fromkeys(map(device_name, self.devices)))
+        workers, threads = _counted(self.workers, "worker"), _counted(self.threads, "thread")
+        return [
+            f"{self.datasets[0].name}: {_counted(self.plan.n_trials, 'trial')}",
+            *(
+                f"  {model.name:<{width}}  {_search(model, counts)}"
+                for model, counts in zip(models, self.counts, strict=True)
+            ),
+            "data",
+            *(f"  {line}" for line in _data(self.datasets, self.widths)),
+            f"on {names}, {workers}, {threads} for each trial",
+        ]
 
-def as_plain(
-    plan: Plan,
-    counts: Sequence[ModelCounts],
-    datasets: Sequence[Dataset],
-    widths: Mapping[str, int],
-    devices: Sequence[torch.device],
-    *,
-    workers: int,
-    threads: int,
-) -> dict[str, Any]:
-    """Return the same as plain data; the arguments are those of :func:`outline`."""
-    return {
-        "dataset": datasets[0].name,
-        "folds": [
-            {
-                "fold": dataset.fold,
-                "users": dataset.n_users,
-                "items": dataset.n_items,
-                "interactions": {name: len(split) for name, split in _splits(dataset).items()},
-            }
-            for dataset in datasets
-        ],
-        "features": dict(widths),
-        "devices": list(dict.fromkeys(map(str, devices))),
-        "workers": workers,
-        "threads": threads,
-        "trials": plan.n_trials,
-        "models": [
-            {
-                "name": count.name,
-                "searched": list(model.searched),
-                "trials": count.n_trials,
-                "steps": count.steps,
-                "evaluations": count.evaluations,
-            }
-            for model, count in zip(plan.models, counts, strict=True)
-        ],
-    }
+    def as_plain(self) -> dict[str, Any]:
+        """Return the same as plain data."""
+        return {
+            "dataset": self.datasets[0].name,
+            "folds": [
+                {
+                    "fold": dataset.fold,
+                    "users": dataset.n_users,
+                    "items": dataset.n_items,
+                    "interactions": {name: len(split) for name, split in _splits(dataset).items()},
+                }
+                for dataset in self.datasets
+            ],
+            "features": dict(self.widths),
+            "devices": list(dict.fromkeys(map(str, self.devices))),
+            "workers": self.workers,
+            "threads": self.threads,
+            "trials": self.plan.n_trials,
+            "models": [
+                {
+                    "name": counts.name,
+                    "searched": list(model.searched),
+                    "trials": counts.n_trials,
+                    "steps": counts.steps,
+                    "evaluations": counts.evaluations,
+                }
+                for model, counts in zip(self.plan.models, self.counts, strict=True)
+            ],
+        }
 
 
 def device_name(device: torch.device) -> str:

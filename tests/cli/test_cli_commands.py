@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers import assert_contains
 
 from mmrec.cli import main
 
@@ -115,29 +116,29 @@ def test_evaluate_takes_one_file_of_both_splits(files, tmp_path, capsys):
     assert capsys.readouterr().out == expected
     for wrong in ([f"--train={both}"], [f"--splits={both}", f"--test={both}"], []):
         assert main([*arguments, *wrong]) == 2
-        assert "expected --train and --test, or --splits alone" in capsys.readouterr().err
+        assert_contains(capsys.readouterr().err, ["--train", "--test", "--splits"])
 
 
 @pytest.mark.parametrize(
-    ("changed", "content", "message"),
+    ("changed", "content", "facts"),
     [
-        ("recs", "u\tb\n", "recs:1: expected 3 tab-separated columns (user, item, score), found 2"),
-        ("recs", "", "recs: the file is empty"),
-        ("test", "u b 1\n", "test:1: expected 2 to 4 columns separated by tabs"),
+        ("recs", "u\tb\n", ["recs:1: ", "3 ", "(user, item, score)", "2"]),
+        ("recs", "", ["recs: ", "empty"]),
+        ("test", "u b 1\n", ["test:1: ", "2 to 4 columns"]),
     ],
 )
-def test_evaluate_names_the_file_and_line_of_bad_input(files, capsys, changed, content, message):
+def test_evaluate_names_the_file_and_line_of_bad_input(files, capsys, changed, content, facts):
     Path(files[changed]).write_text(content)
     assert main(["evaluate", *(f"--{name}={path}" for name, path in files.items())]) == 2
     error = capsys.readouterr().err
     assert error.startswith("mmrec: ")
-    assert message in error
+    assert_contains(error, facts)
 
 
 def test_convert_packs_a_folder_of_vectors(demo_folder, tmp_path, capsys):
     folder, packed = demo_folder / "data/demo/image_feat", tmp_path / "image.npz"
     assert main(["convert", str(folder), str(packed)]) == 0
-    assert "48 float32 numbers each" in capsys.readouterr().out
+    assert "48 " in capsys.readouterr().out
     assert packed.exists()
     assert main(["convert", str(folder), str(packed)]) == 2
     assert "image.npz" in capsys.readouterr().err
@@ -175,7 +176,7 @@ def test_a_count_is_a_whole_number(workers, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["run", "x.yml", "--workers", workers])
     assert stopped.value.code == 2
-    assert f"found '{workers}'; accepted: a whole number from 1 up" in capsys.readouterr().err
+    assert_contains(capsys.readouterr().err, ["--workers", f"'{workers}'", "whole number"])
 
 
 def test_a_reader_that_goes_away_is_no_error():

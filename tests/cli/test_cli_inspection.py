@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import assert_contains
 from tiny_experiment import experiment_writer, settings
 
 from mmrec.cli import main
@@ -118,8 +119,8 @@ def test_the_command_marks_hits_and_writes_titles(
     arguments = ["show", str(finished), "--user", "0", "--model", "LATTICE", "--top", "20"]
     assert main([*arguments, "--titles", str(titles)]) == 0
     printed = capsys.readouterr().out
-    assert re.match(r"user 0, LATTICE_\w{12}, epoch \d\ntook in training \(5\):\n", printed)
-    assert f"took in test (1): {test_item} A red hat\n" in printed
+    assert re.match(r"user 0, LATTICE_\w{12}, epoch \d\n.*training \(5\):\n", printed)
+    assert re.search(rf"test \(1\): {test_item} A red hat\n", printed)
     assert re.search(rf"^ +\d+\. {test_item} A red hat  -?\d+\.\d+  <- test$", printed, re.M)
     assert re.search(r"^ +learned graph: \d+.*\n +raw graph: \d+", printed, re.M)
     assert len(re.findall(r"^ +\d+\. ", printed, re.M)) == 15  # all but those of training
@@ -134,37 +135,40 @@ def test_without_a_model_the_one_that_came_out_best_is_shown(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "facts"),
     [
-        (["--user", "00"], r"no user '00' among the 24 users of training; near to it: 0, "),
-        (["--user", "zebra"], r"no user 'zebra' among the 24 users .*; for example: 0, 1, 2, 3, 4"),
-        (["--user", "0", "--model", "LATTIC"], r"no model 'LATTIC' \(did you mean 'LATTICE'\?\)"),
+        (["--user", "00"], ["'00'", "24 users", ": 0, "]),
+        (["--user", "zebra"], ["'zebra'", "24 users", ": 0, 1, 2, 3, 4"]),
+        (["--user", "0", "--model", "LATTIC"], ["'LATTIC'", "'LATTICE'"]),
         (
             ["--user", "0", "--model", "external.LightGCNM"],
-            r"kept neither weights nor lists .*set 'save_weights: True' under "
-            r"models\.external\.LightGCNM\.meta and run it again",
+            ["'save_weights: True'", "models.external.LightGCNM.meta"],
         ),
-        (["--user", "0", "--titles", "none.tsv"], r"none\.tsv: no such file"),
+        (["--user", "0", "--titles", "none.tsv"], ["none.tsv: "]),
     ],
 )
 def test_what_cannot_be_shown_is_told(
-    finished: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    finished: Path, arguments: list[str], facts: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["show", str(finished), *arguments]) == 2
-    assert re.search(message, capsys.readouterr().err)
+    assert_contains(capsys.readouterr().err, facts)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [("1 A hat\n", ":1: expected id<TAB>title"), ("1\ta\n1\tb\n", ":2: the item '1' has another")],
+    ("text", "line", "fact"), [("1 A hat\n", 1, "id<TAB>title"), ("1\ta\n1\tb\n", 2, "'1'")]
 )
 def test_malformed_titles_are_named(
-    finished: Path, tmp_path: Path, text: str, message: str, capsys: pytest.CaptureFixture[str]
+    finished: Path,
+    tmp_path: Path,
+    text: str,
+    line: int,
+    fact: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     titles = tmp_path / "titles.tsv"
     titles.write_text(text)
     assert main(["show", str(finished), "--user", "0", "--titles", str(titles)]) == 2
-    assert f"{titles}{message}" in capsys.readouterr().err
+    assert_contains(capsys.readouterr().err, [f"{titles}:{line}: ", fact])
 
 
 def test_other_weights_and_other_data_are_refused(tmp_path: Path) -> None:
@@ -174,16 +178,16 @@ def test_other_weights_and_other_data_are_refused(tmp_path: Path) -> None:
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(DataError, match="not the weights of the trial LATTICE_"):
+    with pytest.raises(DataError, match=r"weights.*LATTICE_"):
         view_user(run, "0")
     weights.unlink()
     (lists,) = run.parents[1].glob("recs/*.tsv")
     lists.write_text(lists.read_text() + "0\t10\t0.5\n")
-    with pytest.raises(DataError, match="not the lists of the trial LATTICE_"):
+    with pytest.raises(DataError, match=r"lists.*LATTICE_"):
         view_user(run, "0")
     train = tmp_path / "data" / "tiny" / "train.txt"
     train.write_text("".join(train.read_text().splitlines(keepends=True)[1:]))
-    with pytest.raises(DataError, match="the data are not those that the run was made on"):
+    with pytest.raises(DataError, match="data"):
         view_user(run, "0")
 
 
@@ -194,7 +198,7 @@ def test_the_report_comes_out_with_the_same_bytes(
     before = files(results)
     assert main(["report", str(finished)]) == 0
     assert files(results) == before
-    assert capsys.readouterr().out.splitlines()[-1] == f"report:    {finished}/report.html"
+    assert_contains(capsys.readouterr().out, [f"{finished}/report.html"])
 
 
 def test_the_report_needs_no_data_and_mends_what_is_gone(tmp_path: Path) -> None:
@@ -227,11 +231,11 @@ def test_a_run_that_lacks_a_trial_is_refused(
     lines = (copy / "trials.jsonl").read_text().splitlines(keepends=True)
     (copy / "trials.jsonl").write_text("".join(lines[1:]))
     assert main(["report", str(copy)]) == 2
-    assert "the run is damaged" in capsys.readouterr().err
+    assert_contains(capsys.readouterr().err, [copy, "damaged"])
     shutil.rmtree(copy / "per_user")
     (copy / "trials.jsonl").write_text("".join(lines))
     assert main(["report", str(copy)]) == 2
-    assert "the users' values of" in capsys.readouterr().err
+    assert "per_user" in capsys.readouterr().err
 
 
 def test_the_plain_model_mixes_its_two_graphs(finished: Path) -> None:

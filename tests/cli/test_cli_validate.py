@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from helpers import ROOT
+from helpers import ROOT, assert_contains
 from tiny_experiment import Write, settings
 
 from mmrec.cli import main
@@ -24,7 +24,7 @@ def test_a_right_file_is_counted(
 ) -> None:
     path = experiment_file({"LightGCNM": settings(lr=[0.01, 0.02]), "MostPop": {}})
     assert main(["validate", str(path)]) == 0
-    assert capsys.readouterr().out == f"{path}: ok (2 models, 3 trials)\n"
+    assert_contains(capsys.readouterr().out, [path, "2 models", "3 trials"])
 
 
 def test_every_problem_of_every_file_is_told(
@@ -35,13 +35,11 @@ def test_every_problem_of_every_file_is_told(
     wrong.write_text(right.read_text().replace("nDCG", "nDGC").replace("MostPop", "MostPops"))
     assert main(["validate", str(wrong), str(right), str(tmp_path / "none.yml")]) == 2
     told = capsys.readouterr()
-    assert told.out == f"{right}: ok (1 model, 1 trial)\n"
-    lines = told.err.splitlines()
-    assert len(lines) == 3
-    assert lines[0].startswith(f"{wrong}:17: ")
-    assert "did you mean 'nDCG'?" in lines[0]
-    assert "did you mean 'MostPop'?" in lines[1]
-    assert lines[2] == f"{tmp_path}/none.yml: no such file"
+    assert_contains(told.out, [right, "1 model,", "1 trial"])
+    metric, model, file = told.err.splitlines()
+    assert_contains(metric, [f"{wrong}:17: ", "'nDCG'"])
+    assert_contains(model, [f"{wrong}:", "'MostPop'"])
+    assert_contains(file, [tmp_path / "none.yml"])
 
 
 @pytest.mark.parametrize("key", ["train.txt", "image_feat", "external.py"])
@@ -52,8 +50,8 @@ def test_paths_that_the_file_system_refuses(
     path.write_text(path.read_text().replace(key, "x" * 300))
     assert main(["validate", str(path)]) == 2
     told = capsys.readouterr().err
-    assert f"{'x' * 300}: cannot be read: File name too long\n" in told
-    assert told.count("too long") == 1
+    (line,) = (line for line in told.splitlines() if "File name too long" in line)
+    assert "x" * 300 in line
 
 
 @pytest.mark.parametrize("command", ["validate {}.yml", "run {}.yml", "convert {}.csv x.npy"])

@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 from broken_experiments import BASE, CASES, broken
 
-from mmrec.config import parse_yaml, read_experiment
+from mmrec.config import parse_yaml
 from mmrec.errors import ConfigError
-from mmrec.planning.plan import make_plan
+from mmrec.experiment import check_experiment
 from mmrec.schema import experiment_schema
 
 
@@ -21,7 +21,7 @@ def line_of(text: str, part: str) -> int:
 def messages(path: Path, text: str) -> list[str]:
     path.write_text(text)
     with pytest.raises(ConfigError) as error:
-        make_plan(read_experiment(path))
+        check_experiment(path)
     return str(error.value).splitlines()
 
 
@@ -32,7 +32,8 @@ def test_there_are_enough_cases() -> None:
 def test_the_base_is_valid(config_folder: Path) -> None:
     path = config_folder / "base.yml"
     path.write_text(BASE)
-    assert make_plan(read_experiment(path)).n_trials == 3
+    _, plan, _ = check_experiment(path)
+    assert plan.n_trials == 3
 
 
 @pytest.mark.parametrize("name", CASES)

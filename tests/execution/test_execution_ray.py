@@ -25,7 +25,7 @@ from mmrec.execution.ray.cluster import Share, _check_room
 from mmrec.execution.ray.worker import RunSetup, StopFlag, versions, work
 from mmrec.execution.specs import TrialRequest
 from mmrec.execution.worker import WorkerSetup
-from mmrec.experiment import run_experiment
+from mmrec.experiment import check_experiment, run_experiment
 from mmrec.progress import Progress
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialStore
@@ -289,14 +289,16 @@ def test_an_address_where_nobody_listens_is_told_at_once(experiment_file):
 
 
 REFUSED = {
-    "backend": ({"backend": "rai"}, ["backend: ", "'rai'", "'ray'", "'processes'"]),
     "address": ({"address": "atuo"}, ["address: ", "'atuo'", "'auto'", "host:port"]),
     "port": ({"address": "head"}, ["address: ", "'head'", "auto, host:port", "ray://host:port"]),
     "share": ({"gpus_per_trial": 2}, ["gpus_per_trial: ", "found 2", "from 0 to 1"]),
     "cpus": ({"cpus_per_trial": 0}, ["cpus_per_trial: ", "found 0", "1 or more"]),
-    "devices": ({"devices": [0]}, ["devices: ", "'backend: ray'", "gpus_per_trial"]),
+    "devices": ({"devices": [0]}, ["devices: ", "'backend: ray'"]),
     "gpu": ({"gpus_per_trial": 0.5}, ["gpus_per_trial: 0.5", "gpu: -1"]),
-    "not ray": ({"backend": "processes", "address": "auto"}, ["address: ", "'backend: ray'"]),
+    "not ray": (
+        {"backend": "processes", "address": "auto"},
+        ["address: ", "'auto'", "'backend: processes'"],
+    ),
 }
 
 
@@ -304,7 +306,7 @@ REFUSED = {
 def test_faults_of_the_execution(experiment_file, execution, facts):
     path = experiment_file(execution={"backend": "ray", **execution})
     with pytest.raises(ConfigError) as refused:
-        read_experiment(path).problems.raise_if_any()
+        check_experiment(path)
     assert_contains(str(refused.value), ["experiment.", *facts])
 
 
@@ -313,8 +315,7 @@ def test_faults_of_the_execution(experiment_file, execution, facts):
 )
 def test_addresses(experiment_file, address):
     execution = {"backend": "ray", "address": address, "gpus_per_trial": 0.5}
-    loaded = read_experiment(experiment_file(gpu=0, execution=execution))
-    loaded.problems.raise_if_any()
+    loaded, _, _ = check_experiment(experiment_file(gpu=0, execution=execution))
     assert loaded.experiment.execution.address == address
 
 
@@ -333,15 +334,15 @@ def test_a_trial_that_fits_on_no_node(monkeypatch, caplog):
 
 def test_the_stop_flag(tmp_path, monkeypatch):
     driver, worker = StopFlag(tmp_path), StopFlag(tmp_path)
-    assert not worker.is_there
-    driver.turn(on=False)
-    assert worker.is_there
+    assert not worker.exists
+    driver.create()
+    assert worker.exists
     looks = []
     real = Path.read_text
     monkeypatch.setattr(Path, "read_text", lambda path: looks.append(path) or real(path))
     assert not any(worker() for _ in range(1000))
     assert len(looks) <= 2
-    driver.turn(on=True)
+    driver.set()
     wait_for(worker, 5)
     driver.remove()
     assert not StopFlag(tmp_path)()
@@ -353,22 +354,29 @@ def run_setup(folder: Path, **changes: Any) -> RunSetup:
 
 
 def test_a_node_without_the_folder_of_the_run_is_refused(tmp_path):
-    told = work(run_setup(tmp_path), TrialRequest(0, 0, {}), lambda epochs: None)
-    assert told.startswith(f"node {platform.node()}: {tmp_path}: ")
+    _, refusal = work(run_setup(tmp_path), TrialRequest(0, 0, {}), lambda epochs: None)
+    assert refusal.startswith(f"node {platform.node()}: {tmp_path}: ")
 
 
 def test_a_node_whose_torch_sees_no_gpu_is_refused(experiment_file, tmp_path, monkeypatch):
     cpu = (torch.device("cpu"), "gpu: 0 is not there")
     monkeypatch.setattr("mmrec.execution.worker.resolve_device", lambda gpu: cpu)
     path = experiment_file()
-    StopFlag(tmp_path).turn(on=False)
+    StopFlag(tmp_path).create()
     document = read_experiment(path).document.data
     setup = WorkerSetup(document, path.parent, tmp_path, threads=1, gpu=0)
-    told = work(RunSetup("gpu", setup, versions()), TrialRequest(0, 0, {}), lambda epochs: None)
-    assert_contains(told, [platform.node(), "GPU", "torch"])
+    _, refusal = work(RunSetup("gpu", setup, versions()), TrialRequest(0, 0, {}), lambda _: None)
+    assert_contains(refusal, [platform.node(), "GPU", "torch"])
 
 
 def test_a_node_with_other_versions_is_refused(tmp_path):
-    StopFlag(tmp_path).turn(on=False)
-    told = work(run_setup(tmp_path, torch="1.0"), TrialRequest(0, 0, {}), lambda epochs: None)
-    assert_contains(told, [f"torch {versions()['torch']}", "1.0"])
+    StopFlag(tmp_path).create()
+    setup = run_setup(tmp_path, torch="1.0")
+    _, refusal = work(setup, TrialRequest(0, 0, {}), lambda epochs: None)
+    assert_contains(refusal, [f"torch {versions()['torch']}", "1.0"])
+
+
+def test_ray_still_has_the_switch_that_silences_it() -> None:
+    import ray._private.worker as worker
+
+    assert worker._worker_logs_enabled is True, "see mmrec.execution.ray.cluster._quiet"

@@ -289,7 +289,7 @@ def test_any_number_of_workers_gives_the_same_tables(experiment_file, uninterrup
     assert output_files(path) == uninterrupted[1]
 
 
-def test_a_worker_that_dies_costs_only_its_trial(experiment_file):
+def test_a_worker_that_dies_fails_only_its_trial_and_says_how_it_died(experiment_file):
     path = experiment_file()
     (path.parent / "mine.py").write_text(
         "import os, signal\n"
@@ -297,16 +297,22 @@ def test_a_worker_that_dies_costs_only_its_trial(experiment_file):
         "class Deadly(LightGCNM):\n"
         "    def __init__(self, config, dataset):\n"
         "        super().__init__(config, dataset)\n"
-        "        if config.lr > 0.5:\n"
+        "        if config.lr == 0.9:\n"
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        if config.lr == 0.8:\n"
+        "            os._exit(3)\n"
     )
-    models = {"external.Deadly": settings(lr=[0.01, 0.9, 0.02]), "MostPop": {}}
+    models = {"external.Deadly": settings(lr=[0.01, 0.9, 0.8, 0.02]), "MostPop": {}}
     path = experiment_file(
         models, external_models_path="mine.py", execution={"workers": 2, "threads": 1}
     )
     results = run(path)
-    assert results.trials["status"].tolist() == ["finished", "failed", "finished", "finished"]
-    assert_contains(results.trials["error"][1], ["2 times", "SIGKILL"])
+    status = results.trials["status"].tolist()
+    assert status == ["finished", "failed", "failed", "finished", "finished"]
+    killed, exited = results.trials["error"][1:3]
+    assert_contains(killed, ["2 times", "SIGKILL", "out of memory?"])
+    assert_contains(exited, ["2 times", "exit code 3"])
+    assert "memory" not in exited
 
 
 def test_a_killed_worker_is_replaced_and_its_trial_done_again(experiment_file, tmp_path):
@@ -369,7 +375,7 @@ def workers_of(driver: psutil.Process) -> list[psutil.Process]:
     found = []
     for child in driver.children():
         with contextlib.suppress(psutil.Error):  # one of another kind that has just ended
-            if "spawn_main" in str(child.cmdline()):
+            if "mmrec.execution.worker" in str(child.cmdline()):
                 found.append(child)
     return found
 
@@ -397,7 +403,7 @@ def test_a_worker_that_hangs_does_not_hold_up_the_end(
     models = {"external.Stuck": settings(lr=[0.01, 0.02])}
     path = experiment_file(models, external_models_path="mine.py", execution={"threads": 1})
     (path.parent / "mine.py").write_text(STUCK)
-    monkeypatch.setattr("mmrec.execution.processes.GRACE", 30.0 if comes_loose else 1.0)
+    monkeypatch.setattr("mmrec.execution.driver.GRACE", 30.0 if comes_loose else 1.0)
 
     def interrupt() -> None:
         wait_for(lambda: len(list(path.parent.glob("stuck_*"))) == 2)
@@ -411,7 +417,7 @@ def test_a_worker_that_hangs_does_not_hold_up_the_end(
     with pytest.raises(KeyboardInterrupt, match="0 of 2 trials"):
         run(path, workers=2)
     thread.join()
-    assert multiprocessing.active_children() == []
+    assert workers_of(psutil.Process()) == []
     assert ("did not stop in time" in caplog.text) == (not comes_loose)
 
 

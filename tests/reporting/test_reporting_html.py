@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import assert_contains
 from studies import make_study
 
 from mmrec.reporting.page import report_html
@@ -97,6 +98,12 @@ class Page(HTMLParser):
     def words(self) -> str:
         """The text of the page, with its line breaks as blanks."""
         return re.sub(r"\s+([.,;])", r"\1", " ".join(self.text.split()))
+
+
+def says(page: Page, *facts: str) -> bool:
+    """Whether one sentence of a page has all of these facts."""
+    sentences = re.split(r"(?<=[.:;]) ", page.words)
+    return any(all(fact in sentence for fact in facts) for sentence in sentences)
 
 
 def finished(index: int, value: float, *, epochs: int = 4, **parameters: object) -> TrialRecord:
@@ -207,13 +214,14 @@ def test_the_same_arguments_give_the_same_page() -> None:
 
 
 def test_what_the_run_came_to_stands_in_words() -> None:
-    words = Page(render(two_models())).words
-    assert "LATTICE is the best of 2 models by its validation Recall@20 of 0.2000." in words
-    assert "its best trial reaches Recall@20 0.1900 and nDCG@20 0.0900." in words
-    assert "4 trials were run; 3 finished and 1 failed." in words
-    assert "took 2 min 5 s" in words
-    assert "gpu 0 is not there: running on the CPU" in words
-    assert "mmrec run office.yml" in words
+    page = Page(render(two_models()))
+    assert says(page, "LATTICE", "2 models", "validation Recall@20", "0.2000")
+    assert says(page, "Recall@20 0.1900", "nDCG@20 0.0900")
+    assert says(page, "4 trials")
+    assert says(page, "3 finished", "1 failed")
+    assert "2 min 5 s" in page.words
+    assert "gpu 0 is not there: running on the CPU" in page.words
+    assert "mmrec run office.yml" in page.words
 
 
 def test_figures_have_four_decimals_and_all_their_digits_in_a_title() -> None:
@@ -234,8 +242,8 @@ def test_the_best_value_of_a_metric_stands_out_in_its_direction() -> None:
 
 def test_a_failed_trial_tells_why() -> None:
     page = Page(render(two_models()))
-    assert "Trial 3 failed. TrialError: the loss is nan" in page.words
-    assert "1 of 3 trials of LATTICE failed." in page.words
+    assert says(page, "Trial 3 ")
+    assert says(page, "LATTICE", "1 of 3 trials")
     assert page.text.count("TrialError: the loss is nan") == 2  # said, and in the table
 
 
@@ -262,10 +270,10 @@ def test_text_from_outside_is_text() -> None:
 def test_p_values_name_the_models_and_tell_all_in_their_titles() -> None:
     html = render(two_models(), p_values("M_id1", "M_id3", test="wilcoxon_test"))
     page = Page(html)
-    assert "Wilcoxon test over users: corrected p-values." in page.words
-    assert "LATTICE and LightGCNM < 0.0001 0.5000" in page.words
-    told = "4e-09; uncorrected 2e-09; cohens dz -0.500; n = 100"
-    assert f'<td class="number strong" title="{told}">' in html
+    assert says(page, "Wilcoxon test", "users")
+    assert re.search(r"LATTICE (and|,) LightGCNM < 0.0001 0.5000", page.words)
+    (title,) = re.findall(r'<td class="number strong" title="([^"]*)">&lt; 0.0001', html)
+    assert_contains(title, ["4e-09", "2e-09", "cohens dz -0.500", "100"])
 
 
 def test_a_figure_that_every_test_tells_from_the_best_has_a_mark() -> None:
@@ -287,28 +295,29 @@ def test_a_mean_over_users_has_its_interval() -> None:
 
 
 def test_protocol_and_data_are_told() -> None:
-    words = Page(render(two_models())).words
-    for fact in (
-        "items not trained on",
-        "validation Recall@20 (LATTICE, LightGCNM)",
-        "20 items long, cut at 10, 20",
-        "a rating of at least 0",
-        "0.449% of all pairs",
-        "4,096 values for each item",
-        "3 items for lack of a feature vector, and 1 user who had no other item",
-        "train 9,000 17 8,983",
+    page = Page(render(two_models()))
+    assert "items not trained on" in page.words
+    for facts in (
+        ["validation Recall@20", "LATTICE, LightGCNM"],
+        ["20 items", "10, 20"],
+        ["rating of at least 0"],
+        ["0.449%"],
+        ["4,096 values"],
+        ["3 items", "1 user "],
+        ["train 9,000 17 8,983"],
     ):
-        assert fact in words
-    assert "repeated" not in words  # a reason that holds for no row has no column
+        assert says(page, *facts), facts
+    header = re.search(r"(\S+( \S+){12}) train 9,000 17 8,983", page.words)
+    assert header is not None
+    assert not re.search("repeated|duplicate", header[1])  # a reason without rows has no column
 
 
 def test_selection_on_test_is_a_warning() -> None:
-    warning = "The figures were selected on the test split."
-    assert warning not in Page(render(two_models())).words
-    words = Page(render(two_models(), protocol={"selected_on": "test"})).words
-    assert warning in words
-    assert "by its test Recall@20" in words
-    assert "validation Recall@20" not in words
+    assert not says(Page(render(two_models())), "selected on the test split")
+    page = Page(render(two_models(), protocol={"selected_on": "test"}))
+    assert says(page, "selected on the test split")
+    assert says(page, "LATTICE", "test Recall@20", "0.2000")
+    assert "validation Recall@20" not in page.words
 
 
 def test_without_matplotlib_the_data_of_the_figures_remains(
@@ -318,36 +327,38 @@ def test_without_matplotlib_the_data_of_the_figures_remains(
     page = Page(render(two_models()))
     assert "svg" not in page.tags
     assert "pip install '.[report]'" in page.words
-    assert page.words.count("Data of this figure") == 3
+    figures = page.tags.count("figure")
+    assert figures == 3
+    assert page.tags.count("details") >= figures
     assert "trial 2, validation Recall@20" in page.words
 
 
 def test_the_summary_tells_a_few_figures_of_the_cutoff_selected_by() -> None:
     record = finished(0, 0.1)
     record.test.update({f"{metric}@{k}": 0.5 for metric in ("HR", "MAP", "MRR") for k in (10, 20)})
-    summary = Page(render([study(record)])).words.partition("1 trial was run")[0]
-    assert summary.endswith("reaches Recall@20 0.0900, nDCG@20 0.0400 and HR@20 0.5000. ")
+    page = Page(render([study(record)]))
+    assert says(page, "Recall@20 0.0900", "nDCG@20 0.0400", "HR@20 0.5000.")
 
 
 def test_one_trial() -> None:
     page = Page(render([study(finished(0, 0.1))]))
-    assert "The best trial of M has a validation Recall@20 of 0.1000." in page.words
-    assert "1 trial was run; it finished." in page.words
+    assert says(page, "M ", "validation Recall@20", "0.1000")
     assert page.tags.count("svg") == 1
-    assert "1 trial, with a validation Recall@20 of 0.1000 at epoch 4 of 4." in page.words
-    assert "stands out" not in page.words
+    assert says(page, "1 trial", "validation Recall@20", "0.1000", "epoch 4 of 4")
+    assert 'class="number strong"' not in render([study(finished(0, 0.1))])
 
 
 def test_no_finished_trial() -> None:
     html = render([study(failed(0, "TrialError: no", lr=1), failed(1, "TrialError: no", lr=2))])
     page = Page(html)
-    assert "No trial finished, so there are no results." in page.words
-    assert "Trials 1, 2 failed. TrialError: no" in page.words
+    assert says(page, "No trial finished")
+    assert "Trials 1, 2 " in page.words
+    assert "TrialError: no" in page.words
     assert "svg" not in page.tags
 
 
 def test_no_trial_at_all() -> None:
-    assert "No trial was run." in Page(render([study()])).words
+    assert says(Page(render([study()])), "No trial")
 
 
 def test_no_figures_of_validation() -> None:
@@ -355,8 +366,8 @@ def test_no_figures_of_validation() -> None:
     for figures in (record.validation, *(entry["validation"] for entry in record.history)):
         figures.clear()
     page = Page(render([study(record)]))
-    assert "The best trial of M has" not in page.words
-    assert "1 trial, best at epoch 4 of 4." in page.words
+    assert "validation Recall@20 of" not in page.words
+    assert says(page, "1 trial", "epoch 4 of 4")
     assert "svg" not in page.tags
 
 
@@ -372,9 +383,9 @@ def test_models_selected_by_their_loss_are_compared_by_a_figure() -> None:
         study(finished(0, 0.1), name="A", by="loss"),
         study(finished(1, 0.2), name="B", by="loss"),
     ]
-    words = Page(render(studies)).words
-    assert "B is the best of 2 models by its validation Recall@20 of 0.2000." in words
-    assert "with a training loss at the best epoch of 0.2500 at epoch 4 of 4." in words
+    page = Page(render(studies))
+    assert says(page, "B ", "2 models", "validation Recall@20", "0.2000")
+    assert says(page, "loss", "0.2500", "epoch 4 of 4")
 
 
 @pytest.mark.parametrize(
@@ -399,5 +410,5 @@ def test_the_search_is_drawn_by_what_was_searched(
 def test_many_epochs_and_trials_are_written_out_in_part() -> None:
     records = [finished(n, 0.1 + n / 1000, epochs=1000, lr=n) for n in range(12)]
     page = Page(render([study(*records, searched=("lr",))]))
-    assert "of the 10 best trials" in page.words
+    assert says(page, "10 best trials")
     assert len(page.rows) < 200

@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+from helpers import assert_contains, refusal
 from tiny_experiment import experiment_writer, settings
 
 from mmrec.errors import DataError
@@ -85,7 +86,7 @@ def test_a_damaged_run_is_refused_and_left_as_it_is(
     else:
         (folder / damage).write_text("")
     before = (folder / "report.html").stat().st_mtime_ns
-    with pytest.raises(DataError, match=r"damaged|not JSON"):
+    with pytest.raises(DataError, match=str(folder)):
         rebuild_report(folder)
     assert (folder / "report.html").stat().st_mtime_ns == before
 
@@ -118,20 +119,19 @@ def test_every_figure_of_the_report_can_be_drawn(finished: Results) -> None:
 
 
 @pytest.mark.parametrize(
-    ("draw", "message"),
+    ("draw", "facts"),
     [
-        (lambda p: p.learning_curves("MostPop"), "MostPop is not one that was trained"),
-        (lambda p: p.learning_curves("LATICE"), "did you mean 'LATTICE'"),
-        (lambda p: p.search_heatmap(model="Mine"), "Mine is not one that tried several values"),
-        (lambda p: p.search_heatmap("epochs"), "found 'epochs'; known: lr, n_layers"),
-        (lambda p: p.per_user("nDCG5"), "did you mean 'nDCG@5'"),
-        (lambda p: p.popularity(4), "cutoff: found '4'; known: 3, 5"),
-        (lambda p: p.modality_weights("Mine"), "Mine is not one that tells .*; told: norm"),
+        (lambda p: p.learning_curves("MostPop"), ["MostPop"]),
+        (lambda p: p.learning_curves("LATICE"), ["'LATICE'", "'LATTICE'"]),
+        (lambda p: p.search_heatmap(model="Mine"), ["Mine"]),
+        (lambda p: p.search_heatmap("epochs"), ["'epochs'", "lr, n_layers"]),
+        (lambda p: p.per_user("nDCG5"), ["'nDCG5'", "'nDCG@5'"]),
+        (lambda p: p.popularity(4), ["cutoff", "4", "3, 5"]),
+        (lambda p: p.modality_weights("Mine"), ["Mine", "norm"]),
     ],
 )
-def test_what_a_run_does_not_have_is_told(finished: Results, draw, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        draw(finished.plot)
+def test_what_a_run_does_not_have_is_told(finished: Results, draw, facts: list[str]) -> None:
+    assert_contains(refusal(DataError, draw, finished.plot), facts)
 
 
 def test_a_run_without_what_newer_ones_record(finished: Results, tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def test_a_run_without_what_newer_ones_record(finished: Results, tmp_path: Path)
     text = path.read_text().replace('"groups": {"popular"', '"groups": {"other"')
     path.write_text(text.replace('"modality_weights/', '"else/'))
     results = read_results(folder)
-    with pytest.raises(DataError, match="no trial has figures by popularity"):
+    with pytest.raises(DataError, match="popularity"):
         results.plot.popularity()
-    with pytest.raises(DataError, match="no model tells 'modality_weights'; told: norm, else"):
+    with pytest.raises(DataError, match=r"'modality_weights'.*norm, else"):
         results.plot.modality_weights()
     assert "Popular and rare" not in rebuild_report(folder).report.read_text()
 

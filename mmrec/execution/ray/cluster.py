@@ -1,9 +1,8 @@
-"""Having Ray for the length of a run: a cluster, or one of this machine's own."""
+"""Connect to Ray for the length of a run: to a cluster, or to one started on this machine."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
 import os
 import signal
@@ -13,9 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mmrec.config import Problems
 from mmrec.errors import DataError
-from mmrec.text import install_hint
 from mmrec.training.trainer import Interrupted
 
 logger = logging.getLogger(__name__)
@@ -26,7 +23,7 @@ _OBJECT_STORE = 100 * 2**20
 
 @dataclass(frozen=True)
 class Share:
-    """What is set aside for a trial."""
+    """What Ray reserves for a trial."""
 
     cpus: int
     gpus: float
@@ -35,32 +32,18 @@ class Share:
         return f"CPUs: {self.cpus}, GPUs: {self.gpus:g}"
 
 
-def check_ray(problems: Problems) -> None:
-    """Refuse an experiment that asks for Ray where it is not installed.
-
-    Raises:
-        ConfigError: it is not.
-    """
-    if importlib.util.find_spec("ray") is None:
-        problems.add(
-            ("experiment", "execution", "backend"),
-            f"Ray is not installed: {install_hint('ray')}",
-        )
-        problems.raise_if_any()
-
-
 @contextlib.contextmanager
 def connected(address: str | None, share: Share, n_trials: int) -> Iterator[None]:
-    """Have Ray: the one that this process has already, a cluster, or one of this machine's own.
+    """Connect to Ray, unless this process is connected already, and disconnect at the end.
 
     Args:
         address: of the cluster; None starts Ray on this machine, with room for all trials.
         share: what a trial needs.
-        n_trials: how many are under way at once.
+        n_trials: how many run at the same time.
 
     Raises:
         DataError: there is no cluster at the address, or no GPU on this machine.
-        Interrupted: SIGTERM came before Ray was there.
+        Interrupted: SIGTERM arrived before Ray was connected.
     """
     import ray
 
@@ -88,25 +71,25 @@ def connected(address: str | None, share: Share, n_trials: int) -> Iterator[None
 
 
 def _check_reachable(address: str) -> None:
-    """Refuse an address where nobody listens; Ray would try it for minutes."""
+    """Refuse an address where no process listens; Ray would try it for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host:  # auto
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
     except (OSError, OverflowError) as error:
-        raise DataError(f"Ray ({address}): nobody listens there: {error}") from error
+        raise DataError(f"Ray ({address}): no process listens there: {error}") from error
 
 
 def _init(options: dict[str, Any]) -> None:
-    """Start or join Ray, and keep what this process does at a signal: Ray sets its own."""
+    """Start or join Ray; restore the signal handlers, which Ray replaces."""
     import ray
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     was_terminated = False
     try:
         ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
-    except SystemExit:  # what Ray makes of SIGTERM
+    except SystemExit:  # how Ray reacts to SIGTERM
         was_terminated = True
     except (OSError, RuntimeError, ValueError, ImportError, ray.exceptions.RayError) as error:
         hint = "" if options["address"] == "local" else "; a cluster may ask for RAY_AUTH_TOKEN"
@@ -133,16 +116,20 @@ def _check_room(share: Share, *, may_grow: bool) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Let Ray neither print the logs of its processes nor report its use to its makers."""
+    """Keep Ray from printing messages of its processes and from reporting its use.
+
+    Ray prints errors of its nodes even with ``log_to_driver=False``, and has no public switch for
+    them. The private one is used if it exists; otherwise the messages appear.
+    """
     import ray._private.worker as worker
 
-    name = "RAY_USAGE_STATS_ENABLED"
-    was_set, was_printing = os.environ.get(name), worker._worker_logs_enabled
+    name, switch = "RAY_USAGE_STATS_ENABLED", "_worker_logs_enabled"
+    was_set, was_printing = os.environ.get(name), getattr(worker, switch, True)
     os.environ.setdefault(name, "0")
-    worker._worker_logs_enabled = False
+    setattr(worker, switch, False)
     try:
         yield
     finally:
-        worker._worker_logs_enabled = was_printing
+        setattr(worker, switch, was_printing)
         if was_set is None:
             del os.environ[name]

@@ -1,228 +1,203 @@
-"""An executor of a Ray cluster: one task for each trial, on whatever node has room for it.
+"""The executor ``ray``: one task of a Ray cluster for each trial, on any node that has room for it.
 
-The driver hands out trials as plain data and gets back records, as with processes. The files of a
-trial are written by the node that runs it, so the folders of the results are on storage that all
-nodes share. Ray is imported when the first trial is to be run.
+The driver sends trials as plain data and receives records, as with processes. The node that runs a
+trial writes its files, so the folders of the results are on storage that all nodes share.
 """
 
 from __future__ import annotations
 
-import logging
+import importlib.util
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from types import TracebackType
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from mmrec.config import Execution
-from mmrec.errors import DataError
-from mmrec.execution.executors import GRACE, Observer, Queue, Task
-from mmrec.execution.processes import TRIES, WorkerDied
+import torch
+
+from mmrec.config import Experiment, Loaded
+from mmrec.execution.driver import (
+    Driver,
+    EpochEnded,
+    Event,
+    TrialEnded,
+    WorkerEnded,
+    WorkerRefused,
+)
+from mmrec.execution.executors import Executor, Queue, Task, executor
 from mmrec.execution.ray.cluster import Share, connected
-from mmrec.execution.ray.worker import PAUSE, Epochs, RunSetup, StopFlag, versions, work
-from mmrec.execution.trial import failed_record
+from mmrec.execution.ray.worker import Epochs, RunSetup, StopFlag, versions, work
+from mmrec.execution.specs import TrialRequest
 from mmrec.execution.worker import WorkerSetup
 from mmrec.runs.records import TrialRecord
+from mmrec.text import install_hint
+from mmrec.training.determinism import resolve_device
 from mmrec.training.protocol import EpochRecord
-from mmrec.training.trainer import Interrupted
-
-logger = logging.getLogger(__name__)
 
 
-class RayExecutor:
-    """Runs trials as Ray tasks.
+@executor("ray")
+class RayExecutor(Executor):
+    """Runs trials as tasks of a Ray cluster, or of a Ray that is started on this machine."""
 
-    Args:
-        setup: what a worker needs to set up its worker.
-        execution: address, CPUs and GPUs.
-        workers: how many trials are under way at once, at most.
-        observer: told how it goes on.
-        stop: asked regularly whether to save all states and end.
-    """
+    keys = frozenset({"address", "cpus_per_trial", "gpus_per_trial"})
 
-    def __init__(
-        self,
-        setup: WorkerSetup,
-        execution: Execution,
-        workers: int,
-        observer: Observer,
-        stop: Callable[[], bool],
-    ) -> None:
-        self._setup, self._workers = setup, workers
-        self._address = execution.address
-        self._share = Share(execution.cpus_per_trial or setup.threads, execution.gpus_per_trial)
-        self._observer, self._stop = observer, stop
+    @classmethod
+    def check(cls, loaded: Loaded) -> None:
+        """Require Ray, and a share of a GPU if and only if the trials use one."""
+        super().check(loaded)
+        path = ("experiment", "execution")
+        if importlib.util.find_spec("ray") is None:
+            loaded.problems.add((*path, "backend"), f"Ray is not installed: {install_hint('ray')}")
+        if loaded.experiment is None:
+            return
+        gpu, share = loaded.experiment.gpu, loaded.experiment.execution.gpus_per_trial
+        if (gpu >= 0) != (share > 0):
+            loaded.problems.add(
+                path,
+                f"found gpu: {gpu} with gpus_per_trial: {share:g}; accepted with 'backend: ray': "
+                "gpu: -1 for the CPU, or gpu: 0 with gpus_per_trial above 0",
+            )
+
+    @classmethod
+    def devices(cls, experiment: Experiment) -> tuple[list[torch.device], list[str]]:
+        """Return this machine's device; the nodes may have others."""
+        execution = experiment.execution
+        notes = [
+            "trials run on nodes of a Ray cluster; the environment in the manifest is that of the "
+            "machine that started the run"
+        ]
+        elsewhere = execution.address is not None or execution.gpus_per_trial > 0
+        return [resolve_device(experiment.gpu)[0]], notes if elsewhere else []
 
     def run(self, queue: Queue) -> Iterator[TrialRecord]:
         """Yield the record of each trial as it ends.
 
         Raises:
-            DataError: a result cannot be written, a node cannot work for the run, or there is no
+            DataError: a result cannot be written, a node cannot run the trials, or there is no
                 cluster at the address.
             Interrupted: the run was asked to stop.
         """
         if not len(queue):
             return
-        tries: Counter[str] = Counter()
-        n_at_once = min(self._workers, queue.expected)
-        with (
-            connected(self._address, self._share, n_at_once),
-            TrialPool(self._setup, self._share, self._observer) as pool,
-        ):
-            while len(queue) or len(pool):
-                if self._stop():
-                    raise Interrupted
-                while len(queue) and len(pool) < self._workers:
-                    task = queue.take()
-                    tries[task.spec.trial_id] += 1
-                    total = max(len(tries), queue.expected)
-                    self._observer.trial_started(task.spec, len(tries), total)
-                    pool.start(task)
-                for task, end in pool.ended():
-                    if isinstance(end, TrialRecord):
-                        record = end
-                    elif tries[task.spec.trial_id] < TRIES:
-                        logger.warning("trial %s: %s; trying again", task.spec.name, end)
-                        queue.add([task])
-                        continue
-                    else:
-                        record = failed_record(task.spec, WorkerDied(end), 0.0)
-                    self._observer.trial_ended(record)
-                    yield record
+        run, execution = self.context, self.context.experiment.execution
+        share = Share(execution.cpus_per_trial or run.setup.threads, execution.gpus_per_trial)
+        # A task sees only the GPU that Ray reserves for it.
+        setup = replace(run.setup, gpu=0 if run.experiment.gpu >= 0 else -1)
+        with connected(execution.address, share, min(run.n_workers, queue.expected)):
+            pool = RayPool(setup, share)
+            yield from Driver(pool, run.n_workers, run.observer, run.stop).run(queue)
 
 
-@dataclass(eq=False)
-class RunningTrial:
-    """A trial on the cluster and what the observer knows of it."""
+class RayPool:
+    """The trials that run on the cluster.
 
-    task: Task
-    reported: int = 0
-    """The last epoch that was reported to the observer."""
+    Ray does not retry them: it would start one that does not fit into the memory of a node again
+    and again, whatever ``max_retries`` says.
 
-
-class TrialPool:
-    """The trials that are under way on the cluster.
-
-    Ray does not retry them: it would start one that does not fit into a node's memory again and
-    again, whatever ``max_retries`` says.
+    Args:
+        setup: what a worker needs to start.
+        share: what is reserved for a trial.
     """
 
-    def __init__(self, setup: WorkerSetup, share: Share, observer: Observer) -> None:
+    def __init__(self, setup: WorkerSetup, share: Share) -> None:
         import ray
-        from ray.util.queue import Queue as Mailbox
+        from ray.util.queue import Queue as Messages
 
-        self._ray, self._observer = ray, observer
+        self._ray = ray
         self._run = RunSetup(uuid.uuid4().hex, setup, versions())
-        self._stop_flag = StopFlag(setup.folder)
         self._work = ray.remote(
             num_cpus=share.cpus,
             num_gpus=share.gpus,
             max_retries=0,
             scheduling_strategy="SPREAD",
         )(_work)
-        self._mailbox = Mailbox(actor_options={"num_cpus": 0})
-        self._message = self._mailbox.actor.get.remote()
-        self._trials: dict[Any, RunningTrial] = {}
-
-    def __len__(self) -> int:
-        return len(self._trials)
-
-    def __enter__(self) -> TrialPool:
-        self._stop_flag.turn(on=False)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Let the trials save their state and end; those that do not in time are killed."""
-        late = list(self._trials)
-        try:
-            if late:
-                self._stop_flag.turn(on=True)
-                _, late = self._ray.wait(late, num_returns=len(late), timeout=GRACE)
-        finally:
-            for reference in late:
-                logger.warning(
-                    "trial %s did not stop in time; it goes on from its last checkpoint",
-                    self._trials[reference].task.spec.name,
-                )
-                self._ray.cancel(reference, force=True)
-            self._stop_flag.remove()
-            self._mailbox.shutdown(force=True)
+        self._messages = Messages(actor_options={"num_cpus": 0})
+        self._message = self._messages.actor.get.remote()
+        self._trials: dict[Any, str] = {}
+        """The trial_id of each running task."""
+        self._stop_flag = StopFlag(setup.folder)
+        self._stop_flag.create()
 
     def start(self, task: Task) -> None:
         """Give a trial to the cluster."""
         reference = self._work.options(name=task.spec.name).remote(
-            self._run, task.request, task.spec.trial_id, self._mailbox.actor
+            self._run, task.request, task.spec.trial_id, self._messages.actor
         )
-        self._trials[reference] = RunningTrial(task)
+        self._trials[reference] = task.spec.trial_id
 
-    def ended(self) -> Iterator[tuple[Task, TrialRecord | str]]:
-        """Yield trials that have ended, each with its record or why its worker died.
-
-        Waits a moment for one.
-        """
+    def poll(self, seconds: float) -> Iterator[Event]:
+        """Yield what happened to the running trials."""
         references = [*self._trials, *([self._message] if self._message else [])]
-        ready, _ = self._ray.wait(references, timeout=PAUSE)
+        ready, _ = self._ray.wait(references, timeout=seconds)
         for reference in ready:
             if reference == self._message:
-                self._read()
-                continue
-            trial = self._trials.pop(reference)
-            end = self._end(reference)
-            if isinstance(end, TrialRecord):
-                evaluated = {entry["epoch"]: entry for entry in end.history}
-                losses = enumerate(end.losses, start=1)
-                self._tell(trial, [(epoch, loss, evaluated.get(epoch)) for epoch, loss in losses])
-            yield trial.task, end
+                yield from self._read_message()
+            else:
+                yield from self._end(self._trials.pop(reference), reference)
 
-    def _end(self, reference: Any) -> TrialRecord | str:  # noqa: ANN401
+    def stop(self) -> None:
+        """Ask all nodes to save the state of their trials."""
+        self._stop_flag.set()
+
+    def kill(self) -> None:
+        """Cancel the tasks that still run, and remove what the pool made."""
+        try:
+            for reference in self._trials:
+                self._ray.cancel(reference, force=True)
+        finally:
+            self._stop_flag.remove()
+            self._messages.shutdown(force=True)
+
+    def _end(self, trial_id: str, reference: Any) -> Iterator[Event]:  # noqa: ANN401
+        """Yield the epochs of a trial that ended, some perhaps for the second time, and its end."""
         errors = self._ray.exceptions
+        reason = "it was asked to stop"
         try:
             record, refusal = self._ray.get(reference)
         except errors.OutOfMemoryError:
-            return "killed by Ray, since the memory of its node ran out"
+            reason = "killed by Ray because its node ran out of memory"
         except (errors.NodeDiedError, errors.ObjectLostError):
-            return "its node is gone"
+            reason = "its node is gone"
         except errors.WorkerCrashedError:
-            return "its process ended without a word"
+            reason = "its process ended unexpectedly"
         except errors.RayError as error:
-            raise DataError(f"Ray cannot run a trial: {error}") from error
-        if refusal:
-            raise DataError(refusal)
-        end: TrialRecord = record
-        return end
+            yield WorkerRefused(trial_id, f"Ray cannot run a trial: {error}")
+            return
+        else:
+            if refusal:
+                yield WorkerRefused(trial_id, refusal)
+                return
+            if isinstance(record, TrialRecord):
+                evaluated = {entry["epoch"]: entry for entry in record.history}
+                losses = enumerate(record.losses, start=1)
+                epochs = [(epoch, loss, evaluated.get(epoch)) for epoch, loss in losses]
+                yield from _events(trial_id, epochs)
+                yield TrialEnded(trial_id, record)
+                return
+        yield WorkerEnded(trial_id, reason)
 
-    def _read(self) -> None:
-        """Tell the observer what a message says; without messages, it learns all at the end."""
+    def _read_message(self) -> Iterator[Event]:
+        """Yield epochs of a trial; if messages cannot be sent, they are known when it ends."""
         try:
             trial_id, epochs = self._ray.get(self._message)
         except self._ray.exceptions.RayError:
             self._message = None
             return
-        self._message = self._mailbox.actor.get.remote()
-        for trial in self._trials.values():
-            if trial.task.spec.trial_id == trial_id:
-                self._tell(trial, epochs)
+        self._message = self._messages.actor.get.remote()
+        if trial_id in self._trials.values():
+            yield from _events(trial_id, epochs)
 
-    def _tell(self, trial: RunningTrial, epochs: Epochs) -> None:
-        for epoch, loss, evaluation in epochs:
-            if epoch > trial.reported:
-                record = None if evaluation is None else EpochRecord(**evaluation)
-                self._observer.epoch_ended(trial.task.spec, epoch, loss, record)
-                trial.reported = epoch
+
+def _events(trial_id: str, epochs: Epochs) -> Iterator[Event]:
+    for epoch, loss, evaluation in epochs:
+        record = None if evaluation is None else EpochRecord(**evaluation)
+        yield EpochEnded(trial_id, epoch, loss, record)
 
 
 def _work(
     run: RunSetup,
-    request: Any,  # noqa: ANN401
+    request: TrialRequest,
     trial_id: str,
-    mailbox: Any,  # noqa: ANN401
+    messages: Any,  # noqa: ANN401
 ) -> tuple[TrialRecord | None, str]:
     """Run one trial as a Ray task."""
-    end = work(run, request, lambda epochs: mailbox.put_nowait.remote((trial_id, epochs)))
-    return (None, end) if isinstance(end, str) else (end, "")
+    return work(run, request, lambda epochs: messages.put_nowait.remote((trial_id, epochs)))

@@ -1,4 +1,4 @@
-"""What a worker process of a Ray cluster does with a trial; Ray itself is not needed to read it."""
+"""A worker process of a Ray cluster; this module works without Ray."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
 from mmrec.training.trainer import Interrupted
 
-PAUSE = 0.2
-"""Seconds between two looks at the flag, and between two messages about epochs."""
+_PAUSE = 0.2
+"""Seconds between two reads of the stop flag, and between two messages about epochs."""
 
 Epochs = list[tuple[int, float, dict[str, Any] | None]]
-"""Epochs that have ended, as plain data: number, loss, and the evaluation if there is one."""
+"""Epochs as plain data: number, loss, and the evaluation if there was one."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class RunSetup:
     """Unique to the run; a process sets up its worker once for each run."""
     setup: WorkerSetup
     versions: dict[str, str]
-    """Of what the bits of a result depend on; the worker's must be the same."""
+    """The driver's versions of what the bits of a result depend on; the node's must be equal."""
 
 
 def versions() -> dict[str, str]:
@@ -48,60 +48,77 @@ def versions() -> dict[str, str]:
 
 
 class StopFlag:
-    """A file in the run's folder by which the driver tells all nodes to stop.
+    """A file in the folder of the run by which the driver asks all nodes to stop.
 
-    It is there as long as the run lasts, and says so by what is in it: when a file is opened, even
-    a network file system shows its newest content, but that a file has come can be hidden for a
-    minute.
+    The file exists during the whole run, and its content is the flag: opening a file shows its
+    newest content even on a network file system, which may hide a new file for a minute.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "stop"
-        self._next_look = 0.0
-        self._is_on = False
+        self._next_read = 0.0
+        self._is_set = False
 
-    def turn(self, *, on: bool) -> None:
-        """Tell the workers to stop, or not to.
+    def create(self) -> None:
+        """Write the file with the flag unset.
 
         Raises:
             DataError: the file cannot be written.
         """
-        try:
-            self._path.write_text("stop" if on else "")
-        except OSError as error:
-            raise DataError(f"{self._path}: cannot be written: {error.strerror}") from error
+        self._write("")
+
+    def set(self) -> None:
+        """Ask the workers to stop.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
+        self._write("stop")
 
     def remove(self) -> None:
-        """Delete the file, once no worker looks at it."""
+        """Delete the file when no worker reads it any more."""
         self._path.unlink(missing_ok=True)
 
     @property
-    def is_there(self) -> bool:
-        """Whether this node sees the file."""
+    def exists(self) -> bool:
+        """Whether this node has access to the file."""
         return self._path.exists()
 
     def __call__(self) -> bool:
-        """Say whether to stop; cheap enough to be asked after every step."""
+        """Return whether the flag is set; cheap enough to be called after every step."""
         now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + PAUSE
+        if now >= self._next_read:
+            self._next_read = now + _PAUSE
             try:
-                self._is_on = self._path.read_text() != ""
+                self._is_set = self._path.read_text() != ""
             except OSError:
-                self._is_on = False
-        return self._is_on
+                self._is_set = False
+        return self._is_set
+
+    def _write(self, content: str) -> None:
+        try:
+            self._path.write_text(content)
+        except OSError as error:
+            raise DataError(f"{self._path}: cannot be written: {error.strerror}") from error
 
 
-def work(run: RunSetup, request: TrialRequest, send: Callable[[Epochs], None]) -> TrialRecord | str:
-    """Run a trial; return its record, or why the whole run cannot go on."""
+def work(
+    run: RunSetup, request: TrialRequest, send: Callable[[Epochs], None]
+) -> tuple[TrialRecord | None, str]:
+    """Run a trial.
+
+    Returns:
+        The record, or None if the trial was asked to stop; and why this node cannot run any trial,
+        empty if it can.
+    """
     stop = StopFlag(run.setup.folder)
     try:
         _check(run, stop)
-        return _worker(run).run(request, _Reporter(send), stop)
+        return _worker(run).run(request, _Reporter(send), stop), ""
     except Interrupted:
-        return "asked to stop"
+        return None, ""
     except MmrecError as error:
-        return f"node {platform.node()}: {error}"
+        return None, f"node {platform.node()}: {error}"
 
 
 _workers: dict[str, Worker] = {}
@@ -113,17 +130,17 @@ def _worker(run: RunSetup) -> Worker:
         _workers.clear()
         worker = Worker.set_up(run.setup)
         if run.setup.gpu >= 0 and worker.workbench.device.type == "cpu":
-            raise DataError("has a GPU for the trial, but torch sees no CUDA device")
+            raise DataError("has a GPU for the trial, but torch finds no CUDA device")
         _workers[run.run] = worker
     return _workers[run.run]
 
 
 def _check(run: RunSetup, flag: StopFlag) -> None:
     folder = run.setup.folder
-    if not flag.is_there:
+    if not flag.exists:
         raise DataError(
-            f"{folder}: the folder of the run is not there; results have to be on storage that "
-            "all nodes share"
+            f"{folder}: this folder of the run does not exist here; results must be on storage "
+            "that all nodes share"
         )
     for name, here in versions().items():
         if here != run.versions[name]:
@@ -133,7 +150,7 @@ def _check(run: RunSetup, flag: StopFlag) -> None:
 
 
 class _Reporter:
-    """Sends what it is told about epochs, but not more often than anybody could read."""
+    """Sends the epochs of a trial, at most a few messages a second."""
 
     def __init__(self, send: Callable[[Epochs], None]) -> None:
         self._send = send
@@ -144,6 +161,6 @@ class _Reporter:
         self._unsent.append((epoch, loss, None if record is None else asdict(record)))
         now = time.monotonic()
         if now >= self._next:
-            self._next = now + PAUSE
+            self._next = now + _PAUSE
             self._send(self._unsent)
             self._unsent = []
