@@ -31,7 +31,7 @@ from mmrec.planning.counts import count_trials
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.outline import Outline
 from mmrec.planning.plan import Plan, make_plan
-from mmrec.progress import Progress
+from mmrec.progress.display import Progress
 from mmrec.reporting.csv_files import elliot_files
 from mmrec.reporting.examples.collect import (
     Labels,

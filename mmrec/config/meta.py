@@ -21,11 +21,13 @@ from mmrec.config.fields import (
     as_list,
 )
 
-_Algorithm = Literal["grid", "rand", "tpe", "atpe", "mix", "anneal"]
+_Algorithm = Literal["grid", "rand", "tpe"]
 
 
-def _lower(value: object) -> object:
+def _algorithm(value: object) -> object:
     lowered = value.lower() if isinstance(value, str) else value
+    if lowered in ("atpe", "mix", "anneal"):
+        raise ValueError(f"found {value!r}, an algorithm of Elliot; accepted: 'tpe' or 'rand'")
     return lowered if lowered in get_args(_Algorithm) else value
 
 
@@ -40,7 +42,7 @@ class ModelMeta(Section):
     )
 
     hyper_opt_alg: Annotated[
-        _Algorithm, BeforeValidator(_lower), Accepts("'grid', 'rand' or 'tpe'")
+        _Algorithm, BeforeValidator(_algorithm), Accepts("'grid', 'rand' or 'tpe'")
     ] = "grid"
     """Search algorithm, in any case."""
     hyper_max_evals: Count | None = None

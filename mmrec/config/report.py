@@ -19,7 +19,7 @@ def _id(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-UserId = Annotated[str, Field(min_length=1), BeforeValidator(_id)]
+UserId = Annotated[str, Field(min_length=1), BeforeValidator(_id, json_schema_input_type=str | int)]
 """As in the files of the data; ids of digits need no quotes."""
 
 

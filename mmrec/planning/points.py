@@ -17,9 +17,6 @@ from mmrec.training.seeding import rng_for
 Values = Mapping[str, Any]
 """The hyper-parameters of one point, before the configuration of the model reads them."""
 
-UNSUPPORTED = ("atpe", "mix", "anneal")
-"""Search algorithms of Elliot that are refused."""
-
 MAX_CHECKED = 1000
 """Up to this number of combinations, all points are checked before a search by ``tpe``."""
 
@@ -33,8 +30,6 @@ def plan_points(
         The points; None for a search that proposes them from earlier results.
     """
     algorithm, limit = meta.hyper_opt_alg, meta.hyper_max_evals
-    if algorithm in UNSUPPORTED:
-        entry.add(f"{algorithm!r} is not supported; use tpe or rand", "meta", "hyper_opt_alg")
     if algorithm == "tpe" and find_spec("optuna") is None:
         message = f"'tpe' needs the package optuna: {install_hint('search')}"
         entry.add(message, "meta", "hyper_opt_alg")

@@ -14,7 +14,7 @@ from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.execution.trial import TrialSpec, failed_record, finished_record, lists_as_tsv, run_trial
 from mmrec.models import RecommendationFile
 from mmrec.planning.plan import Plan
-from mmrec.progress import Progress
+from mmrec.progress.display import Progress
 from mmrec.runs.folder import weights_path
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord

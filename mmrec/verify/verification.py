@@ -12,7 +12,7 @@ from mmrec.config import Loaded
 from mmrec.data import Dataset
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import Plan
-from mmrec.progress import Progress
+from mmrec.progress.display import Progress
 from mmrec.runs.differences import changes, shown
 from mmrec.runs.environment import describe_surroundings
 from mmrec.runs.finished import FinishedRun, read_plan

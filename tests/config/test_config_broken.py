@@ -11,7 +11,7 @@ from broken_experiments import BASE, CASES, broken
 from mmrec.config import parse_yaml
 from mmrec.errors import ConfigError
 from mmrec.experiment import check_experiment
-from mmrec.schema import experiment_schema
+from mmrec.json_schema import experiment_schema
 
 
 def line_of(text: str, part: str) -> int:
