@@ -18,7 +18,7 @@ from mmrec.evaluation import METRICS
 from mmrec.features import LOADERS
 from mmrec.models import MODELS, MultimodalConfig, RecommenderConfig
 from mmrec.models.external import PREFIX
-from mmrec.planning.entries import FOLDER
+from mmrec.planning.candidates import FOLDER
 from mmrec.planning.modality_subsets import EACH_SUBSET
 
 Node = dict[str, Any]

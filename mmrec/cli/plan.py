@@ -50,7 +50,7 @@ def _plan(options: argparse.Namespace) -> int:
     from mmrec.execution.estimate import PlanEstimate, estimate_model
     from mmrec.execution.workbench import threads_of_trial
     from mmrec.planning.counts import count_trials
-    from mmrec.planning.datasets import feature_widths, load_datasets
+    from mmrec.planning.datasets import feature_widths, load_splits
     from mmrec.planning.outline import Outline
     from mmrec.planning.plan import make_plan
     from mmrec.training.determinism import resolve_device
@@ -60,7 +60,7 @@ def _plan(options: argparse.Namespace) -> int:
     execution = plan.experiment.execution
     workers, threads = execution.workers, threads_of_trial(execution, execution.workers)
     devices = [resolve_device(gpu)[0] for gpu in execution.devices or (plan.experiment.gpu,)]
-    datasets = load_datasets(plan, with_features=False)
+    datasets = load_splits(plan)
     counts, widths = count_trials(plan, datasets), feature_widths(plan, datasets[0])
     outline = Outline(plan, counts, datasets, widths, devices, workers, threads)
     if not options.json:

@@ -10,7 +10,7 @@ from mmrec.data import Dataset
 from mmrec.models import Model, ModelConfig
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
-from mmrec.planning.points import Values, probes
+from mmrec.planning.points import Values, sample_points
 from mmrec.training.seeding import rng_for
 
 
@@ -104,7 +104,7 @@ def _count_model(model: ModelPlan, datasets: Sequence[Dataset]) -> ModelCounts:
             evaluations=max(1, config.epochs // model.meta.validation_rate),
         )
 
-    points = list(probes(model.space)) if model.points is None else model.points
+    points = sample_points(model.space) if model.points is None else model.points
     return ModelCounts(
         name=model.name,
         n_points=model.n_points,

@@ -162,6 +162,11 @@ def _missing(path: Path) -> str:
     return f"no such path: {path}: {folder} has no {name!r}{hint}"
 
 
+def declared_loaders(data: DataConfig | None) -> list[str] | None:
+    """Return the names of the loaders of ``side_information``, in order; None if it is invalid."""
+    return None if data is None else [source.dataloader for source in data.side_information]
+
+
 def missing_loaders(sources: Mapping[str, str], declared: Sequence[str]) -> Iterator[str]:
     """Yield what to say of each modality whose loader ``side_information`` does not have.
 

@@ -14,7 +14,7 @@ from mmrec.errors import ConfigError, ModelError
 from mmrec.evaluation import find_metric
 from mmrec.features import Loader
 from mmrec.models import load_external_module
-from mmrec.planning.entries import ModelPlanner
+from mmrec.planning.entries import plan_entry
 from mmrec.planning.inputs import check_files, plan_folds, plan_loaders
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.registry import activate_external
@@ -57,8 +57,11 @@ def make_plan(loaded: Loaded) -> Plan:
         loaders = plan_loaders(loaded.data_config, problems)
     if experiment is not None:
         folds = plan_folds(experiment, problems)
-    planner = ModelPlanner(loaded, external, metrics, n_folds=len(folds) or 1)
-    models = tuple(plan for key in loaded.models for plan in planner.plan(key))
+    models = tuple(
+        model
+        for key in loaded.models
+        for model in plan_entry(loaded, key, external, metrics, n_folds=len(folds) or 1)
+    )
     problems.raise_if_any()
     assert experiment is not None
     return Plan(experiment, folds, loaders, metrics, models)
