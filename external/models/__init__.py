@@ -1,7 +1,13 @@
-"""The models that an experiment file may call ``external.NAME`` when it points here.
+"""The models an experiment file may call ``external.NAME`` when it points here.
 
     external_models_path: ../external/models/__init__.py
 
-A model is added by adding its file to this folder; see README.md. The built-in models are found
-under ``external.NAME`` too, so experiment files written for Elliot run unchanged.
+mmrec's own models are among them, so that files written for Elliot run unchanged. Add yours with
+one import line; see README.md beside this file.
 """
+
+from mmrec.models import LATTICE, LightGCNM
+
+from .feature_mf import FeatureMF
+
+__all__ = ["LATTICE", "FeatureMF", "LightGCNM"]

@@ -9,28 +9,15 @@ from mmrec.data.prefiltering import FilterStep
 from mmrec.data.reading import read_labelled, read_split
 from mmrec.data.reading.table import Table
 from mmrec.data.rows import sort_rows, timestamps_of
-from mmrec.data.sampling import (
-    SAMPLERS,
-    AllUsers,
-    DistinctUsers,
-    EachInteraction,
-    Pairs,
-    Sampler,
-    Samples,
-    UniformUsers,
-    register_sampler,
-)
+from mmrec.data.sampling import DistinctUsers, Triplets, TripletSampler, UniformUsers
 from mmrec.data.vocabulary import FloatArray, IntArray, Vocabulary
 
 __all__ = [
     "COLD",
     "PARTS",
-    "SAMPLERS",
     "AlignedSplits",
-    "AllUsers",
     "Dataset",
     "DistinctUsers",
-    "EachInteraction",
     "Features",
     "FilterReport",
     "FilterStep",
@@ -39,10 +26,9 @@ __all__ = [
     "FoldRows",
     "IntArray",
     "Interactions",
-    "Pairs",
-    "Sampler",
-    "Samples",
     "Table",
+    "TripletSampler",
+    "Triplets",
     "UniformUsers",
     "Vocabulary",
     "align",
@@ -54,7 +40,6 @@ __all__ = [
     "read_labelled",
     "read_split",
     "read_titles",
-    "register_sampler",
     "sort_rows",
     "timestamps_of",
 ]

@@ -71,12 +71,9 @@ def _external_module(loaded: Loaded) -> ModuleType | None:
     path = loaded.external_models_path
     activate_external(None)
     if path is None:
-        activate_external(None)
         return None
     try:
-        module = load_external_module(path)
-        activate_external(module.__name__)
-        return module
+        return load_external_module(path)
     except ModelError as error:
         loaded.problems.add(("experiment", "external_models_path"), str(error))
         return None

@@ -1,1 +1,1 @@
-"""Training: the deterministic context, the loop, and when it stops."""
+"""Training: seeds, the deterministic context, the loop, and when it stops."""

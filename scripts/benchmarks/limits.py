@@ -28,9 +28,7 @@ from torch import Tensor
 from mmrec.data import Dataset
 from mmrec.evaluation import rank
 from mmrec.graph import Pattern, nearest_neighbours, spmm
-from mmrec.models import Model
-from mmrec.models.lattice import LATTICE
-from mmrec.models.lightgcnm import LightGCNM
+from mmrec.models import LATTICE, LightGCNM, Model
 from mmrec.training.allocator import keep_freed_memory
 from mmrec.training.determinism import deterministic
 from mmrec.training.digests import digest_of_state
@@ -103,14 +101,14 @@ def operations(dataset: Dataset) -> Iterator[Operation]:
     users, items = torch.randn(dataset.n_users, width), torch.randn(dataset.n_items, width)
     nodes = torch.cat([users, items])
 
-    both = light.graph
-    yield product("propagate over users and items", both.pattern, both.values, nodes)
+    adjacency = light.adjacency
+    yield product("propagate over users and items", adjacency.pattern, adjacency.values, nodes)
     graph = lattice.item_graph()
     yield product("propagate over the item graph", graph.pattern, graph.values, items)
-    n_weights = sum(x.numel() for x in light.features.raw.values())
+    n_weights = sum(x.numel() for x in light.features.values())
     yield Operation(
         "project the features",
-        lambda: light.projections(light.features.raw),
+        lambda: [light.projections[m](x) for m, x in light.features.items()],
         flops=2 * n_weights * width,
         moved=FLOAT * n_weights,
     )
