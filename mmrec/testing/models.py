@@ -17,11 +17,12 @@ from mmrec.data import Dataset
 from mmrec.evaluation import Evaluator
 from mmrec.models import Batch, Model, ModelConfig, MultimodalConfig
 from mmrec.testing.data import refusal, tiny_dataset
+from mmrec.training.build import build
 from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic
 from mmrec.training.objective import Objective
 from mmrec.training.protocol import EvaluationProtocol
-from mmrec.training.seeding import rng_for, seed_for
+from mmrec.training.seeding import rng_for
 from mmrec.training.trainer import Interrupted, Outcome, Trainer
 
 _CPU = torch.device("cpu")
@@ -59,8 +60,9 @@ class ModelTests:
     def built(self, config: ModelConfig | None = None) -> Model:
         """Return the model, initialised as a trial does it."""
         config = config or self.configured()
-        torch.manual_seed(seed_for(config.seed, "init"))
-        return self.model(config, self.dataset())
+        model = build(self.model, config, self.dataset())
+        assert isinstance(model, self.model)
+        return model
 
     def trained(self, **changes: object) -> Outcome:
         """Train the model from its seed, evaluated after every epoch."""

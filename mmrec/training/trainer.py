@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,13 +90,18 @@ class Trainer:
         self.state = TrainingState()
 
     def run(
-        self, on_epoch: OnEpoch | None = None, stop: Callable[[], bool] = lambda: False
+        self,
+        on_epoch: OnEpoch | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        prune: Callable[[Sequence[EpochRecord]], bool] = lambda records: False,
     ) -> Outcome:
         """Train to the end, from the checkpoint if there is one.
 
         Args:
             on_epoch: told about each epoch that ends.
             stop: asked after each step; when it says yes the state is saved and training ends.
+            prune: called with the evaluated epochs before each epoch; training ends when it
+                returns True.
 
         Raises:
             TrialError: a loss or a score is NaN or infinite; the message says where.
@@ -104,7 +109,7 @@ class Trainer:
         """
         self._restore()
         state = self.state
-        while state.epoch <= self.config.epochs and not self._is_done():
+        while state.epoch <= self.config.epochs and not self._is_done(prune):
             loss = self._run_epoch(stop)
             epoch = state.epoch
             state.losses.append(loss)
@@ -121,8 +126,8 @@ class Trainer:
         assert state.best is not None
         return Outcome(state.best, state.history, state.losses, state.best_state)
 
-    def _is_done(self) -> bool:
-        return self.protocol.should_stop(self.state.history)
+    def _is_done(self, prune: Callable[[Sequence[EpochRecord]], bool]) -> bool:
+        return prune(self.state.history) or self.protocol.should_stop(self.state.history)
 
     def _run_epoch(self, stop: Callable[[], bool]) -> float:
         """Take one pass of optimisation steps and return the mean loss of its batches.

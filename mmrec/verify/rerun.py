@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from pydantic import ValidationError
 
 from mmrec.data import Dataset
 from mmrec.execution.specs import SpecMaker, TrialRequest
-from mmrec.execution.trial import TrialSpec, failed_record, finished_record, lists_as_tsv, run_trial
+from mmrec.execution.trial import TrialSpec
+from mmrec.execution.workbench import Workbench
 from mmrec.models import RecommendationFile
 from mmrec.planning.plan import Plan
 from mmrec.progress.display import Progress
-from mmrec.runs.folder import weights_path
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
+from mmrec.training.trainer import Interrupted
 from mmrec.verify.trials import Difference, entry_of, epoch_difference, first_difference, loss_of
 
 _UNREPEATABLE = "WorkerDied"
@@ -95,31 +96,22 @@ class Rerun:
 
     def _run(self, spec: TrialSpec, record: TrialRecord, progress: Progress) -> Difference | None:
         model = next(model for model in self.plan.models if model.key == spec.model)
-        weights = weights_path(self.plan.experiment, record.name) if model.meta.restore else None
-        dataset = self.datasets[spec.fold]
-        started = time.perf_counter()
         try:
-            outcome = run_trial(
-                spec,
-                dataset,
-                self.device,
-                threads=self.threads,
-                restore_from=weights,
-                on_epoch=_watch(spec, record, progress),
-            )
-            lists = lists_as_tsv(outcome.best.ranking, dataset)
-            now = finished_record(spec, outcome, lists, time.perf_counter() - started)
+            now = self._workbench.execute(model, spec, _watch(spec, record, progress))
         except _Decided as decided:
             progress.trial_ended(record)
             return decided.difference
-        except Exception as error:  # as in the run: whatever a model does
-            now = failed_record(spec, error, time.perf_counter() - started)
         progress.trial_ended(now)
         return first_difference(record, now)
 
+    @cached_property
+    def _workbench(self) -> Workbench:
+        experiment = self.plan.experiment
+        return Workbench(experiment, self.datasets, self.device, self.threads, folder=None)
 
-class _Decided(Exception):
-    """There is no need to go on with a trial."""
+
+class _Decided(Interrupted):
+    """The rest of a trial need not be run."""
 
     def __init__(self, difference: Difference | None) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ def data_of(folder: Path) -> Path:
 def told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is told of the data, with paths from the data's folder; no trial may run."""
     monkeypatch.chdir(data_of(folder))
-    monkeypatch.delattr("mmrec.verify.rerun.run_trial")
+    monkeypatch.delattr("mmrec.verify.rerun.Workbench")
     verification = verify_run(folder)
     assert not verification.is_identical
     return list(verification.data)
