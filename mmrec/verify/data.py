@@ -47,7 +47,7 @@ def data_differences(one: DataFacts, other: DataFacts) -> list[DataDifference]:
     """Return the parts of the data that differ, splits first, with the files that differ."""
     folds = [{fold["name"]: fold for fold in side.facts.get("folds", ())} for side in (one, other)]
     if not any(folds):
-        return list(_fold_differences(one, other))
+        return _fold_differences(one, other)
     found: list[DataDifference] = []
     for name in dict.fromkeys([*folds[0], *folds[1]]):
         if name not in folds[0] or name not in folds[1]:
@@ -61,19 +61,27 @@ def data_differences(one: DataFacts, other: DataFacts) -> list[DataDifference]:
     return list(dict.fromkeys(found))
 
 
-def _fold_differences(one: DataFacts, other: DataFacts) -> Iterator[DataDifference]:
+def _fold_differences(one: DataFacts, other: DataFacts) -> list[DataDifference]:
     fingerprints = one.facts["fingerprints"], other.facts["fingerprints"]
-    for part in dict.fromkeys([*PARTS, *fingerprints[0], *fingerprints[1]]):
-        if fingerprints[0].get(part) == fingerprints[1].get(part):
-            continue
-        if part in _SPLITS:
-            yield DataDifference(part, _split_detail(part, one.facts, other.facts))
-        elif part in PARTS:
-            counts = one.facts[part], other.facts[part]
-            yield DataDifference(part, f"{counts[0]:,} -> {counts[1]:,}, other ids")
-        else:
-            details = list(_loader_details(part, one, other)) or ["other values"]
-            yield from (DataDifference(part, detail) for detail in details)
+    parts = [
+        part
+        for part in dict.fromkeys([*PARTS, *fingerprints[0], *fingerprints[1]])
+        if fingerprints[0].get(part) != fingerprints[1].get(part)
+    ]
+    found = [
+        DataDifference(part, detail) for part in parts for detail in _details(part, one, other)
+    ]
+    return found or [DataDifference(part, "other values") for part in parts]
+
+
+def _details(part: str, one: DataFacts, other: DataFacts) -> Iterator[str]:
+    """Yield how a part differs; nothing for vectors that differ only because the items do."""
+    if part in _SPLITS:
+        yield _split_detail(part, one.facts, other.facts)
+    elif part in PARTS:
+        yield f"{one.facts[part]:,} -> {other.facts[part]:,}, other ids"
+    else:
+        yield from _loader_details(part, one, other)
 
 
 def short_path(path: str | Path) -> str:

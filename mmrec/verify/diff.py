@@ -152,7 +152,9 @@ def _trials(a: FinishedRun, b: FinishedRun) -> Iterator[TrialDiff]:
     for ours, others in unmatched.values():
         if len(ours) == len(others):
             for record, match in zip(ours, others, strict=True):
-                parameters = changes(_relative(record.parameters, a), _relative(match.parameters, b))
+                parameters = changes(
+                    _relative(record.parameters, a), _relative(match.parameters, b)
+                )
                 yield TrialDiff(record, match, tuple(parameters), first_difference(record, match))
         else:
             yield from (TrialDiff(record, None) for record in ours)
