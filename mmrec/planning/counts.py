@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from mmrec.data import Dataset
 from mmrec.models import Model, ModelConfig
@@ -86,11 +85,15 @@ def count_trials(plan: Plan, datasets: Sequence[Dataset]) -> list[ModelCounts]:
 
 
 def _count_model(model: ModelPlan, datasets: Sequence[Dataset]) -> ModelCounts:
-    @cache
-    def steps_in_epoch(fold: int, sampler: str | None, batch_size: int) -> int:
+    known: dict[Hashable, int] = {}  # a sampler of millions of interactions takes a while to make
+
+    def steps_in_epoch(fold: int, config: ModelConfig) -> int:
         assert issubclass(model.recommender, Model)
-        config = ModelConfig(sampler=sampler, batch_size=batch_size)
-        return model.recommender.make_sampler(config, datasets[fold].train).n_batches
+        key = fold, model.recommender.sampler_for(config), config.batch_size
+        if key not in known:
+            sampler = model.recommender.make_sampler(config, datasets[fold].train)
+            known[key] = sampler.n_batches
+        return known[key]
 
     def count(values: Values, fold: int) -> TrialCounts:
         config = model.recommender.Config.model_validate(values)
@@ -99,7 +102,7 @@ def _count_model(model: ModelPlan, datasets: Sequence[Dataset]) -> ModelCounts:
         assert isinstance(config, ModelConfig)
         return TrialCounts(
             epochs=config.epochs,
-            steps=config.epochs * steps_in_epoch(fold, config.sampler, config.batch_size),
+            steps=config.epochs * steps_in_epoch(fold, config),
             # A training with fewer epochs than the rate is evaluated once, at its end.
             evaluations=max(1, config.epochs // model.meta.validation_rate),
         )
