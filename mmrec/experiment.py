@@ -46,7 +46,7 @@ from mmrec.reporting.examples.collect import (
 from mmrec.reporting.report import RunTables, write_report
 from mmrec.reporting.results import Results
 from mmrec.runs.folder import RunFolder
-from mmrec.runs.log import SHOWN, recorded
+from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.sessions import begin_session
@@ -93,7 +93,7 @@ def run_experiment(
     started = datetime.now().astimezone()
     loaded, plan, labels = check_experiment(config, base_dir)
     resources = _Resources.of(plan.experiment, workers)
-    with recorded() as log:
+    with log_to_folder() as log:
         datasets = load_datasets(plan, save=True)
         check_labels(plan.experiment, datasets[0], labels, loaded.problems)
         specs = SpecMaker(plan, datasets)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
+import signal
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -106,10 +109,12 @@ def probe(
     sender.close()
     try:
         result: Probe | ProbeFailure = receiver.recv()
+        process.join()
     except EOFError:
         process.join()
         return _death(process.exitcode)
-    process.join()
+    finally:
+        process.kill()
     return result
 
 
@@ -139,6 +144,9 @@ def _probe(
     requested: float,
 ) -> None:
     """Run in the new process: read the experiment as a worker does, and send a result."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the caller, which ends this
+    sys.stdout = sys.stderr  # the caller's output is no place for what a model prints
+    logging.disable()
     try:
         with TemporaryDirectory() as folder:
             prober = _Prober(experiment, base_dir, model, threads, Path(folder))
@@ -162,7 +170,8 @@ class _Prober:
         datasets = load_datasets(plan)
         self._number, self._model = model, plan.models[model]
         self._specs = SpecMaker(plan, datasets)
-        self._device, _ = resolve_device(plan.experiment.gpu)
+        gpu, *_ = plan.experiment.execution.devices or (plan.experiment.gpu,)
+        self._device, _ = resolve_device(gpu)
         outputs = {"path_output_rec_result": folder}
         if not self._model.meta.restore:  # else the weights are read from there
             outputs["path_output_rec_weight"] = folder
