@@ -35,16 +35,17 @@ from mmrec.planning.notes import plan_notes
 from mmrec.planning.outline import Outline
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.progress.display import Progress
-from mmrec.reporting.csv_files import elliot_files
+from mmrec.reporting.elliot_files import elliot_files
 from mmrec.reporting.examples.collect import (
-    Labels,
-    check_labels,
-    find_labels,
-    read_shown,
-    write_shown,
+    ItemInfo,
+    check_examples,
+    find_item_info,
+    read_examples,
+    write_examples,
 )
-from mmrec.reporting.report import RunTables, write_report
+from mmrec.reporting.report import write_report
 from mmrec.reporting.results import Results
+from mmrec.reporting.run_tables import RunTables
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
@@ -91,11 +92,11 @@ def run_experiment(
         RunInterrupted: SIGINT or SIGTERM stopped the run, which can be resumed.
     """
     started = datetime.now().astimezone()
-    loaded, plan, labels = check_experiment(config, base_dir)
+    loaded, plan, item_info = check_experiment(config, base_dir)
     resources = _Resources.of(plan.experiment, workers)
     with log_to_folder() as log:
         datasets = load_datasets(plan, save=True)
-        check_labels(plan.experiment, datasets[0], labels, loaded.problems)
+        check_examples(plan.experiment, datasets[0], item_info, loaded.problems)
         specs = SpecMaker(plan, datasets)
         origin = Origin.of(loaded, plan, resources.devices, resources.threads, _iso(started))
         performance = plan.experiment.path_output_rec_performance
@@ -113,13 +114,13 @@ def run_experiment(
                 _announce(lines, notes, observer, shown=progress)
                 executor = resources.executor_of(loaded, plan, datasets, folder, observer, stop)
                 studies = _run(plan, specs, folder, executor, stop)
-            notes += write_shown(folder.path, plan.experiment, datasets[0], studies, labels)
+            notes += write_examples(folder.path, plan.experiment, datasets[0], studies, item_info)
             return _write(origin, plan, datasets, studies, folder, notes, sessions)
 
 
 def check_experiment(
     config: str | Path | Mapping[str, Any], base_dir: Path | None = None
-) -> tuple[Loaded, Plan, Labels]:
+) -> tuple[Loaded, Plan, ItemInfo]:
     """Read an experiment and check everything that does not need its data.
 
     Args:
@@ -130,11 +131,11 @@ def check_experiment(
         ConfigError: the experiment is wrong; the message lists every problem.
     """
     loaded = read_experiment(config, base_dir)
-    labels = find_labels(loaded)
+    item_info = find_item_info(loaded)
     check_executor(loaded)
     plan = make_plan(loaded)
     check_trackers(plan.experiment, loaded.problems)
-    return loaded, plan, labels
+    return loaded, plan, item_info
 
 
 @dataclass(frozen=True)
@@ -265,8 +266,8 @@ def _write(
         sessions=sessions,
         ended=_iso(datetime.now().astimezone()),
     )
-    shown = read_shown(folder.path, plan.experiment)
-    results = write_report(folder.path, manifest, run_tables, studies, shown)
+    examples = read_examples(folder.path, plan.experiment)
+    results = write_report(folder.path, manifest, run_tables, studies, examples)
     write_tracking(manifest, plan.experiment, studies, results)
     write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     return results
