@@ -67,8 +67,8 @@ def estimate_model(
     The size of a point is the product of its whole-number hyper-parameters, each plus one, without
     ``epochs`` and ``seed``; the length of a list is such a number too, and a ``batch_size`` of -1
     is the number of users. The largest and the smallest point are measured in a process each. The
-    process of the smallest one goes on with other points, in random order, for up to
-    :data:`SECONDS`. A point that is not measured takes the mean time of an epoch.
+    process of the smallest one then measures other points in random order, for up to
+    :data:`SECONDS`. Points that were not measured count with the mean time of an epoch.
 
     Args:
         loaded: the experiment.

@@ -1,4 +1,4 @@
-"""Short trials in a process of their own, which measure what whole trials will cost."""
+"""Short trials in a separate process, which measure what whole trials will cost."""
 
 from __future__ import annotations
 
