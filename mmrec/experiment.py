@@ -43,7 +43,7 @@ from mmrec.reporting.examples.collect import (
 from mmrec.reporting.report import RunTables, write_report
 from mmrec.reporting.results import Results
 from mmrec.runs.folder import RunFolder
-from mmrec.runs.log import SHOWN, recorded
+from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.sessions import begin_session
@@ -94,7 +94,7 @@ def run_experiment(
     devices, notes = executor.devices(plan.experiment)
     threads = threads_of_trial(execution, n_workers)
     with ExitStack() as stack:
-        log = stack.enter_context(recorded())
+        log = stack.enter_context(log_to_folder())
         datasets = load_datasets(plan, save=True)
         check_labels(plan.experiment, datasets[0], labels, loaded.problems)
         specs = SpecMaker(plan, datasets)

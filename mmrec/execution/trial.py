@@ -157,7 +157,7 @@ def finished_record(
         pruned_at=pruned_at,
         best_epoch=best.record.epoch,
         validation=best.record.validation,
-        test=best.record.test,
+        test=outcome.test,
         history=[asdict(record) for record in outcome.history],
         losses=outcome.losses,
         weights_sha256=best.record.weights_sha256,

@@ -11,7 +11,6 @@ from mmrec.models import Model, ModelConfig
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
 from mmrec.planning.points import Values, sample_points
-from mmrec.training.seeding import rng_for
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,10 @@ def count_trials(plan: Plan, datasets: Sequence[Dataset]) -> list[ModelCounts]:
 
 def _count_model(model: ModelPlan, datasets: Sequence[Dataset]) -> ModelCounts:
     @cache
-    def steps_in_epoch(fold: int, batch_size: int) -> int:
+    def steps_in_epoch(fold: int, sampler: str | None, batch_size: int) -> int:
         assert issubclass(model.recommender, Model)
-        return _steps_in_epoch(model.recommender, datasets[fold], batch_size)
+        config = ModelConfig(sampler=sampler, batch_size=batch_size)
+        return model.recommender.make_sampler(config, datasets[fold].train).n_batches
 
     def count(values: Values, fold: int) -> TrialCounts:
         config = model.recommender.Config.model_validate(values)
@@ -99,7 +99,7 @@ def _count_model(model: ModelPlan, datasets: Sequence[Dataset]) -> ModelCounts:
         assert isinstance(config, ModelConfig)
         return TrialCounts(
             epochs=config.epochs,
-            steps=config.epochs * steps_in_epoch(fold, config.batch_size),
+            steps=config.epochs * steps_in_epoch(fold, config.sampler, config.batch_size),
             # A training with fewer epochs than the rate is evaluated once, at its end.
             evaluations=max(1, config.epochs // model.meta.validation_rate),
         )
@@ -115,9 +115,3 @@ def _count_model(model: ModelPlan, datasets: Sequence[Dataset]) -> ModelCounts:
             for values in points
         ),
     )
-
-
-def _steps_in_epoch(model: type[Model], dataset: Dataset, batch_size: int) -> int:
-    sampler = model.sampler(dataset.train, dataset.n_users if batch_size == -1 else batch_size)
-    n_samples = len(sampler.draw_epoch(rng_for(0, "count"))[0])
-    return -(-n_samples // sampler.batch_size)

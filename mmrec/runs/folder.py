@@ -140,7 +140,7 @@ class RunFolder:
         if meta.save_recs:
             write_atomically(lists_path(experiment, record), lists)
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **outcome.best.test_per_user)
+        np.savez_compressed(buffer, allow_pickle=False, **outcome.test_per_user)
         write_atomically(self._per_user_path(record.name), buffer.getvalue())
 
     def per_user(self, name: str) -> dict[str, FloatArray]:

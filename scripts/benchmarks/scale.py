@@ -95,7 +95,7 @@ def measure(name: str, n_items: int, widths: list[int]) -> dict[str, float]:
         row["a step"] = (ends[-1] - ends[1]) / (len(ends) - 2)
         trainer.state.losses = [0.0]
         with timed(row, "evaluation"):
-            trainer._evaluate(1)
+            trainer._evaluate(1, {})
     row["peak GiB"] = peak_gib()
     return row
 
