@@ -77,9 +77,7 @@ def _external_module(loaded: Loaded) -> ModuleType | None:
     if path is None:
         return None
     try:
-        module = load_external_module(path)
-        activate_external(module.__name__)
-        return module
+        return load_external_module(path)
     except ModelError as error:
         loaded.problems.add(("experiment", "external_models_path"), str(error))
         return None
