@@ -178,11 +178,6 @@ class Model(nn.Module, Recommender):
         return cls.sampler
 
     @classmethod
-    def sampler_for(cls, config: ModelConfig) -> type[Sampler]:
-        """Return the sampler that a configuration names, or else the default one."""
-        return SAMPLERS.find(config.sampler) if config.sampler else cls.default_sampler(config)
-
-    @classmethod
     def make_sampler(cls, config: ModelConfig, train: Interactions) -> Sampler:
         """Return the sampler that a training with a configuration uses.
 
@@ -193,7 +188,8 @@ class Model(nn.Module, Recommender):
             DataError: the interactions cannot be sampled.
         """
         batch_size = train.n_users if config.batch_size == -1 else config.batch_size
-        return cls.sampler_for(config)(train, batch_size, getattr(config, "n_negatives", 1))
+        kind = SAMPLERS.find(config.sampler) if config.sampler else cls.default_sampler(config)
+        return kind(train, batch_size, getattr(config, "n_negatives", 1))
 
     def everyone(self) -> tuple[Tensor, Tensor]:
         """Return the numbers of all users [U] and of all items [I], int64, on the device."""
