@@ -32,18 +32,19 @@ from mmrec.planning.datasets import load_datasets
 from mmrec.planning.outline import Outline
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.progress.display import Progress
-from mmrec.reporting.csv_files import elliot_files
+from mmrec.reporting.elliot_files import elliot_files
 from mmrec.reporting.examples.collect import (
-    Labels,
-    check_labels,
-    find_labels,
-    read_shown,
-    write_shown,
+    ItemInfo,
+    check_examples,
+    find_item_info,
+    read_examples,
+    write_examples,
 )
-from mmrec.reporting.report import RunTables, write_report
+from mmrec.reporting.report import write_report
 from mmrec.reporting.results import Results
+from mmrec.reporting.run_tables import RunTables
 from mmrec.runs.folder import RunFolder
-from mmrec.runs.log import SHOWN, recorded
+from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.sessions import begin_session
@@ -87,16 +88,16 @@ def run_experiment(
         RunInterrupted: SIGINT or SIGTERM came; the message says how to go on.
     """
     started = datetime.now().astimezone()
-    loaded, plan, labels = check_experiment(config, base_dir)
+    loaded, plan, item_info = check_experiment(config, base_dir)
     execution = plan.experiment.execution
     n_workers = workers or execution.workers
     executor = EXECUTORS.find(execution.backend)
     devices, notes = executor.devices(plan.experiment)
     threads = threads_of_trial(execution, n_workers)
     with ExitStack() as stack:
-        log = stack.enter_context(recorded())
+        log = stack.enter_context(log_to_folder())
         datasets = load_datasets(plan, save=True)
-        check_labels(plan.experiment, datasets[0], labels, loaded.problems)
+        check_examples(plan.experiment, datasets[0], item_info, loaded.problems)
         specs = SpecMaker(plan, datasets)
         notes += [*loaded.notes, *_notes(plan, datasets)]
         origin = Origin.of(loaded, plan, devices, threads, started.isoformat(timespec="seconds"))
@@ -128,13 +129,13 @@ def run_experiment(
             )
             context = RunContext(plan.experiment, datasets, setup, n_workers, observer, stop)
             studies = _run(plan, specs, folder, executor(context), stop)
-        notes += write_shown(folder.path, plan.experiment, datasets[0], studies, labels)
+        notes += write_examples(folder.path, plan.experiment, datasets[0], studies, item_info)
         return _write(origin, plan, datasets, studies, folder, notes, sessions)
 
 
 def check_experiment(
     config: str | Path | Mapping[str, Any], base_dir: Path | None = None
-) -> tuple[Loaded, Plan, Labels]:
+) -> tuple[Loaded, Plan, ItemInfo]:
     """Read an experiment and check all of it that can be checked before its data are read.
 
     Args:
@@ -145,11 +146,11 @@ def check_experiment(
         ConfigError: the experiment is wrong; the message lists every problem.
     """
     loaded = read_experiment(config, base_dir)
-    labels = find_labels(loaded)
+    item_info = find_item_info(loaded)
     check_executor(loaded)
     plan = make_plan(loaded)
     check_trackers(plan.experiment, loaded.problems)
-    return loaded, plan, labels
+    return loaded, plan, item_info
 
 
 def _progress(
@@ -236,8 +237,8 @@ def _write(
         sessions=sessions,
         ended=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
-    shown = read_shown(folder.path, plan.experiment)
-    results = write_report(folder.path, manifest, run_tables, studies, shown)
+    examples = read_examples(folder.path, plan.experiment)
+    results = write_report(folder.path, manifest, run_tables, studies, examples)
     write_tracking(manifest, plan.experiment, studies, results)
     write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     return results

@@ -67,11 +67,11 @@ def _verify(folder: Path, *, quiet: bool) -> int:
 
 def _table(best: pd.DataFrame) -> str:
     """Return a row for each model, or a column if the rows are wider than the terminal."""
-    rows = best.to_string(index=False, float_format="{:.4f}".format)
+    rows = best.to_string(index=False, float_format="{:.4f}".format, na_rep="")
     fits = len(rows.partition("\n")[0]) <= shutil.get_terminal_size().columns
     if fits or not sys.stdout.isatty():
         return rows
-    return best.T.to_string(header=False, float_format="{:.4f}".format)
+    return best.T.to_string(header=False, float_format="{:.4f}".format, na_rep="")
 
 
 def _summary(results: Results) -> str:

@@ -28,7 +28,9 @@ class TrialRecord:
     """Every hyper-parameter, given or default."""
     status: Literal["finished", "pruned", "failed"]
     error: str | None = None
-    """Why a trial failed."""
+    """Why the trial failed."""
+    worker_died: bool = False
+    """Whether the trial failed because its process died, so that it cannot be repeated."""
     pruned_at: int | None = None
     """The epoch after which a pruned trial was ended; its figures are the best up to there."""
     best_epoch: int | None = None

@@ -1,4 +1,4 @@
-"""Who and what the report shows: the choice of users, titles and pictures, and their faults."""
+"""The choice of example users, their titles and pictures, and errors in them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from mmrec.runs.example_users import shown_users
 REPORT = {"users": 3, "titles": "../data/{0}/titles.tsv", "pictures": "../data/{0}/pictures"}
 
 
-# Who is shown
+# Users
 
 
 def dataset(degrees: list[int], cold: int) -> Dataset:
@@ -65,7 +65,7 @@ def test_listed_users_keep_their_order() -> None:
     assert shown_users(asked(["6", 0]), dataset([5, 1, 3, 8, 2, 7, 7], cold=5)) == [6, 0]
 
 
-# What is wrong is told before anything is trained
+# Errors before training
 
 
 def break_titles(data: Path) -> None:
@@ -103,7 +103,7 @@ def list_pictures(data: Path) -> None:
         (None, {"users": [3, "7b"]}, "users[1]", ["'7b'", "7"]),
     ],
 )
-def test_faults_are_told_before_training(
+def test_errors_are_found_before_training(
     experiment_file, tmp_path, damage: Callable[[Path], None] | None, report, key, facts
 ) -> None:
     write_tiny_labels(tmp_path / "data" / "tiny")
@@ -116,15 +116,15 @@ def test_faults_are_told_before_training(
     assert not (tmp_path / "results").exists()
 
 
-def test_all_faults_are_told_at_once(experiment_file, capsys) -> None:
+def test_all_errors_are_reported_at_once(experiment_file, capsys) -> None:
     report = {"titles": "none.tsv", "pictures": "none"}
     path = experiment_file({"MostPopp": {}}, report=report)
     assert main(["validate", str(path)]) == 2
-    told = capsys.readouterr().err
-    assert all(key in told for key in ("report.titles", "report.pictures", "MostPopp"))
+    message = capsys.readouterr().err
+    assert all(key in message for key in ("report.titles", "report.pictures", "MostPopp"))
 
 
-def test_without_pillow_it_is_said_how_to_get_it(experiment_file, tmp_path, monkeypatch) -> None:
+def test_pictures_without_pillow(experiment_file, tmp_path, monkeypatch) -> None:
     write_tiny_labels(tmp_path / "data" / "tiny")
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ConfigError, match=r"report.pictures: .*pip install '\.\[report\]'"):

@@ -1,4 +1,4 @@
-"""Recommendations that one can look at: users, titles and pictures in the report."""
+"""Example users in the report: lists, titles and pictures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(path: Path, **options: Any) -> Results:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs of the same trials, the first with users in the report; then the data go."""
+    """Two runs of the same trials, the first with example users. The data are moved away."""
     folder = tmp_path_factory.mktemp("shown")
     write = experiment_writer(folder)
     write_tiny_labels(folder / "data" / "tiny")
@@ -65,7 +65,7 @@ def words(html: str) -> str:
 
 
 def cards(html: str, user: str, row: str) -> list[str]:
-    """The items of a row of a user."""
+    """The items of a list of a user."""
     (found,) = re.findall(rf"<h3[^>]*>User {user} .*?(?=<h3|$)", html, re.DOTALL)
     (listed,) = re.findall(rf"<h4[^>]*>{row}\b.*?</[ou]l>", found, re.DOTALL)
     return re.findall(r"<li.*?</li>", listed, re.DOTALL)
@@ -85,16 +85,16 @@ def users_of(html: str) -> list[str]:
 
 
 def id_of(card: str) -> str:
-    """The item of a card: its id stands in small print, or is its name."""
+    """The item id of a card: in small print, or as its name."""
     found = re.search(r"item </span>(\d+)<", card) or re.search(r'class="name"[^>]*>(\d+)<', card)
     assert found is not None
     return found[1]
 
 
-# What is shown
+# Contents
 
 
-def test_lists_and_hits_are_those_of_the_run(folder: Path, page: str) -> None:
+def test_lists_and_hits_are_of_the_run(folder: Path, page: str) -> None:
     html = section(page)
     users = users_of(html)
     assert len(users) == len(set(users)) == 3
@@ -120,24 +120,24 @@ def test_lists_and_hits_are_those_of_the_run(folder: Path, page: str) -> None:
         assert n_hits or model == "MostPop"
 
 
-def test_what_the_user_took_is_shown(folder: Path, page: str) -> None:
+def test_training_and_held_out_items_of_the_user(folder: Path, page: str) -> None:
     html = section(page)
     for user in users_of(html):
-        train = [id_of(card) for card in cards(html, user, "Took in training")]
+        train = [id_of(card) for card in cards(html, user, "Training items")]
         assert set(train) == split_of(folder, "train", user)
-        held_out = {id_of(c): words(c).split()[-1] for c in cards(html, user, "To be found")}
-        assert "test" in words(cards(html, user, "To be found")[0])
+        held_out = {id_of(c): words(c).split()[-1] for c in cards(html, user, "Held-out items")}
+        assert "test" in words(cards(html, user, "Held-out items")[0])
         assert set(held_out) == split_of(folder, "test", user) | split_of(folder, "val", user)
 
 
-def test_titles_are_escaped_and_cut(page: str) -> None:
+def test_titles_are_escaped_and_shortened(page: str) -> None:
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;it&#39;s&#34;" in page
     assert max(map(len, re.findall(r"(?:endless )+", page))) <= 160
     assert "of no item" not in page
 
 
-def test_each_picture_stands_once_and_is_told(page: str) -> None:
+def test_each_picture_is_in_the_page_once(page: str) -> None:
     html = section(page)
     places = re.findall(r'<symbol id="(picture-\d+)"', html)
     assert len(places) == len(set(places)) == len(set(re.findall(r'href="(data:[^"]*)"', html)))
@@ -148,7 +148,7 @@ def test_each_picture_stands_once_and_is_told(page: str) -> None:
         assert {place} == {p for n, p in used if n == name}
 
 
-def test_a_picture_that_is_broken_is_a_warning(folder: Path, page: str) -> None:
+def test_a_broken_picture_is_a_warning(folder: Path, page: str) -> None:
     (note,) = json.loads((folder / "with/manifest.json").read_text())["notes"]
     assert "20.jpeg: UnidentifiedImageError" in note
     assert words(note) in words(page)
@@ -158,20 +158,20 @@ def test_a_picture_that_is_broken_is_a_warning(folder: Path, page: str) -> None:
     assert all("no picture" in card for card in broken)
 
 
-def test_an_experiment_that_does_not_ask_is_as_before(folder: Path) -> None:
+def test_example_users_change_no_trial(folder: Path) -> None:
     page = (folder / "without" / "report.html").read_text()
     assert "Recommendations" not in page
-    assert not (folder / "without" / "recommendations.json").exists()
+    assert not (folder / "without" / "examples.json").exists()
     one, other = (TrialStore(folder / name / "trials.jsonl").read() for name in ("with", "without"))
     assert all(record.shown == {} for record in other)
     for part in ("name", "lists_sha256", "weights_sha256", "history"):
         assert [getattr(r, part) for r in one] == [getattr(r, part) for r in other]
 
 
-# It is made again, from the folder alone
+# Rebuilding
 
 
-def test_it_is_made_again_when_data_and_pictures_have_gone(folder: Path, tmp_path: Path) -> None:
+def test_it_is_rebuilt_without_data_and_pictures(folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(folder / "with", tmp_path / "run_2026"))
     (copy / "report.html").unlink()
     assert rebuild_report(copy).report.read_bytes() == (folder / "with/report.html").read_bytes()
@@ -180,10 +180,10 @@ def test_it_is_made_again_when_data_and_pictures_have_gone(folder: Path, tmp_pat
 @pytest.mark.parametrize("damage", ["", "{"])
 def test_a_damaged_record_is_refused(folder: Path, tmp_path: Path, damage: str) -> None:
     copy = Path(shutil.copytree(folder / "with", tmp_path / "run_2026"))
-    (copy / "recommendations.json").write_text(damage)
+    (copy / "examples.json").write_text(damage)
     (copy / "report.html").write_text("old")
     (copy / "best.tsv").write_text("old")
-    with pytest.raises(DataError, match=r"recommendations\.json"):
+    with pytest.raises(DataError, match=r"examples\.json"):
         rebuild_report(copy)
     assert (copy / "report.html").read_text() == (copy / "best.tsv").read_text() == "old"
 
@@ -191,7 +191,7 @@ def test_a_damaged_record_is_refused(folder: Path, tmp_path: Path, damage: str) 
 def shown_files(results: Results) -> tuple[str, list[dict[str, Any]]]:
     records = TrialStore(results.folder / "trials.jsonl").read()
     lists = [r.shown for r in sorted(records, key=lambda record: record.trial_id)]
-    return (results.folder / "recommendations.json").read_text(), lists
+    return (results.folder / "examples.json").read_text(), lists
 
 
 def interrupted(path: Path, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
@@ -201,7 +201,7 @@ def interrupted(path: Path, monkeypatch: pytest.MonkeyPatch, steps: int) -> None
             run(path)
 
 
-def test_an_interrupted_run_goes_on_to_the_same_page(experiment_file, tmp_path, monkeypatch):
+def test_a_resumed_run_has_the_same_examples(experiment_file, tmp_path, monkeypatch):
     write_tiny_labels(tmp_path / "data" / "tiny")
     path = experiment_file(MODELS, report=REPORT)
     expected = shown_files(run(path))
@@ -209,7 +209,7 @@ def test_an_interrupted_run_goes_on_to_the_same_page(experiment_file, tmp_path, 
     assert shown_files(run(path)) == expected
 
 
-def test_users_who_are_asked_for_too_late_are_told(experiment_file, monkeypatch):
+def test_users_added_after_a_trial_ended(experiment_file, monkeypatch):
     interrupted(experiment_file(MODELS, report={"users": ["1", "2"]}), monkeypatch, 30)
     results = run(experiment_file(MODELS, report={"users": ["2", "7"]}))
     html = section(results.report.read_text())
@@ -221,13 +221,13 @@ def test_users_who_are_asked_for_too_late_are_told(experiment_file, monkeypatch)
 
 
 @pytest.mark.slow
-def test_workers_show_the_same(experiment_file, tmp_path):
+def test_workers_give_the_same_examples(experiment_file, tmp_path):
     write_tiny_labels(tmp_path / "data" / "tiny")
     path = experiment_file(MODELS, report=REPORT)
     assert shown_files(run(path, workers=2)) == shown_files(run(path, fresh=True))
 
 
-def test_ids_alone_will_do_and_lists_may_hold_what_the_catalogue_lacks(experiment_file, tmp_path):
+def test_items_without_titles_and_items_not_in_the_data(experiment_file, tmp_path):
     lists = "".join(f"{user}\t{item}\t{9 - n}.5\n" for user in range(24) for n, item in
                     enumerate(("190", "nowhere", "0")))  # fmt: skip
     (tmp_path / "lists").mkdir()
@@ -241,10 +241,10 @@ def test_ids_alone_will_do_and_lists_may_hold_what_the_catalogue_lacks(experimen
     assert len(cards(html, "3", "MostPop")) == 2
     first, second = cards(html, "3", "Mine")
     assert words(first).startswith("190 score 9.5")
-    assert words(second) == "not in the catalogue score 8.5000"
+    assert words(second) == "not in the data score 8.5000"
 
 
-def test_of_several_folds_the_first_is_shown(experiment_file, tmp_path):
+def test_the_first_of_several_folds_is_shown(experiment_file, tmp_path):
     rows = "".join(f"{u}\t{i}\t1\n" for u in range(9) for i in range(u % 3, 12, 2))
     write_text(tmp_path / "data" / "tiny" / "all.txt", rows)
     results = run(
