@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -96,6 +97,17 @@ class RunFolder:
             ) from None
         except OSError as error:
             raise DataError(f"{self.path}: cannot be locked: {error}") from error
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
 
     def release(self) -> None:
         """Let other processes at the folder."""
