@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,8 @@ class Dataset:
     report: FilterReport = field(default_factory=FilterReport)
     fold: str = ""
     """Name of the fold, such as ``0/2``; empty for a single fold."""
+    shared: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+    """Objects that models built from this data set, kept for other trials."""
 
     def __post_init__(self) -> None:
         """Check the names and shapes of the feature matrices."""

@@ -41,6 +41,9 @@ class Evaluator:
         cutoffs: lengths at which lists are cut.
         relevance_threshold: the least held-out rating that is relevant.
 
+    Attributes:
+        truth: the held-out split, prepared to judge lists.
+
     Raises:
         ConfigError: a metric is unknown, no metric is given, or a cutoff is not positive.
         DataError: no held-out row is relevant, the splits have different numberings, or a rating is
@@ -62,12 +65,13 @@ class Evaluator:
                 f"expected at least one metric and positive cutoffs; found {list(metrics)} and "
                 f"{list(cutoffs)}"
             )
-        self._truth = ground_truth(train, held_out, relevance_threshold, self.cutoffs[-1])
+        self.train = train
+        self.truth = ground_truth(train, held_out, relevance_threshold, self.cutoffs[-1])
         self._counts: dict[Population, BoolArray] = {
-            "relevant": self._truth.n_relevant > 0,
-            "held-out": np.ones(len(self._truth.users), np.bool_),
+            "relevant": self.truth.n_relevant > 0,
+            "held-out": np.ones(len(self.truth.users), np.bool_),
         }
-        if find_metric("nDCG") in self.metrics and not np.isfinite(self._truth.ideal_dcg).all():
+        if find_metric("nDCG") in self.metrics and not np.isfinite(self.truth.ideal_dcg).all():
             raise DataError(
                 f"the held-out rating {held_out.ratings.max():g} is too large for nDCG, whose gain "
                 f"is 2 ** rating; use nDCGRendle2020, or binarize the ratings"
@@ -88,7 +92,7 @@ class Evaluator:
         Raises:
             ModelError: the ranking has the wrong shape, or a metric returns one.
         """
-        judged = judge(self._truth, ranking)
+        judged = judge(self.truth, ranking)
         lists = {cutoff: judged.at(cutoff) for cutoff in self.cutoffs}
         figures, per_user = {}, {}
         for metric in self.metrics:
@@ -110,8 +114,8 @@ class Evaluator:
                 f"the metric {metric.name} returned the shape {found.shape}; expected a value for "
                 f"each of the {len(counts)} users with a held-out row"
             )
-        values = np.full(self._truth.n_users, np.nan)
-        values[self._truth.users[counts]] = found[counts]
+        values = np.full(self.truth.n_users, np.nan)
+        values[self.truth.users[counts]] = found[counts]
         return values
 
 

@@ -7,12 +7,10 @@ tail of APLT, ACLT, PopRSP and PopREO are different: they have 80 % and 20 %.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from mmrec.data import IntArray, Interactions
-from mmrec.evaluation.ground_truth import ground_truth
+from mmrec.evaluation.evaluator import Evaluator
 from mmrec.evaluation.judged_lists import JudgedLists, judge
 from mmrec.evaluation.ranking import Ranking
 
@@ -40,26 +38,13 @@ class GroupEvaluator:
     """Computes figures of rankings for each group on a held-out split.
 
     Args:
-        train: the training split.
-        held_out: validation or test, with the same numbering.
-        cutoffs: lengths at which lists are cut.
-        relevance_threshold: the least held-out rating that is relevant.
-
-    Raises:
-        DataError: no held-out row is relevant, or the splits have different numberings.
+        evaluator: of the same split; its cutoffs and relevant rows are used.
     """
 
-    def __init__(
-        self,
-        train: Interactions,
-        held_out: Interactions,
-        cutoffs: Sequence[int],
-        relevance_threshold: float = 0.0,
-    ) -> None:
-        self._cutoffs = tuple(sorted(set(cutoffs)))
-        self._truth = ground_truth(train, held_out, relevance_threshold, self._cutoffs[-1])
-        self._train = train
-        groups = popularity_groups(train)
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._cutoffs, self._truth = evaluator.cutoffs, evaluator.truth
+        self._train = evaluator.train
+        groups = popularity_groups(self._train)
         self._members = {name: groups == index for index, name in enumerate(GROUPS)}
 
     def evaluate(self, ranking: Ranking) -> dict[str, dict[str, float]]:

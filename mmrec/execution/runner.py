@@ -17,7 +17,7 @@ from mmrec.runs.records import TrialRecord
 from mmrec.runs.selection import PointView, ValidationView, choose
 from mmrec.runs.study import Study
 from mmrec.search.algorithms import make_search
-from mmrec.search.pruning import set_thresholds
+from mmrec.search.pruning import Pruning, set_thresholds
 
 
 class ModelSearch:
@@ -77,7 +77,7 @@ class ModelSearch:
                 validation_rate=meta.validation_rate,
             )
             request = replace(request, thresholds=thresholds)
-            spec = self._specs.make(request)
+            spec = replace(spec, pruning=Pruning(self._objective, thresholds))
         return Task(self._model, spec, request)
 
     def _of_fold(self, fold: int, points: list[PointView]) -> list[ValidationView]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from mmrec.models import RecommendationFile, RecommendationFileConfig, source_di
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
 from mmrec.planning.points import Values
-from mmrec.search.pruning import PruningProtocol, Thresholds
+from mmrec.search.pruning import Pruning, Thresholds
 from mmrec.training.early_stopping import EarlyStopping
 from mmrec.training.objective import Objective
 from mmrec.training.protocol import EvaluationProtocol
@@ -63,9 +63,6 @@ class SpecMaker:
         if isinstance(config, RecommendationFileConfig):
             facts["file"] = sha256(config.file.read_bytes())
         identifier = trial_id(model.key, config, facts, dataset.fingerprint)
-        if model.meta.pruner != "none":
-            parts = {f.name: getattr(protocol, f.name) for f in fields(protocol)}
-            protocol = PruningProtocol(**parts, thresholds=request.thresholds)
         return TrialSpec(
             trial_id=identifier,
             name=f"{model.name}_{identifier}",
@@ -76,6 +73,7 @@ class SpecMaker:
             protocol=protocol,
             fold=request.fold,
             fold_name=dataset.fold,
+            pruning=Pruning(model.objective, request.thresholds) if request.thresholds else None,
         )
 
 

@@ -1,10 +1,10 @@
-"""One trial: build a recommender, train it, keep what it has come to."""
+"""One trial: build a recommender, train it, describe the result."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from mmrec.errors import TrialError
 from mmrec.evaluation import Ranking
 from mmrec.files import sha256
 from mmrec.models import Model, ModelConfig, Recommender, RecommenderConfig
+from mmrec.runs.example_users import ExampleLists
 from mmrec.runs.folder import load_weights
 from mmrec.runs.records import TrialRecord
+from mmrec.search.pruning import Pruning
 from mmrec.training.allocator import keep_freed_memory
+from mmrec.training.build import build
 from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic
-from mmrec.training.protocol import EvaluationProtocol
-from mmrec.training.seeding import seed_for
+from mmrec.training.protocol import EpochRecord, EvaluationProtocol
 from mmrec.training.trainer import OnEpoch, Outcome, Trainer, evaluate_untrained
 
 logger = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class TrialSpec:
-    """What a trial is to do; its result depends on nothing else but the data and the device."""
+    """Everything that the result of a trial depends on, except for the data and the device."""
 
     trial_id: str
     name: str
@@ -41,9 +43,11 @@ class TrialSpec:
     config: RecommenderConfig
     protocol: EvaluationProtocol
     fold: int = 0
-    """Number of the fold that it is run on."""
+    """Index of the fold to run on."""
     fold_name: str = ""
     """Its name; empty without folds."""
+    pruning: Pruning | None = None
+    """When to prune the trial; None without a pruner."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -51,16 +55,20 @@ class TrialSpec:
         parameters: dict[str, Any] = self.config.model_dump(mode="json")
         return parameters
 
+    def is_pruned(self, records: Sequence[EpochRecord]) -> bool:
+        """Return whether a trial with these evaluated epochs is pruned."""
+        return self.pruning is not None and self.pruning.pruned_at(records) is not None
+
 
 def trial_id(
     model: str, config: RecommenderConfig, selection: Mapping[str, Any], fingerprint: str
 ) -> str:
-    """Return 12 hexadecimal digits that name a trial.
+    """Return the name of a trial, 12 hexadecimal digits.
 
     Args:
         model: the key of the experiment file.
-        config: the hyper-parameters, the seed among them.
-        selection: the parts of the protocol that the best epoch depends on.
+        config: the hyper-parameters with the seed.
+        selection: what the best epoch depends on in addition.
         fingerprint: of the data set.
     """
     facts = [model, config.model_dump(mode="json"), dict(selection), fingerprint]
@@ -83,20 +91,19 @@ def run_trial(
     Args:
         spec: the trial.
         dataset: what it is trained and evaluated on.
-        device: where.
-        threads: of torch while the trial runs; None leaves their number as it is.
+        device: where it runs.
+        threads: of torch while the trial runs; None leaves the number unchanged.
         restore_from: evaluate the weights of this file instead of training.
-        checkpoint: where the state of the training is kept, and found again.
-        on_epoch: told about each epoch.
-        stop: asked after each step whether to save the state and end.
+        checkpoint: where the state of the training is saved and restored from.
+        on_epoch: called after each epoch.
+        stop: called after each step; when it returns True, the state is saved and training ends.
 
     Raises:
         TrialError: the loss or a score is not finite, or there are no weights to restore.
-        Interrupted: ``stop`` said yes.
+        Interrupted: ``stop`` returned True.
     """
     with deterministic(device, threads), keep_freed_memory():
-        torch.manual_seed(seed_for(spec.config.seed, "init"))
-        recommender = spec.recommender(spec.config, dataset)  # type: ignore[call-arg]
+        recommender = build(spec.recommender, spec.config, dataset)
         if not isinstance(recommender, Model):
             return evaluate_untrained(recommender, spec.protocol, device)
         if restore_from is not None:
@@ -105,7 +112,7 @@ def run_trial(
         trainer = Trainer(
             recommender, spec.config, dataset, spec.protocol, device, checkpoint=checkpoint
         )
-        return trainer.run(on_epoch, stop)
+        return trainer.run(on_epoch, stop, spec.is_pruned)
 
 
 def _restored(
@@ -120,33 +127,57 @@ def _restored(
     return replace(evaluate_untrained(model, protocol, device, epoch=epoch), best_state=state)
 
 
-def finished_record(spec: TrialSpec, outcome: Outcome, lists: str, seconds: float) -> TrialRecord:
-    """Describe a trial that has come to an end; ``lists`` is the text of its best lists."""
+def finished_record(
+    spec: TrialSpec,
+    outcome: Outcome,
+    *,
+    lists: str,
+    seconds: float,
+    groups: Mapping[str, dict[str, float]],
+    peak_bytes: int | None,
+    example_lists: ExampleLists,
+) -> TrialRecord:
+    """Describe a trial that finished or was pruned.
+
+    Args:
+        spec: the trial.
+        outcome: its result.
+        lists: the text of the recommendation lists of its best epoch.
+        seconds: how long it took.
+        groups: test figures of groups of items.
+        peak_bytes: the most memory that it needed; None if unknown.
+        example_lists: the lists of the example users.
+    """
     best = outcome.best
-    return TrialRecord(
-        trial_id=spec.trial_id,
-        name=spec.name,
-        model=spec.model,
-        index=spec.index,
-        fold=spec.fold_name,
-        parameters=spec.parameters,
-        status="finished",
+    pruned_at = spec.pruning.pruned_at(outcome.history) if spec.pruning else None
+    return _record(
+        spec,
+        seconds,
+        status="finished" if pruned_at is None else "pruned",
+        pruned_at=pruned_at,
         best_epoch=best.record.epoch,
         validation=best.record.validation,
-        test=best.record.test,
+        test=outcome.test,
         history=[asdict(record) for record in outcome.history],
         losses=outcome.losses,
-        seconds=round(seconds, 3),
         weights_sha256=best.record.weights_sha256,
         lists_sha256=sha256(lists.encode()),
+        groups=dict(groups),
+        peak_bytes=peak_bytes,
+        example_lists=example_lists,
     )
 
 
 def failed_record(spec: TrialSpec, error: BaseException, seconds: float) -> TrialRecord:
-    """Describe a trial that has failed."""
-    # A message may quote a file's name that is no Unicode, which no file of UTF-8 can hold, or hold
-    # a lone CR, which ends a row of a table that is read again.
+    """Describe a trial that failed."""
+    # A message may contain the name of a file that is not Unicode, which a file in UTF-8 cannot
+    # hold, or a lone CR, which ends a row of a table that is read again.
     message = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
+    message = message.replace("\r\n", "\n").replace("\r", "\n")
+    return _record(spec, seconds, status="failed", error=message)
+
+
+def _record(spec: TrialSpec, seconds: float, **facts: Any) -> TrialRecord:  # noqa: ANN401
     return TrialRecord(
         trial_id=spec.trial_id,
         name=spec.name,
@@ -154,14 +185,13 @@ def failed_record(spec: TrialSpec, error: BaseException, seconds: float) -> Tria
         index=spec.index,
         fold=spec.fold_name,
         parameters=spec.parameters,
-        status="failed",
-        error=message.replace("\r\n", "\n").replace("\r", "\n"),
         seconds=round(seconds, 3),
+        **facts,
     )
 
 
 def lists_as_tsv(ranking: Ranking, dataset: Dataset) -> str:
-    """Return recommendation lists as lines of user, item and score, ids as in the data's files."""
+    """Return recommendation lists as lines of user, item and score, with the ids of the files."""
     item_ids = np.array(dataset.items.ids, dtype=object)
     lines: list[str] = []
     for user_id, items, scores in zip(
@@ -169,7 +199,7 @@ def lists_as_tsv(ranking: Ranking, dataset: Dataset) -> str:
     ):
         listed = items >= 0
         lines.extend(
-            f"{user_id}\t{item_id}\t{score}\n"  # numpy writes the fewest digits that tell it apart
+            f"{user_id}\t{item_id}\t{score}\n"  # numpy: the shortest exact form
             for item_id, score in zip(item_ids[items[listed]], scores[listed], strict=True)
         )
     return "".join(lines)

@@ -17,9 +17,9 @@ from mmrec.graph import top_k as best_columns
 from mmrec.models import Model, RecommendationFile, Recommender, RecommenderConfig
 from mmrec.runs.folder import lists_path, load_weights, weights_path
 from mmrec.runs.records import TrialRecord
+from mmrec.training.build import build
 from mmrec.training.determinism import deterministic
 from mmrec.training.digests import digest_of_state
-from mmrec.training.seeding import seed_for
 
 _CPU = torch.device("cpu")
 
@@ -108,10 +108,10 @@ def restore(
     """
     lists = lists_path(experiment, record)
     if not issubclass(kind, Model):
-        return Restored(_built(kind, config, dataset), None)
+        return Restored(_build(kind, config, dataset), None)
     weights = weights_path(experiment, record.name)
     if weights.is_file():
-        model = _built(kind, config, dataset)
+        model = _build(kind, config, dataset)
         assert isinstance(model, Model)
         state, _ = load_weights(weights)
         if digest_of_state(state) != record.weights_sha256:
@@ -132,7 +132,6 @@ def restore(
     return Restored(None, lists)
 
 
-def _built(kind: type[Recommender], config: RecommenderConfig, dataset: Dataset) -> Recommender:
+def _build(kind: type[Recommender], config: RecommenderConfig, dataset: Dataset) -> Recommender:
     with deterministic(_CPU):
-        torch.manual_seed(seed_for(config.seed, "init"))
-        return kind(config, dataset)  # type: ignore[call-arg]
+        return build(kind, config, dataset)

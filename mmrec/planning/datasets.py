@@ -1,4 +1,4 @@
-"""The data sets of an experiment, one for each fold: splits and features, brought together."""
+"""The data sets of an experiment, one for each fold: first the splits, then the features."""
 
 from __future__ import annotations
 
@@ -6,53 +6,80 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from mmrec.data import Dataset, FilterReport, Table, align, read_labelled, read_split
+from mmrec.data import Dataset, FoldFiles, Table, align, read_labelled, read_split
 from mmrec.errors import DataError
 from mmrec.features import Loader, absent_items, load_features
 from mmrec.files import write_folder
 from mmrec.planning.one_file import SplitFile
 from mmrec.planning.plan import Plan
 
-_Tables = Mapping[str, Table]
 
-
-def load_datasets(
-    plan: Plan, *, save: bool = False, with_features: bool = True
-) -> tuple[Dataset, ...]:
-    """Read the splits of every fold and the features, and bring them together.
+def load_datasets(plan: Plan, *, save: bool = False) -> tuple[Dataset, ...]:
+    """Read the splits and the features of every fold.
 
     Args:
         plan: the experiment.
-        save: write the folds, if the experiment asks for it.
-        with_features: read the vectors too; the items that have one are known without.
+        save: write the folds if the experiment has ``save_on_disk``.
 
     Raises:
-        DataError: a file is malformed, the splits and the features share nothing, or the folds
-            cannot be written.
+        DataError: a file is malformed, the splits and the features have no item in common, or the
+            folds cannot be written.
     """
-    known = {loader.name: loader.items() for loader in plan.loaders if loader.missing == "drop"}
-    file = None
-    if plan.experiment.data_config.strategy == "dataset":
-        file = SplitFile.read(plan.experiment, known)
-    datasets: list[Dataset] = []
-    for fold, (tables, notes) in zip(plan.folds, _tables(plan, file), strict=True):
-        try:
-            dataset = _load(plan, known, tables, datasets, with_features=with_features)
-        except DataError as error:
-            raise DataError(f"{error} (fold {fold.name})" if fold.name else str(error)) from error
-        report = _completed(dataset.report, file, notes)
-        datasets.append(replace(dataset, fold=fold.name, report=report))
-    if save and file is not None and file.splitting.save_on_disk:
+    return add_features(load_splits(plan, save=save), plan.loaders)
+
+
+def load_splits(plan: Plan, *, save: bool = False) -> tuple[Dataset, ...]:
+    """Read the splits of every fold, with the items that have the features they need.
+
+    No feature vector is read.
+
+    Args:
+        plan: the experiment.
+        save: as for :func:`load_datasets`.
+
+    Raises:
+        DataError: as from :func:`load_datasets`.
+    """
+    required = {loader.name: loader.items() for loader in plan.loaders if loader.missing == "drop"}
+    if plan.experiment.data_config.strategy != "dataset":
+        return tuple(
+            _align(plan, files.name, tables, required)
+            for files, tables in zip(plan.folds, _ready_splits(plan), strict=True)
+        )
+    file = SplitFile.read(plan.experiment, required)
+    datasets = tuple(
+        file.add_to_report(_align(plan, files.name, file.tables(rows), required), rows.notes)
+        for files, rows in zip(plan.folds, file.folds(), strict=True)
+    )
+    if save and file.splitting.save_on_disk:
         assert file.splitting.save_folder is not None
         write_folder(file.splitting.save_folder, file.saved())
-    return tuple(datasets)
+    return datasets
+
+
+def add_features(datasets: Sequence[Dataset], loaders: Sequence[Loader]) -> tuple[Dataset, ...]:
+    """Return the data sets with the vectors of their items.
+
+    Folds with the same items share one matrix for each loader.
+
+    Raises:
+        DataError: a file of features is malformed.
+    """
+    complete: list[Dataset] = []
+    for dataset in datasets:
+        ids = dataset.items.ids
+        features = next((other.features for other in complete if other.items.ids == ids), None)
+        if features is None:
+            features = MappingProxyType(dict(load_features(loaders, ids)))
+        complete.append(replace(dataset, features=features))
+    return tuple(complete)
 
 
 def feature_widths(plan: Plan, dataset: Dataset) -> dict[str, int]:
-    """Return the number of values of an item for each loader; one vector of each is read.
+    """Return the length of an item's vector for each loader; one vector of each is read.
 
     Raises:
-        DataError: a loader has no vector of any item, or it cannot be read.
+        DataError: a loader has no vector of any item, or the vector cannot be read.
     """
     return {loader.name: _width(loader, dataset.items.ids) for loader in plan.loaders}
 
@@ -66,45 +93,44 @@ def _width(loader: Loader, item_ids: Sequence[str]) -> int:
     return int(vector.shape[1])
 
 
-def _tables(plan: Plan, file: SplitFile | None) -> Iterator[tuple[_Tables, tuple[str, ...]]]:
-    """Yield the splits of each fold, and what there is to tell of how they were made."""
-    if file is not None:
-        for fold in file.folds():
-            tables = {name: replace(file.table, frame=rows) for name, rows in fold.splits.items()}
-            yield tables, fold.notes
-        return
+def _ready_splits(plan: Plan) -> Iterator[Mapping[str, Table]]:
+    """Yield the tables of each fold that the files already contain."""
     data = plan.experiment.data_config
     if data.dataset_path is not None:
         tables = read_labelled(data.dataset_path, header=data.header)
         if plan.experiment.evaluation.require_validation and "validation" not in tables:
-            raise DataError(f"{data.dataset_path}: no row is for validation (require_validation)")
-        yield tables, ()
+            raise DataError(
+                f"{data.dataset_path}: no row of the validation split, which require_validation "
+                "asks for"
+            )
+        yield tables
         return
-    last: _Tables = {}
+    tables = {}
     for files in plan.folds:
-        by_path = {table.path: table for table in last.values()}  # folds may share a test split
-        last = {
-            split: by_path.get(path) or read_split(path, header=data.header)
-            for split, path in files.paths.items()
-        }
-        yield last, ()
+        tables = _read_splits(files, tables, header=data.header)
+        yield tables
 
 
-def _load(
-    plan: Plan,
-    known_items: Mapping[str, Collection[str]],
-    tables: _Tables,
-    earlier: Sequence[Dataset],
-    *,
-    with_features: bool,
+def _read_splits(
+    files: FoldFiles, earlier: Mapping[str, Table], *, header: bool | None
+) -> dict[str, Table]:
+    """Read the splits of a fold; a file that the fold before it has is not read again."""
+    known = {table.path: table for table in earlier.values()}
+    return {
+        split: known.get(path) or read_split(path, header=header)
+        for split, path in files.paths.items()
+    }
+
+
+def _align(
+    plan: Plan, fold: str, tables: Mapping[str, Table], required: Mapping[str, Collection[str]]
 ) -> Dataset:
-    aligned = align(tables, known_items, binarize=plan.experiment.binarize)
-    items = aligned.items.ids
-    filled = {loader.name: absent_items(loader, items) for loader in plan.loaders}
-    features = next((other.features for other in earlier if other.items.ids == items), None)
-    if features is None:
-        loaders = plan.loaders if with_features else ()
-        features = MappingProxyType(dict(load_features(loaders, items)))
+    """Filter and number the splits of a fold."""
+    try:
+        aligned = align(tables, required, binarize=plan.experiment.binarize)
+    except DataError as error:
+        raise DataError(f"{error} (fold {fold})" if fold else str(error)) from error
+    filled = {loader.name: absent_items(loader, aligned.items.ids) for loader in plan.loaders}
     return Dataset(
         name=plan.experiment.dataset,
         users=aligned.users,
@@ -112,22 +138,6 @@ def _load(
         train=aligned.splits["train"],
         validation=aligned.splits.get("validation"),
         test=aligned.splits["test"],
-        features=features,
         report=replace(aligned.report, filled_items=filled),
-    )
-
-
-def _completed(
-    report: FilterReport, file: SplitFile | None, notes: tuple[str, ...]
-) -> FilterReport:
-    """Add what had left the one file before it was split."""
-    if file is None:
-        return report
-    return replace(
-        report,
-        missing_items=file.missing_items,
-        items_dropped=len(set().union(*file.missing_items.values())),
-        users_dropped=file.users_dropped,
-        steps=file.steps,
-        notes=notes,
+        fold=fold,
     )

@@ -74,10 +74,10 @@ def _made_folds(experiment: Experiment) -> tuple[FoldFiles, ...]:
     return tuple(FoldFiles(name, dict.fromkeys(parts, path)) for name in names)
 
 
-def plan_loaders(data: DataConfig, problems: Problems) -> tuple[Loader, ...]:
+def plan_loaders(data: DataConfig, problems: Problems, *, use_cache: bool) -> tuple[Loader, ...]:
     """Return the loaders of ``side_information``; what is wrong with an entry is a problem."""
     loaders = []
-    cache_dir = feature_cache()
+    cache_dir = feature_cache() if use_cache else None
     for place, entry in enumerate(data.side_information):
         path = (*_DATA, "side_information", place)
         if entry.dataloader not in LOADERS:
@@ -160,6 +160,11 @@ def _missing(path: Path) -> str:
     elif not hint and "\\" in name:
         hint = "; write '/' between folders"
     return f"no such path: {path}: {folder} has no {name!r}{hint}"
+
+
+def declared_loaders(data: DataConfig | None) -> list[str] | None:
+    """Return the names of the loaders of ``side_information``, in order; None if it is invalid."""
+    return None if data is None else [source.dataloader for source in data.side_information]
 
 
 def missing_loaders(sources: Mapping[str, str], declared: Sequence[str]) -> Iterator[str]:

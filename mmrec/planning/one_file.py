@@ -9,12 +9,20 @@ from typing import Literal
 import pandas as pd
 
 from mmrec.config import Experiment, Prefilter, Split, Splitting
-from mmrec.data import FilterStep, FoldRows, Table, drop_without_vectors, read_split, sort_rows
+from mmrec.data import (
+    Dataset,
+    FilterStep,
+    FoldRows,
+    Table,
+    drop_without_vectors,
+    read_split,
+    sort_rows,
+)
 from mmrec.data import prefiltering as filters
 from mmrec.data import splitting as strategies
 from mmrec.data.rows import Mask, runs_of, timestamps_of
 from mmrec.errors import DataError
-from mmrec.training.seeding import rng_for
+from mmrec.seeding import rng_for
 
 _Part = Literal["test", "validation"]
 
@@ -79,6 +87,27 @@ class SplitFile:
             splitting=splitting,
             random_seed=experiment.random_seed,
         )
+
+    def tables(self, fold: FoldRows) -> dict[str, Table]:
+        """Return the splits of a fold as tables of this file."""
+        return {name: replace(self.table, frame=rows) for name, rows in fold.splits.items()}
+
+    def add_to_report(self, dataset: Dataset, notes: tuple[str, ...]) -> Dataset:
+        """Return a data set whose report includes what was filtered before the split.
+
+        Args:
+            dataset: of a fold of this file.
+            notes: how the fold was split.
+        """
+        report = replace(
+            dataset.report,
+            missing_items=self.missing_items,
+            items_dropped=len(set().union(*self.missing_items.values())),
+            users_dropped=self.users_dropped,
+            steps=self.steps,
+            notes=notes,
+        )
+        return replace(dataset, report=report)
 
     def saved(self) -> Iterator[tuple[str, str]]:
         """Yield the files of all folds as :func:`mmrec.data.find_folds` finds them.

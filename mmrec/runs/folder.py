@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -18,12 +19,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from mmrec.config import Experiment
+from mmrec.config import Experiment, ModelMeta
 from mmrec.data import FloatArray
 from mmrec.errors import DataError, TrialError, WriteError
 from mmrec.files import write_atomically
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.training.checkpoint import Checkpoint
+from mmrec.training.trainer import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +98,17 @@ class RunFolder:
         except OSError as error:
             raise DataError(f"{self.path}: cannot be locked: {error}") from error
 
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
     def release(self) -> None:
         """Let other processes at the folder."""
         with contextlib.suppress(OSError):  # checkpoints of unfinished trials stay
@@ -111,14 +124,39 @@ class RunFolder:
         """Return where the state of an unfinished trial is kept."""
         return Checkpoint(self.path / "checkpoints" / f"{name}.pt", rate, time.monotonic)
 
-    def save_per_user(self, name: str, values: Mapping[str, FloatArray]) -> None:
-        """Keep a trial's test values of each user, {label: [U]}, for tests of significance."""
+    def keep(
+        self,
+        record: TrialRecord,
+        outcome: Outcome,
+        lists: str,
+        experiment: Experiment,
+        meta: ModelMeta,
+    ) -> None:
+        """Write what is kept of a finished trial.
+
+        These are its test values of each user, for tests of significance, and its weights and
+        recommendation lists if the model's ``meta`` asks for them.
+
+        Args:
+            record: the trial.
+            outcome: its best epoch and weights.
+            lists: the text of its recommendation lists.
+            experiment: has the folders.
+            meta: of the model.
+
+        Raises:
+            WriteError: a file cannot be written.
+        """
+        if meta.save_weights and outcome.best_state is not None and not meta.restore:
+            _save_weights(weights_path(experiment, record.name), outcome.best_state, record)
+        if meta.save_recs:
+            write_atomically(lists_path(experiment, record), lists)
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **values)
-        write_atomically(self._per_user_path(name), buffer.getvalue())
+        np.savez_compressed(buffer, allow_pickle=False, **outcome.test_per_user)
+        write_atomically(self._per_user_path(record.name), buffer.getvalue())
 
     def per_user(self, name: str) -> dict[str, FloatArray]:
-        """Return what :meth:`save_per_user` has kept."""
+        """Return the test values of each user that were kept of a trial, {label: [U]}."""
         content = io.BytesIO(self._per_user_path(name).read_bytes())
         with np.load(content, allow_pickle=False) as archive:
             return dict(archive)
@@ -154,7 +192,7 @@ def lists_path(experiment: Experiment, record: TrialRecord) -> Path:
     return experiment.path_output_rec_result / f"{record.name}_it={record.best_epoch}.tsv"
 
 
-def save_weights(path: Path, state: Mapping[str, Tensor], record: TrialRecord) -> None:
+def _save_weights(path: Path, state: Mapping[str, Tensor], record: TrialRecord) -> None:
     """Write a model's best state as safetensors, with the trial's facts as metadata."""
     facts = {
         "trial_id": record.trial_id,
@@ -167,7 +205,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], record: TrialRecord) -
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], int]:
-    """Read what :func:`save_weights` wrote: the state and its epoch.
+    """Read the weights of a trial: the state and its epoch.
 
     Raises:
         TrialError: there is no such file, or it is damaged.

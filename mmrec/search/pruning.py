@@ -9,25 +9,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
 from mmrec.runs.selection import EpochView, ValidationView
 from mmrec.training.objective import Objective
-from mmrec.training.protocol import EpochRecord, EvaluationProtocol
+from mmrec.training.protocol import EpochRecord
 
 Thresholds = Mapping[int, float]
-"""By epoch, the value that the best epoch up to it must reach for the trial to go on."""
+"""By epoch, the value that the best epoch so far must reach; otherwise the trial is pruned."""
 
 MIN_TRIALS = 4
-"""With figures of fewer trials there is no threshold."""
+"""A threshold needs the values of at least this many trials."""
 WARM_UP = 0.25
-"""``median`` lets every trial have this share of its epochs."""
+"""``median`` prunes no trial before this share of its epochs."""
 REDUCTION = 3
-"""``halving`` lets one in so many go on, as Hyperband and scikit-learn do."""
+"""``halving`` keeps one trial in this many, as Hyperband and scikit-learn do."""
 _RUNGS = (REDUCTION**2, REDUCTION)
-"""It looks at a ninth and at a third of the epochs."""
+"""``halving`` compares at a ninth and at a third of the epochs."""
 
 
 def set_thresholds(
@@ -38,30 +38,30 @@ def set_thresholds(
     epochs: int,
     validation_rate: int,
 ) -> dict[int, float]:
-    """Return the thresholds of a trial that is about to start; none at its last epoch.
+    """Return the thresholds of a trial that is about to start; its last epoch has none.
 
-    A trial counts at an epoch with its best value up to there; one that was pruned before does
-    not count, one that ended before by itself does.
+    An earlier trial counts at an epoch with its best value so far. A trial that was pruned before
+    the epoch does not count; a trial that ended before it by itself does.
 
     Args:
-        pruner: ``median``: the median of the earlier trials, at every evaluation from a quarter
-            of the epochs on. ``halving``: the value that a third of them reached, at the first
-            evaluations from a ninth and from a third of the epochs on.
-        earlier: the trials of the batches before.
+        pruner: ``median``: the median of the earlier trials, at every evaluation after a quarter
+            of the epochs. ``halving``: the value that a third of them reached, at the first
+            evaluation after a ninth and the first after a third of the epochs.
+        earlier: the trials of the earlier batches.
         objective: what they are compared by.
-        epochs: the trial's.
+        epochs: of the trial.
         validation_rate: epochs between its evaluations.
     """
     if pruner == "none":
         return {}
     due = range(validation_rate, epochs, validation_rate)
     if pruner == "median":
-        held = [epoch for epoch in due if epoch >= WARM_UP * epochs]
+        compared = [epoch for epoch in due if epoch >= WARM_UP * epochs]
     else:
         firsts = (next((e for e in due if e * part >= epochs), None) for part in _RUNGS)
-        held = sorted({epoch for epoch in firsts if epoch is not None})
+        compared = sorted({epoch for epoch in firsts if epoch is not None})
     thresholds = {}
-    for epoch in held:
+    for epoch in compared:
         reached = [t.best_until(epoch, objective) for t in earlier if _counts(t, epoch)]
         if len(reached) >= MIN_TRIALS:
             thresholds[epoch] = _threshold(pruner, reached, objective)
@@ -79,22 +79,19 @@ def _threshold(pruner: str, values: Sequence[float], objective: Objective) -> fl
     return sorted(values, reverse=objective.higher_is_better)[kept - 1]
 
 
-@dataclass(frozen=True, eq=False)
-class PruningProtocol(EvaluationProtocol):
-    """A protocol that ends a trial below one of its thresholds."""
+@dataclass(frozen=True)
+class Pruning:
+    """When to prune a trial."""
 
-    thresholds: Thresholds = field(default_factory=dict)
-
-    def should_stop(self, records: Sequence[EpochRecord]) -> bool:
-        """Say whether training stops: below a threshold, or as :class:`EvaluationProtocol` says."""
-        return self.pruned_at(records) is not None or super().should_stop(records)
+    objective: Objective
+    thresholds: Thresholds
 
     def pruned_at(self, records: Sequence[EpochRecord]) -> int | None:
-        """Return the epoch at which these evaluations fall below a threshold, or None."""
-        objective, best = self.objective, self.objective.worst
+        """Return the first epoch at which a trial is below a threshold, or None."""
+        best = self.objective.worst
         for epoch in map(EpochView.of, records):
-            best = objective.best([best, epoch.value(objective)])
+            best = self.objective.best([best, epoch.value(self.objective)])
             threshold = self.thresholds.get(epoch.epoch)
-            if threshold is not None and objective.is_better(threshold, best):
+            if threshold is not None and self.objective.is_better(threshold, best):
                 return epoch.epoch
         return None

@@ -1,27 +1,25 @@
-"""Running the trials of a finished run again, and comparing as they go."""
+"""Run the trials of a finished run again, and compare them epoch by epoch."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from pydantic import ValidationError
 
 from mmrec.data import Dataset
 from mmrec.execution.specs import SpecMaker, TrialRequest
-from mmrec.execution.trial import TrialSpec, failed_record, finished_record, lists_as_tsv, run_trial
+from mmrec.execution.trial import TrialSpec
+from mmrec.execution.workbench import Workbench
 from mmrec.models import RecommendationFile
 from mmrec.planning.plan import Plan
-from mmrec.progress import Progress
-from mmrec.runs.folder import weights_path
+from mmrec.progress.display import Progress
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
+from mmrec.training.trainer import Interrupted
 from mmrec.verify.trials import Difference, entry_of, epoch_difference, first_difference, loss_of
-
-_UNREPEATABLE = "WorkerDied"
-"""A trial whose process died did not fail by anything that it computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +31,7 @@ class Rerun:
         datasets: its data, fold by fold, which have the fingerprints of the run's.
         device: where.
         threads: of torch while a trial runs; as many as in the run.
-        is_moved: whether the data stand in another place than in the run.
+        is_moved: whether the data are in another index than in the run.
     """
 
     plan: Plan
@@ -48,14 +46,14 @@ class Rerun:
         """Run trials again, each up to the first epoch that differs.
 
         Returns:
-            By name the first difference of each trial that has one, and a note on each trial that
-            cannot be run again.
+            The first difference of each trial that has one, by the name of the trial, and a note
+            on each trial that cannot be run again.
         """
         maker = SpecMaker(self.plan, self.datasets)
         differences, notes = {}, []
         for number, record in enumerate(records, 1):
-            if record.error is not None and record.error.startswith(_UNREPEATABLE):
-                notes.append(f"{record.name}: not run again: its process had died")
+            if record.worker_died:
+                notes.append(f"{record.name}: not run again because its process had died")
                 continue
             spec = self._spec(maker, record)
             if isinstance(spec, TrialSpec):
@@ -68,15 +66,15 @@ class Rerun:
         return differences, notes
 
     def _spec(self, maker: SpecMaker, record: TrialRecord) -> TrialSpec | Difference:
-        """Return what a record's trial was to do, by the parameters that it tells."""
-        places = [
-            place
-            for place, model in enumerate(self.plan.models)
+        """Return the trial of a record, or why the experiment does not have it."""
+        indices = [
+            index
+            for index, model in enumerate(self.plan.models)
             if record.name == f"{model.name}_{record.trial_id}" and record.model == model.key
         ]
-        if not places:
+        if not indices:
             return Difference(None, "model", "", record.model, "not in the experiment")
-        model, values = self.plan.models[places[0]], record.parameters
+        model, values = self.plan.models[indices[0]], record.parameters
         if model.recommender is RecommendationFile and self.is_moved:
             values = record.parameters | {"file": model.space.constants["file"]}
         folds = [dataset.fold for dataset in self.datasets]
@@ -84,42 +82,33 @@ class Rerun:
             return Difference(None, "fold", "", record.fold or "none", "not in the data")
         fold = folds.index(record.fold)
         try:
-            spec = maker.make(TrialRequest(places[0], record.index, values, fold=fold))
+            spec = maker.make(TrialRequest(indices[0], record.index, values, fold=fold))
         except ValidationError as error:
             first = error.errors()[0]
-            told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            return Difference(None, "parameters", "", "accepted", told)
+            refused = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            return Difference(None, "parameters", "", "accepted", refused)
         if spec.trial_id != record.trial_id and values is record.parameters:
             return Difference(None, "parameters", "trial_id", record.trial_id, spec.trial_id)
         return spec
 
     def _run(self, spec: TrialSpec, record: TrialRecord, progress: Progress) -> Difference | None:
         model = next(model for model in self.plan.models if model.key == spec.model)
-        weights = weights_path(self.plan.experiment, record.name) if model.meta.restore else None
-        dataset = self.datasets[spec.fold]
-        started = time.perf_counter()
         try:
-            outcome = run_trial(
-                spec,
-                dataset,
-                self.device,
-                threads=self.threads,
-                restore_from=weights,
-                on_epoch=_watch(spec, record, progress),
-            )
-            lists = lists_as_tsv(outcome.best.ranking, dataset)
-            now = finished_record(spec, outcome, lists, time.perf_counter() - started)
+            now = self._workbench.execute(model, spec, _watch(spec, record, progress))
         except _Decided as decided:
             progress.trial_ended(record)
             return decided.difference
-        except Exception as error:  # as in the run: whatever a model does
-            now = failed_record(spec, error, time.perf_counter() - started)
         progress.trial_ended(now)
         return first_difference(record, now)
 
+    @cached_property
+    def _workbench(self) -> Workbench:
+        experiment = self.plan.experiment
+        return Workbench(experiment, self.datasets, self.device, self.threads, folder=None)
 
-class _Decided(Exception):
-    """There is no need to go on with a trial."""
+
+class _Decided(Interrupted):
+    """The rest of a trial need not be run."""
 
     def __init__(self, difference: Difference | None) -> None:
         super().__init__()
@@ -129,14 +118,14 @@ class _Decided(Exception):
 def _watch(
     spec: TrialSpec, record: TrialRecord, progress: Progress
 ) -> Callable[[int, float, EpochRecord | None], None]:
-    """Return what compares each epoch with the record's as it ends.
+    """Return a function that compares each epoch with the record's as soon as it ends.
 
-    A pruned trial is over at the record's last epoch: the other trials decided that.
+    A pruned trial ends at the record's last epoch, since other trials decided that.
     """
 
-    def told(epoch: int, loss: float, evaluated: EpochRecord | None) -> None:
+    def compare(epoch: int, loss: float, evaluated: EpochRecord | None) -> None:
         progress.epoch_ended(spec, epoch, loss, evaluated)
-        if record.status == "failed":  # the record of a failure has no epochs
+        if record.status == "failed":  # its record has no epochs
             return
         entry = None if evaluated is None else vars(evaluated)
         found = epoch_difference(
@@ -145,4 +134,4 @@ def _watch(
         if found is not None or (record.status == "pruned" and epoch == len(record.losses)):
             raise _Decided(found)
 
-    return told
+    return compare

@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: its plan, bars on a terminal, plain lines elsewhere."""
+"""What a run shows: its plan, then bars on a terminal or plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.execution.trial import TrialSpec
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import make_plan
-from mmrec.progress import Progress
-from mmrec.progress.views import LINE_EVERY
+from mmrec.progress.display import LINE_EVERY, Progress
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
 
@@ -39,9 +38,9 @@ def test_the_plan_comes_first_then_a_line_for_each_trial(
     path = experiment_file(MODELS)
     (tmp_path / "data/tiny/text_feat/30.npy").unlink()
     assert main(["run", str(path)]) == 0
-    told = capsys.readouterr()
-    folder = re.search(r"results: +(.*)", told.out)[1]
-    lines = told.err.splitlines()
+    printed = capsys.readouterr()
+    folder = re.search(r"results: +(.*)", printed.out)[1]
+    lines = printed.err.splitlines()
     assert lines[0] == "tiny: 3 trials"
     for fact in (
         "MostPop    1 trial; 1 evaluation; selected by Recall@3",
@@ -52,21 +51,21 @@ def test_the_plan_comes_first_then_a_line_for_each_trial(
         "on the CPU, 1 worker, 1 thread for each trial",
         f"results: {folder}",
     ):
-        assert fact in told.err
+        assert fact in printed.err
     ended = [line for line in lines if line.startswith("[")]
     assert re.fullmatch(r"\[1/3\] MostPop_\w+: best epoch 0, .*", ended[0])
     assert re.fullmatch(
         r"\[3/3\] LightGCNM_\w+: best epoch \d, validation Recall@3 0\.\d{4} \(\d+\.\d s\)",
         ended[2],
     )
-    assert told.out.splitlines()[-1] == f"reproduce: mmrec verify {folder}"
+    assert printed.out.splitlines()[-1] == f"reproduce: mmrec verify {folder}"
 
 
 @pytest.mark.slow
-def test_quiet_prints_the_result_alone(
+def test_quiet_prints_only_the_result(
     experiment_file: Write, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    path = experiment_file({"MostPop": {}}, gpu=7)  # which is warned of
+    path = experiment_file({"MostPop": {}}, gpu=7)  # gives a warning
     command = [sys.executable, "-m", "mmrec", "run", path, "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
@@ -74,7 +73,7 @@ def test_quiet_prints_the_result_alone(
     assert "report: " in done.stdout
 
 
-def test_a_table_that_is_too_wide_for_the_terminal_gets_a_column_for_each_model(
+def test_a_table_wider_than_the_terminal_has_a_column_for_each_model(
     experiment_file: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
@@ -86,7 +85,7 @@ def test_a_table_that_is_too_wide_for_the_terminal_gets_a_column_for_each_model(
     assert re.fullmatch(r"Recall@3 +0\.\d{4} +0\.\d{4}", table[3])
 
 
-def test_verbose_keeps_a_line_of_every_evaluated_epoch(
+def test_verbose_prints_a_line_for_each_evaluated_epoch(
     experiment_file: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", str(experiment_file(MODELS)), "--verbose"]) == 0
@@ -107,7 +106,7 @@ def terminal() -> Iterator[Terminal]:
 
 
 class Terminal:
-    """A terminal that a program can write to, and what it has been told to draw."""
+    """A terminal that a program writes to, and what the program has drawn."""
 
     def __enter__(self) -> Terminal:
         self._driver, self.handle = pty.openpty()
@@ -118,12 +117,12 @@ class Terminal:
         return self
 
     def _read(self) -> None:
-        with suppress(OSError):  # Linux's way to say that nobody writes any more
+        with suppress(OSError):  # Linux raises it when the last writer has closed the terminal
             while part := os.read(self._driver, 65536):
                 self._drawn += part
 
     def lines(self) -> list[str]:
-        """What was drawn, line by line, each time that it was; the program has to have ended."""
+        """Return every line each time that it was drawn, after the program has ended."""
         self._reader.join()
         return re.split(r"[\r\n]|\x1b\[A", self._drawn.decode())
 
@@ -146,7 +145,7 @@ def test_a_terminal_gets_two_bars(
 
 
 @pytest.mark.slow
-def test_a_terminal_gets_two_bars_of_trials_side_by_side(
+def test_a_terminal_gets_two_bars_with_several_workers(
     experiment_file: Write, terminal: Terminal
 ) -> None:
     command = [sys.executable, "-m", "mmrec", "run", experiment_file(LONG), "--workers", "2"]
@@ -155,12 +154,12 @@ def test_a_terminal_gets_two_bars_of_trials_side_by_side(
     assert done.returncode == 0
     assert "reproduce: mmrec verify " in done.stdout
     check_bars(
-        terminal, r"[12] at a time \d+/\d+ \|.*, \[\d/3\] LightGCNM_\w{12}: epoch \d+/150, loss "
+        terminal, r"2 trials, epoch \d+/300 \|.*, \[\d/3\] LightGCNM_\w{12}: epoch \d+/150, loss "
     )
 
 
 def check_bars(terminal: Terminal, second: str) -> None:
-    """Check the bar of all trials, and that the other one was once as it is expected."""
+    """Check the bar of the trials, and that the other bar matched at least once."""
     bars = terminal.lines()
     assert any(re.match(r"trials [0-2]/3 \|.*\| \d\d:\d\d<", bar) for bar in bars)
     assert any(re.match(second, bar) for bar in bars), bars[-20:]
@@ -183,10 +182,10 @@ def spec(experiment_file: Write) -> TrialSpec:
 
 
 def epoch(number: int, value: float) -> EpochRecord:
-    return EpochRecord(number, 0.5, {"Recall@3": value}, {})
+    return EpochRecord(number, 0.5, {"Recall@3": value})
 
 
-def ended(spec: TrialSpec, value: float = 0.3) -> TrialRecord:
+def record_of(spec: TrialSpec, value: float = 0.3) -> TrialRecord:
     return TrialRecord(
         spec.trial_id,
         spec.name,
@@ -200,7 +199,7 @@ def ended(spec: TrialSpec, value: float = 0.3) -> TrialRecord:
     )
 
 
-def test_a_long_trial_is_told_of_at_a_sensible_rate(
+def test_a_long_trial_has_a_line_every_half_a_minute(
     spec: TrialSpec, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock()
@@ -209,9 +208,9 @@ def test_a_long_trial_is_told_of_at_a_sensible_rate(
         for number in range(1, 11):
             clock.now += LINE_EVERY / 2.5
             progress.epoch_ended(spec, number, 1 / number, epoch(number, 0.1 + 0.02 * (number % 5)))
-        progress.trial_ended(ended(spec))
+        progress.trial_ended(record_of(spec))
     lines = capsys.readouterr().err.splitlines()
-    # 12 s for an epoch: epoch 3 is the first after half a minute; 17 of 20 are left, 204 s.
+    # An epoch takes 12 s, so epoch 3 is the first after half a minute; 17 of 20 are left, 204 s.
     assert lines == [
         f"[1/2] {spec.name}: epoch 3/10, loss 0.3333, validation Recall@3 0.1600, best 0.1600 "
         "(epoch 3); about 03:24 left",
@@ -237,7 +236,7 @@ def test_epochs_of_an_earlier_session_do_not_count_as_fast(
 
 
 def train(progress: Progress, spec: TrialSpec, epochs: int, clock: Clock, seconds: float) -> None:
-    """Train all at the end of the time, so that only the last epoch gets a line."""
+    """Let all the time pass before the last epoch, so that only it gets a line."""
     for number in range(1, epochs + 1):
         clock.now += seconds if number == epochs else 0
         progress.epoch_ended(spec, number, 0.1, None)
@@ -247,25 +246,25 @@ def times_left(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return re.findall("; about (.*) left", capsys.readouterr().err)
 
 
-def test_the_time_left_goes_by_the_trials_of_each_model(
+def test_the_time_left_depends_on_the_trials_of_each_model(
     spec: TrialSpec, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock()
     slow = replace(spec, trial_id="slow", model="LATTICE")
-    quick = replace(spec, trial_id="quick", model="MostPop")  # is not trained, and so not counted
+    quick = replace(spec, trial_id="quick", model="MostPop")  # is not trained, so it does not count
     expected = {"LightGCNM": 3, "LATTICE": 2}
     with Progress(enabled=True, expected=expected, clock=clock) as progress:
         progress.trial_started(quick, 1, 6)
-        progress.trial_ended(ended(quick))
+        progress.trial_ended(record_of(quick))
         progress.trial_started(spec, 2, 6)
         train(progress, spec, 5, clock, 100)  # half of it: 200 s a trial, and 4.5 are left
-        progress.trial_ended(ended(spec))  # early, so 100 s for each of its model
+        progress.trial_ended(record_of(spec))  # early, so 100 s for each of its model
         progress.trial_started(slow, 3, 6)
         train(progress, slow, 1, clock, 100)  # 1000 s a trial, 1.9 are left, and 2 of 100 s
     assert times_left(capsys) == ["15:00", "35:00"]
 
 
-def test_the_time_left_is_shared_by_trials_side_by_side(
+def test_several_workers_share_the_time_left(
     spec: TrialSpec, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock()
@@ -278,7 +277,7 @@ def test_the_time_left_is_shared_by_trials_side_by_side(
     assert times_left(capsys) == ["05:50", "02:46"]
 
 
-def test_a_trial_that_is_tried_again_begins_anew(
+def test_a_trial_that_is_retried_starts_from_the_beginning(
     spec: TrialSpec, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = replace(spec, trial_id="other", name="LightGCNM_other")
@@ -286,10 +285,10 @@ def test_a_trial_that_is_tried_again_begins_anew(
         progress.trial_started(spec, 1, 2)
         progress.trial_started(other, 2, 2)
         progress.epoch_ended(spec, 1, 0.5, None)
-        progress.trial_started(spec, 1, 2)  # its worker had died
+        progress.trial_started(spec, 1, 2)  # its worker died
         progress.epoch_ended(spec, 1, 0.5, None)
-        progress.trial_ended(ended(other))
-        progress.trial_ended(ended(spec))
+        progress.trial_ended(record_of(other))
+        progress.trial_ended(record_of(spec))
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines] == [
         "[2/2] LightGCNM_other",
@@ -297,10 +296,12 @@ def test_a_trial_that_is_tried_again_begins_anew(
     ]
 
 
-def test_what_is_not_enabled_is_silent(spec: TrialSpec, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_that_is_not_enabled_prints_nothing(
+    spec: TrialSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
     with Progress(enabled=False) as progress:
         progress.say("plan")
         progress.trial_started(spec, 1, 1)
         progress.epoch_ended(spec, 1, 0.5, epoch(1, 0.1))
-        progress.trial_ended(ended(spec))
+        progress.trial_ended(record_of(spec))
     assert capsys.readouterr() == ("", "")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mmrec.data import COLD, Interactions
 from mmrec.errors import ModelError
-from mmrec.evaluation import GROUPS, GroupEvaluator, Ranking, popularity_groups
+from mmrec.evaluation import GROUPS, Evaluator, GroupEvaluator, Ranking, popularity_groups
 
 
 def split(pairs: list[tuple[int, int]], n_users: int, n_items: int) -> Interactions:
@@ -43,7 +43,9 @@ def test_thirds_of_the_interactions(counts: list[int], groups: list[int]) -> Non
 def test_figures_by_hand() -> None:
     train = split([(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 2)], 3, 3)  # 3, 2 and 1 rows
     held_out = split([(0, 2), (1, 2), (2, 1), (1, COLD)], 3, 3)
-    found = GroupEvaluator(train, held_out, [1, 2]).evaluate(ranking([[2, -1], [0, 2], [1, -1]]))
+    found = GroupEvaluator(Evaluator(train, held_out, ["Recall"], [1, 2])).evaluate(
+        ranking([[2, -1], [0, 2], [1, -1]])
+    )
     assert list(found) == list(GROUPS)
     assert found["popular"] == pytest.approx(
         {"items": 1, "interactions": 3, "relevant": 0, "users": 0}
@@ -65,14 +67,16 @@ def test_only_rows_that_reach_the_threshold_are_relevant() -> None:
     held_out = Interactions.from_arrays(
         np.array([1, 2]), np.array([2, 1]), 3, 3, np.array([5.0, 1.0])
     )
-    found = GroupEvaluator(train, held_out, [1], 3.0).evaluate(ranking([[2], [2], [1]]))
+    found = GroupEvaluator(Evaluator(train, held_out, ["Recall"], [1], 3.0)).evaluate(
+        ranking([[2], [2], [1]])
+    )
     assert [found[name]["relevant"] for name in GROUPS] == [0, 0, 1]
     assert found["rare"]["Share@1"] == 1  # user 2 has nothing relevant and does not count
 
 
 def test_a_ranking_of_another_form_is_refused() -> None:
     train = of_counts([3, 2, 1])
-    evaluator = GroupEvaluator(train, split([(1, 2)], 3, 3), [2])
+    evaluator = GroupEvaluator(Evaluator(train, split([(1, 2)], 3, 3), ["Recall"], [2]))
     with pytest.raises(ModelError, match="lists of 3 users, found 2"):
         evaluator.evaluate(ranking([[0, 1], [0, 1]]))
 
@@ -87,7 +91,7 @@ def test_agrees_with_a_loop_over_users(seed: int, n_users: int, n_items: int) ->
     held = split([(int(u), int(i)) for u, i in np.argwhere(kind == 2)], n_users, n_items)
     lists = [rng.permutation(np.flatnonzero(row != 1)).tolist()[:3] for row in kind]
     padded = [(found + [-1] * 3)[:3] for found in lists]
-    result = GroupEvaluator(train, held, [2, 3]).evaluate(ranking(padded))
+    result = GroupEvaluator(Evaluator(train, held, ["Recall"], [2, 3])).evaluate(ranking(padded))
 
     groups = popularity_groups(train)
     counting = [u for u in range(n_users) if (kind[u] == 2).any()]

@@ -14,7 +14,7 @@ from mmrec.execution import estimate
 from mmrec.execution.estimate import ModelEstimate, PlanEstimate, estimate_model
 from mmrec.execution.probe import Measured, Probe, ProbeFailure
 from mmrec.planning.counts import count_trials
-from mmrec.planning.datasets import load_datasets
+from mmrec.planning.datasets import load_splits
 from mmrec.planning.plan import make_plan
 from mmrec.planning.points import Values
 
@@ -41,7 +41,7 @@ def estimated(
     monkeypatch.setattr(estimate, "probe", probe)
     loaded = read_experiment(path)
     plan = make_plan(loaded)
-    datasets = load_datasets(plan, with_features=False)
+    datasets = load_splits(plan)
     counts = count_trials(plan, datasets)[0]
     return estimate_model(loaded, plan, 0, counts, datasets[0].n_users, 1), asked
 

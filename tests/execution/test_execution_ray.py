@@ -26,7 +26,7 @@ from mmrec.execution.ray.worker import RunSetup, StopFlag, versions, work
 from mmrec.execution.specs import TrialRequest
 from mmrec.execution.worker import WorkerSetup
 from mmrec.experiment import check_experiment, run_experiment
-from mmrec.progress import Progress
+from mmrec.progress.display import Progress
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialStore
 
@@ -39,7 +39,7 @@ from mmrec.models import LightGCNM
 HERE = pathlib.Path(__file__).parent
 
 class Watched(LightGCNM):
-    def on_epoch_start(self, epoch):
+    def begin_epoch(self, epoch, rng):
         name = HERE / f"lr_{self.config.lr}"
         with name.open("a") as epochs:
             epochs.write(f"{epoch}\\n")

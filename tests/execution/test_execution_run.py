@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -243,6 +244,30 @@ def test_a_model_that_refuses_its_data_fails_like_any_other(experiment_file):
     results = run(path)
     assert results.trials["status"].tolist() == ["finished", "failed", "finished"]
     assert results.trials["error"][1] == "DataError: prices.tsv: no such file"
+
+
+@pytest.mark.parametrize("step", ["lists_as_tsv", "GroupEvaluator.evaluate", "example_lists"])
+def test_an_error_after_training_fails_only_its_trial(experiment_file, monkeypatch, step):
+    """Lists, figures of groups and example lists are made when a trial has been trained."""
+    path = experiment_file({"MostPop": {}, "Random": {}}, report={"users": 1})
+    monkeypatch.setattr(f"mmrec.execution.workbench.{step}", _failing_first(step))
+    results = run(path)
+    assert results.trials["status"].tolist() == ["failed", "finished"]
+    assert_contains(results.trials["error"][0], ["ZeroDivisionError", "once"])
+
+
+def _failing_first(step):
+    from mmrec.execution import workbench
+
+    real, calls = functools.reduce(getattr, step.split("."), workbench), []
+
+    def wrapper(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 1:
+            raise ZeroDivisionError("once")
+        return real(*args, **kwargs)
+
+    return wrapper
 
 
 def test_trials_are_on_disk_as_they_end(experiment_file, monkeypatch):

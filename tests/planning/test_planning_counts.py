@@ -12,7 +12,7 @@ from tiny_experiment import Write, settings
 from mmrec.config import read_experiment
 from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.planning.counts import ModelCounts, count_trials
-from mmrec.planning.datasets import feature_widths, load_datasets
+from mmrec.planning.datasets import feature_widths, load_datasets, load_splits
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.training.trainer import Trainer
 
@@ -21,13 +21,14 @@ CPU = torch.device("cpu")
 EXTERNAL = """
 import torch
 from mmrec.data import UniformUsers
-from mmrec.data.sampling import Triplets
+from mmrec.data import Samples
 from mmrec.models import Model, MultimodalConfig, ModelConfig
 from torch import nn
 
 class Thrice(UniformUsers):
+    n_samples = property(lambda self: 3 * len(self.train))
     def draw_epoch(self, rng):
-        return Triplets(*(column.repeat(3) for column in super().draw_epoch(rng)))
+        return Samples(*(column.repeat(3) for column in super().draw_epoch(rng)))
 
 class Own(Model):
     sampler = Thrice
@@ -47,7 +48,7 @@ def planned(path: Path) -> Plan:
 
 
 def counted(plan: Plan) -> list[ModelCounts]:
-    return count_trials(plan, load_datasets(plan, with_features=False))
+    return count_trials(plan, load_splits(plan))
 
 
 def trained(plan: Plan) -> tuple[int, int]:
@@ -127,7 +128,7 @@ def test_what_is_not_trained_is_evaluated_once(experiment_file: Write, model: di
 
 def test_widths_of_features_are_read_from_one_vector(experiment_file: Write) -> None:
     plan = make_plan(read_experiment(experiment_file()))
-    (data,) = load_datasets(plan, with_features=False)
+    (data,) = load_splits(plan)
     for file in sorted(plan.loaders[0].path.glob("*.npy"))[1:]:
         file.write_bytes(b"no vector")
     assert feature_widths(plan, data) == {"VisualAttribute": 6, "TextualAttribute": 4}

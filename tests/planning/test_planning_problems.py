@@ -117,6 +117,11 @@ def test_a_wrong_name_in_the_data(experiment_file, old, new, key, facts):
             ["early_stopping.monitor: ", "'MRR@5'"],
         ),
         (
+            {"LightGCNM": settings(early_stopping={})},
+            {},
+            ["experiment.models.LightGCNM.early_stopping.patience: ", "required"],
+        ),
+        (
             {"LightGCNM": settings(lr=["uniform", 0.1, 0.2])},
             {},
             ["models.LightGCNM", "hyper_max_evals"],

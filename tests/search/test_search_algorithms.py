@@ -24,12 +24,12 @@ from mmrec.errors import ConfigError
 from mmrec.execution.specs import identity
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import make_plan
-from mmrec.planning.points import probes
+from mmrec.planning.points import sample_points
 from mmrec.runs.selection import EpochView, PointView, ValidationView
 from mmrec.search.algorithms import ListedSearch, make_search
 from mmrec.search.tpe import TpeSearch
+from mmrec.seeding import rng_for
 from mmrec.training.objective import Objective
-from mmrec.training.seeding import rng_for
 
 Point = Mapping[str, Any]
 RECALL = Objective("Recall@5", higher_is_better=True)
@@ -378,10 +378,10 @@ def test_what_tpe_would_propose_is_checked_before(experiment_file, changes, fact
 
 
 def test_probes_are_few_for_a_large_space() -> None:
-    found = list(probes(SPACE))
+    found = list(sample_points(SPACE))
     assert len(found) == 3 * len(DISTRIBUTIONS) + 3 + 3 + 5
     assert {2, 5} <= {point["randint"] for point in found}
-    assert len(list(probes(Space(("a",), {}, {"a": Choice(tuple(range(9)))})))) == 9
+    assert len(sample_points(Space(("a",), {}, {"a": Choice(tuple(range(9)))}))) == 9
 
 
 # Identity

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -12,9 +11,9 @@ from tiny_experiment import settings
 from mmrec.experiment import run_experiment
 from mmrec.runs.records import TrialStore
 from mmrec.runs.selection import EpochView, ValidationView
-from mmrec.search.pruning import PruningProtocol, set_thresholds
+from mmrec.search.pruning import Pruning, set_thresholds
 from mmrec.training.objective import Objective
-from mmrec.training.protocol import EpochRecord, EvaluationProtocol
+from mmrec.training.protocol import EpochRecord
 
 RECALL = Objective("Recall@5", higher_is_better=True)
 LOSS = Objective("loss", higher_is_better=False)
@@ -77,27 +76,19 @@ def test_halving_looks_twice_and_keeps_a_third() -> None:
     assert thresholds("halving", *earlier, epochs=90, validation_rate=90) == {}
 
 
-def protocol(held: dict[int, float], by: str = "Recall@5") -> PruningProtocol:
-    given: dict[str, Any] = {f.name: None for f in fields(EvaluationProtocol)}
-    given["objective"] = Objective.of(by)
-    return PruningProtocol(**given, thresholds=held)
-
-
 def records(*values: float) -> list[EpochRecord]:
-    return [EpochRecord(n, value, {"Recall@5": value}, {}) for n, value in enumerate(values, 1)]
+    return [EpochRecord(n, value, {"Recall@5": value}) for n, value in enumerate(values, 1)]
 
 
-def test_a_trial_ends_when_its_best_value_is_below_the_bar() -> None:
-    held = protocol({2: 0.5, 3: 0.5})
-    assert held.pruned_at(records(0.1)) is None
-    assert held.pruned_at(records(0.1, 0.5)) is None  # as good as the threshold
-    assert held.pruned_at(records(0.6, 0.1, 0.1)) is None  # was better before
-    assert held.pruned_at(records(0.1, 0.4)) == 2
-    assert held.should_stop(records(0.1, 0.4))
-    assert not held.should_stop(records(0.1, 0.6))
-    assert held.pruned_at(records(float("nan"), float("nan"))) == 2
-    assert protocol({1: 0.5}, "loss").pruned_at(records(0.6)) == 1
-    assert protocol({1: 0.5}, "loss").pruned_at(records(0.5)) is None
+def test_a_trial_ends_when_its_best_value_is_below_the_threshold() -> None:
+    pruning = Pruning(RECALL, {2: 0.5, 3: 0.5})
+    assert pruning.pruned_at(records(0.1)) is None
+    assert pruning.pruned_at(records(0.1, 0.5)) is None  # as good as the threshold
+    assert pruning.pruned_at(records(0.6, 0.1, 0.1)) is None  # was better before
+    assert pruning.pruned_at(records(0.1, 0.4)) == 2
+    assert pruning.pruned_at(records(float("nan"), float("nan"))) == 2
+    assert Pruning(LOSS, {1: 0.5}).pruned_at(records(0.6)) == 1
+    assert Pruning(LOSS, {1: 0.5}).pruned_at(records(0.5)) is None
 
 
 @pytest.mark.parametrize("pruner", ["median", "halving"])
@@ -116,7 +107,6 @@ def test_a_run_prunes_by_the_batches_before(experiment_file, pruner):
         assert (record.status == "pruned") == bool(below)
         assert record.pruned_at == (below[0] if below else None)
         assert len(record.losses) == record.history[-1]["epoch"] == (record.pruned_at or 9)
-        assert record.test[by.label] == record.history[record.best_epoch - 1]["test"][by.label]
     n_pruned = sum(record.status == "pruned" for record in records)
     assert n_pruned > 0
     assert results.n_failed == 0

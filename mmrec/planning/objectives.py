@@ -1,0 +1,62 @@
+"""Which figure selects trials, and which one early stopping observes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mmrec.config import EarlyStopping, ModelMeta, parse_metric_label
+from mmrec.errors import ConfigError, listing, nearest
+from mmrec.evaluation import figure_name, find_metric
+from mmrec.planning.entry import Entry
+from mmrec.training.objective import LOSS
+
+
+@dataclass(frozen=True)
+class ComputedFigures:
+    """The figures that an experiment computes; both are empty if its evaluation is invalid."""
+
+    metrics: Sequence[str]
+    """Canonical names, in the order of the file."""
+    cutoffs: Sequence[int]
+
+    def select_by(self, entry: Entry, meta: ModelMeta) -> str | None:
+        """Return ``loss`` or the label of the figure that selects trials; None if invalid."""
+        if meta.optimize_internal_loss:
+            return LOSS
+        return self._label(entry, meta.validation_metric, "meta", "validation_metric")
+
+    def monitor(
+        self, entry: Entry, stopping: EarlyStopping | None, select_by: str | None
+    ) -> str | None:
+        """Return ``loss`` or the label of the figure that early stopping observes."""
+        if stopping is None or stopping.monitor is None:
+            return select_by
+        if stopping.monitor == LOSS:
+            return LOSS
+        return self._label(entry, stopping.monitor, "early_stopping", "monitor")
+
+    def _label(self, entry: Entry, written: str | None, *keys: str) -> str | None:
+        """Return the canonical label of a figure; None, and a problem, if it is not computed.
+
+        The metric defaults to the first one, and the cutoff to the first one.
+        """
+        if not self.cutoffs or not self.metrics:
+            return None
+        name, cutoff = self.metrics[0], self.cutoffs[0]
+        if written is not None:
+            try:
+                metric, own_cutoff = parse_metric_label(written)
+                name, cutoff = find_metric(metric).name, own_cutoff or cutoff
+            except ConfigError as error:
+                entry.add(str(error), *keys)
+                return None
+        if name in self.metrics and cutoff in self.cutoffs:
+            return figure_name(find_metric(name), cutoff)
+        computed = [figure_name(find_metric(m), k) for m in self.metrics for k in self.cutoffs]
+        entry.add(
+            f"found {written!r}, which is not computed{nearest(str(written), computed)}; "
+            f"accepted: {listing(computed, 20)} (see simple_metrics and cutoffs)",
+            *keys,
+        )
+        return None

@@ -1,0 +1,163 @@
+"""The running trials, and how far the run has come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from mmrec.execution.trial import TrialSpec
+from mmrec.models import ModelConfig
+from mmrec.runs.records import TrialRecord
+from mmrec.training.objective import LOSS
+from mmrec.training.protocol import EpochRecord
+
+
+@dataclass(eq=False)
+class RunningTrial:
+    """A trial that has started and not ended."""
+
+    spec: TrialSpec
+    number: int
+    """Its place among the trials that this session starts, from 1."""
+    total: int
+    """The number of trials, at most."""
+    started: float
+    """By the clock of the session."""
+    epoch: int = 0
+    """The last epoch that ended."""
+    resumed_at: int = 0
+    """The last epoch of an earlier session."""
+    loss: float | None = None
+    value: float | None = None
+    """The objective at the last evaluation."""
+    best: float | None = None
+    best_epoch: int = 0
+
+    @property
+    def title(self) -> str:
+        """Its number and name."""
+        return f"[{self.number}/{self.total}] {self.spec.name}"
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs, at most; 0 if nothing is trained."""
+        config = self.spec.config
+        return config.epochs if isinstance(config, ModelConfig) else 0
+
+    @property
+    def share(self) -> float:
+        """The share of this session's work on it that is done, from 0 to 1."""
+        if not self.epoch:
+            return 0.0
+        return (self.epoch - self.resumed_at) / (self.epochs - self.resumed_at)
+
+    def end_epoch(self, epoch: int, loss: float, record: EpochRecord | None) -> None:
+        """Record the end of an epoch."""
+        if self.epoch == 0:
+            self.resumed_at = epoch - 1
+        self.epoch, self.loss = epoch, loss
+        objective = self.spec.protocol.objective
+        value = None if record is None else objective.value(record.loss, record.validation)
+        if value is not None:
+            self.value = value
+            if objective.is_better(value, self.best):
+                self.best, self.best_epoch = value, epoch
+
+    def figures(self) -> str:
+        """Return the loss, the validation figure and the best one so far, where they are known."""
+        label = self.spec.protocol.objective.label
+        figures = [] if self.loss is None else [f"loss {self.loss:.4f}"]
+        if self.value is not None and label != LOSS:
+            figures.append(f"validation {label} {self.value:.4f}")
+        if self.best is not None:
+            figures.append(f"best {self.best:.4f} (epoch {self.best_epoch})")
+        return ", ".join(figures)
+
+    def epoch_line(self) -> str:
+        """Describe the last epoch."""
+        line = f"{self.title}: epoch {self.epoch}/{self.epochs}"
+        figures = self.figures()
+        return f"{line}, {figures}" if figures else line
+
+    def outcome_line(self, record: TrialRecord) -> str:
+        """Describe the result."""
+        label = self.spec.protocol.objective.label
+        pruned = "" if record.pruned_at is None else f"pruned after epoch {record.pruned_at}, "
+        value = record.validation.get(label)
+        figure = "" if value is None else f", validation {label} {value:.4f}"
+        outcome = record.error or f"{pruned}best epoch {record.best_epoch}{figure}"
+        return f"{self.title}: {outcome} ({record.seconds:.1f} s)"
+
+
+@dataclass(eq=False)
+class RunProgress:
+    """How far a session of a run has come."""
+
+    expected: Mapping[str, int]
+    """The number of trials of each trained model that this session runs, at most."""
+    clock: Callable[[], float]
+    """Returns seconds."""
+    running: dict[str, RunningTrial] = field(default_factory=dict)
+    """By trial_id, in the order of their start."""
+    best: dict[str, tuple[float, str]] = field(default_factory=dict)
+    """By label of the objective, the best value of a finished trial and the trial's name."""
+    _ended: Counter[str] = field(default_factory=Counter)
+    """The number of ended trials of each model."""
+    _seconds: dict[str, float] = field(default_factory=dict)
+    """Their duration."""
+    _most_running: int = 1
+    """The most trials that ran at the same time."""
+
+    @property
+    def n_ended(self) -> int:
+        """The number of trials that have ended."""
+        return self._ended.total()
+
+    @property
+    def n_done(self) -> float:
+        """The same with the running trials, each counted by the share that is done."""
+        return self.n_ended + sum(trial.share for trial in self.running.values())
+
+    def start(self, spec: TrialSpec, number: int, total: int) -> RunningTrial:
+        """Record the start of a trial."""
+        trial = self.running[spec.trial_id] = RunningTrial(spec, number, total, self.clock())
+        self._most_running = max(self._most_running, len(self.running))
+        return trial
+
+    def end(self, record: TrialRecord) -> RunningTrial:
+        """Record the end of a trial."""
+        trial = self.running.pop(record.trial_id)
+        model = trial.spec.model
+        self._ended[model] += 1
+        self._seconds[model] = self._seconds.get(model, 0.0) + self.clock() - trial.started
+        objective = trial.spec.protocol.objective
+        value = objective.value(trial.best, record.validation)
+        if record.error is None and value is not None:
+            best, _ = self.best.get(objective.label, (None, ""))
+            if objective.is_better(value, best):
+                self.best[objective.label] = (value, record.name)
+        return trial
+
+    def seconds_left(self) -> float | None:
+        """Estimate the time left from the mean duration of each model's trials.
+
+        A model without trials so far counts with the mean of the other models, one that is not
+        trained with no time. None before the first epoch has ended.
+        """
+        done: dict[str, float] = dict(self._ended)
+        seconds = dict(self._seconds)
+        for trial in self.running.values():
+            model = trial.spec.model
+            done[model] = done.get(model, 0.0) + trial.share
+            seconds[model] = seconds.get(model, 0.0) + self.clock() - trial.started
+        means = {model: seconds[model] / done[model] for model in self.expected if done.get(model)}
+        if not means:
+            return None
+        of_others = fmean(means.values())
+        left = sum(
+            max(0.0, n_trials - done.get(model, 0.0)) * means.get(model, of_others)
+            for model, n_trials in self.expected.items()
+        )
+        return left / self._most_running
