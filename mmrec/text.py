@@ -8,6 +8,15 @@ from datetime import datetime
 from typing import TypeVar
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 trial`` or ``1,200 trials``.
+
+    >>> counted(2, "entry", "entries")
+    '2 entries'
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def value_text(value: object) -> str:
     """Write a hyper-parameter the way a person would."""
     if isinstance(value, list | tuple):

@@ -42,7 +42,7 @@ def without_figures() -> Iterator[pytest.MonkeyPatch]:
     Drawing them takes longer than a tiny run. Modules that test them use ``figures``.
     """
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("mmrec.reporting.plots.is_available", lambda: False)
+        patched.setattr("mmrec.reporting.page.is_available", lambda: False)
         yield patched
 
 
@@ -51,7 +51,7 @@ def figures(without_figures: pytest.MonkeyPatch) -> Iterator[None]:
     """Draw the figures of reports, in the module that uses this fixture."""
     without_figures.undo()
     yield
-    without_figures.setattr("mmrec.reporting.plots.is_available", lambda: False)
+    without_figures.setattr("mmrec.reporting.page.is_available", lambda: False)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,11 +1,14 @@
-"""A study made of given records."""
+"""Studies and report data made of given records."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from mmrec.config import ModelMeta
 from mmrec.planning.model_plan import ModelSettings
+from mmrec.reporting.report_data import ReportData
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.study import Study
 
@@ -30,3 +33,8 @@ def make_study(
         monitor=by,
     )
     return Study(settings, list(records), best)
+
+
+def make_data(studies: Sequence[Study], split: str = "validation") -> ReportData:
+    """Return what figures of studies need to know of a run."""
+    return ReportData({"protocol": {"selected_on": split}}, studies, pd.DataFrame())

@@ -1,6 +1,6 @@
 """The command line, ``mmrec COMMAND``; each module of this package is a command.
 
-Nothing here imports torch before a command needs it, so that ``mmrec --help`` answers at once.
+Nothing here imports torch before a command needs it, so ``mmrec --help`` is quick.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ EXAMPLES = """examples:
   mmrec show results/demo/performance/run_2026_01_31_12_00_00 --user 17
   mmrec verify results/demo/performance/run_2026_01_31_12_00_00
 
-`mmrec COMMAND --help` tells more about a command.
+`mmrec COMMAND --help` describes a command.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
-    0: all is well. 1: a trial failed, or two runs differ. 2: an error that the user can mend.
-    3: a run could not be repeated. 128 and more: stopped by a signal.
+    0: success. 1: a trial failed, or two runs differ. 2: an error that the user can fix.
+    3: a run could not be reproduced. 128 and above: stopped by a signal.
     """
     options = _parser().parse_args(arguments)
     log_to_terminal(verbose=options.verbose, quiet=getattr(options, "quiet", False))
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MmrecError as error:
         print(f"mmrec: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of the output, such as head, has seen enough
+    except BrokenPipeError:  # the reader of the output, such as head, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt as interruption:

@@ -1,4 +1,4 @@
-"""What the commands have in common: how one is added to the command line, and its help."""
+"""What the commands share: adding a command to the command line, and its help."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def add_command(
     """Add a command and return the parser of its arguments.
 
     Args:
-        commands: the commands there are.
-        name: what is typed.
+        commands: where to add it.
+        name: of the command.
         execute: runs the command and returns the exit code; its docstring is the help.
-        summary: its line in ``mmrec --help``.
-        examples: lines that can be typed.
+        summary: the line of the command in ``mmrec --help``.
+        examples: command lines.
     """
     command = commands.add_parser(
         name,
@@ -37,20 +37,20 @@ def add_command(
         epilog=f"examples:\n{_indented(examples)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("--verbose", action="store_true", help="say more")
+    command.add_argument("--verbose", action="store_true", help="print the log and more progress")
     command.set_defaults(command=execute)
     return command
 
 
 def count(text: str) -> int:
-    """Read a whole number from 1 up; argparse says so where it is none."""
+    """Parse a whole number from 1 up, for argparse."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"found {text!r}; accepted: a whole number from 1 up")
     return int(text)
 
 
 def _filled(docstring: str) -> str:
-    """Break the lines of each paragraph where argparse breaks those of the arguments."""
+    """Wrap each paragraph at the width that argparse wraps the arguments at."""
     width = shutil.get_terminal_size().columns - 2
     return "\n\n".join(
         textwrap.fill(" ".join(paragraph.split()), width, break_on_hyphens=False)

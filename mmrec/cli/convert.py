@@ -19,16 +19,22 @@ def add_to(commands: Commands) -> None:
         commands, "convert", _convert, "rewrite item vectors in another format", EXAMPLES
     )
     convert.add_argument("source", type=Path, metavar="SOURCE", help="a file or folder of vectors")
-    convert.add_argument("target", type=Path, metavar="TARGET", help="must not exist")
-    convert.add_argument("--from", dest="source_format", metavar="FORMAT", help="of the source")
-    convert.add_argument("--to", dest="target_format", metavar="FORMAT", help="of the target")
+    convert.add_argument(
+        "target", type=Path, metavar="TARGET", help="the new file or folder; must not exist"
+    )
+    convert.add_argument(
+        "--from", dest="source_format", metavar="FORMAT", help="the format of the source"
+    )
+    convert.add_argument(
+        "--to", dest="target_format", metavar="FORMAT", help="the format of the target"
+    )
 
 
 def _convert(options: argparse.Namespace) -> int:
-    """Rewrite the vectors of a file or folder, and prove that they are the same.
+    """Rewrite the vectors of a file or folder, and check that they are the same.
 
-    Formats are told by the name: a folder of <item>.npy, .npy with an id file beside it, .npz,
-    .safetensors, .pt, .parquet, .csv, .tsv.
+    The format follows from the name: a folder of <item>.npy, .npy with an id file next to it,
+    .npz, .safetensors, .pt, .parquet, .csv or .tsv.
     """
     from mmrec.features.convert import convert
 

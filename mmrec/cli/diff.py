@@ -22,7 +22,7 @@ def add_to(commands: Commands) -> None:
 def _diff(options: argparse.Namespace) -> int:
     """Explain how two runs differ: config, data, environment, protocol and trials.
 
-    Reads what the runs have recorded and runs nothing. Exit code 0: the same. 1: different.
+    Only the records of the runs are read. Exit code 0: equal. 1: different.
     """
     from mmrec.verify.diff import diff_runs
 

@@ -18,9 +18,9 @@ def add_to(commands: Commands) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    """Say what this installation can do: versions, GPUs, threads, graph kernels, extras.
+    """Report what this installation can do: versions, GPUs, threads, graph kernels, extras.
 
-    Exit code 0: experiments can be run. 1: something that they need is missing or broken.
+    Exit code 0: experiments can run. 1: something that they need is missing or broken.
     """
     is_usable = True
     for finding in diagnose():

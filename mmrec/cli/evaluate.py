@@ -25,18 +25,23 @@ def add_to(commands: Commands) -> None:
     evaluate = add_command(
         commands, "evaluate", _evaluate, "score a file of recommendations", EXAMPLES
     )
-    evaluate.add_argument("--recs", type=Path, required=True, help="user, item, score")
+    evaluate.add_argument(
+        "--recs", type=Path, required=True, help="the recommendations: user, item, score"
+    )
     evaluate.add_argument("--train", type=Path, help="the training split")
     evaluate.add_argument("--test", type=Path, help="the held-out split")
     evaluate.add_argument(
-        "--splits", type=Path, metavar="FILE", help="one file of both, told apart by its x_label"
+        "--splits",
+        type=Path,
+        metavar="FILE",
+        help="one file with both, separated by its column x_label",
     )
     evaluate.add_argument(
         "--metrics",
         nargs="+",
         default=["Recall", "nDCG"],
         metavar="NAME",
-        help="any of docs/metrics.md (default: Recall nDCG)",
+        help="names of metrics (default: Recall nDCG)",
     )
     evaluate.add_argument(
         "--cutoffs",
@@ -44,26 +49,28 @@ def add_to(commands: Commands) -> None:
         type=int,
         default=[10, 20],
         metavar="K",
-        help="lengths at which lists are cut (default: 10 20)",
+        help="the first K items of each list count (default: 10 20)",
     )
     evaluate.add_argument(
         "--relevance-threshold",
         type=float,
         default=0.0,
         metavar="T",
-        help="held-out items rated below it do not count (default: 0)",
+        help="held-out items with a lower rating do not count (default: 0)",
     )
-    evaluate.add_argument("--binarize", action="store_true", help="take every rating as 1")
-    evaluate.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
+    evaluate.add_argument("--binarize", action="store_true", help="set every rating to 1")
+    evaluate.add_argument(
+        "--json", type=Path, metavar="OUT", help="also write the figures to this file"
+    )
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     """Score a file of recommendations (user, item, score) against a held-out split.
 
-    Files are read as those of an experiment: .csv has commas, .inter tabs and a header, .json
-    LATTICE's lists of users, others have tabs; each may be gzipped. A first line that names a
-    user and an item is a header. The splits are taken whole: the figures of a run differ where it
-    dropped rows, for lack of a vector for example.
+    Files are read like those of an experiment: .csv with commas, .inter with tabs and a header,
+    .json with the lists of users of LATTICE, others with tabs; each may be gzipped. A first line
+    that names a user and an item is a header. No row of the splits is dropped, so the figures of a
+    run differ if the run dropped rows, for example because items had no vector.
     """
     from mmrec.evaluation import evaluate_file
     from mmrec.files import write_atomically
@@ -90,7 +97,7 @@ def _splits(options: argparse.Namespace) -> tuple[Path, Path]:
     if options.splits is not None and given == [None, None]:
         return options.splits, options.splits
     if options.splits is not None or None in given:
-        raise ConfigError("expected --train and --test, or --splits alone")
+        raise ConfigError("expected --train and --test, or only --splits")
     return options.train, options.test
 
 

@@ -42,47 +42,48 @@ def _plan(options: argparse.Namespace) -> int:
 
     The splits are read, and one vector of each loader.
 
-    --probe also runs short trials of each model in processes of their own: of its smallest and its
+    --probe also runs short trials of each model in separate processes: of its smallest and its
     largest point, then of others for up to half a minute. It reports their peak memory and the
     time of the run if no trial stops early, and warns about what does not fit in memory.
     """
-    from mmrec.config import read_experiment
     from mmrec.execution.estimate import PlanEstimate, estimate_model
+    from mmrec.execution.executors import EXECUTORS
     from mmrec.execution.workbench import threads_of_trial
+    from mmrec.experiment import check_experiment
     from mmrec.planning.counts import count_trials
     from mmrec.planning.datasets import feature_widths, load_splits
     from mmrec.planning.outline import Outline
-    from mmrec.planning.plan import make_plan
-    from mmrec.training.determinism import resolve_device
 
-    loaded = read_experiment(Path(options.config), options.base_dir)
-    plan = make_plan(loaded)
+    loaded, plan, _ = check_experiment(Path(options.config), options.base_dir)
     execution = plan.experiment.execution
     workers, threads = execution.workers, threads_of_trial(execution, execution.workers)
-    devices = [resolve_device(gpu)[0] for gpu in execution.devices or (plan.experiment.gpu,)]
+    devices, warnings = EXECUTORS.find(execution.backend).devices(plan.experiment)
     datasets = load_splits(plan)
     counts, widths = count_trials(plan, datasets), feature_widths(plan, datasets[0])
     outline = Outline(plan, counts, datasets, widths, devices, workers, threads)
+    content = outline.as_plain()
     if not options.json:
         print("\n".join(outline.lines()), flush=True)
-    if not options.probe:
-        if options.json:
-            print(json.dumps(outline.as_plain(), indent=2))
-        return 0
-    estimates = [
-        estimate_model(loaded, plan, number, count, datasets[0].n_users, threads)
-        for number, count in enumerate(counts)
-    ]
-    estimate = PlanEstimate(estimates, devices, workers)
+    if options.probe:
+        estimates = [
+            estimate_model(loaded, plan, number, count, datasets[0].n_users, threads)
+            for number, count in enumerate(counts)
+        ]
+        estimate = PlanEstimate(estimates, devices, workers)
+        content["probe"] = _as_plain(estimate)
+        warnings += estimate.warnings()
+        if not options.json:
+            print("\n".join(_lines(estimate)))
+    warnings = list(dict.fromkeys(warnings))
     if options.json:
-        print(json.dumps(outline.as_plain() | {"probe": _as_plain(estimate)}, indent=2))
+        print(json.dumps(content | {"warnings": warnings}, indent=2))
     else:
-        print("\n".join(_lines(estimate)))
+        print("".join(f"warning: {warning}\n" for warning in warnings), end="")
     return 0
 
 
 def _lines(estimate: PlanEstimate) -> Iterator[str]:
-    """Yield a table of what was measured, the time of the run, and the warnings."""
+    """Yield a table of what was measured, and the time of the run."""
     on_gpu = any(model.device_bytes is not None for model in estimate.models)
     rows = [["probe", "sizes measured", "memory", *(["GPU memory"] if on_gpu else []), "trials"]]
     for model in estimate.models:
@@ -102,13 +103,11 @@ def _lines(estimate: PlanEstimate) -> Iterator[str]:
         yield "  ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)).rstrip()
     seconds = estimate.seconds
     yield "time of the run: " + ("unknown" if seconds is None else f"about {spoken(seconds)}")
-    yield from (f"warning: {warning}" for warning in estimate.warnings())
 
 
 def _as_plain(estimate: PlanEstimate) -> dict[str, Any]:
     return {
         "seconds": estimate.seconds,
-        "warnings": list(estimate.warnings()),
         "models": [
             {
                 "name": model.name,

@@ -21,10 +21,10 @@ def add_to(commands: Commands) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    """Write the tables and the report of a finished run again, from what it has recorded.
+    """Write the tables and the report of a finished run again, from the records of the run.
 
-    Nothing is trained, and neither data nor models are needed. With the versions that made the
-    run, every file gets the bytes that it had.
+    Nothing is trained, and neither data nor models are needed. With the versions of the run,
+    every file gets the same bytes.
     """
     from mmrec.reporting.report import rebuild_report
 

@@ -27,13 +27,13 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     run = add_command(commands, "run", _run, "run an experiment file", EXAMPLES)
     run.add_argument("config", metavar="CONFIG", help="the experiment file (YAML)")
-    run.add_argument("--quiet", action="store_true", help="print the result alone")
-    run.add_argument("--workers", type=count, metavar="N", help="run N trials side by side")
+    run.add_argument("--quiet", action="store_true", help="print only the result")
+    run.add_argument("--workers", type=count, metavar="N", help="run N trials at the same time")
     run.add_argument(
-        "--fresh", action="store_true", help="start anew instead of going on with an unfinished run"
+        "--fresh", action="store_true", help="start a new run instead of resuming an unfinished one"
     )
     run.add_argument(
-        "--verify", action="store_true", help="then run all again, and compare (see verify)"
+        "--verify", action="store_true", help="then run everything again and compare (see verify)"
     )
 
 
@@ -41,8 +41,8 @@ def _run(options: argparse.Namespace) -> int:
     """Run every trial of an experiment file and write tables, manifest and report.
 
     The plan and the progress go to standard error, the result to standard output. Ctrl-C saves
-    the state; the same command goes on with it. Exit code 0: every trial ended well. 1: a trial
-    failed; the others went on. 2: the file or its data are wrong, and nothing was trained.
+    the state; the same command resumes the run. Exit code 0: every trial finished. 1: a trial
+    failed; the others were run. 2: the file or its data are wrong, and nothing was trained.
     """
     from mmrec.experiment import run_experiment
 
@@ -55,23 +55,23 @@ def _run(options: argparse.Namespace) -> int:
     )
     print(_summary(results))
     code = 1 if results.n_failed else 0
-    return _verified_apart(results.folder, quiet=options.quiet) or code if options.verify else code
+    return _verify(results.folder, quiet=options.quiet) or code if options.verify else code
 
 
-def _verified_apart(folder: Path, *, quiet: bool) -> int:
-    """Verify a run in a process of its own, which shares nothing with the one that made it."""
+def _verify(folder: Path, *, quiet: bool) -> int:
+    """Verify a run in a new process, which shares nothing with the process of the run."""
     print(flush=True)
     command = [sys.executable, "-m", "mmrec", "verify", str(folder)]
     return subprocess.run([*command, *(["--quiet"] if quiet else [])], check=False).returncode
 
 
 def _table(best: pd.DataFrame) -> str:
-    """Return a row for each model, or a column for each where rows do not fit the terminal."""
-    rows = best.to_string(index=False, float_format="{:.4f}".format)
+    """Return a row for each model, or a column if the rows are wider than the terminal."""
+    rows = best.to_string(index=False, float_format="{:.4f}".format, na_rep="")
     fits = len(rows.partition("\n")[0]) <= shutil.get_terminal_size().columns
     if fits or not sys.stdout.isatty():
         return rows
-    return best.T.to_string(header=False, float_format="{:.4f}".format)
+    return best.T.to_string(header=False, float_format="{:.4f}".format, na_rep="")
 
 
 def _summary(results: Results) -> str:

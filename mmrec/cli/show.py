@@ -17,23 +17,26 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     show = add_command(commands, "show", _show, "what a run recommends to a user", EXAMPLES)
     show.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
-    show.add_argument("--user", required=True, metavar="ID", help="as in the files of the data")
-    show.add_argument("--model", metavar="NAME", help="by default the one that came out best")
-    show.add_argument("--top", type=count, default=10, metavar="K", help="items (default: 10)")
+    show.add_argument("--user", required=True, metavar="ID", help="the user's id in the data")
+    show.add_argument("--model", metavar="NAME", help="default: the best model")
+    show.add_argument(
+        "--top", type=count, default=10, metavar="K", help="number of items (default: 10)"
+    )
     show.add_argument("--titles", type=Path, metavar="FILE", help="TSV of item id and title")
     show.add_argument(
-        "--base-dir", type=Path, metavar="DIR", help="where relative paths of the experiment start"
+        "--base-dir", type=Path, metavar="DIR", help="the folder that relative paths start from"
     )
 
 
 def _show(options: argparse.Namespace) -> int:
-    """Show what the best trial of a model recommends to a user, and what stands behind it.
+    """Show what the best trial of a model recommends to a user, and why.
 
-    The items of the user's training, the best items with their scores, and which of them the
-    user took in validation or test. For a model with an item graph, such as LATTICE, also the
-    items nearest to each: in the graph that was learned, and in that of the raw features.
+    It prints the user's training items, the recommended items with their scores, and which of
+    them are in the user's validation or test items. For a model with an item graph, such as
+    LATTICE, it also prints the nearest neighbours of each recommended item, in the learned graph
+    and in the graph of the raw features.
 
-    Needs 'save_weights: True' in the model's meta, or 'save_recs: True' for the lists alone.
+    The model's meta needs 'save_weights: True', or 'save_recs: True' to show only the lists.
     """
     from mmrec.data import read_titles
     from mmrec.inspection.user import view_user

@@ -28,8 +28,8 @@ def add_to(commands: Commands) -> None:
 def _validate(options: argparse.Namespace) -> int:
     """Check experiment files: keys, names, values, every point of a search, and that files exist.
 
-    Nothing is trained, and no split and no vector is read. Exit code 0: all are right. 2: one is
-    not; every problem is printed with its file and line.
+    Nothing is trained, and no split or vector is read. Exit code 0: all files are valid. 2: a file
+    is not; every problem is printed with its file and line.
     """
     return max([_check(path) for path in options.configs])
 

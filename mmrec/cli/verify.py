@@ -19,17 +19,17 @@ def add_to(commands: Commands) -> None:
         commands, "verify", _verify, "run a finished run again and compare", EXAMPLES
     )
     verify.add_argument("run", type=Path, metavar="RUN", help="the folder of the run")
-    verify.add_argument("--trial", metavar="ID", help="only this trial")
+    verify.add_argument("--trial", metavar="ID", help="verify only this trial")
     verify.add_argument(
-        "--base-dir", type=Path, metavar="DIR", help="where relative paths of the experiment start"
+        "--base-dir", type=Path, metavar="DIR", help="the folder that relative paths start from"
     )
-    verify.add_argument("--quiet", action="store_true", help="no progress, only the verdict")
+    verify.add_argument("--quiet", action="store_true", help="print only the result")
 
 
 def _verify(options: argparse.Namespace) -> int:
     """Run the trials of a finished run again and compare every loss, weight, list and figure.
 
-    Exit code 0: identical. 3: different; what differs first is printed.
+    Exit code 0: identical. 3: different; the first difference of each trial is printed.
     """
     from mmrec.verify.verification import verify_run
 

@@ -10,7 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mmrec.errors import DataError
@@ -162,7 +162,8 @@ class Driver:
             logger.warning("trial %s: %s; trying again", spec.name, event.reason)
             queue.add([trial.task])
             return None
-        return failed_record(spec, WorkerDied(event.reason), 0.0)
+        record = failed_record(spec, WorkerDied(event.reason), 0.0)
+        return replace(record, worker_died=True)
 
     def _end(self) -> None:
         """Let running trials save their state; kill those that need too long, or on Ctrl-C."""

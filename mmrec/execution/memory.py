@@ -1,4 +1,4 @@
-"""How much memory a trial needs at most, and how much there is."""
+"""The peak memory of a trial, and the free memory of a device."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _MEMINFO = Path("/proc/meminfo")
 
 
 class PeakMemory:
-    """Measures from its making on.
+    """The peak memory since the object was made.
 
-    On a GPU it is what torch's tensors held there at most. On a CPU it is the most that the
-    process was resident with, so the interpreter and the data count too, and what earlier trials
-    of the process left behind; only Linux tells it.
+    On a GPU it is the peak of torch's tensors. On a CPU it is the peak of the resident memory of
+    the process, with the interpreter, the data and what earlier trials left in the process; it is
+    known only on Linux.
 
     Args:
-        device: where the trial runs.
+        device: of the trial.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -30,14 +30,14 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(device)
             return
         try:
-            _RESET.write_text("5")  # forget the highest resident size there was
+            _RESET.write_text("5")  # resets VmHWM
         except OSError:
             self._is_known = False
         else:
             self._is_known = True
 
     def read(self) -> int | None:
-        """Return the bytes; None where the system does not tell."""
+        """Return the bytes; None where the system does not report them."""
         if self._device.type == "cuda":
             return int(torch.cuda.max_memory_allocated(self._device))
         if not self._is_known:
@@ -47,10 +47,10 @@ class PeakMemory:
 
 
 def available_memory(device: torch.device) -> int | None:
-    """Return the bytes that are free on a device; None where the system does not tell.
+    """Return the free bytes of a device; None where the system does not report them.
 
-    On a CPU it is what Linux could give to a new process without swapping, elsewhere all of the
-    machine's memory. Limits of a container or of a batch system are not known here.
+    On a CPU it is what Linux can give to a new process without swapping, on other systems all
+    memory of the machine. Limits of a container or of a batch system are not considered.
     """
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])

@@ -74,10 +74,10 @@ def _made_folds(experiment: Experiment) -> tuple[FoldFiles, ...]:
     return tuple(FoldFiles(name, dict.fromkeys(parts, path)) for name in names)
 
 
-def plan_loaders(data: DataConfig, problems: Problems) -> tuple[Loader, ...]:
+def plan_loaders(data: DataConfig, problems: Problems, *, use_cache: bool) -> tuple[Loader, ...]:
     """Return the loaders of ``side_information``; what is wrong with an entry is a problem."""
     loaders = []
-    cache_dir = feature_cache()
+    cache_dir = feature_cache() if use_cache else None
     for place, entry in enumerate(data.side_information):
         path = (*_DATA, "side_information", place)
         if entry.dataloader not in LOADERS:

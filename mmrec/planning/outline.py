@@ -12,6 +12,7 @@ from mmrec.data import Dataset
 from mmrec.planning.counts import ModelCounts
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
+from mmrec.text import counted
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class Outline:
         models = self.plan.models
         width = max(len(model.name) for model in models)
         names = ", ".join(dict.fromkeys(map(device_name, self.devices)))
-        workers, threads = _counted(self.workers, "worker"), _counted(self.threads, "thread")
+        workers, threads = counted(self.workers, "worker"), counted(self.threads, "thread")
         return [
-            f"{self.datasets[0].name}: {_counted(self.plan.n_trials, 'trial')}",
+            f"{self.datasets[0].name}: {counted(self.plan.n_trials, 'trial')}",
             *(
                 f"  {model.name:<{width}}  {_search(model, counts)}"
                 for model, counts in zip(models, self.counts, strict=True)
@@ -91,15 +92,15 @@ def device_name(device: torch.device) -> str:
 
 
 def _search(model: ModelPlan, count: ModelCounts) -> str:
-    text = _counted(model.n_trials, "trial")
+    text = counted(model.n_trials, "trial")
     if model.searched:
         text += f", {model.meta.hyper_opt_alg} over {', '.join(model.searched)}"
     if len(model.seeds) > 1:
         text += f", each point on {len(model.seeds)} seeds"
     if model.n_folds > 1:
         text += f", each on {model.n_folds} folds"
-    amounts = [_counted(count.steps, "step")] if count.steps else []
-    amounts.append(_counted(count.evaluations, "evaluation"))
+    amounts = [counted(count.steps, "step")] if count.steps else []
+    amounts.append(counted(count.evaluations, "evaluation"))
     is_at_most = model.early_stopping is not None or model.meta.pruner != "none"
     at_most = "at most " if is_at_most or model.points is None else ""
     return f"{text}; {at_most}{' and '.join(amounts)}; selected by {model.select_by}"
@@ -127,7 +128,3 @@ def _sizes(dataset: Dataset) -> str:
 def _splits(dataset: Dataset) -> dict[str, Any]:
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     return {name: split for name, split in splits.items() if split is not None}
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,10 +1,11 @@
-"""From an experiment file to its searches, or to everything that is wrong with it.
+"""From an experiment file to its searches, or to all of its problems.
 
-Nothing is trained and no split is read here; a plan that is made has only valid trials.
+Nothing is trained and no split is read. All trials of a plan are valid.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -26,7 +27,7 @@ class Plan:
 
     experiment: Experiment
     folds: tuple[FoldFiles, ...]
-    """What every trial is run on, and the files it comes from; without folds, one."""
+    """The folds that every trial is run on, and their files; without folds, one."""
     loaders: tuple[Loader, ...]
     metrics: tuple[str, ...]
     """Canonical names, in the order of the file."""
@@ -38,14 +39,23 @@ class Plan:
         return sum(model.n_trials for model in self.models)
 
 
-def make_plan(loaded: Loaded) -> Plan:
-    """Check all that an experiment names against what there is, and expand its search.
+def make_plan(
+    loaded: Loaded, *, use_cache: bool = True, checks: Sequence[Callable[[Loaded], None]] = ()
+) -> Plan:
+    """Check that everything an experiment names exists, and expand its searches.
+
+    Args:
+        loaded: the experiment as it was read.
+        use_cache: whether loaders may read packed copies of their files.
+        checks: further checks, which add problems; the user's own file is imported before them.
 
     Raises:
-        ConfigError: with every problem of the file, its models included.
+        ConfigError: the experiment is invalid; the message lists every problem.
     """
     problems = loaded.problems
     external = _external_module(loaded)
+    for check in checks:
+        check(loaded)
     experiment = loaded.experiment
     metrics: tuple[str, ...] = ()
     loaders: tuple[Loader, ...] = ()
@@ -54,7 +64,7 @@ def make_plan(loaded: Loaded) -> Plan:
         metrics = _metrics(loaded.evaluation, problems)
     if loaded.data_config is not None:
         check_files(loaded.data_config, problems)
-        loaders = plan_loaders(loaded.data_config, problems)
+        loaders = plan_loaders(loaded.data_config, problems, use_cache=use_cache)
     if experiment is not None:
         folds = plan_folds(experiment, problems)
     models = tuple(
@@ -71,12 +81,9 @@ def _external_module(loaded: Loaded) -> ModuleType | None:
     path = loaded.external_models_path
     activate_external(None)
     if path is None:
-        activate_external(None)
         return None
     try:
-        module = load_external_module(path)
-        activate_external(module.__name__)
-        return module
+        return load_external_module(path)
     except ModelError as error:
         loaded.problems.add(("experiment", "external_models_path"), str(error))
         return None

@@ -1,82 +1,44 @@
-"""The report of a run: one page that needs nothing else, neither network nor scripts."""
+"""The report of a run as one page of HTML that loads nothing and runs no script."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from mmrec.reporting import data_tables, facts, model_tables, plots, table
-from mmrec.reporting.csv_files import best_table
-from mmrec.reporting.examples.section import recommendation_section
-from mmrec.reporting.sections import Drawer, model_section, popularity_section, user_section
-from mmrec.runs.study import Study
-from mmrec.runs.winner import find_winner
+from mmrec.reporting.plots.style import draw, is_available
+from mmrec.reporting.plots.svg import to_uri
+from mmrec.reporting.report_data import ReportData
+from mmrec.reporting.sections.base import Plot, sections_of
+from mmrec.reporting.table import decimal
 from mmrec.text import duration, install_hint, moment
 
 
-def report_html(
-    manifest: Mapping[str, Any],
-    studies: Sequence[Study],
-    compared: pd.DataFrame,
-    shown: Mapping[str, Any] | None = None,
-) -> str:
-    """Return the report of a run as a page of HTML.
+def report_html(data: ReportData) -> str:
+    """Return the report of a run.
 
-    The same arguments always give the same page. Without matplotlib it has the data of its
-    figures, and says how to get the figures.
-
-    Args:
-        manifest: what :func:`~mmrec.reporting.make_manifest` returns.
-        studies: the trials of every model.
-        compared: what :func:`~mmrec.reporting.significance_table` returns.
-        shown: the users whose recommendations are shown, see
-            :mod:`mmrec.reporting.examples.collect`.
+    The same data always give the same page. Without matplotlib, it contains the data of its
+    figures and how to install matplotlib.
     """
-    split = manifest["protocol"]["selected_on"]
-    winner = find_winner(studies, split)
-    best = best_table(studies)
-    drawer = Drawer()
-    cutoffs = manifest["experiment"].get("evaluation", {}).get("cutoffs", ())
+    manifest, records = data.manifest, [x for study in data.studies for x in study.records]
     page = (
         _environment()
         .get_template("report.html.j2")
         .render(
             name=manifest["experiment"]["dataset"],
             manifest=manifest,
-            split=split,
-            winner=winner,
-            n_trials=sum(len(study.records) for study in studies),
-            n_failed=sum(r.status == "failed" for study in studies for r in study.records),
-            n_pruned=sum(r.status == "pruned" for study in studies for r in study.records),
+            split=data.split,
+            winner=data.winner,
+            studies=data.studies,
+            n_trials=len(records),
+            n_failed=sum(record.status == "failed" for record in records),
+            n_pruned=sum(record.status == "pruned" for record in records),
             took=duration(manifest["started"], manifest["ended"]),
-            best=model_tables.best_models(best, studies, compared, split),
-            over_seeds=model_tables.over_seeds(best),
-            significance=list(model_tables.p_values(compared, studies).values()),
-            users=user_section(studies, winner.label if winner else "", drawer),
-            popularity=popularity_section(studies, cutoffs, drawer),
-            costs=model_tables.costs(studies),
-            models=[
-                model_section(study, split, f"model-{n}", drawer)
-                for n, study in enumerate(studies, 1)
-            ],
-            shown=recommendation_section(shown, studies),
-            has_plots=plots.is_available(),
+            sections=sections_of(data),
+            has_figures=is_available(),
             install_hint=install_hint("report"),
-            protocol=facts.protocol(manifest, studies),
-            data=facts.data(manifest["data"]),
-            prefiltering=data_tables.prefiltering(manifest["data"]),
-            folds=data_tables.folds(manifest["data"]),
-            splits=data_tables.splits(manifest["data"]),
-            environment=facts.environment(manifest["environment"]),
-            packages=_packages(manifest),
-            digests=_digests(manifest),
-            command=facts.command(manifest["written"]),
         )
     )
     return page if page.endswith("\n") else page + "\n"
@@ -92,24 +54,25 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["moment"] = moment
-    environment.filters["cell"] = table.cell
+    environment.filters["decimal"] = lambda value: decimal(value).text
+    environment.filters["picture"] = _picture
     environment.filters["data_uri"] = _data_uri
     environment.filters["file_name"] = _file_name
     return environment
 
 
-def _packages(manifest: Mapping[str, Any]) -> table.Table:
-    rows = list(manifest["environment"]["packages"].items())
-    return table.table("Versions.", ["package", "version"], rows)
-
-
-def _digests(manifest: Mapping[str, Any]) -> table.Table:
-    named = [("data set", manifest["data"]["fingerprint"]), *manifest["tables_sha256"].items()]
-    return table.table(
-        "SHA-256 of the data and of the tables that were written.",
-        ["what", "digest"],
-        [[name, table.digest(value)] for name, value in named],
-    )
+def _picture(plot: Plot) -> dict[str, object] | None:
+    """Return the image of a figure: address, description, and width and height in pixels."""
+    if not is_available():
+        return None
+    figure = draw(plot.draw)
+    width, height = (round(inches * 96) for inches in figure.get_size_inches())
+    return {
+        "uri": to_uri(figure),
+        "alt": str(figure.get_label()),
+        "width": width,
+        "height": height,
+    }
 
 
 def _data_uri(text: str, kind: str) -> str:
@@ -118,6 +81,6 @@ def _data_uri(text: str, kind: str) -> str:
 
 
 def _file_name(caption: str) -> str:
-    """Return a short name of a file without an ending."""
+    """Return a short file name without suffix."""
     words = re.sub(r"[^0-9A-Za-z@]+", "-", caption).strip("-").lower().split("-")
     return "-".join(words[:8]).replace("@", "") or "table"

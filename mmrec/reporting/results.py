@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from mmrec.reporting.figures import Drawings
-    from mmrec.reporting.table import Table
+    from mmrec.reporting.figures import Figures
+    from mmrec.reporting.table import ReportTable
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """The tables of a run, and where its files are."""
+    """The tables of a run and the folder of its files."""
 
     best: pd.DataFrame
-    """A row for the best trial of each model, test figures before validation figures."""
+    """A row for the best trial of each model, test metrics before validation metrics."""
     trials: pd.DataFrame
     """A row for every trial, finished or failed, with its parameters and digests."""
     folder: Path
@@ -27,36 +27,38 @@ class Results:
 
     @property
     def report(self) -> Path:
-        """The report, to be opened in a browser."""
+        """The report, an HTML page for a browser."""
         return self.folder / "report.html"
 
     @property
     def n_failed(self) -> int:
-        """The number of trials that failed."""
+        """The number of failed trials."""
         return int((self.trials["status"] == "failed").sum())
 
     @cached_property
-    def plot(self) -> Drawings:
-        """The figures of the report as matplotlib's, for example ``plot.per_user("nDCG@20")``."""
-        from mmrec.reporting.figures import Drawings
+    def plot(self) -> Figures:
+        """The figures of the report with matplotlib, for example ``plot.per_user("nDCG@20")``."""
+        from mmrec.reporting.figures import Figures
 
-        return Drawings(self.folder)
+        return Figures(self.folder)
 
     @cached_property
-    def tables(self) -> dict[str, Table]:
-        """Tables of the report, each with ``to_latex()`` and ``to_csv()``, by name.
+    def tables(self) -> dict[str, ReportTable]:
+        """The tables of the report by name, each with ``to_latex()`` and ``to_csv()``.
 
-        ``best``, ``costs``, ``trials MODEL``, and where there is something to tell ``seeds``,
-        ``users`` and ``paired_ttest over users``, for example.
+        For example ``best``, ``costs``, ``splits``, ``trials MODEL``, and where the run has them
+        ``seeds``, ``users`` and ``paired_ttest over users``.
         """
-        from mmrec.reporting.figures import read_tables
+        from mmrec.reporting.report_data import ReportData
+        from mmrec.reporting.sections.base import sections_of
 
-        return read_tables(self.folder)
+        sections = sections_of(ReportData.read(self.folder))
+        return {name: table for made in sections for name, table in made.tables.items()}
 
     def __repr__(self) -> str:
-        return f"{self.best.to_string(index=False)}\n\n{self.report}"
+        return f"{self.best.to_string(index=False, na_rep='')}\n\n{self.report}"
 
     def _repr_html_(self) -> str:
-        """Show the best trials as a table in a notebook."""
-        table: str = self.best.to_html(index=False, float_format="{:.4f}".format)
+        """Return the best trials as a table for a notebook."""
+        table: str = self.best.to_html(index=False, float_format="{:.4f}".format, na_rep="")
         return f"{table}<p>{self.report}</p>"

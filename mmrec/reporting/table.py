@@ -1,68 +1,60 @@
-"""A table of the report: what stands in its cells, and the same as CSV and as LaTeX."""
+"""A table of the report: its cells as text for a reader, and the table as CSV and as LaTeX."""
 
 from __future__ import annotations
 
 import csv
 import io
-import numbers
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
-
-import pandas as pd
+from numbers import Integral, Real
+from typing import Literal, TypeVar
 
 from mmrec.text import is_number, value_text
 
 P_VALUE = 0.05
-"""A p-value below this one tells a difference."""
-_NO_VALUE = "no value"
-_LATEX = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "\N{PLUS-MINUS SIGN}": r"$\pm$",
-    "\N{EN DASH}": "--",
-    "\N{HORIZONTAL ELLIPSIS}": r"\dots{}",
-    "<": r"$<$",
-    ">": r"$>$",
-}
+"""Smaller p-values count as significant."""
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_LATEX |= {"<": "$<$", ">": "$>$"}
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a cell."""
+    """A cell of a table."""
 
     text: str
     title: str = ""
-    """More of it, where the text is shortened."""
+    """Shown on hover: what the text shortens."""
     kind: Literal["text", "number", "digest", "error"] = "text"
     strong: bool = False
     span: int = 1
+    """The number of columns that it covers."""
     mark: str = ""
-    """Behind the text, raised: a sign that is explained below the table."""
+    """Superscript after the text; a note below the table explains it."""
     spread: float | None = None
-    """What stands behind a plus-minus sign, half of an interval."""
+    """Half of an interval, shown after a plus-minus sign."""
     data: str | None = None
-    """With all its digits, for CSV; the text if None."""
+    """The value with all digits, for CSV; None if the text is the value."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table; the first cell of a row names the row."""
+class ReportTable:
+    """A table of the report. The first cell of a row is its header."""
 
     caption: str
     header: Sequence[Cell]
     rows: Sequence[Sequence[Cell]]
+    is_folded: bool = False
+    """Whether the page hides it until the reader opens it."""
 
     def to_csv(self) -> str:
-        """Return it with all digits, by commas; marks and intervals have columns of their own."""
-        rows = [_spread_out(row) for row in self.rows]
+        """Return the table as CSV with all digits; marks and intervals get their own columns."""
+        rows = [_unfold(row) for row in self.rows]
         columns: list[list[str]] = []
         for place, head in enumerate(self.header):
             cells = [row[place] for row in rows]
-            columns.append([_in_csv(x) for x in (head, *cells)])
+            columns.append([_csv_text(cell) for cell in (head, *cells)])
             if any(cell.mark for cell in cells):
                 columns.append([f"{head.text} mark", *(cell.mark for cell in cells)])
             if any(cell.spread is not None for cell in cells):
@@ -73,111 +65,145 @@ class Table:
         return written.getvalue()
 
     def to_latex(self) -> str:
-        """Return it as a ``table`` environment, to be used with the package booktabs."""
-        form = "l" + "".join("r" if h.kind == "number" else "l" for h in self.header[1:])
+        """Return the table as a ``table`` environment for the LaTeX package booktabs."""
+        sides = "".join("r" if head.kind == "number" else "l" for head in self.header[1:])
+        head, *rows = (
+            " & ".join(map(_latex_text, _unfold(row))) + r" \\" for row in (self.header, *self.rows)
+        )
         lines = [
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{_escaped(self.caption)}}}",
-            rf"\begin{{tabular}}{{{form}}}",
-            r"\toprule",
-            " & ".join(_escaped(head.text) for head in self.header) + r" \\",
-            r"\midrule",
-            *(" & ".join(map(_in_latex, row)) + r" \\" for row in self.rows),
-            r"\bottomrule",
+            rf"\begin{{tabular}}{{l{sides}}}",
+            *(r"\toprule", head, r"\midrule", *rows, r"\bottomrule"),
             r"\end{tabular}",
             r"\end{table}",
         ]
         return "\n".join(lines) + "\n"
 
 
-def _spread_out(row: Sequence[Cell]) -> list[Cell]:
-    """Follow a cell that spans several columns by empty ones."""
+def make_table(
+    caption: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    is_folded: bool = False,
+) -> ReportTable:
+    """Return a table of plain values and cells.
+
+    The plain numbers of a column have one format: counts if all are integers by their type, else
+    four decimals.
+    """
+    placed = [list(_placed(row)) for row in rows]
+    values: list[list[object]] = [[] for _ in header]
+    for row in placed:
+        for place, value in row:
+            values[place].append(value)
+    formats = [_number_format(column) for column in values]
+    cells = [[_cell(value, formats[place]) for place, value in row] for row in placed]
+    numeric = {n for row in cells for n, cell in _placed(row) if cell.kind == "number"}
+    heads = [Cell(x, kind="number" if n in numeric else "text") for n, x in enumerate(header)]
+    return ReportTable(caption, heads, cells, is_folded)
+
+
+def count(value: int | None) -> Cell:
+    """Return a count with thousands separators."""
+    return _MISSING if value is None else _number(f"{value:,}", str(int(value)))
+
+
+def decimal(value: float | None) -> Cell:
+    """Return a number with four decimals."""
+    if value is None or value != value:
+        return _MISSING
+    return _number(f"{value:.4f}", repr(float(value)))
+
+
+def parameter(value: object) -> Cell:
+    """Return the value of a hyper-parameter."""
+    text, kind = value_text(value), "number" if is_number(value) else "text"
+    return Cell(text, str(value) if str(value) != text else "", kind)  # type: ignore[arg-type]
+
+
+def digest(value: str | None) -> Cell:
+    """Return a SHA-256 by its first eight digits."""
+    if value is None:
+        return replace(_MISSING, kind="digest")
+    return Cell(f"{value[:8]}…", value, "digest", data=value)
+
+
+def seconds(value: float | None, decimals: int = 1) -> Cell:
+    """Return a duration in seconds."""
+    return _MISSING if value is None else _number(f"{value:,.{decimals}f}", repr(value))
+
+
+def mebibytes(value: int | None) -> Cell:
+    """Return a number of bytes in MiB."""
+    return _MISSING if value is None else _number(f"{value / 2**20:,.0f}", repr(value / 2**20))
+
+
+def share(value: float | None, decimals: int = 1) -> Cell:
+    """Return a share in percent."""
+    if value is None or value != value:
+        return _MISSING
+    return _number(f"{value:.{decimals}%}", repr(value))
+
+
+def p_value(value: float) -> Cell:
+    """Return a p-value, strong if it is significant."""
+    text = "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+    return replace(_number(text, repr(float(value))), strong=value < P_VALUE)
+
+
+_MISSING = Cell("\N{EN DASH}", "no value", "number", data="")
+
+
+def _number(text: str, data: str) -> Cell:
+    return Cell(text, data if data != text.replace(",", "") else "", "number", data=data)
+
+
+def _number_format(column: Sequence[object]) -> Callable[..., Cell]:
+    numbers = [value for value in column if _is_plain_number(value)]
+    return count if all(isinstance(value, Integral) for value in numbers) else decimal
+
+
+def _is_plain_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _cell(value: object, number_format: Callable[..., Cell]) -> Cell:
+    if isinstance(value, Cell):
+        return value
+    if value is None:
+        return _MISSING
+    return number_format(value) if _is_plain_number(value) else Cell(str(value))
+
+
+def _placed(row: Sequence[_T]) -> Iterator[tuple[int, _T]]:
+    """Yield each cell with the index of its first column."""
+    place = 0
+    for value in row:
+        yield place, value
+        place += value.span if isinstance(value, Cell) else 1
+
+
+def _unfold(row: Sequence[Cell]) -> list[Cell]:
+    """Return one cell for each column: empty cells follow one that spans several."""
     return [x for cell in row for x in (cell, *[Cell("")] * (cell.span - 1))]
 
 
-def _in_csv(cell: Cell) -> str:
-    """Return the value with all digits; a line ends in one way, since a lone CR is not quoted."""
+def _csv_text(cell: Cell) -> str:
+    """Return the value with all digits. Lines end in one way: a lone CR would not be quoted."""
     text = cell.text if cell.data is None else cell.data
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _escaped(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in re.sub(r"\s+", " ", text))
+    text = re.sub(r"\s+", " ", text)
+    return re.sub(r"[&%$#_{}~^<>\\]", lambda found: _LATEX.get(found[0], f"\\{found[0]}"), text)
 
 
-def _in_latex(cell: Cell) -> str:
+def _latex_text(cell: Cell) -> str:
     text = _escaped(cell.text)
     text = rf"\textbf{{{text}}}" if cell.strong else text
     text += rf"\textsuperscript{{{_escaped(cell.mark)}}}" if cell.mark else ""
-    text += rf" {{\scriptsize$\pm${cell.spread:.4f}}}" if cell.spread is not None else ""
-    return rf"\multicolumn{{{cell.span}}}{{l}}{{{text}}}" if cell.span > 1 else text
-
-
-def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Return a table of plain values; a column is headed by where its numbers stand."""
-    cells = [[cell(value) for value in row] for row in rows]
-    kinds = [{c.kind for c in column} for column in zip(*map(_spread_out, cells), strict=False)]
-    heads = [Cell(text) for text in header]
-    for place, kind in enumerate(kinds):
-        if "number" in kind:
-            heads[place] = replace(heads[place], kind="number")
-    return Table(caption, heads, cells)
-
-
-def cell(value: object) -> Cell:
-    """Write a value: figures with four decimals, counts with commas, nothing as a dash."""
-    if isinstance(value, Cell):
-        return value
-    if value is None or value is pd.NA:
-        return Cell("\N{EN DASH}", _NO_VALUE, "number", data="")
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        number = float(value)
-        if number != number:
-            return cell(None)
-        is_count = isinstance(value, numbers.Integral) or (
-            number.is_integer() and abs(number) >= 2  # a count, though a float
-        )
-        text = f"{number:,.0f}" if is_count else f"{number:.4f}"
-        return _number(text, repr(int(number) if is_count else number))
-    return Cell(str(value))
-
-
-def parameter(value: object) -> Cell:
-    """Write a hyper-parameter."""
-    text = value_text(value)
-    return Cell(
-        text, str(value) if str(value) != text else "", "number" if is_number(value) else "text"
-    )
-
-
-def digest(value: str | None) -> Cell:
-    """Write a SHA-256 by its first digits."""
-    if value is None:
-        return replace(cell(None), kind="digest")
-    return Cell(f"{value[:8]}…", value, "digest", data=value)
-
-
-def seconds(value: float | None, decimals: int = 1) -> Cell:
-    """Write how long something took."""
-    return cell(None) if value is None else _number(f"{value:,.{decimals}f}", repr(value))
-
-
-def mebibytes(value: int | None) -> Cell:
-    """Write how much memory something needed."""
-    return cell(None) if value is None else _number(f"{value / 2**20:,.0f}", repr(value / 2**20))
-
-
-def share(value: float, decimals: int = 1) -> Cell:
-    """Write a share in percent."""
-    return cell(None) if value != value else _number(f"{value:.{decimals}%}", repr(value))
-
-
-def p_value(value: float) -> Cell:
-    """Write a p-value; strong below 0.05."""
-    text = "< 0.0001" if value < 1e-4 else f"{value:.4f}"
-    return replace(_number(text, repr(float(value))), strong=value < P_VALUE)
-
-
-def _number(text: str, data: str) -> Cell:
-    return Cell(text, data if data != text.replace(",", "") else "", "number", data=data)
+    return text + (rf" {{\scriptsize$\pm${cell.spread:.4f}}}" if cell.spread is not None else "")

@@ -1,4 +1,4 @@
-"""What a run was made in: machine, versions, switches of determinism, and code."""
+"""The environment of a run: machine, versions, settings of determinism, and code."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ PACKAGES = (
 _DRIVER = Path("/proc/driver/nvidia/version")
 
 
-def describe_surroundings(
+def describe_environment(
     devices: Sequence[torch.device], threads: int, external_models: Path | None
 ) -> dict[str, Any]:
-    """Return everything but experiment and data that the bits of a result may depend on.
+    """Return what the bits of a result may depend on besides the experiment and the data.
 
     Args:
         devices: of the workers.
@@ -48,10 +48,10 @@ def describe_surroundings(
         external_models: the user's file or folder of models.
 
     Returns:
-        ``environment``, ``determinism`` and ``code``, as they stand in the manifest.
+        ``environment``, ``determinism`` and ``code`` of the manifest.
     """
     return {
-        "environment": environment(devices, threads),
+        "environment": _machine_and_versions(devices, threads),
         "determinism": determinism(),
         "code": {
             "mmrec_sha256": _mmrec_sha256(),
@@ -61,8 +61,7 @@ def describe_surroundings(
     }
 
 
-def environment(devices: Sequence[torch.device], threads: int) -> dict[str, Any]:
-    """Return machine, device and versions."""
+def _machine_and_versions(devices: Sequence[torch.device], threads: int) -> dict[str, Any]:
     on_cuda = any(device.type == "cuda" for device in devices)
     return {
         "python": platform.python_version(),
@@ -84,7 +83,7 @@ def environment(devices: Sequence[torch.device], threads: int) -> dict[str, Any]
 
 
 def determinism() -> dict[str, Any]:
-    """Return the switches as they stand while a trial runs, on whatever device."""
+    """Return the settings of torch during a trial, on any device."""
     with deterministic(torch.device("cpu")):
         return {
             "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
@@ -111,7 +110,7 @@ def _device_name(device: torch.device) -> str:
 
 
 def _processor() -> str:
-    """Return the model of the CPU, as far as the system tells it."""
+    """Return the model of the CPU, or its kind if the system does not name it."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -121,7 +120,7 @@ def _processor() -> str:
 
 
 def _driver(path: Path) -> str | None:
-    """Return the version of NVIDIA's driver, from what its kernel module tells."""
+    """Return the version of NVIDIA's driver, from the file of its kernel module."""
     try:
         match = re.search(r"\b\d{3,}\.\d+(\.\d+)?\b", path.read_text())
     except OSError:
@@ -146,7 +145,7 @@ def _named(path: Path, folder: Path) -> tuple[bytes, bytes]:
 
 
 def _git(folder: Path) -> dict[str, Any] | None:
-    """Return the commit that a folder is at, and whether a tracked file differs from it."""
+    """Return the commit of a folder, and whether a tracked file differs from it."""
     commit = _ask_git(folder, "rev-parse", "--verify", "HEAD")
     changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no")
     if commit is None or changes is None:
@@ -159,7 +158,7 @@ def _ask_git(folder: Path, *arguments: str) -> str | None:
         done = subprocess.run(
             ["git", *arguments],
             cwd=folder,
-            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},  # only looking on
+            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},  # read only
             capture_output=True,
             text=True,
             timeout=20,

@@ -75,19 +75,22 @@ class FinishedRun:
         )
 
 
-def read_plan(run: FinishedRun, base_dir: Path | None = None) -> tuple[Loaded, Plan]:
+def read_plan(
+    run: FinishedRun, base_dir: Path | None = None, *, use_cache: bool = True
+) -> tuple[Loaded, Plan]:
     """Return the experiment of a run, to be run or read again here.
 
     Args:
         run: the run.
-        base_dir: where its relative paths start; by default where they started then.
+        base_dir: where its relative paths start; by default where they started in the run.
+        use_cache: as for :func:`~mmrec.planning.plan.make_plan`.
 
     Raises:
         ConfigError: it cannot be run here, for example because a path is missing.
     """
     loaded = read_written(run, base_dir)
     try:
-        return loaded, make_plan(loaded)
+        return loaded, make_plan(loaded, use_cache=use_cache)
     except ConfigError as error:
         then = Path(run.manifest["written"]["base_dir"])
         if base_dir is not None or then.is_dir():

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -97,6 +98,17 @@ class RunFolder:
         except OSError as error:
             raise DataError(f"{self.path}: cannot be locked: {error}") from error
 
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
     def release(self) -> None:
         """Let other processes at the folder."""
         with contextlib.suppress(OSError):  # checkpoints of unfinished trials stay
@@ -140,7 +152,7 @@ class RunFolder:
         if meta.save_recs:
             write_atomically(lists_path(experiment, record), lists)
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **outcome.best.test_per_user)
+        np.savez_compressed(buffer, allow_pickle=False, **outcome.test_per_user)
         write_atomically(self._per_user_path(record.name), buffer.getvalue())
 
     def per_user(self, name: str) -> dict[str, FloatArray]:

@@ -1,4 +1,4 @@
-"""The log of a run in its folder, from the first look at the data on."""
+"""The log of a run in its folder, which starts before the folder exists."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from logging.handlers import MemoryHandler
 from pathlib import Path
 
 SHOWN = {"is_shown": True}
-"""``extra`` of what the terminal has been shown in another way; it is for ``run.log`` alone."""
+"""The ``extra`` of a message for ``run.log`` alone, since the terminal shows it in another way."""
 
 _FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class _LogFile(logging.FileHandler):
-    """Writes what the disk has room for: no result depends on the log, so none is lost by it."""
+    """A log file that may be incomplete on a full disk: no result depends on it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self.setFormatter(logging.Formatter(_FORM))
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say nothing of a full disk; the file of results that meets it next tells."""
+        """Ignore a full disk; the next file of results reports it."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
 
     def close(self) -> None:
-        """Close the file, though its last lines find no room."""
+        """Close the file, even if its last lines cannot be written."""
         with contextlib.suppress(OSError):
             super().close()
 
 
 class RunLog:
-    """Keeps what mmrec logs until the run has a folder, and then writes it there.
+    """Keeps mmrec's log in memory until the run has a folder, then writes it there.
 
-    Get one from :func:`recorded`.
+    Get one from :func:`log_to_folder`.
     """
 
     def __init__(self) -> None:
-        # It holds lines of reading the data alone, so they are few.
+        # It holds the lines about reading the data only, which are few.
         self.handler = MemoryHandler(sys.maxsize, flushLevel=sys.maxsize, flushOnClose=False)
 
     def write_to(self, path: Path) -> None:
-        """Write what there has been and what is to come behind what is in a file, line by line."""
+        """Append all messages so far to a file, and each message from now on."""
         self.handler.setTarget(_LogFile(path))
         self.handler.capacity = 1
         self.handler.flush()
 
     def close(self) -> None:
-        """Write no more."""
+        """Stop writing."""
         file = self.handler.target
         self.handler.close()
         if file is not None:
@@ -59,8 +59,8 @@ class RunLog:
 
 
 @contextmanager
-def recorded() -> Iterator[RunLog]:
-    """Record mmrec's log inside, at least from INFO on, whatever the user shows of it."""
+def log_to_folder() -> Iterator[RunLog]:
+    """Collect mmrec's log in this context, at least from level INFO, for the folder of a run."""
     package = logging.getLogger("mmrec")
     log, was_level = RunLog(), package.level
     package.addHandler(log.handler)

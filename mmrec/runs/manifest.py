@@ -19,7 +19,7 @@ from mmrec.data.vocabulary import sort_ids
 from mmrec.features import Loader
 from mmrec.files import sha256
 from mmrec.planning.plan import Plan
-from mmrec.runs.environment import describe_surroundings
+from mmrec.runs.environment import describe_environment
 from mmrec.runs.study import Study
 
 SCHEMA_VERSION = 1
@@ -38,8 +38,8 @@ class Origin:
     """The experiment as it was given: ``source``, ``base_dir`` and ``document``."""
     files: list[dict[str, dict[str, str]]]
     """For each fold, path and digest of each split's file."""
-    surroundings: dict[str, Any]
-    """What :func:`~mmrec.runs.environment.describe_surroundings` returns."""
+    environment: dict[str, Any]
+    """As returned by :func:`~mmrec.runs.environment.describe_environment`."""
 
     @classmethod
     def of(
@@ -60,7 +60,7 @@ class Origin:
                 "document": to_json(loaded.document.data),
             },
             files=split_files(plan.folds),
-            surroundings=describe_surroundings(devices, threads, external),
+            environment=describe_environment(devices, threads, external),
         )
 
 
@@ -86,7 +86,7 @@ def make_manifest(
         tables: {name: content} of the tables in the performance folder.
         run_tables: the same of those in the folder of the run.
         notes: what the user was warned of.
-        sessions: of a run that was gone on with, the start and the surroundings of each.
+        sessions: of a resumed run, when each session started and its environment.
         ended: ISO date and time.
     """
     return {
@@ -103,7 +103,7 @@ def make_manifest(
             "experiment": plan.experiment.random_seed,
             "models": {study.name: _seeds(study) for study in studies},
         },
-        **origin.surroundings,
+        **origin.environment,
         "sessions": [dict(session) for session in sessions],
         "trials": [
             {

@@ -1,7 +1,1 @@
-"""Verifying that a run can be repeated bit for bit, and explaining how two runs differ."""
-
-from mmrec.verify.diff import RunDiff, diff_runs
-from mmrec.verify.trials import Difference
-from mmrec.verify.verification import Verification, verify_run
-
-__all__ = ["Difference", "RunDiff", "Verification", "diff_runs", "verify_run"]
+"""Verify that a run can be repeated bit for bit, and explain how two runs differ."""

@@ -1,10 +1,11 @@
-"""What has become of the data of a run: which split, which loader, and which file."""
+"""How the data of a run differ: which split or loader, and which file."""
 
 from __future__ import annotations
 
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,127 +13,128 @@ from mmrec.data import PARTS
 from mmrec.errors import listing
 
 _MOST = 5
-"""Items of a loader that are told by name."""
+"""The number of items of a loader that are named."""
 _SPLITS = ("train", "validation", "test")
 
 
-def data_differences(
-    one: Mapping[str, Any],
-    other: Mapping[str, Any],
-    items: Mapping[str, Any],
-    other_items: Mapping[str, Any],
-) -> list[str]:
-    """Name the parts of the data that differ, splits first, and the files that made them so.
+@dataclass(frozen=True)
+class DataDifference:
+    """A part of the data that differs."""
 
-    Of several folds each is told by its name; vectors, which they share, are told once.
+    part: str
+    """``users``, ``items``, a split, a loader, or ``fold`` for a fold that only one side has."""
+    detail: str
+    fold: str = ""
+    """The fold that it belongs to; empty without folds, and for vectors, which folds share."""
 
-    Args:
-        one: ``data`` of a manifest.
-        other: the same of another run, or of now.
-        items: by loader, the digests of item vectors that belong to ``one``.
-        other_items: those of ``other``.
-    """
-    folds = [{fold["name"]: fold for fold in side.get("folds", ())} for side in (one, other)]
+    def __str__(self) -> str:
+        if self.part == "fold":
+            return f"fold {self.fold}: {self.detail}"
+        return f"{f'fold {self.fold}: ' if self.fold else ''}{self.part}: {self.detail}"
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The data of a run, or of now."""
+
+    facts: Mapping[str, Any]
+    """``data`` of a manifest, or the same of one fold."""
+    items: Mapping[str, Any]
+    """The digests of item vectors, by loader."""
+
+
+def data_differences(one: DataFacts, other: DataFacts) -> list[DataDifference]:
+    """Return the parts of the data that differ, splits first, with the files that differ."""
+    folds = [{fold["name"]: fold for fold in side.facts.get("folds", ())} for side in (one, other)]
     if not any(folds):
-        return _fold_differences(one, other, items, other_items)
-    lines = []
+        return _fold_differences(one, other)
+    found: list[DataDifference] = []
     for name in dict.fromkeys([*folds[0], *folds[1]]):
         if name not in folds[0] or name not in folds[1]:
-            lines.append(f"fold {name}: " + ("absent -> there" if name in folds[1] else "gone"))
+            detail = "absent -> present" if name in folds[1] else "present -> absent"
+            found.append(DataDifference("fold", detail, name))
             continue
-        told = _fold_differences(folds[0][name], folds[1][name], items, other_items)
-        lines += [line if _is_of_loader(line, items) else f"fold {name}: {line}" for line in told]
-    return list(dict.fromkeys(lines))
+        sides = replace(one, facts=folds[0][name]), replace(other, facts=folds[1][name])
+        for difference in _fold_differences(*sides):
+            is_shared = difference.part in one.items or difference.part in other.items
+            found.append(difference if is_shared else replace(difference, fold=name))
+    return list(dict.fromkeys(found))
 
 
-def _is_of_loader(line: str, items: Mapping[str, Any]) -> bool:
-    return line.partition(":")[0] in items
-
-
-def _fold_differences(
-    one: Mapping[str, Any],
-    other: Mapping[str, Any],
-    items: Mapping[str, Any],
-    other_items: Mapping[str, Any],
-) -> list[str]:
-    fingerprints = one["fingerprints"], other["fingerprints"]
-    differing = [
+def _fold_differences(one: DataFacts, other: DataFacts) -> list[DataDifference]:
+    fingerprints = one.facts["fingerprints"], other.facts["fingerprints"]
+    parts = [
         part
         for part in dict.fromkeys([*PARTS, *fingerprints[0], *fingerprints[1]])
         if fingerprints[0].get(part) != fingerprints[1].get(part)
     ]
-    lines = []
-    for part in differing:
-        if part in _SPLITS:
-            lines.append(_split(part, one, other))
-        elif part in PARTS:
-            lines.append(f"{part}: {one[part]:,} -> {other[part]:,}, other ids")
-        else:
-            lines.extend(_loader(part, one, other, items, other_items))
-    if differing and not lines:
-        lines.append(f"{listing(differing)}: other values")
-    return lines
+    found = [
+        DataDifference(part, detail) for part in parts for detail in _details(part, one, other)
+    ]
+    return found or [DataDifference(part, "other values") for part in parts]
 
 
-def shown_path(path: str | Path) -> str:
-    """Write a path as short as it can be: from the working directory if it lies below it."""
+def _details(part: str, one: DataFacts, other: DataFacts) -> Iterator[str]:
+    """Yield how a part differs; nothing for vectors that differ only because the items do."""
+    if part in _SPLITS:
+        yield _split_detail(part, one.facts, other.facts)
+    elif part in PARTS:
+        yield f"{one.facts[part]:,} -> {other.facts[part]:,}, other ids"
+    else:
+        yield from _loader_details(part, one, other)
+
+
+def short_path(path: str | Path) -> str:
+    """Return a path relative to the working directory, if it is below it."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except ValueError:
         return str(path)
 
 
-def _split(part: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    there = [part in side["splits"] for side in (one, other)]
-    if not all(there):
-        return f"{part}: " + " -> ".join("there" if has else "absent" for has in there)
+def _split_detail(part: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    present = [part in side["splits"] for side in (one, other)]
+    if not all(present):
+        return " -> ".join("present" if has else "absent" for has in present)
     files = one["files"][part], other["files"][part]
     rows = [side["splits"][part]["rows_kept"] for side in (one, other)]
     counted = f"{rows[0]:,} rows -> {rows[1]:,} rows" if rows[0] != rows[1] else f"{rows[0]:,} rows"
     if files[0]["sha256"] == files[1]["sha256"]:
-        return f"{part}: the same file, but other rows are left of it ({counted})"
-    return f"{part}: {shown_path(files[1]['path'])} differs ({counted})"
+        return f"the file is the same, but other rows of it are kept ({counted})"
+    return f"{short_path(files[1]['path'])} differs ({counted})"
 
 
-def _loader(
-    loader: str,
-    one: Mapping[str, Any],
-    other: Mapping[str, Any],
-    items: Mapping[str, Any],
-    other_items: Mapping[str, Any],
-) -> Iterator[str]:
-    shapes = one["features"].get(loader), other["features"].get(loader)
+def _loader_details(loader: str, one: DataFacts, other: DataFacts) -> Iterator[str]:
+    shapes = [side.facts["features"].get(loader) for side in (one, other)]
     if shapes[0] is None or shapes[1] is None:
-        yield f"{loader}: {'not read' if shapes[0] is None else 'read'} -> " + (
-            "not read" if shapes[1] is None else "read"
-        )
+        yield " -> ".join("not read" if shape is None else "read" for shape in shapes)
         return
     if shapes[0][1] != shapes[1][1]:
-        yield f"{loader}: {shapes[0][1]} values for each item -> {shapes[1][1]}"
-    digests, other_digests = items[loader]["crc32"], other_items[loader]["crc32"]
-    path = Path(other_items[loader]["path"])
-    changed = [i for i, x in digests.items() if i in other_digests and other_digests[i] != x]
-    yield from _items(loader, changed, "differs", "differ", path)
-    gone = [item for item in other_items[loader]["lacking"] if item in digests]
-    yield from _items(loader, gone, "is gone", "are gone", path)
-    new = [item for item in items[loader]["lacking"] if item in other_digests]
-    yield from _items(loader, new, "is new", "are new", path)
+        yield f"{shapes[0][1]} values per item -> {shapes[1][1]}"
+    then, now = one.items[loader], other.items[loader]
+    path = Path(now["path"])
+    changed = [i for i, x in then["crc32"].items() if now["crc32"].get(i, x) != x]
+    yield from _items(changed, "differs", "differ", path)
+    gone = [item for item in now["lacking"] if item in then["crc32"]]
+    yield from _items(gone, "is missing now", "are missing now", path)
+    new = [item for item in then["lacking"] if item in now["crc32"]]
+    yield from _items(new, "is new", "are new", path)
 
 
-def _items(loader: str, items: Sequence[str], verb: str, plural: str, path: Path) -> Iterator[str]:
+def _items(items: Sequence[str], verb: str, plural: str, path: Path) -> Iterator[str]:
     if len(items) == 1:
-        yield f"{loader}: item {items[0]} ({_file_of(items[0], path)}) {verb}"
+        yield f"item {items[0]} ({_file_of(items[0], path)}) {verb}"
     elif items:
-        told = listing((f"{item} ({_file_of(item, path)})" for item in items), _MOST)
-        yield f"{loader}: {len(items)} items {plural}: {told}"
+        named = listing((f"{item} ({_file_of(item, path)})" for item in items), _MOST)
+        yield f"{len(items)} items {plural}: {named}"
 
 
 def _file_of(item: str, path: Path) -> str:
-    """Return the file that holds, or held, the vector of an item."""
+    """Return the file that contains, or contained, the vector of an item."""
     name = f"{item}.npy"
     if os.sep in name or path.is_file():
-        return shown_path(path)
+        return short_path(path)
     inner = path / name
-    if not inner.exists():  # Ducho's folders lie deeper
+    if not inner.exists():  # Ducho's folders are nested
         inner = next(path.glob(f"**/{glob.escape(name)}"), inner)
-    return shown_path(inner)
+    return short_path(inner)

@@ -1,4 +1,4 @@
-"""``mmrec diff``: explain how two runs differ, from what they have recorded."""
+"""``mmrec diff``: explain how two runs differ, from their manifests and trials."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmrec.runs.differences import changes, shown
+from mmrec.runs.differences import Change, as_text, changes
 from mmrec.runs.finished import FinishedRun
 from mmrec.runs.records import TrialRecord
-from mmrec.verify.data import data_differences, shown_path
-from mmrec.verify.trials import first_difference
+from mmrec.verify.data import DataDifference, DataFacts, data_differences, short_path
+from mmrec.verify.trials import Difference, first_difference
 
 _FREE = (
     "path_output_rec_result",
@@ -23,40 +23,72 @@ _FREE = (
     "tracking",
 )
 """Where results go is not part of the experiment."""
-_COMMIT = "code.git"
-"""Told, but no difference of its own: the digests of the code say whether it is another."""
+_COMMIT = "code.git."
+"""The commit is listed but does not count: the digests of the code show whether it differs."""
 _MOST = 6
-"""Figures of a trial that are written out."""
+"""The number of figures of a trial that are written out."""
+
+
+@dataclass(frozen=True)
+class TrialDiff:
+    """A trial that differs between two runs, or that only one of them has."""
+
+    one: TrialRecord | None
+    other: TrialRecord | None
+    parameters: tuple[Change, ...] = ()
+    """The hyper-parameters that differ."""
+    difference: Difference | None = None
+    """The first difference of the results; None if they are the same or there is one trial."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines that describe it."""
+        if self.one is None or self.other is None:
+            for side, record in (("A", self.one), ("B", self.other)):
+                if record is not None:
+                    yield f"only in {side}: {_summary(record)}"
+            return
+        name, other = self.one.name, self.other.name
+        changed = f" ({', '.join(map(str, self.parameters))})" if self.parameters else ""
+        yield f"{name if name == other else f'{name} -> {other}'}{changed}"
+        if self.difference is None:
+            yield "  the same results"
+            return
+        yield f"  first difference: {self.difference}"
+        figures = list(changes(self.one.test, self.other.test))
+        for figure in figures[:_MOST]:
+            yield f"  test {figure.key}: {_figures(figure.one, figure.other)}"
+        if len(figures) > _MOST:
+            yield f"  and {len(figures) - _MOST} more test figures"
 
 
 @dataclass(frozen=True)
 class RunDiff:
-    """What differs between two runs; every section is empty where they are the same."""
+    """What differs between two runs; a section is empty if it is the same in both."""
 
     one: Path
     other: Path
-    config: tuple[str, ...]
-    data: tuple[str, ...]
-    environment: tuple[str, ...]
-    protocol: tuple[str, ...]
-    trials: tuple[str, ...]
+    config: tuple[Change, ...]
+    data: tuple[DataDifference, ...]
+    environment: tuple[Change, ...]
+    protocol: tuple[Change, ...]
+    trials: tuple[TrialDiff, ...]
 
     @property
     def is_equal(self) -> bool:
-        """Whether nothing differs but when and where the runs were made, and at which commit."""
-        return not any(
-            line for _, lines in self._sections() for line in lines if not line.startswith(_COMMIT)
-        )
+        """Whether nothing differs except the time, the place and the commit of the runs."""
+        environment = [x for x in self.environment if not f"{x.key}.".startswith(_COMMIT)]
+        return not (self.config or self.data or environment or self.protocol or self.trials)
 
     def __str__(self) -> str:
-        told = [f"A: {shown_path(self.one)}", f"B: {shown_path(self.other)}"]
-        for name, lines in self._sections():
-            told += ["", name, *(f"  {line}" for line in lines or ("the same",))]
-        return "\n".join(told)
+        lines = [f"A: {short_path(self.one)}", f"B: {short_path(self.other)}"]
+        for name in ("config", "data", "environment", "protocol"):
+            lines += _section(name, map(str, getattr(self, name)))
+        trials = (line for trial in self.trials for line in trial.lines())
+        return "\n".join([*lines, *_section("trials", trials)])
 
-    def _sections(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        for name in ("config", "data", "environment", "protocol", "trials"):
-            yield name, getattr(self, name)
+
+def _section(name: str, lines: Iterator[str]) -> list[str]:
+    return ["", name, *(f"  {line}" for line in list(lines) or ["the same"])]
 
 
 def diff_runs(one: str | Path, other: str | Path) -> RunDiff:
@@ -64,28 +96,22 @@ def diff_runs(one: str | Path, other: str | Path) -> RunDiff:
 
     Args:
         one: the folder of a run.
-        other: that of the other.
+        other: the folder of the other run.
 
     Raises:
         DataError: a folder is not that of a finished run.
     """
     a, b = FinishedRun.open(Path(one)), FinishedRun.open(Path(other))
+    data = [DataFacts(run.manifest["data"], run.item_digests) for run in (a, b)]
     return RunDiff(
         one=a.path,
         other=b.path,
-        config=tuple(_told(_config(a), _config(b))),
-        data=tuple(
-            data_differences(a.manifest["data"], b.manifest["data"], a.item_digests, b.item_digests)
-        ),
-        environment=tuple(_told(_environment(a), _environment(b))),
-        protocol=tuple(_told(a.manifest["protocol"], b.manifest["protocol"])),
+        config=tuple(changes(_config(a), _config(b))),
+        data=tuple(data_differences(*data)),
+        environment=tuple(changes(_environment(a), _environment(b))),
+        protocol=tuple(changes(a.manifest["protocol"], b.manifest["protocol"])),
         trials=tuple(_trials(a, b)),
     )
-
-
-def _told(one: object, other: object) -> Iterator[str]:
-    for key, *values in changes(one, other):
-        yield f"{key}: {shown(values[0])} -> {shown(values[1])}"
 
 
 def _config(run: FinishedRun) -> Any:  # noqa: ANN401 - plain data
@@ -98,7 +124,7 @@ def _environment(run: FinishedRun) -> dict[str, Any]:
 
 
 def _relative(value: object, run: FinishedRun) -> Any:  # noqa: ANN401 - plain data
-    """Write absolute paths as they stand to the folder of the experiment file."""
+    """Make absolute paths relative to the folder of the experiment file."""
     if isinstance(value, Mapping):
         return {key: _relative(item, run) for key, item in value.items()}
     if isinstance(value, list):
@@ -108,26 +134,31 @@ def _relative(value: object, run: FinishedRun) -> Any:  # noqa: ANN401 - plain d
     return value
 
 
-def _trials(a: FinishedRun, b: FinishedRun) -> Iterator[str]:
-    """Compare trials of the same model and parameters; the others in their order, if they fit."""
+def _trials(a: FinishedRun, b: FinishedRun) -> Iterator[TrialDiff]:
+    """Compare trials with the same model and parameters; pair the others of a model in order."""
     theirs = {_key(record, b): record for record in b.trials}
-    alone: dict[str, tuple[list[TrialRecord], list[TrialRecord]]] = defaultdict(lambda: ([], []))
+    unmatched: dict[str, tuple[list[TrialRecord], list[TrialRecord]]]
+    unmatched = defaultdict(lambda: ([], []))
     for record in a.trials:
         match = theirs.pop(_key(record, a), None)
         if match is None:
-            alone[record.model][0].append(record)
-        else:
-            yield from _pair(record, match, "")
+            unmatched[record.model][0].append(record)
+            continue
+        difference = first_difference(record, match)
+        if difference is not None:
+            yield TrialDiff(record, match, difference=difference)
     for record in theirs.values():
-        alone[record.model][1].append(record)
-    for ours, others in alone.values():
+        unmatched[record.model][1].append(record)
+    for ours, others in unmatched.values():
         if len(ours) == len(others):
             for record, match in zip(ours, others, strict=True):
-                told = _told(_relative(record.parameters, a), _relative(match.parameters, b))
-                yield from _pair(record, match, f" ({', '.join(told)})")
+                parameters = changes(
+                    _relative(record.parameters, a), _relative(match.parameters, b)
+                )
+                yield TrialDiff(record, match, tuple(parameters), first_difference(record, match))
         else:
-            yield from (f"only in A: {_described(record)}" for record in ours)
-            yield from (f"only in B: {_described(record)}" for record in others)
+            yield from (TrialDiff(record, None) for record in ours)
+            yield from (TrialDiff(None, record) for record in others)
 
 
 def _key(record: TrialRecord, run: FinishedRun) -> tuple[str, str, str]:
@@ -135,29 +166,13 @@ def _key(record: TrialRecord, run: FinishedRun) -> tuple[str, str, str]:
     return record.model, record.fold, json.dumps(parameters, sort_keys=True)
 
 
-def _pair(one: TrialRecord, other: TrialRecord, parameters: str) -> Iterator[str]:
-    difference = first_difference(one, other)
-    if difference is None and not parameters:
-        return
-    names = one.name if one.name == other.name else f"{one.name} -> {other.name}"
-    yield f"{names}{parameters}"
-    if difference is None:
-        yield "  the same results"
-        return
-    yield f"  first difference: {difference}"
-    figures = [f"{label}: {_figures(*values)}" for label, *values in changes(one.test, other.test)]
-    yield from (f"  test {line}" for line in figures[:_MOST])
-    if len(figures) > _MOST:
-        yield f"  and {len(figures) - _MOST} more test figures"
-
-
 def _figures(one: object, other: object) -> str:
-    """Write two figures with four digits if that tells them apart, else with all."""
+    """Return two figures with four digits if they then differ, else with all digits."""
     if isinstance(one, float) and isinstance(other, float) and f"{one:.4f}" != f"{other:.4f}":
         return f"{one:.4f} -> {other:.4f}"
-    return f"{shown(one)} -> {shown(other)}"
+    return f"{as_text(one)} -> {as_text(other)}"
 
 
-def _described(record: TrialRecord) -> str:
+def _summary(record: TrialRecord) -> str:
     figures = ", ".join(f"{label} {value:.4f}" for label, value in list(record.test.items())[:2])
     return f"{record.name} ({record.status}{', test ' + figures if figures else ''})"

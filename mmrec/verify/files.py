@@ -1,4 +1,4 @@
-"""Whether the files that a run has left are still those that it wrote."""
+"""Whether the files of a run are as it wrote them."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from mmrec.runs.finished import FinishedRun
 from mmrec.runs.folder import lists_path, load_weights, weights_path
 from mmrec.runs.records import TrialRecord
 from mmrec.training.digests import digest_of_state
-from mmrec.verify.data import shown_path
+from mmrec.verify.data import short_path
 
 
 def changed_files(
     run: FinishedRun, experiment: Experiment, records: Sequence[TrialRecord]
 ) -> Iterator[str]:
-    """Name tables, lists and weights that are there and differ from what the run tells of them.
+    """Yield a sentence for each table, list or file of weights that has changed.
 
     Args:
         run: the run.
-        experiment: says where lists and weights are kept.
-        records: the trials whose files are looked at.
+        experiment: has the folders of lists and weights.
+        records: the trials whose files are compared.
     """
-    told = {trial["trial_id"]: trial for trial in run.manifest["trials"]}
+    expected = {trial["trial_id"]: trial for trial in run.manifest["trials"]}
     for record in records:
         for what in ("status", "weights_sha256", "lists_sha256"):
-            if told[record.trial_id][what] != getattr(record, what):
+            if expected[record.trial_id][what] != getattr(record, what):
                 yield f"trials.jsonl: {what} of {record.name} is not that of manifest.json"
     for place, key in ((run.path.parent, "tables_sha256"), (run.path, "run_tables_sha256")):
         for name, digest in run.manifest.get(key, {}).items():  # older runs lack the second
             table = place / name
             if table.is_file() and sha256(table.read_bytes()) != digest:
-                yield f"{shown_path(table)}: not what the run wrote"
+                yield f"{short_path(table)}: not what the run wrote"
     for record in records:
         lists = lists_path(experiment, record)
         if lists.is_file() and sha256(lists.read_bytes()) != record.lists_sha256:
-            yield f"{shown_path(lists)}: not the lists of the trial"
+            yield f"{short_path(lists)}: not the lists of the trial"
         weights = weights_path(experiment, record.name)
         if weights.is_file() and _digest(weights) != record.weights_sha256:
-            yield f"{shown_path(weights)}: not the weights of the trial"
+            yield f"{short_path(weights)}: not the weights of the trial"
 
 
 def _digest(weights: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Running the trials of a finished run again, and comparing as they go."""
+"""Run the trials of a finished run again, and compare them epoch by epoch."""
 
 from __future__ import annotations
 
@@ -21,9 +21,6 @@ from mmrec.training.protocol import EpochRecord
 from mmrec.training.trainer import Interrupted
 from mmrec.verify.trials import Difference, entry_of, epoch_difference, first_difference, loss_of
 
-_UNREPEATABLE = "WorkerDied"
-"""A trial whose process died did not fail by anything that it computed."""
-
 
 @dataclass(frozen=True, eq=False)
 class Rerun:
@@ -34,7 +31,7 @@ class Rerun:
         datasets: its data, fold by fold, which have the fingerprints of the run's.
         device: where.
         threads: of torch while a trial runs; as many as in the run.
-        is_moved: whether the data stand in another place than in the run.
+        is_moved: whether the data are in another index than in the run.
     """
 
     plan: Plan
@@ -49,14 +46,14 @@ class Rerun:
         """Run trials again, each up to the first epoch that differs.
 
         Returns:
-            By name the first difference of each trial that has one, and a note on each trial that
-            cannot be run again.
+            The first difference of each trial that has one, by the name of the trial, and a note
+            on each trial that cannot be run again.
         """
         maker = SpecMaker(self.plan, self.datasets)
         differences, notes = {}, []
         for number, record in enumerate(records, 1):
-            if record.error is not None and record.error.startswith(_UNREPEATABLE):
-                notes.append(f"{record.name}: not run again: its process had died")
+            if record.worker_died:
+                notes.append(f"{record.name}: not run again because its process had died")
                 continue
             spec = self._spec(maker, record)
             if isinstance(spec, TrialSpec):
@@ -69,15 +66,15 @@ class Rerun:
         return differences, notes
 
     def _spec(self, maker: SpecMaker, record: TrialRecord) -> TrialSpec | Difference:
-        """Return what a record's trial was to do, by the parameters that it tells."""
-        places = [
-            place
-            for place, model in enumerate(self.plan.models)
+        """Return the trial of a record, or why the experiment does not have it."""
+        indices = [
+            index
+            for index, model in enumerate(self.plan.models)
             if record.name == f"{model.name}_{record.trial_id}" and record.model == model.key
         ]
-        if not places:
+        if not indices:
             return Difference(None, "model", "", record.model, "not in the experiment")
-        model, values = self.plan.models[places[0]], record.parameters
+        model, values = self.plan.models[indices[0]], record.parameters
         if model.recommender is RecommendationFile and self.is_moved:
             values = record.parameters | {"file": model.space.constants["file"]}
         folds = [dataset.fold for dataset in self.datasets]
@@ -85,11 +82,11 @@ class Rerun:
             return Difference(None, "fold", "", record.fold or "none", "not in the data")
         fold = folds.index(record.fold)
         try:
-            spec = maker.make(TrialRequest(places[0], record.index, values, fold=fold))
+            spec = maker.make(TrialRequest(indices[0], record.index, values, fold=fold))
         except ValidationError as error:
             first = error.errors()[0]
-            told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            return Difference(None, "parameters", "", "accepted", told)
+            refused = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            return Difference(None, "parameters", "", "accepted", refused)
         if spec.trial_id != record.trial_id and values is record.parameters:
             return Difference(None, "parameters", "trial_id", record.trial_id, spec.trial_id)
         return spec
@@ -121,14 +118,14 @@ class _Decided(Interrupted):
 def _watch(
     spec: TrialSpec, record: TrialRecord, progress: Progress
 ) -> Callable[[int, float, EpochRecord | None], None]:
-    """Return what compares each epoch with the record's as it ends.
+    """Return a function that compares each epoch with the record's as soon as it ends.
 
-    A pruned trial is over at the record's last epoch: the other trials decided that.
+    A pruned trial ends at the record's last epoch, since other trials decided that.
     """
 
-    def told(epoch: int, loss: float, evaluated: EpochRecord | None) -> None:
+    def compare(epoch: int, loss: float, evaluated: EpochRecord | None) -> None:
         progress.epoch_ended(spec, epoch, loss, evaluated)
-        if record.status == "failed":  # the record of a failure has no epochs
+        if record.status == "failed":  # its record has no epochs
             return
         entry = None if evaluated is None else vars(evaluated)
         found = epoch_difference(
@@ -137,4 +134,4 @@ def _watch(
         if found is not None or (record.status == "pruned" and epoch == len(record.losses)):
             raise _Decided(found)
 
-    return told
+    return compare

@@ -1,4 +1,4 @@
-"""Where two records of the same trial first differ."""
+"""The first difference between two records of the same trial."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmrec.runs.differences import ABSENT, changes, equal, shown
+from mmrec.runs.differences import ABSENT, as_text, changes, equal
 from mmrec.runs.records import TrialRecord
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The first quantity in which a trial differs, and when."""
+    """The first quantity that differs, and its epoch."""
 
     epoch: int | None
-    """None for what belongs to no epoch, such as the reason of a failure."""
+    """None for what belongs to no epoch, such as the cause of a failure."""
     quantity: str
     """``loss``, ``weights``, ``lists``, ``figures``, or what else differs."""
     detail: str
-    """For example which figure; may be empty."""
+    """Which figure, for example; may be empty."""
     one: str
     other: str
 
@@ -60,8 +60,8 @@ def epoch_difference(
 
     Args:
         epoch: its number.
-        losses: its loss in both; ABSENT where training had ended.
-        entries: its entries in the histories; None where it was not evaluated.
+        losses: its loss in both; ABSENT if training had ended.
+        entries: its entries in the histories; None if it was not evaluated.
     """
     if not equal(*losses):
         return _difference(epoch, "loss", "", *losses)
@@ -69,8 +69,8 @@ def epoch_difference(
     if one is None or other is None:
         if one is other:
             return None
-        told = ["not evaluated" if entry is None else "evaluated" for entry in entries]
-        return _difference(epoch, "evaluation", "", *told)
+        states = ["not evaluated" if entry is None else "evaluated" for entry in entries]
+        return _difference(epoch, "evaluation", "", *states)
     return next(_entry_differences(epoch, one, other), None)
 
 
@@ -110,7 +110,7 @@ def _figure_differences(
 
 
 def _difference_of_results(one: TrialRecord, other: TrialRecord) -> Difference | None:
-    """Compare what is kept of the best epoch, and how a trial ended."""
+    """Compare how the trials ended and the results of their best epochs."""
     if one.status != other.status:
         reason = one.error or other.error or ""
         return _difference(None, "status", reason, one.status, other.status)
@@ -130,4 +130,4 @@ def _difference_of_results(one: TrialRecord, other: TrialRecord) -> Difference |
 def _difference(
     epoch: int | None, quantity: str, detail: str, one: object, other: object
 ) -> Difference:
-    return Difference(epoch, quantity, detail, shown(one), shown(other))
+    return Difference(epoch, quantity, detail, as_text(one), as_text(other))

@@ -1,4 +1,4 @@
-"""``mmrec verify``: run a finished run again, and say whether it comes to the same bits."""
+"""``mmrec verify``: run a finished run again and compare it bit for bit."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from mmrec.data import Dataset
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import Plan
 from mmrec.progress.display import Progress
-from mmrec.runs.differences import changes, shown
-from mmrec.runs.environment import describe_surroundings
+from mmrec.runs.differences import Change, changes
+from mmrec.runs.environment import describe_environment
 from mmrec.runs.finished import FinishedRun, read_plan
 from mmrec.runs.manifest import all_fingerprint, describe_data, item_digests, split_files
+from mmrec.text import counted
 from mmrec.training.determinism import resolve_device
-from mmrec.verify.data import data_differences
+from mmrec.verify.data import DataDifference, DataFacts, data_differences
 from mmrec.verify.files import changed_files
 from mmrec.verify.rerun import Rerun
 from mmrec.verify.trials import Difference
@@ -26,23 +27,23 @@ from mmrec.verify.trials import Difference
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of running a run again."""
+    """The result of running a run again."""
 
     run: Path
     trials: Mapping[str, Difference] = field(default_factory=dict)
     """The first difference of each trial that has one, by the trial's name."""
-    data: tuple[str, ...] = ()
+    data: tuple[DataDifference, ...] = ()
     """Parts of the data that differ; if there are any, no trial was run again."""
     files: tuple[str, ...] = ()
-    """Files of the run that are not those that it wrote."""
-    surroundings: tuple[str, ...] = ()
-    """What differs in machine, versions and code; no failure of its own."""
+    """Files of the run that have changed since it wrote them, each as a sentence."""
+    environment: tuple[Change, ...] = ()
+    """What differs in machine, versions and code; this alone is no failure."""
     notes: tuple[str, ...] = ()
     """Trials that could not be run again, and why."""
     n_trials: int = 0
     """Trials that were compared."""
     n_epochs: int = 0
-    """Evaluated epochs that these trials have in the record."""
+    """Evaluated epochs in the records of these trials."""
 
     @property
     def is_identical(self) -> bool:
@@ -55,20 +56,22 @@ class Verification:
         lines += [f"  file: {line}" for line in self.files]
         lines += [f"  {name}: {difference}" for name, difference in self.trials.items()]
         lines += [f"  {note}" for note in self.notes]
-        if self.surroundings:
-            lines.append("not as in the run:")
-            lines += [f"  {line}" for line in self.surroundings]
+        if self.environment:
+            lines.append("environment (recorded -> now):")
+            lines += [f"  {change}" for change in self.environment]
         return "\n".join(lines)
 
     def _verdict(self) -> str:
-        counted = f"{_count(self.n_trials, 'trial')}, {_count(self.n_epochs, 'evaluated epoch')}"
+        n_trials = counted(self.n_trials, "trial")
         if self.is_identical:
-            return f"identical: {self.run.name}: {counted}"
+            n_epochs = counted(self.n_epochs, "evaluated epoch")
+            return f"identical: {self.run.name}: {n_trials}, {n_epochs}"
         if self.data:
             return f"different: {self.run.name}: other data, so no trial was run again"
-        told = f"{len(self.trials)} of {_count(self.n_trials, 'trial')}"
-        told += ", and files" if self.files else ""
-        return f"different: {self.run.name}: {told} (recorded -> now)"
+        files = ", and files" if self.files else ""
+        return (
+            f"different: {self.run.name}: {len(self.trials)} of {n_trials}{files} (recorded -> now)"
+        )
 
 
 def verify_run(
@@ -80,9 +83,8 @@ def verify_run(
 ) -> Verification:
     """Run the trials of a finished run again and compare losses, weights, lists and figures.
 
-    The data are compared first; if they differ, nothing is run. A trial is run with the
-    parameters that its record tells and with as many threads as then, up to the first epoch that
-    differs. Nothing is written.
+    The data are compared first; if they differ, nothing is run. A trial is run with the recorded
+    parameters and number of threads, up to the first epoch that differs. Nothing is written.
 
     Args:
         path: the folder of the run.
@@ -97,14 +99,13 @@ def verify_run(
     """
     run = FinishedRun.open(Path(path))
     records = run.trials if trial is None else (run.trial(trial),)
-    loaded, plan = read_plan(run, base_dir)
-    for loader in plan.loaders:
-        loader.cache_dir = None  # the files themselves count, not what was once packed from them
+    # The files themselves are verified, not their packed copies.
+    loaded, plan = read_plan(run, base_dir, use_cache=False)
     datasets = load_datasets(plan)
     threads = run.manifest["environment"]["threads"]
     gpus = plan.experiment.execution.devices or (plan.experiment.gpu,)
     devices = [resolve_device(gpu)[0] for gpu in gpus]
-    now = describe_surroundings(devices, threads, plan.experiment.external_models_path)
+    now = describe_environment(devices, threads, plan.experiment.external_models_path)
     data = _compare_data(run, plan, datasets)
     differences: dict[str, Difference] = {}
     notes: list[str] = []
@@ -118,7 +119,7 @@ def verify_run(
         trials=differences,
         data=tuple(data),
         files=tuple(changed_files(run, plan.experiment, records)),
-        surroundings=tuple(_surroundings(run.manifest, now)),
+        environment=tuple(changes({key: run.manifest[key] for key in now}, now)),
         notes=tuple(notes),
         n_trials=len(records) - len(notes),
         n_epochs=sum(len(record.history) for record in records),
@@ -129,7 +130,9 @@ def _is_moved(run: FinishedRun, loaded: Loaded) -> bool:
     return bool(str(loaded.base_dir) != run.manifest["written"]["base_dir"])
 
 
-def _compare_data(run: FinishedRun, plan: Plan, datasets: Sequence[Dataset]) -> list[str]:
+def _compare_data(
+    run: FinishedRun, plan: Plan, datasets: Sequence[Dataset]
+) -> list[DataDifference]:
     then = run.manifest["data"]
     if all_fingerprint(datasets) == then["fingerprint"]:
         return []
@@ -139,13 +142,4 @@ def _compare_data(run: FinishedRun, plan: Plan, datasets: Sequence[Dataset]) -> 
         now = described | now
         now["folds"] += [described] if dataset.fold else []
     digests = item_digests(datasets, plan.loaders)["loaders"]
-    return data_differences(then, now, run.item_digests, digests)
-
-
-def _surroundings(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    recorded = {key: then[key] for key in now}
-    return [f"{key}: {shown(a)} -> {shown(b)}" for key, a, b in changes(recorded, now)]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return data_differences(DataFacts(then, run.item_digests), DataFacts(now, digests))

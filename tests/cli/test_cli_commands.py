@@ -162,7 +162,7 @@ def test_help_names_the_commands_and_imports_no_torch():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_command_says_what_it_does_and_gives_examples(name, capsys):
+def test_every_command_has_a_description_and_examples(name, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([name, "--help"])
     assert stopped.value.code == 0
@@ -179,7 +179,7 @@ def test_a_count_is_a_whole_number(workers, capsys):
     assert_contains(capsys.readouterr().err, ["--workers", f"'{workers}'", "whole number"])
 
 
-def test_a_reader_that_goes_away_is_no_error():
+def test_a_reader_that_closes_the_output_is_no_error():
     done = subprocess.run(
         f"{sys.executable} -m mmrec schema | head -1",
         shell=True,

@@ -1,4 +1,4 @@
-"""``mmrec show`` and ``mmrec report``, on runs that have ended."""
+"""``mmrec show`` and ``mmrec report`` on finished runs."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_restored_model_recommends_what_the_run_wrote(
         assert item.hit == {"val": "validation"}.get(hit, hit)
 
 
-def test_lists_serve_where_no_weights_were_kept(finished: Path) -> None:
+def test_lists_are_shown_if_no_weights_were_saved(finished: Path) -> None:
     view = view_user(finished, "3", model="LightGCNM", top_k=4)
     expected = [item for u, item, _ in lists_of(finished, view.trial) if u == "3"][:4]
     assert [r.item_id for r in view.recommended] == expected
@@ -126,7 +126,7 @@ def test_the_command_marks_hits_and_writes_titles(
     assert len(re.findall(r"^ +\d+\. ", printed, re.M)) == 15  # all but those of training
 
 
-def test_without_a_model_the_one_that_came_out_best_is_shown(tmp_path: Path) -> None:
+def test_the_best_model_is_shown_by_default(tmp_path: Path) -> None:
     run = make(tmp_path, {"MostPop": {}, "LightGCNM": settings(epochs=12, lr=0.05, meta=KEPT)})
     records = TrialStore(run / "trials.jsonl").read()
     values = {record.name: record.validation["Recall@3"] for record in records}
@@ -147,7 +147,7 @@ def test_without_a_model_the_one_that_came_out_best_is_shown(tmp_path: Path) -> 
         (["--user", "0", "--titles", "none.tsv"], ["none.tsv: "]),
     ],
 )
-def test_what_cannot_be_shown_is_told(
+def test_what_cannot_be_shown_is_an_error(
     finished: Path, arguments: list[str], facts: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["show", str(finished), *arguments]) == 2
@@ -191,7 +191,7 @@ def test_other_weights_and_other_data_are_refused(tmp_path: Path) -> None:
         view_user(run, "0")
 
 
-def test_the_report_comes_out_with_the_same_bytes(
+def test_the_report_has_the_same_bytes_again(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results = finished.parents[1]
@@ -201,7 +201,7 @@ def test_the_report_comes_out_with_the_same_bytes(
     assert_contains(capsys.readouterr().out, [f"{finished}/report.html"])
 
 
-def test_the_report_needs_no_data_and_mends_what_is_gone(tmp_path: Path) -> None:
+def test_the_report_needs_no_data_and_writes_missing_files_again(tmp_path: Path) -> None:
     run = make(tmp_path)
     before = files(run.parents[1])
     shutil.rmtree(tmp_path / "data")
@@ -211,7 +211,7 @@ def test_the_report_needs_no_data_and_mends_what_is_gone(tmp_path: Path) -> None
     assert files(run.parents[1]) == before
 
 
-def test_a_run_without_validation_says_in_its_tables_again_what_it_was_selected_on(
+def test_a_run_without_validation_has_what_it_was_selected_on_in_its_tables_again(
     tmp_path: Path,
 ) -> None:
     path = experiment_writer(tmp_path)()
@@ -223,7 +223,7 @@ def test_a_run_without_validation_says_in_its_tables_again_what_it_was_selected_
     assert files(run.parents[1]) == before
 
 
-def test_a_run_that_lacks_a_trial_is_refused(
+def test_a_run_without_one_of_its_trials_is_refused(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copy = tmp_path / "run_copy"

@@ -41,6 +41,15 @@ def test_json(experiment_file: Write, capsys: pytest.CaptureFixture[str]) -> Non
     assert (model["name"], model["trials"], model["steps"]) == ("LightGCNM", 2, 32)
 
 
+def test_a_gpu_that_is_not_there_is_a_warning(
+    experiment_file: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(experiment_file(gpu=97))]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith("warning: ")
+    assert "97" in lines[-1]
+
+
 def test_nothing_is_written(experiment_file: Write, tmp_path: Path) -> None:
     path = experiment_file()
     before = sorted(tmp_path.rglob("*"))
@@ -69,7 +78,7 @@ def test_a_wrong_file_and_wrong_data(
 
 
 def measured(factors_bytes: dict[int, int]):
-    """Return a stand-in for short trials that needs these bytes and a second for a step."""
+    """Return a fake probe: these bytes for the factors, and a second for each step."""
 
     def probe(loaded: object, model: int, points: Sequence[dict], *_: object) -> object:
         host = factors_bytes.get(points[0].get("factors", 0))
@@ -106,4 +115,4 @@ def test_a_probe_as_json(
     assert model["seconds"] == 32
     assert found["probe"]["seconds"] == 33
     assert model["failures"]["largest"]["is_out_of_memory"]
-    assert "largest" in found["probe"]["warnings"][0]
+    assert "largest" in found["warnings"][0]

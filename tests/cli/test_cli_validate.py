@@ -34,9 +34,9 @@ def test_every_problem_of_every_file_is_reported(
     wrong = right.with_name("wrong.yml")
     wrong.write_text(right.read_text().replace("nDCG", "nDGC").replace("MostPop", "MostPops"))
     assert main(["validate", str(wrong), str(right), str(tmp_path / "none.yml")]) == 2
-    told = capsys.readouterr()
-    assert_contains(told.out, [right, "1 model,", "1 trial"])
-    metric, model, file = told.err.splitlines()
+    printed = capsys.readouterr()
+    assert_contains(printed.out, [right, "1 model,", "1 trial"])
+    metric, model, file = printed.err.splitlines()
     assert_contains(metric, [f"{wrong}:17: ", "'nDCG'"])
     assert_contains(model, [f"{wrong}:", "'MostPop'"])
     assert_contains(file, [tmp_path / "none.yml"])
@@ -49,8 +49,8 @@ def test_paths_that_the_file_system_refuses(
     path = experiment_file(external_models_path="../data/external.py")
     path.write_text(path.read_text().replace(key, "x" * 300))
     assert main(["validate", str(path)]) == 2
-    told = capsys.readouterr().err
-    (line,) = (line for line in told.splitlines() if "File name too long" in line)
+    errors = capsys.readouterr().err
+    (line,) = (line for line in errors.splitlines() if "File name too long" in line)
     assert "x" * 300 in line
 
 

@@ -39,7 +39,7 @@ from mmrec.models import LightGCNM
 HERE = pathlib.Path(__file__).parent
 
 class Watched(LightGCNM):
-    def on_epoch_start(self, epoch):
+    def begin_epoch(self, epoch, rng):
         name = HERE / f"lr_{self.config.lr}"
         with name.open("a") as epochs:
             epochs.write(f"{epoch}\\n")

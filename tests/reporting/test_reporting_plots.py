@@ -1,4 +1,4 @@
-"""The figures: what they draw, and the SVG they become."""
+"""The contents of figures, and their SVG."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import xml.etree.ElementTree as ET
 import matplotlib
 import pytest
 from matplotlib.colors import to_hex
-from studies import make_study
+from matplotlib.figure import Figure
+from studies import make_data, make_study
 
-from mmrec.reporting.plots.heatmap import search_heatmap, search_scatter
-from mmrec.reporting.plots.learning import learning_curves
-from mmrec.reporting.plots.style import to_svg
+from mmrec.reporting.plots.style import draw
+from mmrec.reporting.plots.svg import DARK, LIGHT, to_svg
+from mmrec.reporting.sections.learning import learning_curves
+from mmrec.reporting.sections.search import search_heatmap, search_scatter
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import Study
 from mmrec.text import value_text
 
 
@@ -54,8 +57,20 @@ RECORDS = [
 STUDY = make_study(RECORDS)
 
 
+def curves(study: Study) -> Figure:
+    return draw(learning_curves(make_data([study])))
+
+
+def heatmap(study: Study, split: str = "validation") -> Figure:
+    return draw(search_heatmap(make_data([study], split), "lr", "cf"))
+
+
+def scatter(study: Study, parameter: str = "lr") -> Figure:
+    return draw(search_scatter(make_data([study]), parameter))
+
+
 def test_learning_curves_show_each_trial_and_mark_the_best_epoch() -> None:
-    figure = learning_curves(STUDY, "Recall@20")
+    figure = curves(STUDY)
     above, below = figure.axes
     *pale, best, line = above.lines
     assert [list(x.get_ydata()) for x in pale] == [[3.0, 2.0, 1.0], [4.0, 2.0, 1.5]]
@@ -69,29 +84,33 @@ def test_learning_curves_show_each_trial_and_mark_the_best_epoch() -> None:
 
 
 def test_learning_curves_of_a_model_selected_by_its_loss() -> None:
-    figure = learning_curves(make_study(RECORDS, "loss"), "Recall@20")
+    figure = curves(make_study(RECORDS, "loss"))
     assert list(figure.axes[0].lines[-2].get_ydata()) == [4.0, 2.0, 1.5]
 
 
 def test_a_value_that_is_not_finite_leaves_a_gap() -> None:
     record = trial(0, [0.1, math.nan, 0.3], [math.inf, 2.0, 1.0])
-    above, below = learning_curves(make_study([record]), "Recall@20").axes
+    above, below = curves(make_study([record])).axes
     assert math.isnan(above.lines[0].get_ydata()[0])
     assert math.isnan(below.lines[0].get_ydata()[1])
-    assert "NaN" not in to_svg(learning_curves(make_study([record]), "Recall@20"))
+    assert "NaN" not in to_svg(curves(make_study([record])))
 
 
-def test_learning_curves_of_nothing_can_be_drawn() -> None:
-    assert "<svg" in to_svg(learning_curves(make_study([RECORDS[3]]), "Recall@20"))
+def test_the_selected_trial_is_highlighted_even_if_another_has_a_better_value() -> None:
+    study = make_study(RECORDS, best=RECORDS[0])  # by its mean over seeds
+    *_, best, _ = curves(study).axes[0].lines
+    assert list(best.get_ydata()) == [3.0, 2.0, 1.0]
+    *_, best, _ = scatter(study).axes[0].lines
+    assert list(best.get_ydata()) == [0.2]
 
 
-def cell_texts(records: list[TrialRecord], pair: tuple[str, str]) -> dict[str, str]:
-    texts = search_heatmap(make_study(records), pair).axes[0].texts
+def cell_texts(records: list[TrialRecord]) -> dict[str, str]:
+    texts = heatmap(make_study(records)).axes[0].texts
     return {f"{x:g},{y:g}": t.get_text() for t in texts for x, y in [t.get_position()]}
 
 
 def test_a_heatmap_has_a_cell_for_each_pair_tried() -> None:
-    assert cell_texts(RECORDS, ("lr", "cf")) == {
+    assert cell_texts(RECORDS) == {
         "0,0": "0.5000",  # lr 0.01, mf
         "0,1": "0.4000",
         "1,0": "0.2000",
@@ -101,16 +120,16 @@ def test_a_heatmap_has_a_cell_for_each_pair_tried() -> None:
 
 def test_a_heatmap_shows_the_best_over_the_other_parameters_and_says_so() -> None:
     more = [*RECORDS, trial(4, [0.7], [1.0], lr=0.1, cf="ngcf")]
-    assert cell_texts(more, ("lr", "cf"))["1,1"] == "0.7000"
-    title = search_heatmap(make_study(more), ("lr", "cf")).axes[0].get_title("left")
+    assert cell_texts(more)["1,1"] == "0.7000"
+    title = heatmap(make_study(more)).axes[0].get_title("left")
     assert title == "validation Recall@20, the best over all other parameters"
-    plain = search_heatmap(STUDY, ("lr", "cf"), split="test").axes[0]
+    plain = heatmap(STUDY, "test").axes[0]
     assert plain.get_title("left") == "test Recall@20"
 
 
 def test_the_strongest_cell_is_the_best_in_the_metrics_direction() -> None:
     for label, strongest in (("Recall@20", "0.5000"), ("loss", "1.5000")):
-        axes = search_heatmap(make_study(RECORDS[:3], label), ("lr", "cf")).axes[0]
+        axes = heatmap(make_study(RECORDS[:3], label)).axes[0]
         alphas = [patch.get_alpha() or 0 for patch in axes.patches]
         bold = [t.get_text() for t in axes.texts if t.get_fontweight() == "bold"]
         assert bold == [strongest]
@@ -118,7 +137,7 @@ def test_the_strongest_cell_is_the_best_in_the_metrics_direction() -> None:
 
 
 def test_a_scatter_has_a_point_for_each_trial_and_a_cross_for_a_failed_one() -> None:
-    axes = search_scatter(STUDY, "lr").axes[0]
+    axes = scatter(STUDY).axes[0]
     *points, crosses = axes.lines
     assert sorted((float(p.get_xdata()[0]), float(p.get_ydata()[0])) for p in points) == [
         (0, 0.4),
@@ -131,46 +150,26 @@ def test_a_scatter_has_a_point_for_each_trial_and_a_cross_for_a_failed_one() -> 
 
 def test_a_scatter_of_many_numbers_has_a_scale() -> None:
     many = [trial(n, [0.1], [1.0], lr=10.0 ** (-n / 3)) for n in range(12)]
-    axes = search_scatter(make_study(many), "lr").axes[0]
+    axes = scatter(make_study(many)).axes[0]
     assert axes.get_xscale() == "log"
-    assert "10^" not in to_svg(search_scatter(make_study(many), "lr"))
+    assert "10^" not in to_svg(scatter(make_study(many)))
     flat = [trial(n, [0.1], [1.0], lr=n) for n in range(12)]
-    assert search_scatter(make_study(flat), "lr").axes[0].get_xscale() == "linear"
+    assert scatter(make_study(flat)).axes[0].get_xscale() == "linear"
 
 
-def test_svg_is_an_element_that_can_stand_in_a_page() -> None:
-    svg = to_svg(learning_curves(STUDY, "Recall@20"))
-    root = ET.fromstring(svg)
-    assert root.tag == "svg"
-    assert root.attrib["role"] == "img"
-    assert root[0].tag == "title"
-    assert root[0].attrib["id"] == root.attrib["aria-labelledby"]
-    assert str(root[0].text).startswith("Learning curves of 3 trials.")
-    assert "http" not in svg
-    assert "<style" not in svg  # it would hold for the whole page
-    assert not re.findall(r"(?:stroke|fill): #", svg)  # it would stay in a dark page
-    assert "currentColor" in svg
-    assert "var(--plot-1" in svg
+def test_svg_has_the_colours_of_a_light_and_of_a_dark_ground() -> None:
+    svg = to_svg(curves(STUDY))
+    assert ET.fromstring(svg).tag.endswith("svg")
+    assert "prefers-color-scheme:dark" in svg
+    assert all(svg.count(colour) == 1 for colour in (*LIGHT, *DARK))
+    assert not re.findall(r"(?:stroke|fill): #(?!ffffff)", svg)  # a fixed colour
     assert ">mean training loss</text>" in svg
 
 
-def test_svg_ids_differ_between_figures_and_are_all_used() -> None:
-    one = to_svg(search_scatter(STUDY, "lr"))
-    two = to_svg(search_scatter(STUDY, "cf"))
-    assert set(re.findall(r' id="([^"]+)"', to_svg(search_scatter(STUDY, "lr"), "x-")))
-    ids_one, ids_two = (set(re.findall(r' id="([^"]+)"', svg)) for svg in (one, two))
-    assert ids_one
-    assert not ids_one & ids_two
-    assert ids_one == {
-        a or b or c
-        for a, b, c in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)|labelledby="([^"]+)"', one)
-    }
-
-
 def test_the_same_records_give_the_same_svg_whatever_the_users_style() -> None:
-    once = to_svg(search_heatmap(STUDY, ("lr", "cf")))
+    once = to_svg(heatmap(STUDY))
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.hashsalt": "x"}):
-        again = to_svg(search_heatmap(STUDY, ("lr", "cf")))
+        again = to_svg(heatmap(STUDY))
         assert matplotlib.rcParams["font.size"] == 30
         assert to_hex(matplotlib.rcParams["axes.facecolor"]) == "#ff0000"
     assert once == again
@@ -179,8 +178,8 @@ def test_the_same_records_give_the_same_svg_whatever_the_users_style() -> None:
 @pytest.mark.parametrize("value", ["$x^$", "日本", "<b>&", 'a"b', "a" * 100])
 def test_any_text_can_be_drawn(value: str) -> None:
     records = [trial(0, [0.1], [1.0], **{value: value}), trial(1, [0.2], [1.0], **{value: "b"})]
-    svg = to_svg(search_scatter(make_study(records), value))
-    assert ET.fromstring(svg).tag == "svg"
+    svg = to_svg(scatter(make_study(records), value))
+    assert ET.fromstring(svg).tag.endswith("svg")
     assert "<b>" not in svg
 
 

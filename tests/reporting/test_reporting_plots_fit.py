@@ -1,8 +1,7 @@
-"""Nothing that a figure says is cut off or stands over something else it says."""
+"""No text of a figure is cut off or overlaps another."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import combinations, product
 
 import numpy as np
@@ -10,12 +9,17 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from studies import make_study
+from studies import make_data, make_study
 
 from mmrec.evaluation import GROUPS
-from mmrec.reporting import plots
+from mmrec.reporting.plots.style import Drawing, draw
+from mmrec.reporting.report_data import ReportData
+from mmrec.reporting.sections.diagnostics import diagnostics
+from mmrec.reporting.sections.learning import learning_curves
+from mmrec.reporting.sections.popularity import popularity
+from mmrec.reporting.sections.search import search_heatmap, search_scatter
+from mmrec.reporting.sections.users import per_user
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.study import Study
 
 LONG = "learning_rate_of_the_feature_projection"
 LABEL = "nDCGRendle2020@100"
@@ -29,24 +33,28 @@ NAMES = {
 
 def trial(index: int, n_epochs: int = 4, **parameters: object) -> TrialRecord:
     values = np.random.default_rng(index).random(n_epochs)
-    told = {f"weights/{name}": 0.5 for name in ("visual", "textual", "a_long_name_of_a_modality")}
+    weights = {
+        f"weights/{name}": 0.5 for name in ("visual", "textual", "a_long_name_of_a_modality")
+    }
     history = [
-        {"epoch": n, "loss": x, "validation": {LABEL: x}, "test": {}, "diagnostics": told}
+        {"epoch": n, "loss": x, "validation": {LABEL: x}, "test": {}, "diagnostics": weights}
         for n, x in enumerate(map(float, values), 1)
     ]
-    figures = {"items": 9, "interactions": 9, "relevant": 9, "Recall@20": 0.1, "Share@20": 0.3}
+    group = {
+        "items": 9,
+        "interactions": 9,
+        "relevant": 9,
+        "Recall@20": 0.1,
+        "Share@20": 0.3,
+    }
     return TrialRecord(
         *(str(index), f"M_{index}", "M", index, parameters, "finished"),
         best_epoch=n_epochs,
         validation={LABEL: float(values[-1])},
         history=history,
         losses=[float(x) for x in values],
-        groups=dict.fromkeys(GROUPS, figures),
+        groups=dict.fromkeys(GROUPS, group),
     )
-
-
-def study(records: list[TrialRecord], by: str = LABEL) -> Study:
-    return make_study(records, by)
 
 
 def grid(**dimensions: list) -> list[TrialRecord]:
@@ -57,38 +65,41 @@ def grid(**dimensions: list) -> list[TrialRecord]:
 TWO = grid(lr=[0.001, 0.005], l_m=[0.3, 0.7])
 FOUR = grid(**{LONG: [0.001, 0.005], "modalities": MODALITIES, "n_layers": [1, 2], "l_m": [0.1, 1]})
 THIRTY = [trial(n, n_epochs=120, lr=1e-5 * 1.3**n, l_w=n / 3) for n in range(30)]
-FIGURES: dict[str, Callable[[], Figure]] = {
-    "heat map": lambda: plots.search_heatmap(study(TWO), ("lr", "l_m")),
-    "heat map of four": lambda: plots.search_heatmap(study(FOUR), ("n_layers", "l_m")),
-    "heat map, long below": lambda: plots.search_heatmap(study(FOUR), (LONG, "modalities")),
-    "heat map, long beside": lambda: plots.search_heatmap(study(FOUR), ("modalities", LONG)),
-    "heat map of losses": lambda: plots.search_heatmap(study(FOUR, "loss"), ("modalities", LONG)),
-    "coordinates of two": lambda: plots.parallel_coordinates(study(TWO), ["lr", "l_m"]),
-    "coordinates of four": lambda: plots.parallel_coordinates(
-        study(FOUR), [LONG, "modalities", "n_layers", "l_m"]
-    ),
-    "coordinates of thirty": lambda: plots.parallel_coordinates(
-        study(THIRTY, "loss"), ["lr", "l_w"]
-    ),
-    "scatter": lambda: plots.search_scatter(study(FOUR), "modalities"),
-    "scatter of thirty": lambda: plots.search_scatter(study(THIRTY), "lr"),
-    "curves": lambda: plots.learning_curves(study(TWO[:1]), LABEL),
-    "curves of thirty": lambda: plots.learning_curves(study(THIRTY), LABEL),
-    "curves of an epoch": lambda: plots.learning_curves(study([trial(0, n_epochs=1)]), LABEL),
-    "diagnostics": lambda: plots.diagnostics(TWO[0], "weights"),
+
+
+def data(records: list[TrialRecord], by: str = LABEL) -> ReportData:
+    return make_data([make_study(records, by, best=records[0])])
+
+
+def models(names: list[str]) -> ReportData:
+    studies = [make_study(TWO, LABEL, name=name, best=TWO[0]) for name in names]
+    for study in studies:
+        study.best_per_user[LABEL] = np.arange(9.0)
+    return make_data(studies)
+
+
+DRAWINGS: dict[str, Drawing] = {
+    "heat map": search_heatmap(data(TWO), "lr", "l_m"),
+    "heat map of four": search_heatmap(data(FOUR), "n_layers", "l_m"),
+    "heat map, long name below": search_heatmap(data(FOUR), LONG, "modalities"),
+    "heat map, long name at the side": search_heatmap(data(FOUR), "modalities", LONG),
+    "heat map of losses": search_heatmap(data(FOUR, "loss"), "modalities", LONG),
+    "scatter": search_scatter(data(FOUR), "modalities"),
+    "scatter of thirty": search_scatter(data(THIRTY), "lr"),
+    "curves": learning_curves(data(TWO[:1])),
+    "curves of thirty": learning_curves(data(THIRTY)),
+    "curves of an epoch": learning_curves(data([trial(0, n_epochs=1)])),
+    "diagnostics": diagnostics(data(TWO), "weights"),
 } | {
-    f"{kind}, {which}": draw
+    f"{kind}, {which}": make(models(names))
     for which, names in NAMES.items()
-    for kind, draw in {
-        "users": lambda names=names: plots.per_user({n: np.arange(9.0) for n in names}, LABEL),
-        "popularity": lambda names=names: plots.popularity(dict.fromkeys(names, TWO[0]), 20),
-    }.items()
+    for kind, make in {"users": per_user, "popularity": popularity}.items()
 }
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_every_text_is_whole_and_stands_alone(name: str) -> None:
-    figure = FIGURES[name]()
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_texts_are_not_cut_off_and_do_not_overlap(name: str) -> None:
+    figure = draw(DRAWINGS[name])
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
@@ -108,7 +119,7 @@ def test_every_text_is_whole_and_stands_alone(name: str) -> None:
 
 
 def _beyond_the_ends(figure: Figure) -> set[Text]:
-    """Labels of ticks outside of the axes are not drawn, though they say that they are visible."""
+    """Return labels of ticks outside of the axes: not drawn, though their property says visible."""
     hidden: set[Text] = set()
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         low, high = sorted(axis.get_view_interval())
@@ -119,6 +130,6 @@ def _beyond_the_ends(figure: Figure) -> set[Text]:
 
 
 def test_a_single_epoch_can_be_seen() -> None:
-    above, below = plots.learning_curves(study([trial(0, n_epochs=1)]), LABEL).axes
+    above, below = draw(learning_curves(data([trial(0, n_epochs=1)]))).axes
     assert above.lines[0].get_marker() == "o"
     assert [f"{tick:g}" for tick in below.get_xticks()] == ["0", "1", "2"]

@@ -1,4 +1,4 @@
-"""A report is rebuilt from the run's folder alone, and its figures are at hand in Python."""
+"""The report, tables and figures of a run are read from its folder."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def finished(figures: None, tmp_path_factory: pytest.TempPathFactory) -> Results
         evaluation={"simple_metrics": ["Recall", "nDCG"], "cutoffs": [3, 5], "wilcoxon_test": True},
     )
     results = run_experiment(path, progress=False)
-    shutil.rmtree(folder / "data")  # nothing of what follows needs data or models
+    shutil.rmtree(folder / "data")  # data and models are not needed below
     (folder / "mine.py").unlink()
     return results
 
 
 def copied(finished: Results, to: Path) -> Path:
-    """The folder of the run under its own name elsewhere."""
+    """A copy of the run's folder under the same name."""
     return Path(shutil.copytree(finished.folder, to / finished.folder.name))
 
 
@@ -76,7 +76,7 @@ def test_a_rebuilt_run_has_the_same_bytes(finished: Results, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("damage", ["manifest.json", "trials.jsonl", "per_user"])
-def test_a_damaged_run_is_refused_and_left_as_it_is(
+def test_a_damaged_run_is_refused_and_not_changed(
     finished: Results, tmp_path: Path, damage: str
 ) -> None:
     folder = copied(finished, tmp_path)
@@ -107,7 +107,7 @@ def test_every_figure_of_the_report_can_be_drawn(finished: Results) -> None:
     assert (heat.get_xlabel(), heat.get_ylabel()) == ("lr", "n_layers")
     heat = plot.search_heatmap("n_layers")
     assert (heat.get_xlabel(), heat.get_ylabel()) == ("n_layers", "lr")
-    assert len(plot.parallel_coordinates().get_xticks()) == 3
+    assert plot.search_scatter("lr", model="Mine").get_xlabel() == "lr"
     assert plot.per_user("nDCG@3").get_xlabel() == "test nDCG@3 of a user"
     recall, share = plot.popularity(5)
     assert "Recall@5" in recall.get_title("left")
@@ -130,35 +130,39 @@ def test_every_figure_of_the_report_can_be_drawn(finished: Results) -> None:
         (lambda p: p.modality_weights("Mine"), ["Mine", "norm"]),
     ],
 )
-def test_what_a_run_does_not_have_is_told(finished: Results, draw, facts: list[str]) -> None:
+def test_what_a_run_does_not_have_is_refused(finished: Results, draw, facts: list[str]) -> None:
     assert_contains(refusal(DataError, draw, finished.plot), facts)
 
 
-def test_a_run_without_what_newer_ones_record(finished: Results, tmp_path: Path) -> None:
+def test_a_run_without_groups_and_diagnostics(finished: Results, tmp_path: Path) -> None:
     folder = copied(finished, tmp_path)
     path = folder / "trials.jsonl"
     text = path.read_text().replace('"groups": {"popular"', '"groups": {"other"')
     path.write_text(text.replace('"modality_weights/', '"else/'))
     results = read_results(folder)
-    with pytest.raises(DataError, match="popularity"):
+    with pytest.raises(DataError, match="popular"):
         results.plot.popularity()
-    with pytest.raises(DataError, match=r"'modality_weights'.*norm, else"):
+    with pytest.raises(DataError, match=r"Mine: .*'modality_weights'.*norm; LATTICE: .*else"):
         results.plot.modality_weights()
     assert "Popular and rare" not in rebuild_report(folder).report.read_text()
 
 
-def test_without_matplotlib_it_is_said_how_to_get_it(
-    finished: Results, monkeypatch: pytest.MonkeyPatch
+def test_figures_without_matplotlib(
+    finished: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(DataError, match=r"pip install .\.\[report\]"):
         finished.plot.per_user()
+    page = rebuild_report(copied(finished, tmp_path)).report.read_text()
+    assert "<img" not in page
+    assert "pip install &#39;.[report]&#39;" in page
+    assert page.count("<figure") == finished.report.read_text().count("<img") > 3
 
 
-def test_tables_are_at_hand_for_a_paper(finished: Results) -> None:
+def test_tables_of_the_report(finished: Results) -> None:
     assert list(finished.tables) == [
         *("best", "seeds", "wilcoxon_test over users", "users", "costs"),
-        *("trials MostPop", "trials Mine", "trials LATTICE"),
+        *("trials MostPop", "trials Mine", "trials LATTICE", "splits", "packages", "digests"),
     ]
     latex = finished.tables["best"].to_latex()
     assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 1
@@ -168,3 +172,35 @@ def test_tables_are_at_hand_for_a_paper(finished: Results) -> None:
     header, *figures = finished.tables["best"].to_csv().splitlines()
     place = header.split(",").index("Recall@3")
     assert [float(line.split(",")[place]) for line in figures] == finished.best["Recall@3"].tolist()
+
+
+OWN_SECTION = """
+from mmrec.reporting.sections.base import Section, figure, section
+from mmrec.reporting.table import make_table
+
+@section("lengths", order=65)
+def lengths(data):
+    rows = [[study.name, len(study.records)] for study in data.studies]
+    yield Section("Lengths", "lengths", tables={"lengths": make_table("Trials.", ["m", "n"], rows)})
+
+@figure
+def own_figure(data, height=1.0):
+    return lambda figure: figure.subplots().axhline(height)
+"""
+
+
+def test_a_section_and_a_figure_of_the_users_own_file(experiment_file, tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(OWN_SECTION)
+    results = run_experiment(experiment_file(external_models_path=str(own)), progress=False)
+    page = results.report.read_text()
+    before, after = page.index('id="costs"'), page.index('id="model-1"')
+    assert before < page.index('<h2 id="lengths">Lengths</h2>') < after
+    assert results.tables["lengths"].to_csv() == "m,n\nMostPop,1\n"
+    assert results.plot.own_figure(height=2.0).lines[0].get_ydata() == [2.0, 2.0]
+    assert "own_figure" in dir(results.plot)
+    assert rebuild_report(results.folder).report.read_text() == page
+    own.unlink()
+    assert "Lengths" not in rebuild_report(results.folder).report.read_text()
+    with pytest.raises(AttributeError, match="did you mean 'per_user'"):
+        results.plot.per_users  # noqa: B018

@@ -1,4 +1,4 @@
-"""Tables as CSV and as LaTeX, and how users are summed up."""
+"""Tables as text, CSV and LaTeX, and distributions over users."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrec.reporting.per_user import share_at_most, value_grid
-from mmrec.reporting.table import Cell, cell, digest, table
+from mmrec.reporting.run_tables import make_frame
+from mmrec.reporting.sections.users import share_at_most, value_grid
+from mmrec.reporting.table import Cell, digest, make_table, seconds
 
 
-def test_csv_has_all_digits_and_a_column_for_what_stands_beside() -> None:
+def test_csv_has_all_digits_and_columns_for_marks_and_intervals() -> None:
     marked = Cell("0.1235", "0.12345", "number", mark="*", spread=0.25, data="0.12345")
     rows = [["a, b", marked, digest("f" * 64)], ["c", None, Cell("x", span=1)]]
-    assert table("T.", ["model", "R", "weights"], rows).to_csv().splitlines() == [
+    assert make_table("T.", ["model", "R", "weights"], rows).to_csv().splitlines() == [
         "model,R,R mark,R half interval,weights",
         f'"a, b",0.12345,*,0.25,{"f" * 64}',
         "c,,,,x",
@@ -26,16 +27,16 @@ def test_csv_has_all_digits_and_a_column_for_what_stands_beside() -> None:
 
 def test_latex_escapes_aligns_and_spans() -> None:
     rows = [["a_b & 5 %", Cell("1.5", kind="number", strong=True, mark="*")], [Cell("x", span=2)]]
-    lines = table(r"50 % of \x.", ["model", "R"], rows).to_latex().splitlines()
+    lines = make_table(r"50 % of \x.", ["model", "R"], rows).to_latex().splitlines()
     assert lines[2] == r"\caption{50 \% of \textbackslash{}x.}"
     assert lines[3] == r"\begin{tabular}{lr}"
     assert lines[7] == r"a\_b \& 5 \% & \textbf{1.5}\textsuperscript{*} \\"
-    assert lines[8] == r"\multicolumn{2}{l}{x} \\"
+    assert lines[8] == r"x &  \\"
 
 
 @given(st.text(min_size=1))
 def test_any_text_survives_csv_and_never_ends_a_line_of_latex(text: str) -> None:
-    written = table(text, [text, "b"], [[text, 1.5]])
+    written = make_table(text, [text, "b"], [[text, 1.5]])
     if "\x00" not in text:
         rows = list(csv.reader(io.StringIO(written.to_csv(), newline="")))
         lines = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -43,19 +44,34 @@ def test_any_text_survives_csv_and_never_ends_a_line_of_latex(text: str) -> None
     assert len(written.to_latex().split("\n")) == 12
 
 
+def texts(*column: object) -> list[str]:
+    return [row[0].text for row in make_table("T.", ["x"], [[value] for value in column]).rows]
+
+
 @pytest.mark.parametrize(
-    ("value", "text", "data"),
+    ("column", "expected"),
     [
-        (0.5, "0.5000", "0.5"),
-        (1.0, "1.0000", "1.0"),
-        (465.0, "465", "465"),
-        (12345, "12,345", "12345"),
-        (float("nan"), "\N{EN DASH}", ""),
-        (float("inf"), "inf", "inf"),
+        ([0.5, 1.0, 465.0], ["0.5000", "1.0000", "465.0000"]),
+        ([3, 3.0127], ["3.0000", "3.0127"]),
+        ([12345, np.int64(2), None], ["12,345", "2", "\N{EN DASH}"]),
+        ([float("nan"), float("inf")], ["\N{EN DASH}", "inf"]),
+        ([seconds(3.0), seconds(None), seconds(3.0127)], ["3.0", "\N{EN DASH}", "3.0"]),
+        (["a", True, 2], ["a", "True", "2"]),
     ],
 )
-def test_numbers(value: float, text: str, data: str) -> None:
-    assert (cell(value).text, cell(value).data) == (text, data)
+def test_the_column_decides_the_format_of_numbers(column: list[object], expected: list[str]):
+    assert texts(*column) == expected
+
+
+def test_data_has_all_digits_of_numbers():
+    table = make_table("T.", ["x", "n"], [[465.0, 12345], [1 / 3, None]])
+    assert table.to_csv() == f"x,n\n465.0,12345\n{1 / 3!r},\n"
+
+
+def test_integers_of_a_frame_stay_integers_where_a_row_has_no_value():
+    rows = [{"n": 512, "lr": 0.1, "seed": 2**60 + 1}, {"n": None, "lr": None}, {"n": 3, "lr": 2.0}]
+    text = make_frame(rows).to_csv(sep=" ", index=False)
+    assert text.splitlines() == ["n lr seed", f"512 0.1 {2**60 + 1}", "  ", "3 2.0 "]
 
 
 @given(st.lists(st.sampled_from([0.0, 0.1, 1 / 3, 0.3, 0.5, 1.0, np.nan]), min_size=1))

@@ -17,7 +17,7 @@ from tiny_experiment import Write, settings
 from mmrec.errors import DataError, WriteError
 from mmrec.experiment import run_experiment
 from mmrec.runs.folder import RunFolder
-from mmrec.runs.log import recorded
+from mmrec.runs.log import log_to_folder
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.verify.verification import verify_run
 
@@ -83,7 +83,7 @@ def test_a_log_without_room_hides_no_error_and_says_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     def log_and_fail() -> None:
-        with recorded() as log:
+        with log_to_folder() as log:
             log.write_to(Path("/dev/full"))
             logging.getLogger("mmrec.search").info("a line")
             raise DataError("what really happened")

@@ -171,7 +171,7 @@ def test_tables_of_a_run_on_several_seeds(experiment_file):
         reach = 4.302653 * values.std(ddof=1) / np.sqrt(3)
         assert row[f"{label} low"] == pytest.approx(values.mean() - reach)
         assert row[f"{label} high"] == pytest.approx(values.mean() + reach)
-    assert math.isnan(results.best["seeds"][1])
+    assert pd.isna(results.best["seeds"][1])
 
     points = table(results, "LightGCNM_seeds", 5)
     assert points["seeds"].tolist() == ["1, 2, 3"] * 2

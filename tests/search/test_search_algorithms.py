@@ -28,8 +28,8 @@ from mmrec.planning.points import sample_points
 from mmrec.runs.selection import EpochView, PointView, ValidationView
 from mmrec.search.algorithms import ListedSearch, make_search
 from mmrec.search.tpe import TpeSearch
+from mmrec.seeding import rng_for
 from mmrec.training.objective import Objective
-from mmrec.training.seeding import rng_for
 
 Point = Mapping[str, Any]
 RECALL = Objective("Recall@5", higher_is_better=True)

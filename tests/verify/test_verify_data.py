@@ -11,6 +11,7 @@ from helpers import assert_contains
 from runs import flip_bit, run
 from tiny_experiment import Write
 
+from mmrec.verify.data import DataDifference, DataFacts, data_differences
 from mmrec.verify.verification import Verification, verify_run
 
 
@@ -30,7 +31,7 @@ def told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.delattr("mmrec.verify.rerun.Workbench")
     verification = verify_run(folder)
     assert not verification.is_identical
-    return list(verification.data)
+    return list(map(str, verification.data))
 
 
 def test_one_bit_of_one_vector_names_its_file(
@@ -177,6 +178,24 @@ def test_the_order_of_the_rows_of_a_file_does_not_matter(folder: Path) -> None:
     assert verify_run(folder).is_identical
 
 
-def test_what_is_told_names_the_part_in_each_line() -> None:
-    verification = Verification(Path("run_1"), data=("train: x", "test: y"))
-    assert str(verification).splitlines()[1:] == ["  data: train: x", "  data: test: y"]
+def test_each_line_names_the_part() -> None:
+    differences = (DataDifference("train", "x"), DataDifference("test", "y", fold="2"))
+    verification = Verification(Path("run_1"), data=differences)
+    assert str(verification).splitlines()[1:] == ["  data: train: x", "  data: fold 2: test: y"]
+
+
+def test_a_loader_of_one_run_alone_belongs_to_no_fold() -> None:
+    one, other = facts({"VisualAttribute": [2, 4]}), facts({})
+    for sides in ((one, other), (other, one)):
+        (difference,) = data_differences(*sides)
+        assert (difference.part, difference.fold) == ("VisualAttribute", "")
+
+
+def facts(features: dict[str, list[int]]) -> DataFacts:
+    """The data of a run on two folds."""
+    folds = [
+        {"name": name, "fingerprints": dict.fromkeys(features, "a" * 64), "features": features}
+        for name in ("0", "1")
+    ]
+    items = {loader: {"path": "x", "crc32": {}, "lacking": []} for loader in features}
+    return DataFacts({"folds": folds}, items)

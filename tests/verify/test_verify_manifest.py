@@ -22,8 +22,8 @@ from tiny_experiment import Write, settings
 
 from mmrec.data import read_split
 from mmrec.models import source_digests
-from mmrec.runs.differences import ABSENT, changes, equal, shown
-from mmrec.runs.environment import _driver, _git, describe_surroundings
+from mmrec.runs.differences import ABSENT, as_text, changes, equal
+from mmrec.runs.environment import _driver, _git, describe_environment
 from mmrec.runs.manifest import from_json, to_json
 from mmrec.verify.verification import verify_run
 
@@ -175,13 +175,13 @@ def test_a_session_under_other_conditions_is_warned_of(
 
 
 def test_the_switches_are_those_of_a_trial_and_are_put_back() -> None:
-    facts = describe_surroundings([torch.device("cpu")], 3, None)
+    facts = describe_environment([torch.device("cpu")], 3, None)
     assert facts["environment"]["threads"] == 3
     assert facts["determinism"]["deterministic_algorithms"]
     assert facts["determinism"]["cublas_workspace_config"] == ":4096:8"
     assert not torch.are_deterministic_algorithms_enabled()
     assert facts["environment"]["packages"]["torch"] == torch.__version__
-    again = describe_surroundings([torch.device("cpu")], 3, None)
+    again = describe_environment([torch.device("cpu")], 3, None)
     assert (again["environment"], again["determinism"]) == (
         facts["environment"],
         facts["determinism"],
@@ -264,10 +264,10 @@ def test_changes_go_key_by_key() -> None:
 
 
 def test_values_are_shown_short() -> None:
-    assert shown("f" * 64) == "f" * 12
-    assert shown("f" * 39 + " is no digest") == "f" * 39 + " is no digest"
+    assert as_text("f" * 64) == "f" * 12
+    assert as_text("f" * 39 + " is no digest") == "f" * 39 + " is no digest"
     values = (None, 0.1, "text", [1, "a"])
-    assert [shown(value) for value in values] == ["null", "0.1", "text", '[1, "a"]']
+    assert [as_text(value) for value in values] == ["null", "0.1", "text", '[1, "a"]']
 
 
 def test_every_test_that_the_page_on_reproducibility_names_is_there() -> None:

@@ -1,1 +1,1 @@
-"""Example users of a report: their history, held-out items and recommendations."""
+"""Example users: their history, held-out items and recommendations, kept for the report."""

@@ -1,4 +1,4 @@
-"""Small pictures of items, as text that can stand in a page."""
+"""Small pictures of items, as text for a page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypedDict
 from mmrec.errors import DataError
 
 EDGE = 160
-"""The longer side at most, in pixels: twice what the page shows, for dense screens."""
+"""Pixels of the longer side at most: twice what the page shows, for high-resolution screens."""
 _QUALITY = 80
 
 
@@ -25,7 +25,7 @@ class Thumbnail(TypedDict):
 
 
 def thumbnail(path: Path) -> Thumbnail:
-    """Return a picture made small, upright, and on white where it is transparent.
+    """Return a picture scaled down, upright, and on white where it is transparent.
 
     Raises:
         DataError: the file cannot be read as a picture.
@@ -37,14 +37,14 @@ def thumbnail(path: Path) -> Thumbnail:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
-                picture.draft("RGB", (2 * EDGE, 2 * EDGE))  # a large JPEG is decoded small
+                picture.draft("RGB", (2 * EDGE, 2 * EDGE))  # decodes a large JPEG at this size
                 small = ImageOps.exif_transpose(picture).convert("RGBA")
             small.thumbnail((EDGE, EDGE))
             flat = Image.new("RGB", small.size, "white")
             flat.paste(small, mask=small)
             written = io.BytesIO()
             flat.save(written, "JPEG", quality=_QUALITY, optimize=True)
-    except Exception as error:  # whatever a decoder does with a damaged file
+    except Exception as error:  # decoders of damaged files raise any type
         raise DataError(f"{path}: {type(error).__name__}: {error}") from error
     data = base64.b64encode(written.getvalue()).decode("ascii")
     return Thumbnail(width=flat.width, height=flat.height, data=f"data:image/jpeg;base64,{data}")

@@ -1,0 +1,75 @@
+"""Some rows of a constant sparse matrix: a product with them, and one with their transpose."""
+
+from __future__ import annotations
+
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from mmrec.graph.kernels import spmm
+from mmrec.graph.sparse import Pattern, transposed_spmm
+
+_WORTH = 3
+"""Rows with fewer than a third of the edges are cut out; more cost less with all of the matrix."""
+
+Csr = tuple[Tensor, Tensor, Tensor]
+"""Row pointer, columns, values."""
+
+
+class BatchRows:
+    """The rows of a sparse matrix at some nodes, repetitions allowed.
+
+    On the CPU they are cut out of the matrix when they are few. Elsewhere all of the matrix is
+    multiplied: how many edges there are to cut is a number that the host would have to wait for.
+    Which way is taken depends on numbers of edges alone. A product has the same bits either way,
+    a transposed product may round differently.
+
+    Shapes: N rows, M columns, P nodes, D width of the embeddings.
+
+    Args:
+        pattern: the edges, [N, M].
+        values: [E], without gradient.
+        nodes: [P] int64.
+    """
+
+    def __init__(self, pattern: Pattern, values: Tensor, nodes: Tensor) -> None:
+        self._pattern, self._values, self._nodes = pattern, values, nodes
+        self._cut = _cut(pattern, values, nodes) if nodes.device.type == "cpu" else None
+
+    def product(self, x: Tensor) -> Tensor:
+        """Return ``(A x)[nodes]``, [P, D] for ``x`` [M, D]."""
+        if self._cut is None:
+            return spmm(*self._pattern.csr(), self._values, x).index_select(0, self._nodes)
+        return spmm(*self._cut, x)
+
+    def transposed_product(self, y: Tensor) -> Tensor:
+        """Return ``A[nodes]^T y``, [M, D] for ``y`` [P, D]."""
+        if self._cut is None:
+            spread = scattered(y, self._nodes, self._pattern.shape[0])
+            return transposed_spmm(self._pattern, self._values, spread)
+        return spmm(*_transposed(self._cut, self._pattern.shape[1]), y)
+
+
+def scattered(rows: Tensor, places: Tensor, n_rows: int) -> Tensor:
+    """Return zeros [n_rows, D] to which ``rows`` [P, D] are added at their ``places`` [P]."""
+    return rows.new_zeros(n_rows, rows.shape[1]).index_add_(0, places, rows)
+
+
+def _cut(pattern: Pattern, values: Tensor, nodes: Tensor) -> Csr | None:
+    """Return the rows as a matrix [P, M] of their own; None if that is not worth it."""
+    all_rowptr, all_cols = pattern.csr()
+    starts = all_rowptr.index_select(0, nodes)
+    lengths = all_rowptr.index_select(0, nodes + 1) - starts
+    rowptr = torch.zeros(len(nodes) + 1, dtype=all_rowptr.dtype)
+    torch.cumsum(lengths, 0, out=rowptr[1:])
+    n_edges = int(rowptr[-1])
+    if n_edges * _WORTH > len(pattern):
+        return None
+    edges = torch.arange(n_edges) + torch.repeat_interleave(starts - rowptr[:-1], lengths)
+    return rowptr, all_cols.index_select(0, edges), values.index_select(0, edges)
+
+
+def _transposed(matrix: Csr, n_columns: int) -> Csr:
+    rowptr, cols, values = (part.numpy() for part in matrix)
+    csc = csr_array((values, cols, rowptr), shape=(len(rowptr) - 1, n_columns)).tocsc()
+    return torch.from_numpy(csc.indptr), torch.from_numpy(csc.indices), torch.from_numpy(csc.data)

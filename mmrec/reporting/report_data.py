@@ -1,0 +1,114 @@
+"""A finished run as the sections of its report see it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from mmrec.config import Experiment
+from mmrec.errors import DataError, ModelError, listing, nearest
+from mmrec.models.external import load_external_module
+from mmrec.registry import activate_external
+from mmrec.reporting.examples.collect import read_examples
+from mmrec.reporting.run_tables import significance_table
+from mmrec.runs.finished import FinishedRun, read_settings, read_studies
+from mmrec.runs.study import Study
+from mmrec.runs.winner import Winner, find_winner
+
+logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, eq=False)
+class ReportData:
+    """What a report is made of. All of it is in the folder of the run."""
+
+    manifest: Mapping[str, Any]
+    studies: Sequence[Study]
+    """The trials of every model."""
+    significance: pd.DataFrame
+    """See :func:`mmrec.reporting.run_tables.significance_table`."""
+    examples: Mapping[str, Any] | None = None
+    """See :func:`mmrec.reporting.examples.collect.write_examples`."""
+
+    @classmethod
+    def read(cls, folder: Path) -> ReportData:
+        """Read the folder of a finished run.
+
+        Raises:
+            DataError: it is not the folder of a finished run, or it is damaged.
+        """
+        run = FinishedRun.open(folder)
+        experiment = read_settings(run)
+        activate_own_file(experiment)
+        studies = read_studies(run)
+        return cls(
+            manifest=run.manifest,
+            studies=studies,
+            significance=significance_table(experiment, studies),
+            examples=read_examples(run.path, experiment),
+        )
+
+    @property
+    def split(self) -> str:
+        """The split that epochs, trials and models are selected on."""
+        split: str = self.manifest["protocol"]["selected_on"]
+        return split
+
+    @cached_property
+    def winner(self) -> Winner | None:
+        """The best model; None if no trial finished."""
+        return find_winner(self.studies, self.split)
+
+    @property
+    def finished(self) -> list[Study]:
+        """The studies that have a best trial."""
+        return [study for study in self.studies if study.best is not None]
+
+    def first(self, model: str | None, find: Callable[[Study], _T]) -> _T:
+        """Return what ``find`` returns for a model, by default for the first that has it.
+
+        Args:
+            model: the name of a model; None for any.
+            find: raises DataError if a study does not have it.
+
+        Raises:
+            DataError: the model does not exist, or no study has it.
+        """
+        known = [study.name for study in self.studies]
+        require(model, known, "model")
+        reasons = []
+        for study in self.studies:
+            if model in (None, study.name):
+                try:
+                    return find(study)
+                except DataError as error:
+                    reasons.append(f"{study.name}: {error}")
+        raise DataError("; ".join(reasons) or "the run has no model")
+
+
+def activate_own_file(experiment: Experiment) -> None:
+    """Make sections and metrics of the user's own file available, if it can still be imported."""
+    activate_external(None)
+    if experiment.external_models_path is not None:
+        try:
+            load_external_module(experiment.external_models_path)
+        except ModelError as error:
+            logger.warning("the report has no sections and metrics of the user's file: %s", error)
+
+
+def require(name: str | None, known: Sequence[str], kind: str) -> None:
+    """Refuse a name that is not known; None is accepted.
+
+    Raises:
+        DataError: with the nearest and all known names.
+    """
+    if name is not None and name not in known:
+        accepted = listing(known) or "none"
+        raise DataError(f"unknown {kind} {name!r}{nearest(name, known)}; accepted: {accepted}")

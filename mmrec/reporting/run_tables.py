@@ -1,0 +1,152 @@
+"""The tables of a run as data frames: ``best.tsv``, ``trials.tsv`` and ``significance.tsv``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mmrec.config import Evaluation, Experiment
+from mmrec.data import FloatArray
+from mmrec.evaluation import SignificanceTest, compare_in_full
+from mmrec.runs.repetitions import spreads
+from mmrec.runs.study import Study
+
+_USER_TESTS: tuple[SignificanceTest, ...] = ("paired_ttest", "wilcoxon_test")
+
+
+@dataclass(frozen=True, eq=False)
+class RunTables:
+    """The tables in the folder of a run."""
+
+    best: pd.DataFrame
+    trials: pd.DataFrame
+    significance: pd.DataFrame
+    """Empty if the experiment has no test."""
+
+    @classmethod
+    def of(cls, experiment: Experiment, studies: Sequence[Study], *, on_test: bool) -> RunTables:
+        """Return the tables of a run.
+
+        Args:
+            experiment: its settings.
+            studies: the trials of every model.
+            on_test: whether the test split was selected on, without a validation split.
+        """
+        best, trials = best_table(studies), trials_table(studies)
+        if on_test:
+            for table in (best, trials):  # a reader may not see the warning of the log
+                table["selected_on"] = "test"
+        return cls(best, trials, significance_table(experiment, studies))
+
+    def texts(self) -> dict[str, str]:
+        """Return the content of each file by its name."""
+        tables = {"best.tsv": self.best, "trials.tsv": self.trials}
+        if len(self.significance):
+            tables["significance.tsv"] = self.significance
+        return {name: table.to_csv(sep="\t", index=False) for name, table in tables.items()}
+
+
+def best_table(studies: Sequence[Study]) -> pd.DataFrame:
+    """Return a row for the best trial of each model.
+
+    Columns: model, trial, best_epoch, the test metrics by label, then the validation metrics as
+    ``validation Recall@20``. A model that was run on several folds or seeds also has their number
+    as ``folds`` and ``seeds``, and each test metric over them as ``Recall@20 mean``, ``Recall@20
+    std`` and, for the 95 % interval, ``Recall@20 low`` and ``Recall@20 high``; its trial is the
+    first of them.
+    """
+    rows = []
+    for study in studies:
+        if study.best is not None:
+            best = study.best
+            row: dict[str, Any] = {"model": study.name, "trial": best.name}
+            row |= {"best_epoch": best.best_epoch} | best.test
+            row |= {f"validation {label}": value for label, value in best.validation.items()}
+            if study.repetitions:
+                row |= study.repetitions | spreads(study.best_trials)
+            rows.append(row)
+    return make_frame(rows, ["model", "trial", "best_epoch"])
+
+
+def trials_table(studies: Sequence[Study]) -> pd.DataFrame:
+    """Return a row for every trial: status, metrics of its best epoch, parameters and digests."""
+    rows = []
+    for study in studies:
+        for record in study.records:
+            row: dict[str, Any] = {"model": study.name, "trial": record.name}
+            row |= {"fold": record.fold} if record.fold else {}
+            row |= {"status": record.status, "best_epoch": record.best_epoch} | record.test
+            row |= {f"validation {label}": value for label, value in record.validation.items()}
+            row |= {name: one_cell(value) for name, value in record.parameters.items()}
+            row |= {"weights_sha256": record.weights_sha256, "lists_sha256": record.lists_sha256}
+            rows.append(row | {"error": record.error})
+    return make_frame(rows)
+
+
+def make_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Return rows as a data frame. Integers stay integers where a row has no value.
+
+    Args:
+        rows: {column: value}.
+        columns: the columns of a frame without rows.
+    """
+    if not rows:
+        return pd.DataFrame(columns=list(columns))
+    frame = pd.DataFrame(rows)
+    for name in frame.columns:
+        values = [row.get(name) for row in rows]
+        known = [value for value in values if value is not None]
+        if len(known) < len(values) and known and all(type(value) is int for value in known):
+            frame[name] = pd.array(values, dtype="Int64")
+    return frame
+
+
+def one_cell(value: object) -> object:
+    """Return a list as one text."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def user_tests(evaluation: Evaluation) -> Iterator[SignificanceTest]:
+    """Yield the tests over users that an experiment has."""
+    return (test for test in _USER_TESTS if getattr(evaluation, test))
+
+
+def significance_table(experiment: Experiment, studies: Sequence[Study]) -> pd.DataFrame:
+    """Return the results of the tests, with what a paper reports: see :func:`compare_in_full`.
+
+    Over users, the best trials are compared on the first fold. Over folds and seeds, the best
+    points are compared if two models or more were run on several: with the paired test if all had
+    the same folds and seeds, since equal folds have equal users and equal seeds draw equal
+    samples, else with Welch's test. p-values are corrected over all pairs of models and all
+    metrics of a test.
+
+    Returns:
+        The column ``over``, then those of :func:`compare_in_full`; no rows without a test.
+    """
+    tests = list(user_tests(experiment.evaluation))
+    per_user = {study.best.name: study.best_per_user for study in studies if study.best is not None}
+    tables = [_over("users", compare_in_full(per_user, test)) for test in tests]
+    repeated = [study for study in studies if len(study.best_trials) > 1]
+    if tests and repeated:
+        is_paired = len({tuple(study.best_by_repetition) for study in repeated}) == 1
+        test: SignificanceTest = "paired_ttest" if is_paired else "welch_ttest"
+        values = {study.best_trials[0].name: _values_of_trials(study) for study in repeated}
+        kinds = [x for x in ("folds", "seeds") if any(x in study.repetitions for study in repeated)]
+        tables.append(_over(" and ".join(kinds), compare_in_full(values, test)))
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+
+
+def _over(what: str, table: pd.DataFrame) -> pd.DataFrame:
+    table.insert(0, "over", what)
+    return table
+
+
+def _values_of_trials(study: Study) -> dict[str, FloatArray]:
+    """Return the test values of the best point by label, in the order of its trials."""
+    trials = list(study.best_by_repetition.values())
+    return {label: np.array([trial.test[label] for trial in trials]) for label in trials[0].test}

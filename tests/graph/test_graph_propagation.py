@@ -1,0 +1,107 @@
+"""Propagation over layers, against the same written with autograd."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from mmrec.graph import Backend, SparseMatrix, batch_rows, coalesce, kernels, mean_of_layers
+
+EVERY = torch.arange(7)
+SOME = torch.tensor([6, 1, 1, 0, 3, 6])
+"""In no order, with repetitions, and with the empty row 3."""
+
+
+def adjacency(n: int = 7, seed: int = 0, dtype: torch.dtype = torch.float64) -> SparseMatrix:
+    """A random matrix that is not symmetric, with an empty row and column."""
+    generator = torch.Generator().manual_seed(seed)
+    dense = torch.rand(n, n, dtype=dtype, generator=generator)
+    dense[dense < 0.5] = 0
+    dense[3], dense[:, 5] = 0, 0
+    places = dense.nonzero().T
+    pattern, _ = coalesce(*places, (n, n))
+    return SparseMatrix(pattern, dense[tuple(places)])
+
+
+def embeddings(
+    n: int = 7, width: int = 3, seed: int = 1, dtype: torch.dtype = torch.float64
+) -> Tensor:
+    return torch.randn(n, width, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+
+
+def by_autograd(graph: SparseMatrix, x: Tensor, n_layers: int, *, normalised: bool) -> Tensor:
+    layers = [x]
+    for _ in range(n_layers):
+        propagated = graph.to_dense() @ layers[-1]
+        layers.append(normalize(propagated) if normalised else propagated)
+    return torch.stack(layers).mean(0)
+
+
+@pytest.fixture(params=["rows cut out", "all of the matrix"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute the last layer in each of the two ways."""
+    monkeypatch.setattr(batch_rows, "_WORTH", 0 if request.param == "rows cut out" else 10**6)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("normalised", [True, False])
+@pytest.mark.parametrize("nodes", [EVERY, SOME, SOME[:0]], ids=["every", "some", "none"])
+@pytest.mark.parametrize("n_layers", [0, 1, 2, 4])
+def test_value_and_gradient(n_layers: int, nodes: Tensor, normalised: bool) -> None:
+    graph, x = adjacency(), embeddings().requires_grad_()
+    weights = embeddings(len(nodes), seed=2)
+    found = mean_of_layers(graph, x, n_layers, nodes, normalised=normalised)
+    expected = by_autograd(graph, x, n_layers, normalised=normalised)[nodes]
+    torch.testing.assert_close(found, expected)
+    found_gradient, expected_gradient = (
+        torch.autograd.grad((y * weights).sum(), x)[0] for y in (found, expected)
+    )
+    torch.testing.assert_close(found_gradient, expected_gradient)
+
+
+@pytest.mark.usefixtures("way")
+def test_gradcheck() -> None:
+    graph, x = adjacency(), embeddings().requires_grad_()
+    nodes = SOME[SOME != 3]  # away from the empty row, whose norm is 0 and has no derivative
+
+    def function(x: Tensor) -> Tensor:
+        return mean_of_layers(graph, x, 1, nodes, normalised=True)
+
+    assert torch.autograd.gradcheck(function, x)
+
+
+@pytest.mark.parametrize("kernel", ["embedding_bag", "csr"])
+@given(
+    nodes=st.lists(st.integers(0, 39), max_size=60),
+    n_layers=st.integers(1, 3),
+    normalised=st.booleans(),
+)
+def test_cutting_rows_out_changes_no_value(
+    kernel: Backend, nodes: list[int], n_layers: int, normalised: bool
+) -> None:
+    graph = adjacency(40, dtype=torch.float32)
+    weights = embeddings(len(nodes), 16, seed=2, dtype=torch.float32)
+    found = []
+    for worth in (0, 10**6):
+        x = embeddings(40, 16, dtype=torch.float32).requires_grad_()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(batch_rows, "_WORTH", worth)
+            patch.setattr(kernels, "default_backend", lambda device_type: kernel)
+            y = mean_of_layers(
+                graph, x, n_layers, torch.tensor(nodes, dtype=torch.int64), normalised=normalised
+            )
+            found.append((y.detach(), *torch.autograd.grad((y * weights).sum(), x)))
+    (one, one_gradient), (other, other_gradient) = found
+    assert torch.equal(one, other)
+    torch.testing.assert_close(one_gradient, other_gradient)  # repeated nodes add up earlier
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+def test_the_input_is_not_changed(normalised: bool) -> None:
+    x = torch.ones(7, 3, dtype=torch.float64)
+    mean_of_layers(adjacency(), x, 2, EVERY, normalised=normalised)
+    assert x.eq(1).all()
