@@ -132,9 +132,7 @@ def check_experiment(
     """
     loaded = read_experiment(config, base_dir)
     item_info = find_item_info(loaded)
-    check_executor(loaded)
-    plan = make_plan(loaded)
-    check_trackers(plan.experiment, loaded.problems)
+    plan = make_plan(loaded, checks=(check_executor, check_trackers))
     return loaded, plan, item_info
 
 

@@ -17,7 +17,7 @@ from mmrec.errors import TrialError
 from mmrec.evaluation import Ranking
 from mmrec.files import sha256
 from mmrec.models import Model, ModelConfig, Recommender, RecommenderConfig
-from mmrec.runs.example_users import ShownLists
+from mmrec.runs.example_users import ExampleLists
 from mmrec.runs.folder import load_weights
 from mmrec.runs.records import TrialRecord
 from mmrec.search.pruning import Pruning
@@ -135,7 +135,7 @@ def finished_record(
     seconds: float,
     groups: Mapping[str, dict[str, float]],
     peak_bytes: int | None,
-    shown: ShownLists,
+    example_lists: ExampleLists,
 ) -> TrialRecord:
     """Describe a trial that finished or was pruned.
 
@@ -146,7 +146,7 @@ def finished_record(
         seconds: how long it took.
         groups: test figures of groups of items.
         peak_bytes: the most memory that it needed; None if unknown.
-        shown: the lists of the users whom the report shows.
+        example_lists: the lists of the example users.
     """
     best = outcome.best
     pruned_at = spec.pruning.pruned_at(outcome.history) if spec.pruning else None
@@ -164,7 +164,7 @@ def finished_record(
         lists_sha256=sha256(lists.encode()),
         groups=dict(groups),
         peak_bytes=peak_bytes,
-        shown=shown,
+        example_lists=example_lists,
     )
 
 

@@ -18,7 +18,7 @@ from mmrec.evaluation import GroupEvaluator
 from mmrec.execution.memory import PeakMemory
 from mmrec.execution.trial import TrialSpec, failed_record, finished_record, lists_as_tsv, run_trial
 from mmrec.planning.model_plan import ModelPlan
-from mmrec.runs.example_users import ShownLists, shown_lists, shown_users
+from mmrec.runs.example_users import ExampleLists, example_lists, example_users
 from mmrec.runs.folder import RunFolder, changed_code, lists_path, weights_path
 from mmrec.runs.records import TrialRecord
 from mmrec.training.trainer import Interrupted, OnEpoch, Outcome
@@ -73,7 +73,7 @@ class Workbench:
                 seconds=time.perf_counter() - started,
                 groups=self._groups(spec).evaluate(outcome.best.ranking),
                 peak_bytes=memory.read(),
-                shown=self._shown(spec, outcome),
+                example_lists=self._example_lists(spec, outcome),
             )
             if self.folder is not None:
                 self.folder.keep(record, outcome, lists, self.experiment, model.meta)
@@ -109,15 +109,15 @@ class Workbench:
             stop=stop,
         )
 
-    def _shown(self, spec: TrialSpec, outcome: Outcome) -> ShownLists:
-        """Return the lists of the users whom the report shows, from the first fold."""
+    def _example_lists(self, spec: TrialSpec, outcome: Outcome) -> ExampleLists:
+        """Return the lists of the example users; only the first fold has any."""
         if spec.fold:
             return {}
-        return shown_lists(outcome.best.ranking, self.datasets[0], self._shown_users)
+        return example_lists(outcome.best.ranking, self.datasets[0], self._example_users)
 
     @cached_property
-    def _shown_users(self) -> list[int]:
-        return shown_users(self.experiment, self.datasets[0])
+    def _example_users(self) -> list[int]:
+        return example_users(self.experiment, self.datasets[0])
 
     def _groups(self, spec: TrialSpec) -> GroupEvaluator:
         """Return what computes the test figures of groups of items on the fold of a trial."""

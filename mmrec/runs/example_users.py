@@ -1,4 +1,4 @@
-"""The users whom the report shows: who they are, what they took, and what they are recommended."""
+"""The example users of a report: their choice, their items and their recommendations."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mmrec.data import COLD, Dataset, Interactions
 from mmrec.errors import listing
 from mmrec.evaluation import Ranking
 
-ShownLists = dict[str, list[tuple[str | None, float]]]
-"""By user id: item id and score, best first; None for an item that the catalogue lacks."""
+ExampleLists = dict[str, list[tuple[str | None, float]]]
+"""By user id: item id and score, best first; None for an item that is not in the data."""
 
 
-def check_shown(experiment: Experiment, dataset: Dataset, problems: Problems) -> None:
-    """Refuse an experiment whose report is to show a user whom the training split lacks.
+def check_example_users(experiment: Experiment, dataset: Dataset, problems: Problems) -> None:
+    """Refuse an experiment whose report names users who are not in the training split.
 
     Raises:
         ConfigError: with every such user, and ids that are near to it.
@@ -38,15 +38,15 @@ def unknown_user(user_id: str, known: Sequence[str]) -> str:
     return f"no user {user_id!r} among the {len(known):,} users of training{hint}"
 
 
-def shown_users(experiment: Experiment, dataset: Dataset) -> list[int]:
-    """Return the internal numbers of the users whom the report shows, in its order.
+def example_users(experiment: Experiment, dataset: Dataset) -> list[int]:
+    """Return the numbers of the example users, in the order of the report.
 
-    Of n users, the i-th is the middle one of the i-th of n equal parts of the users with a relevant
-    test item that can be recommended, ordered by their training interactions, ties by number. No
-    figure of a model has a say.
+    Users with a relevant test item that can be recommended are ordered by their training
+    interactions, ties by number, and divided into n equal groups; the middle user of each group is
+    chosen. Metrics have no influence.
 
     Args:
-        experiment: says how many users, or which.
+        experiment: has the number of users or their ids.
         dataset: of the first fold.
     """
     if experiment.report is None:
@@ -64,7 +64,7 @@ def shown_users(experiment: Experiment, dataset: Dataset) -> list[int]:
     return chosen
 
 
-def shown_lists(ranking: Ranking, dataset: Dataset, users: Sequence[int]) -> ShownLists:
+def example_lists(ranking: Ranking, dataset: Dataset, users: Sequence[int]) -> ExampleLists:
     """Return the recommendation lists of some users, with ids as in the data's files."""
     return {
         dataset.users.id_of(user): [
