@@ -193,6 +193,6 @@ def test_an_interrupted_command_ends_with_130(monkeypatch, capsys):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mmrec.config.read_experiment", interrupt)
-    assert main(["plan", "x.yml"]) == 130
+    monkeypatch.setattr("mmrec.cli.health.requirements", interrupt)
+    assert main(["doctor"]) == 130
     assert capsys.readouterr().err == "mmrec: interrupted\n"
