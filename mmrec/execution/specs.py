@@ -1,4 +1,4 @@
-"""The trials of a plan on its data sets: what each is to do, and how it is judged."""
+"""Make the trials of a plan: hyper-parameters, data, evaluation and selection."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from mmrec.models import RecommendationFile, RecommendationFileConfig, source_di
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
 from mmrec.planning.points import Values
+from mmrec.runs.environment import installed_version
 from mmrec.search.pruning import Pruning, Thresholds
 from mmrec.training.early_stopping import EarlyStopping
 from mmrec.training.objective import Objective
@@ -43,7 +44,11 @@ class TrialRequest:
 
 
 class SpecMaker:
-    """Says what the trials of a plan are to do on the data sets of its folds.
+    """Makes the specifications of the trials of a plan.
+
+    Args:
+        plan: the experiment.
+        datasets: its data, one for each fold.
 
     Raises:
         DataError: a held-out split has no relevant item.
@@ -80,10 +85,12 @@ class SpecMaker:
 def identity(plan: Plan, datasets: Sequence[Dataset]) -> str:
     """Return a digest that is equal for runs of the same searches under the same evaluation.
 
-    All that its trials depend on is in it, so it is known before the first of them: the code of
-    the user's models too, for a run that goes on after an edit would mix two models.
+    It covers everything that the trials depend on, so an unfinished run with the same digest can
+    be resumed. With another version of mmrec or after an edit of the user's models, a resumed run
+    would mix the results of two programs.
     """
     facts = {
+        "mmrec": installed_version("mmrec"),
         "models": [_search_facts(plan.experiment, model) for model in plan.models],
         "evaluation": plan.experiment.evaluation.model_dump(mode="json"),
         "data": [dataset.fingerprint for dataset in datasets],
@@ -113,7 +120,7 @@ def _search_facts(experiment: Experiment, model: ModelPlan) -> dict[str, Any]:
         facts["random_seed"] = model.random_seed
     if model.points is None or model.meta.pruner != "none":
         facts["batch"] = model.meta.hyper_batch
-    if model.points is None:  # another version may propose other points
+    if model.points is None:  # another version may propose different points
         facts["optuna"] = version("optuna")
     if model.recommender is RecommendationFile:
         facts["file"] = sha256(Path(model.space.constants["file"]).read_bytes())
@@ -125,7 +132,7 @@ def _plain(value: object) -> Any:  # noqa: ANN401
 
 
 def _selection(experiment: Experiment, model: ModelPlan) -> dict[str, Any]:
-    """Return what the best epoch of a trial depends on beside its hyper-parameters."""
+    """Return what the best epoch of a trial depends on in addition to its hyper-parameters."""
     stopping = model.early_stopping
     facts: dict[str, Any] = {
         "validation_rate": model.meta.validation_rate,
@@ -147,7 +154,7 @@ def _make_protocols(plan: Plan, dataset: Dataset) -> list[EvaluationProtocol]:
 
 
 def _make_evaluators(plan: Plan, dataset: Dataset) -> tuple[Evaluator, Evaluator]:
-    """Return the judges of validation and of test; without a validation split they are one."""
+    """Return the evaluators of validation and test; without a validation split, one for both."""
     settings = plan.experiment.evaluation
     judged_by = (plan.metrics, settings.cutoffs, settings.relevance_threshold)
     test = Evaluator(dataset.train, dataset.test, *judged_by)

@@ -19,7 +19,7 @@ from mmrec.execution.memory import PeakMemory
 from mmrec.execution.trial import TrialSpec, failed_record, finished_record, lists_as_tsv, run_trial
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.runs.example_users import ExampleLists, example_lists, example_users
-from mmrec.runs.folder import RunFolder, lists_path, weights_path
+from mmrec.runs.folder import RunFolder, changed_code, lists_path, weights_path
 from mmrec.runs.records import TrialRecord
 from mmrec.training.trainer import Interrupted, OnEpoch, Outcome
 
@@ -95,6 +95,9 @@ class Workbench:
         stop: Callable[[], bool],
     ) -> Outcome:
         rate = self.experiment.execution.checkpoint_rate
+        if model.meta.restore:
+            for changed in changed_code(self.experiment, spec.model, spec.name):
+                logger.warning("%s: its weights were trained with another %s", spec.name, changed)
         return run_trial(
             spec,
             self.datasets[spec.fold],

@@ -23,6 +23,9 @@ from mmrec.config import Experiment, ModelMeta
 from mmrec.data import FloatArray
 from mmrec.errors import DataError, TrialError, WriteError
 from mmrec.files import write_atomically
+from mmrec.models import source_digests
+from mmrec.models.external import PREFIX
+from mmrec.runs.environment import installed_version
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.trainer import Outcome
@@ -148,7 +151,8 @@ class RunFolder:
             WriteError: a file cannot be written.
         """
         if meta.save_weights and outcome.best_state is not None and not meta.restore:
-            _save_weights(weights_path(experiment, record.name), outcome.best_state, record)
+            code = _code(experiment, record.model)
+            _save_weights(weights_path(experiment, record.name), outcome.best_state, record, code)
         if meta.save_recs:
             write_atomically(lists_path(experiment, record), lists)
         buffer = io.BytesIO()
@@ -192,9 +196,18 @@ def lists_path(experiment: Experiment, record: TrialRecord) -> Path:
     return experiment.path_output_rec_result / f"{record.name}_it={record.best_epoch}.tsv"
 
 
-def _save_weights(path: Path, state: Mapping[str, Tensor], record: TrialRecord) -> None:
+def _code(experiment: Experiment, model: str) -> dict[str, str]:
+    """Return the version of mmrec, and the digests of the files of an external model."""
+    external = experiment.external_models_path if model.startswith(PREFIX) else None
+    return {"mmrec": installed_version("mmrec") or ""} | source_digests(external)
+
+
+def _save_weights(
+    path: Path, state: Mapping[str, Tensor], record: TrialRecord, code: Mapping[str, str]
+) -> None:
     """Write a model's best state as safetensors, with the trial's facts as metadata."""
     facts = {
+        "code": code,
         "trial_id": record.trial_id,
         "best_epoch": record.best_epoch,
         "parameters": record.parameters,
@@ -202,6 +215,22 @@ def _save_weights(path: Path, state: Mapping[str, Tensor], record: TrialRecord) 
     # One key alone: safetensors writes several in an order that changes from file to file.
     metadata = {"mmrec": json.dumps(facts)}
     write_atomically(path, save({k: v.contiguous() for k, v in state.items()}, metadata=metadata))
+
+
+def changed_code(experiment: Experiment, model: str, name: str) -> list[str]:
+    """Return what differs between the code that trained the weights of a trial and this code.
+
+    These are names: ``mmrec`` for its version, and files of the external models. Without weights,
+    or if their code is not known, nothing is returned.
+    """
+    try:
+        with safe_open(weights_path(experiment, name), framework="pt") as file:
+            then = json.loads((file.metadata() or {}).get("mmrec", "{}")).get("code")
+    except (SafetensorError, OSError, ValueError):
+        return []
+    now = _code(experiment, model)
+    names = dict.fromkeys([*(then or now), *now])
+    return [key for key in names if then and then.get(key) != now.get(key)]
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], int]:
