@@ -15,8 +15,9 @@ from mmrec.evaluation.ranking import BLOCK
 from mmrec.files import sha256
 from mmrec.graph import top_k as best_columns
 from mmrec.models import Model, RecommendationFile, Recommender, RecommenderConfig
-from mmrec.runs.folder import lists_path, load_weights, weights_path
+from mmrec.runs.lists import lists_path
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.weights import load_weights, weights_path
 from mmrec.training.build import build
 from mmrec.training.determinism import deterministic
 from mmrec.training.digests import digest_of_state
@@ -113,7 +114,7 @@ def restore(
     if weights.is_file():
         model = _build(kind, config, dataset)
         assert isinstance(model, Model)
-        state, _ = load_weights(weights)
+        state = load_weights(experiment, record.model, record.name).state
         if digest_of_state(state) != record.weights_sha256:
             raise DataError(f"{weights}: not the weights of the trial {record.name}")
         try:
@@ -127,7 +128,7 @@ def restore(
             f"set 'save_weights: True' under models.{record.model}.meta and run it again "
             "('save_recs: True' keeps the lists alone)"
         )
-    if sha256(lists.read_bytes()) != record.lists_sha256:
+    if sha256(lists.read_bytes()) != record.lists_file_sha256:
         raise DataError(f"{lists}: not the lists of the trial {record.name}")
     return Restored(None, lists)
 

@@ -114,6 +114,7 @@ def make_manifest(
                 "seconds": record.seconds,
                 "weights_sha256": record.weights_sha256,
                 "lists_sha256": record.lists_sha256,
+                "lists_file_sha256": record.lists_file_sha256,
             }
             for study in studies
             for record in study.records

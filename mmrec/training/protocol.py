@@ -28,7 +28,7 @@ class EpochRecord:
     test: dict[str, float]
     weights_sha256: str | None = None
     """Digest of the model's state after the epoch; None for a recommender without any."""
-    ranking_sha256: str | None = None
+    lists_sha256: str | None = None
     """Digest of the lists that the figures were computed from."""
     diagnostics: dict[str, float] = field(default_factory=dict)
     """What the model tells of itself, see :meth:`mmrec.models.Model.diagnostics`."""
