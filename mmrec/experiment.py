@@ -22,7 +22,7 @@ from mmrec.data import Dataset
 from mmrec.execution.executors import EXECUTORS, Executor, RunContext, check_executor
 from mmrec.execution.runner import run_plan
 from mmrec.execution.signals import RunInterrupted, StopRequest, stop_on_signals
-from mmrec.execution.specs import SpecMaker, identity
+from mmrec.execution.specs import SpecMaker
 from mmrec.execution.workbench import threads_of_trial, unsaved
 from mmrec.execution.worker import WorkerSetup
 from mmrec.files import write_atomically
@@ -44,11 +44,13 @@ from mmrec.reporting.report import write_report
 from mmrec.reporting.results import Results
 from mmrec.reporting.run_tables import RunTables
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.identity import RunIdentity
 from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.sessions import begin_session
 from mmrec.runs.study import Study
+from mmrec.runs.weights import restored_notes
 from mmrec.tracking.tracker import check_trackers, write_tracking
 from mmrec.training.trainer import Interrupted
 
@@ -102,7 +104,7 @@ def run_experiment(
         notes += [*loaded.notes, *_notes(plan, datasets)]
         origin = Origin.of(loaded, plan, devices, threads, started.isoformat(timespec="seconds"))
         performance = plan.experiment.path_output_rec_performance
-        folder = RunFolder.open(performance, identity(plan, datasets), started, fresh=fresh)
+        folder = RunFolder.open(performance, RunIdentity.of(plan, datasets), started, fresh=fresh)
         stack.callback(folder.release)
         log.write_to(folder.path / "run.log")
         sessions, session_notes = begin_session(folder.path, origin)
@@ -129,6 +131,9 @@ def run_experiment(
             )
             context = RunContext(plan.experiment, datasets, setup, n_workers, observer, stop)
             studies = _run(plan, specs, folder, executor(context), stop)
+        for warning in restored_notes(plan, studies):
+            logger.warning("%s", warning)
+            notes.append(warning)
         notes += write_examples(folder.path, plan.experiment, datasets[0], studies, item_info)
         return _write(origin, plan, datasets, studies, folder, notes, sessions)
 

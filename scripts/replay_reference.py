@@ -26,7 +26,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mmrec.data import Dataset, Interactions, Vocabulary
-from mmrec.models import LATTICE, Batch, LATTICEConfig, LightGCNM, LightGCNMConfig
+from mmrec.models import Batch
+from mmrec.models.lattice import LATTICE, LATTICEConfig
+from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
 
 Recorded = Mapping[str, NDArray[Any]]
 ABSOLUTE, RELATIVE = 1e-5, 1e-4
@@ -79,7 +81,7 @@ def replay(path: Path) -> Iterator[Comparison]:
     rebuild = set(recorded.get("rebuild_item_graph_at_steps", np.array([], int)).tolist())
     for step, batch in enumerate(torch.from_numpy(recorded["batches"])):
         if step in rebuild:
-            model.on_epoch_start(step)
+            model.begin_epoch(step, np.random.default_rng(0))
         optimizer.zero_grad()
         loss = model.loss(Batch(*batch))
         loss.backward()
@@ -89,8 +91,8 @@ def replay(path: Path) -> Iterator[Comparison]:
         optimizer.step()
         if step == 0 and "item_graph_after_step0_dense" in recorded:
             assert isinstance(model, LATTICE)
-            assert model._graph_of_epoch is not None
-            learned = model._graph_of_epoch.to_dense()
+            assert model.graph_of_epoch is not None
+            learned = model.graph_of_epoch.to_dense()
             yield compare("item graph of step 0", learned, recorded["item_graph_after_step0_dense"])
     for theirs, name in names.items():
         yield compare(f"final {theirs}", parameters[name], recorded[f"final/{theirs}"])

@@ -1,13 +1,7 @@
-"""The models an experiment file may call ``external.NAME`` when it points here.
+"""The models that an experiment file may call ``external.NAME`` when it points here.
 
     external_models_path: ../external/models/__init__.py
 
-mmrec's own models are among them, so that files written for Elliot run unchanged. Add yours with
-one import line; see README.md beside this file.
+A model is added by adding its file to this folder; see README.md. The built-in models are found
+under ``external.NAME`` too, so experiment files written for Elliot run unchanged.
 """
-
-from mmrec.models import LATTICE, LightGCNM
-
-from .feature_mf import FeatureMF
-
-__all__ = ["LATTICE", "FeatureMF", "LightGCNM"]

@@ -1,12 +1,14 @@
-"""A worked example of a model of one's own: matrix factorisation on projected features."""
+"""A worked example of a model of your own: matrix factorisation on projected features."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmrec.config import Count, NonNegativeReal
 from mmrec.data import Dataset
-from mmrec.models import Batch, Model, MultimodalConfig, bpr_loss, l2_penalty, trainable_features
+from mmrec.models import Batch, Model, MultimodalConfig
+from mmrec.models.losses import bpr_loss, l2_penalty
+from mmrec.models.parts import ItemFeatures, embeddings
 
 
 class FeatureMFConfig(MultimodalConfig):
@@ -26,29 +28,17 @@ class FeatureMF(Model):
 
     def __init__(self, config: FeatureMFConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
-        self.users = nn.Embedding(self.n_users, config.factors)
-        self.items = nn.Embedding(self.n_items, config.factors)
-        nn.init.xavier_uniform_(self.users.weight)
-        nn.init.xavier_uniform_(self.items.weight)
-        self.features = trainable_features(config, dataset)
-        self.projections = nn.ModuleDict(
-            {m: nn.Linear(x.shape[1], config.factors) for m, x in self.features.items()}
-        )
+        self.users, self.items = embeddings(self.sizes, config.factors)
+        self.features = ItemFeatures(config, dataset, width=config.factors, trainable=True)
 
     def embed(self) -> tuple[Tensor, Tensor]:
         """Return users [U, D] and items [I, D]."""
         items = self.items.weight
-        for modality, features in self.features.items():
-            items = items + self.projections[modality](features)
+        for projected in self.features.projected().values():
+            items = items + projected
         return self.users.weight, items
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Return the BPR loss of the batch plus the weighted penalty."""
-        users, items = self.embed()
-        user, positive, negative = (
-            users[batch.users],
-            items[batch.positives],
-            items[batch.negatives],
-        )
-        ranking = bpr_loss((user * positive).sum(1), (user * negative).sum(1))
-        return ranking + self.config.l_w * l2_penalty(user, positive, negative)
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the BPR loss of the batch and the weighted penalty."""
+        rows = batch.of(*self.embed())
+        return {"ranking": bpr_loss(*rows), "penalty": self.config.l_w * l2_penalty(*rows)}

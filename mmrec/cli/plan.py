@@ -42,7 +42,7 @@ def _plan(options: argparse.Namespace) -> int:
 
     The splits are read, and one vector of each loader.
 
-    --probe also runs short trials of each model in processes of their own: of its smallest and its
+    --probe also runs short trials of each model in separate processes: of its smallest and its
     largest point, then of others for up to half a minute. It reports their peak memory and the
     time of the run if no trial stops early, and warns about what does not fit in memory.
     """

@@ -36,7 +36,7 @@ def _show(options: argparse.Namespace) -> int:
     LATTICE, it also prints the nearest neighbours of each recommended item, in the learned graph
     and in the graph of the raw features.
 
-    The model's meta needs 'save_weights: True', or 'save_recs: True' for the lists alone.
+    The model's meta needs 'save_weights: True', or 'save_recs: True' to show only the lists.
     """
     from mmrec.data import read_titles
     from mmrec.inspection.user import view_user

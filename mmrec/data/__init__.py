@@ -9,15 +9,28 @@ from mmrec.data.prefiltering import FilterStep
 from mmrec.data.reading import read_labelled, read_split
 from mmrec.data.reading.table import Table
 from mmrec.data.rows import sort_rows, timestamps_of
-from mmrec.data.sampling import DistinctUsers, Triplets, TripletSampler, UniformUsers
+from mmrec.data.sampling import (
+    SAMPLERS,
+    AllUsers,
+    DistinctUsers,
+    EachInteraction,
+    Pairs,
+    Sampler,
+    Samples,
+    UniformUsers,
+    register_sampler,
+)
 from mmrec.data.vocabulary import FloatArray, IntArray, Vocabulary
 
 __all__ = [
     "COLD",
     "PARTS",
+    "SAMPLERS",
     "AlignedSplits",
+    "AllUsers",
     "Dataset",
     "DistinctUsers",
+    "EachInteraction",
     "Features",
     "FilterReport",
     "FilterStep",
@@ -26,9 +39,10 @@ __all__ = [
     "FoldRows",
     "IntArray",
     "Interactions",
+    "Pairs",
+    "Sampler",
+    "Samples",
     "Table",
-    "TripletSampler",
-    "Triplets",
     "UniformUsers",
     "Vocabulary",
     "align",
@@ -40,6 +54,7 @@ __all__ = [
     "read_labelled",
     "read_split",
     "read_titles",
+    "register_sampler",
     "sort_rows",
     "timestamps_of",
 ]

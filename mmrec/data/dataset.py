@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,8 @@ class Dataset:
     report: FilterReport = field(default_factory=FilterReport)
     fold: str = ""
     """Which fold of an experiment with several it is, such as ``0/2``; of one it is empty."""
+    shared: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+    """What models built from this data set and keep for other trials."""
 
     def __post_init__(self) -> None:
         """Check that every feature matrix has a row for every item, and a name of its own."""

@@ -13,7 +13,7 @@ import torch
 from mmrec.config import Loaded
 from mmrec.execution.memory import available_memory
 from mmrec.execution.probe import Measured, Probe, ProbeFailure, probe
-from mmrec.planning.counts import ModelCounts
+from mmrec.planning.counts import ModelCounts, workload
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
 from mmrec.planning.points import Values
@@ -67,8 +67,8 @@ def estimate_model(
     The size of a point is the product of its whole-number hyper-parameters, each plus one, without
     ``epochs`` and ``seed``; the length of a list is such a number too, and a ``batch_size`` of -1
     is the number of users. The largest and the smallest point are measured in a process each. The
-    process of the smallest one goes on with other points, in random order, for up to
-    :data:`SECONDS`. A point that is not measured takes the mean time of an epoch.
+    process of the smallest one then measures other points in random order, for up to
+    :data:`SECONDS`. Points that were not measured count with the mean time of an epoch.
 
     Args:
         loaded: the experiment.
@@ -123,36 +123,16 @@ def _seconds(model: ModelPlan, counts: ModelCounts, measured: Mapping[str, Measu
     return total * counts.n_seeds * counts.n_points / len(counts.points)
 
 
-def _costly(model: ModelPlan, values: Values) -> dict[str, object]:
-    """Return the hyper-parameters that the time of a step depends on.
-
-    Real numbers are left out: a step takes equally long whatever the learning rate is.
-    """
-    config = model.recommender.Config.model_validate(values)
-    left_out = ("seed", "random_seed", "epochs")
-    return {
-        name: value
-        for name, value in config.model_dump().items()
-        if name not in left_out and not _is_real(value)
-    }
-
-
 def _workload(model: ModelPlan, values: Values) -> str:
     """Return a text that is equal for points whose steps and evaluations take equally long."""
-    return repr(_costly(model, values))
-
-
-def _is_real(value: object) -> bool:
-    if isinstance(value, tuple | list):
-        return bool(value) and all(map(_is_real, value))
-    return isinstance(value, float)
+    return repr(workload(model.recommender.Config.model_validate(values)))
 
 
 def _size(model: ModelPlan, values: Values, n_users: int) -> int:
-    costly = _costly(model, values)
-    if costly.get("batch_size") == -1:
-        costly["batch_size"] = n_users
-    return math.prod(map(_factor, costly.values()))
+    hyperparameters = workload(model.recommender.Config.model_validate(values))
+    if hyperparameters.get("batch_size") == -1:
+        hyperparameters["batch_size"] = n_users
+    return math.prod(map(_factor, hyperparameters.values()))
 
 
 def _factor(value: object) -> int:

@@ -1,4 +1,4 @@
-"""Short trials in a process of their own, which measure what whole trials will cost."""
+"""Short trials in a separate process, which measure what whole trials will cost."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ import numpy as np
 import torch
 
 from mmrec.config import Loaded, read_experiment
+from mmrec.data import Interactions, Sampler
+from mmrec.data.sampling import Samples
 from mmrec.errors import MmrecError
 from mmrec.execution.memory import PeakMemory
 from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.execution.trial import TrialSpec
 from mmrec.execution.workbench import Workbench
-from mmrec.models import Model
+from mmrec.models import Model, ModelConfig
 from mmrec.planning.counts import TrialCounts
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import make_plan
@@ -246,10 +248,24 @@ def _shortened(spec: TrialSpec) -> TrialSpec:
 
 @cache
 def _with_few_steps(model: type[Model]) -> type[Model]:
-    def draw_epoch(self: Any, rng: np.random.Generator) -> Any:  # noqa: ANN401
-        samples: Any = model.sampler.draw_epoch(self, rng)
-        n = _STEPS * self.batch_size
-        return samples._make(None if column is None else column[:n] for column in samples)
+    def make_sampler(cls: type[Model], config: ModelConfig, train: Interactions) -> Sampler:
+        return _FewSteps(model.make_sampler(config, train))
 
-    sampler = type(model.sampler.__name__, (model.sampler,), {"draw_epoch": draw_epoch})
-    return type(model.__name__, (model,), {"sampler": sampler})
+    return type(model.__name__, (model,), {"make_sampler": classmethod(make_sampler)})
+
+
+class _FewSteps(Sampler):
+    """Draws the epochs of another sampler and drops all but the first batches."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+        self.batch_size = sampler.batch_size
+
+    @property
+    def n_samples(self) -> int:
+        return min(self._sampler.n_samples, _STEPS * self.batch_size)
+
+    def draw_epoch(self, rng: np.random.Generator) -> Samples:
+        users, positives, negatives = self._sampler.draw_epoch(rng)
+        n = self.n_samples
+        return Samples(users[:n], positives[:n], None if negatives is None else negatives[:n])

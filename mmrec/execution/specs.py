@@ -15,7 +15,6 @@ from mmrec.planning.points import Values
 from mmrec.runs.identity import trial_id
 from mmrec.search.pruning import Pruning, Thresholds
 from mmrec.training.early_stopping import EarlyStopping
-from mmrec.training.objective import Objective
 from mmrec.training.protocol import EvaluationProtocol
 
 
@@ -105,7 +104,7 @@ def _early_stopping(model: ModelPlan) -> EarlyStopping | None:
     settings = model.early_stopping
     if settings is None:
         return None
-    monitored = Objective.of(model.monitor)
+    monitored = model.objective_of(model.monitor)
     if settings.mode != "auto":
         monitored = replace(monitored, higher_is_better=settings.mode == "max")
     return EarlyStopping(

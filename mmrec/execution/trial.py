@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from mmrec.data import Dataset
 from mmrec.errors import TrialError
-from mmrec.evaluation import Ranking
 from mmrec.files import sha256
 from mmrec.models import Model, ModelConfig, Recommender, RecommenderConfig
-from mmrec.runs.example_users import ShownLists
+from mmrec.runs.example_users import ExampleLists
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.weights import Weights
 from mmrec.search.pruning import Pruning
@@ -120,7 +116,7 @@ def finished_record(
     seconds: float,
     groups: Mapping[str, dict[str, float]],
     peak_bytes: int | None,
-    shown: ShownLists,
+    examples: ExampleLists,
 ) -> TrialRecord:
     """Describe a trial that finished or was pruned.
 
@@ -131,7 +127,7 @@ def finished_record(
         seconds: how long it took.
         groups: test figures of groups of items.
         peak_bytes: the most memory that it needed; None if unknown.
-        shown: the lists of the users whom the report shows.
+        examples: the lists of the example users of the report.
     """
     best = outcome.best
     pruned_at = spec.pruning.pruned_at(outcome.history) if spec.pruning else None
@@ -142,7 +138,7 @@ def finished_record(
         pruned_at=pruned_at,
         best_epoch=best.record.epoch,
         validation=best.record.validation,
-        test=best.record.test,
+        test=outcome.test,
         history=[asdict(record) for record in outcome.history],
         losses=outcome.losses,
         weights_sha256=best.record.weights_sha256,
@@ -150,7 +146,7 @@ def finished_record(
         lists_file_sha256=None if lists is None else sha256(lists.encode()),
         groups=dict(groups),
         peak_bytes=peak_bytes,
-        shown=shown,
+        examples=examples,
     )
 
 

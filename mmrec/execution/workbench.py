@@ -18,7 +18,7 @@ from mmrec.evaluation import GroupEvaluator
 from mmrec.execution.memory import PeakMemory
 from mmrec.execution.trial import TrialSpec, failed_record, finished_record, run_trial
 from mmrec.planning.model_plan import ModelPlan
-from mmrec.runs.example_users import ShownLists, shown_lists, shown_users
+from mmrec.runs.example_users import ExampleLists, example_lists, example_users
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.lists import lists_as_tsv, lists_path
 from mmrec.runs.records import TrialRecord
@@ -77,7 +77,7 @@ class Workbench:
                 seconds=time.perf_counter() - started,
                 groups=self._groups(spec).evaluate(outcome.best.ranking),
                 peak_bytes=memory.read(),
-                shown=self._shown(spec, outcome),
+                examples=self._examples(spec, outcome),
             )
             if self.folder is not None:
                 self.folder.keep(record, outcome, lists, self.experiment, model.meta)
@@ -112,15 +112,15 @@ class Workbench:
             stop=stop,
         )
 
-    def _shown(self, spec: TrialSpec, outcome: Outcome) -> ShownLists:
+    def _examples(self, spec: TrialSpec, outcome: Outcome) -> ExampleLists:
         """Return the lists of the users whom the report shows, from the first fold."""
         if spec.fold:
             return {}
-        return shown_lists(outcome.best.ranking, self.datasets[0], self._shown_users)
+        return example_lists(outcome.best.ranking, self.datasets[0], self._example_users)
 
     @cached_property
-    def _shown_users(self) -> list[int]:
-        return shown_users(self.experiment, self.datasets[0])
+    def _example_users(self) -> list[int]:
+        return example_users(self.experiment, self.datasets[0])
 
     def _groups(self, spec: TrialSpec) -> GroupEvaluator:
         """Return what computes the test figures of groups of items on the fold of a trial."""

@@ -1,32 +1,38 @@
-"""Sparse propagation and item graphs; knows tensors only, no data set."""
+"""Sparse matrices, graphs of users and items, and propagation; knows tensors only."""
 
-from mmrec.graph.adjacency import Adjacency, bipartite_adjacency, symmetric_normalise
 from mmrec.graph.approximate import approximate_neighbours, has_approximate_neighbours
-from mmrec.graph.item_graph import ItemGraph, RawItemGraphs, Search, fuse
+from mmrec.graph.builders import (
+    NeighbourSearch,
+    bipartite,
+    co_occurrence_graph,
+    drop_edges,
+    knn_graph,
+)
 from mmrec.graph.kernels import Backend, default_backend, spmm
-from mmrec.graph.layers import mean_of_layers
+from mmrec.graph.matrix import SparseMatrix
 from mmrec.graph.neighbours import nearest_neighbours
-from mmrec.graph.selection import top_k
+from mmrec.graph.propagation import layers, mean_of_layers
 from mmrec.graph.sparse import Pattern, coalesce, edge_products, propagate
+from mmrec.graph.top_k import top_k
 
 __all__ = [
-    "Adjacency",
     "Backend",
-    "ItemGraph",
+    "NeighbourSearch",
     "Pattern",
-    "RawItemGraphs",
-    "Search",
+    "SparseMatrix",
     "approximate_neighbours",
-    "bipartite_adjacency",
+    "bipartite",
+    "co_occurrence_graph",
     "coalesce",
     "default_backend",
+    "drop_edges",
     "edge_products",
-    "fuse",
     "has_approximate_neighbours",
+    "knn_graph",
+    "layers",
     "mean_of_layers",
     "nearest_neighbours",
     "propagate",
     "spmm",
-    "symmetric_normalise",
     "top_k",
 ]

@@ -14,6 +14,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 Backend = Literal["embedding_bag", "csr", "torch_sparse", "segment"]
 
@@ -37,8 +38,8 @@ def spmm(
         backend: the kernel; by default the one of :func:`default_backend`.
     """
     backend = backend or default_backend(x.device.type)
-    # Inside of an autograd function they still say that they want a gradient, whereupon
-    # torch-sparse asks for what it would need for its own backward.
+    # Inside an autograd function they still require a gradient. torch-sparse would then ask for
+    # what its own backward needs.
     values, x = values.detach(), x.detach().contiguous()
     if backend == "embedding_bag":
         if x.dtype == torch.float32 and x.shape[1] >= _NARROW:
@@ -58,11 +59,9 @@ def spmm(
 
 def _sum_of_bags(rowptr: Tensor, cols: Tensor, values: Tensor, x: Tensor) -> Tensor:
     """A row of the product is a weighted bag of embeddings, for which FBGEMM has vector code."""
-    mode_sum = 0
-    summed: Tensor = torch._embedding_bag_forward_only(
-        x, cols, rowptr, False, mode_sum, False, values, include_last_offset=True
-    )[0]
-    return summed
+    return embedding_bag(
+        cols, x, rowptr, mode="sum", per_sample_weights=values, include_last_offset=True
+    )
 
 
 def sddmm(rowptr: Tensor, cols: Tensor, rows: Tensor, x: Tensor, y: Tensor) -> Tensor:

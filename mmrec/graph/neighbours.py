@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from mmrec.graph.selection import top_k
+from mmrec.graph.top_k import top_k
 
 _BLOCK_VALUES = 1 << 24
 """Similarities held at once (64 MiB in float32); the [I, I] matrix never exists."""

@@ -19,56 +19,61 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.sparse import csr_array
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 
 from mmrec.graph.kernels import sddmm, spmm
 
 
-class Pattern(nn.Module):
-    """The edges of a sparse [N, M] matrix, row after row; its transpose is found when needed.
+class Pattern:
+    """The edges of a sparse [N, M] matrix, row by row. The transpose is computed when needed.
 
-    A module so that it follows ``model.to(device)``; its buffers stay out of ``state_dict``,
-    because they are rebuilt from the data. An edge may stand more than once: its values add up.
+    A pattern does not change. An edge may occur more than once: its values add up.
 
     Args:
         rows: [E] int64, ascending.
         cols: [E] int64, in any order within a row.
         shape: (N, M).
-        rowptr: [N+1] int64, where the edges of each row begin, if it is known already.
-    """
+        rowptr: [N+1] int64, where the edges of each row begin; computed unless it is given.
 
-    rows: Tensor
-    """[E] int64, ascending."""
-    cols: Tensor
-    """[E] int64."""
-    rowptr: Tensor
-    """[N+1] int64: the edges of row i are ``rowptr[i]:rowptr[i + 1]``."""
+    Attributes:
+        rows: [E] int64, ascending.
+        cols: [E] int64.
+        rowptr: [N+1] int64; the edges of row i are ``rowptr[i]:rowptr[i + 1]``.
+        shape: (N, M).
+    """
 
     def __init__(
         self, rows: Tensor, cols: Tensor, shape: tuple[int, int], rowptr: Tensor | None = None
     ) -> None:
-        super().__init__()
-        self.shape = shape
-        rowptr = _offsets(rows, shape[0]) if rowptr is None else rowptr
-        for name, buffer in (("rows", rows), ("cols", cols), ("rowptr", rowptr)):
-            self.register_buffer(name, buffer, persistent=False)
+        self.rows, self.cols, self.shape = rows, cols, shape
+        self.rowptr = _offsets(rows, shape[0]) if rowptr is None else rowptr
         self._csr: tuple[Tensor, Tensor] | None = None
         self._transposed: tuple[Tensor, Tensor, Tensor] | None = None
         self._permuted: tuple[Tensor, int, Tensor] | None = None
+        self._copies: dict[torch.device, Pattern] = {}
 
     @classmethod
     def from_lists(cls, lists: Tensor, n_cols: int) -> Pattern:
-        """Make the edges from each row to the columns of its list, [N, K] int64."""
+        """Return the edges from each row to the columns of its list, [N, K] int64."""
         n_rows, length = lists.shape
         rows = torch.arange(n_rows, device=lists.device)
         rowptr = torch.arange(n_rows + 1, device=lists.device) * length
         return cls(rows.repeat_interleave(length), lists.flatten(), (n_rows, n_cols), rowptr)
 
+    def to(self, device: torch.device) -> Pattern:
+        """Return the pattern on a device; the same object each time."""
+        if device == self.cols.device:
+            return self
+        if device not in self._copies:
+            rows, cols, rowptr = (x.to(device) for x in (self.rows, self.cols, self.rowptr))
+            self._copies[device] = Pattern(rows, cols, self.shape, rowptr)
+        return self._copies[device]
+
     def csr(self) -> tuple[Tensor, Tensor]:
-        """Return row pointer and columns as the kernels of the device like them best."""
-        if self._csr is None or self._csr[0].device != self.cols.device:
+        """Return row pointer and columns in the type that the kernels of the device prefer."""
+        if self._csr is None:
             self._csr = (_for_kernels(self.rowptr), _for_kernels(self.cols))
         return self._csr
 
@@ -77,7 +82,7 @@ class Pattern(nn.Module):
 
         Edge ``permutation[e]`` is the e-th one of the transpose.
         """
-        if self._transposed is None or self._transposed[0].device != self.cols.device:
+        if self._transposed is None:
             rowptr, cols, permutation = self._transpose()
             self._transposed = (_for_kernels(rowptr), _for_kernels(cols), permutation)
         return self._transposed
@@ -85,7 +90,7 @@ class Pattern(nn.Module):
     def permuted(self, values: Tensor) -> Tensor:
         """Return the values of the edges, [E], in the order of the transpose.
 
-        The answer for constant values is kept, because every step asks for it again.
+        The result for constant values is kept, because every step needs it.
         """
         known = self._permuted
         if known is not None and known[0] is values and known[1] == values._version:
@@ -115,10 +120,10 @@ class Pattern(nn.Module):
 
 
 def coalesce(rows: Tensor, cols: Tensor, shape: tuple[int, int]) -> tuple[Pattern, Tensor]:
-    """Merge edges in any order, with repetitions, into a pattern.
+    """Merge edges in any order, with repetitions, into a pattern of distinct edges.
 
     Returns:
-        The pattern, and for each given edge its place in it, [len(rows)] int64.
+        The pattern, and the place of each given edge in it, [len(rows)] int64.
     """
     keys, places = torch.unique(rows * shape[1] + cols, sorted=True, return_inverse=True)
     return Pattern(keys // shape[1], keys % shape[1], shape), places

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from mmrec.graph import ItemGraph
+from mmrec.graph import SparseMatrix
 from mmrec.models import Recommender
 
 N_NEIGHBOURS = 3
@@ -18,11 +18,11 @@ N_NEIGHBOURS = 3
 class HasItemGraph(Protocol):
     """A model with an item graph that mixes a learned one with one of the raw features."""
 
-    def item_graph(self, raw_share: float | None = None) -> ItemGraph:
+    def item_graph(self, raw_share: float | None = None) -> SparseMatrix:
         """Return the graph with this share of the raw one; by default the model's own share."""
 
 
-def item_graphs(recommender: Recommender | None) -> Mapping[str, ItemGraph]:
+def item_graphs(recommender: Recommender | None) -> Mapping[str, SparseMatrix]:
     """Return the learned and the raw item graph of a model; none if it has no item graph."""
     if not isinstance(recommender, HasItemGraph):
         return {}
@@ -33,7 +33,7 @@ def item_graphs(recommender: Recommender | None) -> Mapping[str, ItemGraph]:
         }
 
 
-def nearest_items(graph: ItemGraph, item: int) -> list[tuple[int, float]]:
+def nearest_items(graph: SparseMatrix, item: int) -> list[tuple[int, float]]:
     """Return the items of the largest weights in an item's row, and the weights, largest first.
 
     The item itself is left out, and equal weights stand by ascending number.

@@ -1,46 +1,42 @@
-"""Recommenders, and what is needed to write one."""
+"""Recommenders, and what is needed to write one.
 
-from mmrec.models.base import (
-    MODELS,
-    Batch,
-    Model,
+A recommender is an attribute of this package by its name in experiment files, for example
+``mmrec.models.LATTICE``; its module is imported when it is used.
+"""
+
+from typing import TYPE_CHECKING
+
+from mmrec.models.base import Model, Recommender
+from mmrec.models.batch import Batch
+from mmrec.models.configs import (
     ModelConfig,
     MultimodalConfig,
-    Recommender,
     RecommenderConfig,
-    register,
-    train_edges,
-    trainable_features,
 )
-from mmrec.models.baselines import MostPop, Random
 from mmrec.models.external import find_recommender, load_external_module, source_digests
-from mmrec.models.lattice import LATTICE, LATTICEConfig
-from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
-from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.recommendation_file import RecommendationFile, RecommendationFileConfig
+from mmrec.models.registry import MODELS, register
 
 __all__ = [
-    "LATTICE",
     "MODELS",
     "Batch",
-    "LATTICEConfig",
-    "LightGCNM",
-    "LightGCNMConfig",
     "Model",
     "ModelConfig",
-    "MostPop",
     "MultimodalConfig",
-    "Random",
     "RecommendationFile",
     "RecommendationFileConfig",
     "Recommender",
     "RecommenderConfig",
-    "bpr_loss",
     "find_recommender",
-    "l2_penalty",
     "load_external_module",
     "register",
     "source_digests",
-    "train_edges",
-    "trainable_features",
 ]
+
+
+if not TYPE_CHECKING:  # typed code imports a recommender from its module
+
+    def __getattr__(name: str) -> type[Recommender]:
+        if name[:1].isupper() and name in MODELS:
+            return MODELS[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Recommenders that are not trained: the yardsticks that a model has to beat."""
+"""Recommenders that are not trained, as baselines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from torch import Tensor
 
 from mmrec.config import Natural
 from mmrec.data import Dataset
-from mmrec.models.base import Recommender, RecommenderConfig, register
+from mmrec.models.base import Recommender
+from mmrec.models.configs import RecommenderConfig
+from mmrec.models.registry import register
 
 
 @register("MostPop")
@@ -18,6 +20,7 @@ class MostPop(Recommender):
     """Scores an item by the number of its training interactions, for every user alike."""
 
     def __init__(self, config: RecommenderConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
         self._popularity = torch.from_numpy(dataset.train.item_degrees.astype(np.float32))
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
@@ -43,8 +46,8 @@ class Random(Recommender):
     Config = RandomConfig
 
     def __init__(self, config: RandomConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
         self._seed = config.seed if config.random_seed is None else config.random_seed
-        self._n_items = dataset.n_items
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         """Return uniform scores [B, I] for users [B]."""
@@ -52,4 +55,4 @@ class Random(Recommender):
 
     def _scores(self, user: int) -> Tensor:
         rng = np.random.default_rng([self._seed, user])
-        return torch.from_numpy(rng.random(self._n_items, dtype=np.float32))
+        return torch.from_numpy(rng.random(self.n_items, dtype=np.float32))

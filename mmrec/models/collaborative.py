@@ -1,7 +1,7 @@
 """The collaborative half of LATTICE: propagation over users and items, L2-normalised per layer.
 
-Each module maps the node embeddings [U+I, D] to the mean of its layers, the input among them, at
-the nodes that are asked for; every layer's output is normalised, and that is what the next reads.
+Each module maps node embeddings [U+I, D] to the mean of the input and all layers at some nodes.
+The output of every layer is normalised before the next layer reads it.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, leaky_relu, normalize
 
-from mmrec.graph import Adjacency, mean_of_layers
+from mmrec.graph import SparseMatrix, mean_of_layers
 
 
 class LightGCNLayers(nn.Module):
     """``x <- normalised(A x)``, without weights."""
 
-    def __init__(self, adjacency: Adjacency, n_layers: int) -> None:
+    def __init__(self, graph: SparseMatrix, n_layers: int) -> None:
         super().__init__()
-        self.adjacency = adjacency
+        self.graph = graph
         self.n_layers = n_layers
 
     def forward(self, x: Tensor, nodes: Tensor) -> Tensor:
         """Return the mean of layers 0 to ``n_layers`` at the nodes [P], [P, D]."""
-        return mean_of_layers(self.adjacency, x, self.n_layers, nodes, normalised=True)
+        return mean_of_layers(self.graph, x, self.n_layers, nodes, normalised=True)
 
 
 class NGCFLayers(nn.Module):
@@ -35,21 +35,21 @@ class NGCFLayers(nn.Module):
     0.2 and self-loops in A.
     """
 
-    def __init__(self, adjacency: Adjacency, factors: int, dropouts: Sequence[float]) -> None:
+    def __init__(self, graph: SparseMatrix, factors: int, dropouts: Sequence[float]) -> None:
         super().__init__()
-        self.adjacency = adjacency
+        self.graph = graph
         self.dropouts = tuple(dropouts)
         self.layers = nn.ModuleList(_NGCFWeights(factors) for _ in self.dropouts)
 
     def forward(self, x: Tensor, nodes: Tensor) -> Tensor:
-        """Return the mean of the input and one output for each dropout rate at the nodes, [P, D].
+        """Return the mean of the input and of one output for each dropout rate, [P, D].
 
         Every layer is computed at every node, because dropout draws for all of them.
         """
         outputs = [x]
         for layer, rate in zip(self.layers, self.dropouts, strict=True):
             x = outputs[-1]
-            message = dropout(layer(self.adjacency(x), x), rate, training=self.training)
+            message = dropout(layer(self.graph @ x, x), rate, training=self.training)
             outputs.append(normalize(message))
         return torch.stack(outputs).mean(0).index_select(0, nodes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import sys
@@ -10,18 +11,20 @@ from types import ModuleType
 
 from mmrec.errors import ModelError, listing, nearest
 from mmrec.files import sha256
-from mmrec.models.base import MODELS, Recommender
+from mmrec.models.base import Recommender
+from mmrec.models.registry import MODELS
 from mmrec.registry import EXTERNAL_PREFIX, activate_external
 
 PREFIX = "external."
 
 
 def load_external_module(path: Path) -> ModuleType:
-    """Import the user's file under a name of its own, and make what it registers available.
+    """Import the user's file, or all files of the user's folder; make available what they register.
 
-    An ``__init__.py`` is imported as the package of its folder, so it may import its siblings
-    with ``from .my_model import MyModel``. A process imports the same code once, and imports it
-    again after an edit, as in a notebook.
+    A folder, or its ``__init__.py``, is imported as a package together with the Python files next
+    to it, except those whose names start with ``_``, ``test_`` or ``conftest``: a model is added
+    by adding its file. A process imports the same code once, and imports it again after an edit,
+    as in a notebook.
 
     Raises:
         ModelError: the file is missing, or importing it fails.
@@ -43,12 +46,24 @@ def load_external_module(path: Path) -> ModuleType:
         raise ModelError(f"{path}: expected a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    file = path
     try:
         spec.loader.exec_module(module)
+        for file in _siblings(path):
+            importlib.import_module(f"{name}.{file.stem}")
     except Exception as error:
-        del sys.modules[name]
-        raise ModelError(f"importing {path} failed: {type(error).__name__}: {error}") from error
+        for imported in [n for n in sys.modules if n == name or n.startswith(f"{name}.")]:
+            del sys.modules[imported]
+        raise ModelError(f"importing {file} failed: {type(error).__name__}: {error}") from error
     return module
+
+
+def _siblings(path: Path) -> list[Path]:
+    """Return the files that are imported with the ``__init__.py`` of a folder."""
+    if path.name != "__init__.py":
+        return []
+    files = sorted(path.parent.glob("*.py"))
+    return [file for file in files if not file.name.startswith(("_", "test_", "conftest"))]
 
 
 def source_digests(path: Path | None) -> dict[str, str]:
@@ -65,38 +80,52 @@ def source_digests(path: Path | None) -> dict[str, str]:
 def find_recommender(name: str, external: ModuleType | None) -> type[Recommender]:
     """Return the class behind a key of ``models``: built in, or ``external.NAME``.
 
+    ``external.NAME`` is the recommender of that name in the user's file; if there is none, the
+    built-in one.
+
     Raises:
-        ModelError: there is no such recommender; the message lists those there are.
+        ModelError: there is no such recommender; the message contains the known ones.
     """
-    if not name.startswith(PREFIX):
-        known = [*MODELS, *(PREFIX + own for own in _recommenders(external))]
-        if name not in MODELS:
-            raise ModelError(f"unknown model{_hint(name, known)}; known: {listing(known, 20)}")
-        return MODELS[name]
-    if external is None:
-        raise ModelError("external_models_path is missing: it says where external models are")
     own = _recommenders(external)
+    if not name.startswith(PREFIX):
+        if name in MODELS:
+            return MODELS[name]
+        known = [*MODELS, *(PREFIX + asked for asked in own)]
+        raise ModelError(f"unknown model{_hint(name, known)}; known: {listing(known, len(known))}")
     asked = name.removeprefix(PREFIX)
-    if asked not in own:
+    if asked in own:
+        return own[asked]
+    if asked in MODELS:
+        return MODELS[asked]
+    if external is None:
         raise ModelError(
-            f"{external.__file__} has no model {asked!r}{nearest(asked, own)}; "
-            f"it has: {listing(own, 20) or 'none'}"
+            f"external_models_path is missing, and no built-in model is called {asked!r}"
+            f"{nearest(asked, MODELS)}"
         )
-    return own[asked]
+    raise ModelError(
+        f"{external.__file__} has no model {asked!r}{nearest(asked, [*own, *MODELS])}; "
+        f"it has: {listing(own, 20) or 'none'}"
+    )
 
 
 def _hint(name: str, known: list[str]) -> str:
-    """Return the nearest known name; without one, how a model that is not here can take part."""
+    """Return the nearest known name, or how else a model can be used."""
     return nearest(name, known) or (
-        " (write it as external.NAME, see docs/writing_a_model.md, or bring its lists by "
+        " (write it as external.NAME, see docs/writing_a_model.md, or read its lists with "
         "RecommendationFolder)"
     )
 
 
-def _recommenders(module: ModuleType | None) -> dict[str, type[Recommender]]:
+def _recommenders(external: ModuleType | None) -> dict[str, type[Recommender]]:
+    """Return the recommenders of the user's file, or of the user's folder, by class name."""
+    if external is None:
+        return {}
+    prefix = f"{external.__name__}."
+    siblings = [module for name, module in sys.modules.items() if name.startswith(prefix)]
     return {
         name: value
-        for name, value in vars(module or ModuleType("none")).items()
+        for module in (*siblings, external)
+        for name, value in vars(module).items()
         if isinstance(value, type)
         and issubclass(value, Recommender)
         and not getattr(value, "__abstractmethods__", None)

@@ -1,9 +1,10 @@
-"""LATTICE: item-item graphs mined from multimodal features, beside collaborative filtering."""
+"""LATTICE: item-item graphs learned from multimodal features, with collaborative filtering."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
@@ -12,24 +13,17 @@ from torch.nn.functional import normalize
 from mmrec.config import Count, Natural, NonNegativeReal
 from mmrec.data import Dataset, DistinctUsers
 from mmrec.graph import (
-    ItemGraph,
+    NeighbourSearch,
     Pattern,
-    Search,
-    bipartite_adjacency,
-    fuse,
+    SparseMatrix,
+    bipartite,
     has_approximate_neighbours,
 )
-from mmrec.models.base import (
-    Batch,
-    Model,
-    MultimodalConfig,
-    register,
-    train_edges,
-    trainable_features,
-)
+from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.collaborative import LightGCNLayers, NGCFLayers
+from mmrec.models.learned_graph import learned_item_graph, raw_item_graph
 from mmrec.models.losses import bpr_loss, l2_penalty
-from mmrec.models.raw_graphs import shared_raw_graphs
+from mmrec.models.parts import ItemFeatures, Projections, embeddings, interactions
 from mmrec.text import install_hint
 
 Share = Annotated[NonNegativeReal, Field(le=1)]
@@ -48,8 +42,8 @@ class LATTICEConfig(MultimodalConfig):
     n_ui_layers: Natural = 3
     """Graph convolutions over users and items."""
     top_k: Count = 100
-    """Neighbours kept for each item, itself among them; at most all items."""
-    neighbours: Search = "exact"
+    """Neighbours of each item, including itself; at most all items are taken."""
+    neighbours: NeighbourSearch = "exact"
     """How they are found; ``approximate`` (extra ``ann``) is for hundreds of thousands of items."""
     cf: Literal["lightgcn", "ngcf", "mf"] = "lightgcn"
     """The collaborative part; ``mf`` propagates over the item graph alone."""
@@ -64,7 +58,7 @@ class LATTICEConfig(MultimodalConfig):
 
     @field_validator("neighbours")
     @classmethod
-    def _check_faiss(cls, search: Search) -> Search:
+    def _check_faiss(cls, search: NeighbourSearch) -> NeighbourSearch:
         if search == "approximate" and not has_approximate_neighbours():
             raise ValueError(f"approximate needs faiss: {install_hint('ann')}")
         return search
@@ -96,7 +90,7 @@ class LATTICE(Model):
     ``collaborative embedding + normalised(h)``.
 
     The graph is learned once per epoch: the first batch builds it with a gradient, the others
-    use it as it is. Ranking always builds it anew from the current parameters.
+    use it without one. Ranking always builds it from the current parameters.
 
     Shapes: U users, I items, D ``factors``, M modalities, F_m features of modality m.
     """
@@ -107,67 +101,57 @@ class LATTICE(Model):
 
     def __init__(self, config: LATTICEConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
-        self.user_embedding = nn.Embedding(self.n_users, config.factors)
-        self.item_embedding = nn.Embedding(self.n_items, config.factors)
-        nn.init.xavier_uniform_(self.user_embedding.weight)
-        nn.init.xavier_uniform_(self.item_embedding.weight)
+        tables = embeddings(self.sizes, config.factors)
+        self.user_embedding, self.item_embedding = tables
         self.collaborative = self._collaborative_layers(dataset)
-
-        self.features = trainable_features(config, dataset)
-        self.projections = nn.ModuleDict(
-            {m: nn.Linear(x.shape[1], config.factors_multimod) for m, x in self.features.items()}
-        )
+        self.features = ItemFeatures(config, dataset, trainable=True)
+        self.projections = Projections(self.features.widths, config.factors_multimod)
         self.importance = nn.Parameter(torch.full((len(self.features),), 1 / len(self.features)))
-        self.raw_graphs = shared_raw_graphs(
-            dataset,
-            list(self.features.values()),
-            (*config.sources.values(), config.seed if config.control == "permute" else None),
-            config.top_k,
-            config.neighbours,
-        )
-        self._graph_of_epoch: ItemGraph | None = None
+        self.raw_graphs = self.shared(self.build_raw_graphs, config.top_k, config.neighbours)
+        self.graph_of_epoch: SparseMatrix | None = None
 
     def _collaborative_layers(self, dataset: Dataset) -> nn.Module | None:
         if self.config.cf == "mf":
             return None
-        adjacency = bipartite_adjacency(
-            *train_edges(dataset),
-            self.n_users,
-            self.n_items,
-            normalisation="row",
-            self_loops=True,
-        )
+        graph = bipartite(interactions(dataset), self_loops=True).by_row()
         if self.config.cf == "lightgcn":
-            return LightGCNLayers(adjacency, self.config.n_ui_layers)
+            return LightGCNLayers(graph, self.config.n_ui_layers)
         dropouts = self.config.dl[: self.config.n_ui_layers]
-        return NGCFLayers(adjacency, self.config.factors, dropouts)
+        return NGCFLayers(graph, self.config.factors, dropouts)
 
-    def item_graph(self, raw_share: float | None = None) -> ItemGraph:
+    def build_raw_graphs(self) -> list[SparseMatrix]:
+        """Return the normalised graph [I, I] of each modality's raw features."""
+        k, search = self.config.top_k, self.config.neighbours
+        features = self.features.raw.values()
+        return SparseMatrix.aligned([raw_item_graph(x, k, search) for x in features])
+
+    def item_graph(self, raw_share: float | None = None) -> SparseMatrix:
         """Build the item graph [I, I] from the current parameters (equations 1 to 6).
 
         Args:
             raw_share: of the raw features' graphs; by default ``l_m``. With 0 the graph is the
-                learned one alone, with 1 the raw one.
+                learned one, with 1 the raw one.
         """
-        projected = [self.projections[m](x) for m, x in self.features.items()]  # eq. 1
-        return fuse(
-            self.raw_graphs,
-            projected,
-            self.importance.softmax(0),
-            top_k=self.config.top_k,
-            raw_share=self.config.l_m if raw_share is None else raw_share,
-            search=self.config.neighbours,
+        share = self.config.l_m if raw_share is None else raw_share
+        projected = self.projections(self.features.raw)  # eq. 1
+        weights = self.importance.softmax(0)
+        learned = learned_item_graph(
+            list(projected.values()), weights, self.config.top_k, self.config.neighbours
         )
+        raw = SparseMatrix.weighted_sum(self.raw_graphs, weights)
+        return (1 - share) * learned + share * raw  # eq. 6
 
     def embed(self) -> tuple[Tensor, Tensor]:
         """Return users [U, D] and items [I, D] over the item graph of the current parameters."""
-        return self._embed(self.item_graph(), *self.everyone())
+        return self.propagated(self.item_graph(), *self.everyone())
 
-    def _embed(self, graph: ItemGraph, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+    def propagated(
+        self, graph: SparseMatrix, users: Tensor, items: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items."""
         latent = self.item_embedding.weight
         for _ in range(self.config.n_layers):
-            latent = graph.propagate(latent)  # eq. 7
+            latent = graph @ latent  # eq. 7
         latent = normalize(latent.index_select(0, items))
         nodes = torch.cat([users, self.n_users + items])
         embeddings = torch.cat([self.user_embedding.weight, self.item_embedding.weight])
@@ -178,33 +162,32 @@ class LATTICE(Model):
         embedded_users, embedded_items = embeddings.split([len(users), len(items)])
         return embedded_users, embedded_items + latent
 
-    def on_epoch_start(self, epoch: int) -> None:
-        """Forget the last epoch's item graph."""
-        self._graph_of_epoch = None
+    def begin_epoch(self, epoch: int, rng: np.random.Generator) -> None:
+        """Forget the item graph of the last epoch."""
+        self.graph_of_epoch = None
 
     def epoch_state(self) -> dict[str, Tensor]:
-        """Return the item graph of the epoch that runs."""
-        graph = self._graph_of_epoch
+        """Return the item graph of the current epoch."""
+        graph = self.graph_of_epoch
         if graph is None:
             return {}
         return {"rows": graph.pattern.rows, "cols": graph.pattern.cols, "values": graph.values}
 
     def load_epoch_state(self, state: dict[str, Tensor]) -> None:
-        """Take up the item graph of an epoch again."""
+        """Restore the item graph of an epoch."""
         if state:
-            shape = (self.n_items, self.n_items)
-            pattern = Pattern(state["rows"], state["cols"], shape)
-            self._graph_of_epoch = ItemGraph(pattern, state["values"])
+            pattern = Pattern(state["rows"], state["cols"], (self.n_items, self.n_items))
+            self.graph_of_epoch = SparseMatrix(pattern, state["values"])
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty on its embeddings."""
-        graph = self._graph_of_epoch
+        graph = self.graph_of_epoch
         if graph is None:
             graph = self.item_graph()
-            self._graph_of_epoch = graph.detach()
-        user, items = self._embed(graph, batch.users, batch.items)
-        positive, negative = items.chunk(2)
-        ranking = bpr_loss((user * positive).sum(1), (user * negative).sum(1))
+            self.graph_of_epoch = graph.detach()
+        user, items = self.propagated(graph, batch.users, batch.items)
+        positive, negative = batch.split(items)
+        ranking = bpr_loss(user, positive, negative)
         return ranking + self.config.l_w * l2_penalty(user, positive, negative)
 
     def diagnostics(self) -> dict[str, float]:

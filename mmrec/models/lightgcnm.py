@@ -5,21 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from mmrec.config import Count, Flag, Natural, NonNegativeReal
-from mmrec.data import Dataset, UniformUsers
-from mmrec.graph import bipartite_adjacency, mean_of_layers
-from mmrec.models.base import (
-    Batch,
-    Model,
-    MultimodalConfig,
-    register,
-    train_edges,
-    trainable_features,
-)
+from mmrec.data import Dataset
+from mmrec.graph import bipartite, mean_of_layers
+from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.losses import bpr_loss, l2_penalty
+from mmrec.models.parts import ItemFeatures, Projections, embedding, interactions
 
 
 class LightGCNMConfig(MultimodalConfig):
@@ -51,53 +45,42 @@ class LightGCNM(Model):
     """
 
     Config = LightGCNMConfig
-    sampler = UniformUsers
     config: LightGCNMConfig
 
     def __init__(self, config: LightGCNMConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
-        self.user_embedding = nn.Embedding(self.n_users, config.factors)
-        nn.init.xavier_uniform_(self.user_embedding.weight)
-        self.features = trainable_features(config, dataset)
-        widths = {modality: x.shape[1] for modality, x in self.features.items()}
+        self.user_embedding = embedding(self.n_users, config.factors)
+        self.features = ItemFeatures(config, dataset, trainable=True)
+        widths = self.features.widths
         if config.aggregation == "concat":
             widths = {"concat": sum(widths.values())}
-        self.projections = nn.ModuleDict(
-            {name: nn.Linear(width, config.factors) for name, width in widths.items()}
-        )
-        self.adjacency = bipartite_adjacency(
-            *train_edges(dataset),
-            self.n_users,
-            self.n_items,
-            normalisation="symmetric" if config.normalize else "none",
-        )
+        self.projections = Projections(widths, config.factors)
+        graph = bipartite(interactions(dataset))
+        self.graph = graph.symmetric() if config.normalize else graph
 
     def embed_items(self) -> Tensor:
         """Return the items before propagation, [I, D]."""
+        features = self.features.raw
         if self.config.aggregation == "concat":
-            features = torch.cat(list(self.features.values()), dim=1)
-            return normalize(self.projections["concat"](features))
-        projected = torch.stack(
-            [normalize(self.projections[m](x)) for m, x in self.features.items()]
-        )
-        return projected.mean(0) if self.config.aggregation == "mean" else projected.sum(0)
+            features = {"concat": torch.cat(list(features.values()), dim=1)}
+        projected = torch.stack([normalize(x) for x in self.projections(features).values()])
+        return projected.sum(0) if self.config.aggregation == "sum" else projected.mean(0)
 
     def embed(self) -> tuple[Tensor, Tensor]:
         """Return users [U, D] and items [I, D], the mean of layers 0 to ``n_layers``."""
-        return self._embed(*self.everyone())
+        return self.propagated(*self.everyone())
 
-    def _embed(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+    def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items."""
         x = torch.cat([self.user_embedding.weight, self.embed_items()])
         nodes = torch.cat([users, self.n_users + items])
-        mean = mean_of_layers(self.adjacency, x, self.config.n_layers, nodes, normalised=False)
+        mean = mean_of_layers(self.graph, x, self.config.n_layers, nodes)
         embedded_users, embedded_items = mean.split([len(users), len(items)])
         return embedded_users, embedded_items
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty."""
-        user, items = self._embed(batch.users, batch.items)
-        positive, negative = items.chunk(2)
-        ranking = bpr_loss((user * positive).sum(1), (user * negative).sum(1))
+        user, items = self.propagated(batch.users, batch.items)
+        positive, negative = batch.split(items)
         penalty = l2_penalty(self.user_embedding(batch.users), positive, negative)
-        return ranking + self.config.l_w * penalty
+        return bpr_loss(user, positive, negative) + self.config.l_w * penalty

@@ -1,26 +1,124 @@
-"""Losses of pairwise ranking."""
+"""Losses: of ranking, of agreement between two views, and penalties.
+
+None of them overflows, divides by zero or loses digits where embeddings are large or zero.
+
+Shapes: B rows of a batch, K negatives of each, D width of the embeddings.
+"""
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import cosine_similarity, cross_entropy, normalize, softplus
 
 
-def bpr_loss(positive: Tensor, negative: Tensor) -> Tensor:
-    """Return the mean of ``-log sigmoid(positive - negative)``, a scalar.
+def bpr_loss(user: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """Return the mean of ``-log sigmoid(<u, p> - <u, n>)``, a scalar.
 
-    Bayesian Personalized Ranking (Rendle et al., UAI 2009), written as a softplus so that it
-    neither overflows nor loses digits.
+    Bayesian Personalized Ranking (Rendle et al., UAI 2009) on embeddings, as ``batch.of(users,
+    items)`` returns them.
 
     Args:
-        positive: [B], scores of items the users have.
-        negative: [B], scores of items they lack.
+        user: [B, D].
+        positive: [B, D], of items that the users have.
+        negative: [B, D], or [B, K, D]: of items that they do not have.
     """
+    if negative.dim() == 3:
+        user = user.unsqueeze(1)
+        return bpr_from_scores((user * positive.unsqueeze(1)).sum(-1), (user * negative).sum(-1))
+    return bpr_from_scores((user * positive).sum(1), (user * negative).sum(1))
+
+
+def bpr_from_scores(positive: Tensor, negative: Tensor) -> Tensor:
+    """Return the mean of ``-log sigmoid(positive - negative)``, a scalar.
+
+    Args:
+        positive: [B] or [B, 1], scores of items that the users have.
+        negative: [B], or [B, K]: scores of items that they do not have.
+    """
+    if positive.dim() < negative.dim():
+        positive = positive.unsqueeze(1)
     return softplus(negative - positive).mean()
 
 
-def l2_penalty(*embeddings: Tensor) -> Tensor:
-    """Return ``1/2 * sum of squares / B`` over tensors [B, D], a scalar."""
+def info_nce(x: Tensor, y: Tensor, temperature: float) -> Tensor:
+    """Return the mean of ``-log softmax_j(cos(x_i, y_j) / temperature)`` at j = i, a scalar.
+
+    Contrastive Predictive Coding (van den Oord et al., 2018): row i of ``y`` is the positive of
+    row i of ``x``, all other rows of ``y`` are its negatives. Both have a gradient.
+
+    Args:
+        x: [B, D], one view.
+        y: [B, D], the other view.
+        temperature: above 0.
+    """
+    logits = normalize(x) @ normalize(y).T / temperature
+    return cross_entropy(logits, torch.arange(len(x), device=x.device))
+
+
+def alignment_loss(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return ``1 - mean_i cos(prediction_i, target_i)``, a scalar; ``target`` has no gradient.
+
+    The loss of bootstrapped representations (BYOL, Grill et al., NeurIPS 2020, up to a factor).
+
+    Args:
+        prediction: [B, D].
+        target: [B, D].
+    """
+    return 1 - cosine_similarity(prediction, target.detach(), dim=-1).mean()
+
+
+def uniformity_loss(x: Tensor, t: float = 2.0) -> Tensor:
+    """Return ``log mean_(i<j) exp(-t |x_i - x_j|^2)`` of normalised rows, a scalar.
+
+    Wang and Isola, ICML 2020. It is 0 for a single row.
+
+    Args:
+        x: [B, D].
+        t: above 0.
+    """
+    n_rows = len(x)
+    if n_rows < 2:
+        return 0 * x.sum()
+    directions = normalize(x)
+    exponents = 2 * t * (directions @ directions.T - 1)  # |a - b|^2 = 2 - 2 <a, b>
+    above = torch.ones_like(exponents, dtype=torch.bool).triu(1)
+    return exponents[above].logsumexp(0) - math.log(n_rows * (n_rows - 1) / 2)
+
+
+def kl_to_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return the mean over rows of ``KL(N(mean, variance) || N(0, 1))``, a scalar.
+
+    ``-1/2 sum_d (1 + log_variance - mean^2 - exp(log_variance))`` (Kingma and Welling, ICLR 2014,
+    appendix B).
+
+    Args:
+        mean: [B, D].
+        log_variance: [B, D].
+    """
+    # expm1(v) - v keeps the digits of variances near 1.
+    divergence = log_variance.expm1() - log_variance + mean.square()
+    return divergence.sum(1).mean() / 2
+
+
+def l2_penalty(*embeddings: Tensor, divisor: int | None = None) -> Tensor:
+    """Return ``1/2 * sum of squares / B`` over all tensors, a scalar.
+
+    Args:
+        embeddings: [B, D], or [B, K, D].
+        divisor: instead of B, the rows of the first tensor.
+    """
     squares = torch.stack([x.square().sum() for x in embeddings])
-    return squares.sum() / (2 * len(embeddings[0]))
+    return squares.sum() / (2 * (divisor or len(embeddings[0])))
+
+
+def norm_penalty(*embeddings: Tensor) -> Tensor:
+    """Return ``sum of Frobenius norms / B``, a scalar: the ``EmbLoss`` of MMRec, not squared.
+
+    Args:
+        embeddings: tensors [N, D]; B is the number of rows of the last one.
+    """
+    norms = torch.stack([torch.linalg.vector_norm(x) for x in embeddings])
+    return norms.sum() / len(embeddings[-1])

@@ -1,4 +1,4 @@
-"""Recommendation lists made elsewhere, evaluated beside the models of an experiment."""
+"""Recommendation lists from other programs, evaluated with the models of an experiment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from torch import Tensor
 from mmrec.data import Dataset, Interactions
 from mmrec.errors import ModelError
 from mmrec.evaluation import Ranking, ranking_from_frame, read_recommendations
-from mmrec.models.base import Recommender, RecommenderConfig
+from mmrec.models.base import Recommender
+from mmrec.models.configs import RecommenderConfig
 
 
 class RecommendationFileConfig(RecommenderConfig):
@@ -22,14 +23,15 @@ class RecommendationFileConfig(RecommenderConfig):
 
 
 class RecommendationFile(Recommender):
-    """The lists of one file, as they are: one entry of Elliot's ``RecommendationFolder``.
+    """The lists of one file: one entry of Elliot's ``RecommendationFolder``.
 
-    Nothing is masked; an item that the training split lacks keeps its place and cannot be a hit.
+    Nothing is masked. An item that is not in the training split keeps its place and is never a hit.
     """
 
     Config = RecommendationFileConfig
 
     def __init__(self, config: RecommendationFileConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
         self._frame = read_recommendations(config.file)
         self._users, self._items = dataset.users, dataset.items
 

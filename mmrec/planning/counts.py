@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from mmrec.data import Dataset
-from mmrec.models import Model, ModelConfig
+from mmrec.models import Model, ModelConfig, RecommenderConfig
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
 from mmrec.planning.points import Values, sample_points
-from mmrec.training.seeding import rng_for
 
 
 @dataclass(frozen=True)
@@ -81,16 +79,39 @@ def count_trials(plan: Plan, datasets: Sequence[Dataset]) -> list[ModelCounts]:
         datasets: its data, one for each fold; features are not read.
 
     Raises:
-        DataError: no user has an item to be a negative.
+        DataError: the interactions cannot be sampled.
     """
     return [_count_model(model, datasets) for model in plan.models]
 
 
+def workload(config: RecommenderConfig) -> dict[str, object]:
+    """Return the hyper-parameters that the number and the duration of steps depend on.
+
+    Real numbers are left out: a step takes equally long whatever the learning rate is. ``seed``
+    does not matter, and ``epochs`` only repeat the steps.
+    """
+    return {
+        name: value
+        for name, value in config.model_dump().items()
+        if name not in ("seed", "random_seed", "epochs") and not _is_real(value)
+    }
+
+
+def _is_real(value: object) -> bool:
+    if isinstance(value, tuple | list):
+        return bool(value) and all(map(_is_real, value))
+    return isinstance(value, float)
+
+
 def _count_model(model: ModelPlan, datasets: Sequence[Dataset]) -> ModelCounts:
-    @cache
-    def steps_in_epoch(fold: int, batch_size: int) -> int:
+    steps: dict[tuple[int, str], int] = {}
+
+    def steps_in_epoch(fold: int, config: ModelConfig) -> int:
         assert issubclass(model.recommender, Model)
-        return _steps_in_epoch(model.recommender, datasets[fold], batch_size)
+        key = fold, repr(workload(config))
+        if key not in steps:
+            steps[key] = model.recommender.make_sampler(config, datasets[fold].train).n_batches
+        return steps[key]
 
     def count(values: Values, fold: int) -> TrialCounts:
         config = model.recommender.Config.model_validate(values)
@@ -99,7 +120,7 @@ def _count_model(model: ModelPlan, datasets: Sequence[Dataset]) -> ModelCounts:
         assert isinstance(config, ModelConfig)
         return TrialCounts(
             epochs=config.epochs,
-            steps=config.epochs * steps_in_epoch(fold, config.batch_size),
+            steps=config.epochs * steps_in_epoch(fold, config),
             # A training with fewer epochs than the rate is evaluated once, at its end.
             evaluations=max(1, config.epochs // model.meta.validation_rate),
         )
@@ -115,9 +136,3 @@ def _count_model(model: ModelPlan, datasets: Sequence[Dataset]) -> ModelCounts:
             for values in points
         ),
     )
-
-
-def _steps_in_epoch(model: type[Model], dataset: Dataset, batch_size: int) -> int:
-    sampler = model.sampler(dataset.train, dataset.n_users if batch_size == -1 else batch_size)
-    n_samples = len(sampler.draw_epoch(rng_for(0, "count"))[0])
-    return -(-n_samples // sampler.batch_size)

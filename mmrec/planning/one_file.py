@@ -14,7 +14,7 @@ from mmrec.data import prefiltering as filters
 from mmrec.data import splitting as strategies
 from mmrec.data.rows import Mask, runs_of, timestamps_of
 from mmrec.errors import DataError
-from mmrec.training.seeding import rng_for
+from mmrec.seeding import rng_for
 
 _Part = Literal["test", "validation"]
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from mmrec.config import Choice, Dimension, ModelMeta, Space
 from mmrec.planning.entry import Entry
+from mmrec.seeding import rng_for
 from mmrec.text import install_hint
-from mmrec.training.seeding import rng_for
 
 Values = Mapping[str, Any]
 """The hyper-parameters of one point, before the configuration of the model reads them."""

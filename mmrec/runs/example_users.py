@@ -1,4 +1,4 @@
-"""The users whom the report shows: who they are, what they took, and what they are recommended."""
+"""The example users of the report: who they are, their items and their recommendations."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from mmrec.data import COLD, Dataset, Interactions
 from mmrec.errors import listing
 from mmrec.evaluation import Ranking
 
-ShownLists = dict[str, list[tuple[str | None, float]]]
-"""By user id: item id and score, best first; None for an item that the catalogue lacks."""
+ExampleLists = dict[str, list[tuple[str | None, float]]]
+"""By user id: item id and score, best first; None for an item that is not in the catalogue."""
 
 
-def check_shown(experiment: Experiment, dataset: Dataset, problems: Problems) -> None:
-    """Refuse an experiment whose report is to show a user whom the training split lacks.
+def check_example_users(experiment: Experiment, dataset: Dataset, problems: Problems) -> None:
+    """Check that the training split contains the example users that an experiment names.
 
     Raises:
-        ConfigError: with every such user, and ids that are near to it.
+        ConfigError: it does not; the message has every such user with similar ids.
     """
     users = () if experiment.report is None else experiment.report.users
-    for place, user_id in enumerate(() if isinstance(users, int) else users):
+    for index, user_id in enumerate(() if isinstance(users, int) else users):
         if user_id not in dataset.users:
             problems.add(
-                ("experiment", "report", "users", place), unknown_user(user_id, dataset.users.ids)
+                ("experiment", "report", "users", index), unknown_user(user_id, dataset.users.ids)
             )
     problems.raise_if_any()
 
 
 def unknown_user(user_id: str, known: Sequence[str]) -> str:
-    """Say that a user is not there, and whose id is near."""
+    """Return the message that a user does not exist, with similar ids."""
     close = difflib.get_close_matches(user_id, known, n=5, cutoff=0.5)
-    hint = f"; near to it: {listing(close)}" if close else f"; for example: {listing(known[:5], 5)}"
+    hint = f"; similar: {listing(close)}" if close else f"; for example: {listing(known[:5], 5)}"
     return f"no user {user_id!r} among the {len(known):,} users of training{hint}"
 
 
-def shown_users(experiment: Experiment, dataset: Dataset) -> list[int]:
-    """Return the internal numbers of the users whom the report shows, in its order.
+def example_users(experiment: Experiment, dataset: Dataset) -> list[int]:
+    """Return the internal numbers of the example users, in the order of the report.
 
-    Of n users, the i-th is the middle one of the i-th of n equal parts of the users with a relevant
-    test item that can be recommended, ordered by their training interactions, ties by number. No
-    figure of a model has a say.
+    The users with a relevant test item that can be recommended are ordered by their number of
+    training interactions, ties by number, and divided into n equal parts; the i-th example is the
+    middle user of the i-th part. No result of a model is used.
 
     Args:
-        experiment: says how many users, or which.
+        experiment: has the number n or the ids of the users.
         dataset: of the first fold.
     """
     if experiment.report is None:
@@ -57,14 +57,16 @@ def shown_users(experiment: Experiment, dataset: Dataset) -> list[int]:
         return known
     test = dataset.test
     counts = (test.ratings >= experiment.evaluation.relevance_threshold) & (test.items != COLD)
-    able = np.unique(test.users[counts])
-    by_activity = able[np.argsort(dataset.train.user_degrees[able], kind="stable")]
-    n = min(users, len(able))
-    chosen: list[int] = by_activity[[(2 * i + 1) * len(able) // (2 * n) for i in range(n)]].tolist()
+    eligible = np.unique(test.users[counts])
+    by_activity = eligible[np.argsort(dataset.train.user_degrees[eligible], kind="stable")]
+    n = min(users, len(eligible))
+    chosen: list[int] = by_activity[
+        [(2 * i + 1) * len(eligible) // (2 * n) for i in range(n)]
+    ].tolist()
     return chosen
 
 
-def shown_lists(ranking: Ranking, dataset: Dataset, users: Sequence[int]) -> ShownLists:
+def example_lists(ranking: Ranking, dataset: Dataset, users: Sequence[int]) -> ExampleLists:
     """Return the recommendation lists of some users, with ids as in the data's files."""
     return {
         dataset.users.id_of(user): [

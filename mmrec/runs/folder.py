@@ -7,7 +7,6 @@ import io
 import logging
 import shutil
 import time
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -147,7 +146,7 @@ class RunFolder:
         if lists is not None:
             write_atomically(lists_path(experiment, record), lists)
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **outcome.best.test_per_user)
+        np.savez_compressed(buffer, allow_pickle=False, **outcome.test_per_user)
         write_atomically(self._per_user_path(record.name), buffer.getvalue())
 
     def per_user(self, name: str) -> dict[str, FloatArray]:

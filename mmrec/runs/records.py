@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from mmrec.errors import DataError
 from mmrec.files import append_line, read_json_lines
-from mmrec.runs.example_users import ShownLists
+from mmrec.runs.example_users import ExampleLists
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class TrialRecord:
     """The most memory that the trial needed, see :class:`mmrec.execution.memory.PeakMemory`."""
     fold: str = ""
     """Name of the fold that it was run on; empty without folds."""
-    shown: ShownLists = field(default_factory=dict)
-    """The best epoch's lists of the users whom the report shows."""
+    examples: ExampleLists = field(default_factory=dict)
+    """The best epoch's lists of the example users of the report."""
 
     @property
     def best_loss(self) -> float | None:

@@ -17,9 +17,10 @@ from mmrec.config import Experiment
 from mmrec.errors import TrialError, listing
 from mmrec.files import write_atomically
 from mmrec.models.external import PREFIX
-from mmrec.planning.model_plan import ModelPlan
+from mmrec.planning.plan import Plan
 from mmrec.runs.environment import source_versions
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import Study
 
 _OWN = "mmrec"
 """The key of the metadata, and of mmrec's own version among those of the sources."""
@@ -29,7 +30,7 @@ _OWN = "mmrec"
 class Weights:
     """The best state of a model."""
 
-    state: Mapping[str, Tensor]
+    state: dict[str, Tensor]
     epoch: int
     code: Mapping[str, str]
     """The versions of the sources that trained it, by name."""
@@ -40,9 +41,7 @@ def weights_path(experiment: Experiment, name: str) -> Path:
     return experiment.path_output_rec_weight / name / f"best-weights-{name}.safetensors"
 
 
-def save_weights(
-    experiment: Experiment, record: TrialRecord, state: Mapping[str, Tensor]
-) -> None:
+def save_weights(experiment: Experiment, record: TrialRecord, state: Mapping[str, Tensor]) -> None:
     """Write a model's best state as safetensors, with facts of the trial as metadata.
 
     Raises:
@@ -114,21 +113,20 @@ def _facts(file: Any) -> dict[str, Any]:  # noqa: ANN401 - the handle of safeten
     return facts
 
 
-def weights_of_other_versions(
-    experiment: Experiment, models: Sequence[ModelPlan], records: Sequence[TrialRecord]
-) -> Iterator[str]:
-    """Yield a warning for each model that was restored from weights of another mmrec."""
+def restored_notes(plan: Plan, studies: Sequence[Study]) -> Iterator[str]:
+    """Yield a warning for each model that was restored from weights of another version."""
     now = source_versions(None)[_OWN]
-    for model in models:
-        restored = [r for r in records if r.model == model.key and r.weights_sha256]
-        if model.meta.restore:
-            trained_by = {_version_of(weights_path(experiment, r.name)) for r in restored}
-            other = sorted(trained_by - {now})
-            if other:
-                yield (
-                    f"{model.key}: restored weights were trained by mmrec {listing(other)}; this "
-                    f"is {now}, so figures may differ from those of the training"
-                )
+    for study in studies:
+        if not study.settings.meta.restore:
+            continue
+        restored = [record.name for record in study.records if record.weights_sha256]
+        versions = {_version_of(weights_path(plan.experiment, name)) for name in restored}
+        others = sorted(versions - {now})
+        if others:
+            yield (
+                f"{study.name}: the restored weights were trained by mmrec {listing(others)}; this "
+                f"is {now}, so the figures may differ from those of the training"
+            )
 
 
 def _version_of(path: Path) -> str:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from mmrec.config import Choice, Space
 from mmrec.planning.points import Values
 from mmrec.runs.selection import PointView
+from mmrec.seeding import seed_for
 from mmrec.training.objective import Objective
-from mmrec.training.seeding import seed_for
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmrec.data import Dataset, Features, Interactions, Vocabulary
 from mmrec.errors import DataError
-from mmrec.training.seeding import rng_for
+from mmrec.seeding import rng_for
 
 _N_GROUPS = 3
 

@@ -11,8 +11,8 @@ import numpy as np
 from mmrec.data import Features
 from mmrec.errors import DataError
 from mmrec.features import LOADERS, Loader, load_features
+from mmrec.seeding import rng_for
 from mmrec.testing.data import refusal
-from mmrec.training.seeding import rng_for
 
 
 class LoaderTests:

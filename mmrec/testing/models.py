@@ -16,13 +16,13 @@ from torch import Tensor
 from mmrec.data import Dataset
 from mmrec.evaluation import Evaluator
 from mmrec.models import Batch, Model, ModelConfig, MultimodalConfig
+from mmrec.seeding import rng_for
 from mmrec.testing.data import refusal, tiny_dataset
 from mmrec.training.build import build
 from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic
 from mmrec.training.objective import Objective
 from mmrec.training.protocol import EvaluationProtocol
-from mmrec.training.seeding import rng_for
 from mmrec.training.trainer import Interrupted, Outcome, Trainer
 
 _CPU = torch.device("cpu")
@@ -75,8 +75,8 @@ class ModelTests:
         """Two trainings agree in every loss, every weight and every list."""
         _assert_same_bits(self.trained(), self.trained())
 
-    def test_going_on_within_an_epoch_gives_the_same_bits(self) -> None:
-        """A training that is stopped after a step goes on in a new model as if it had not been."""
+    def test_resuming_within_an_epoch_gives_the_same_bits(self) -> None:
+        """A training that is stopped after a step and resumed in a new model ends the same."""
         config, dataset = self.configured(epochs=2), self.dataset()
         with TemporaryDirectory() as folder, deterministic(_CPU):
 
@@ -102,10 +102,13 @@ class ModelTests:
         assert _numpy_state() == before, "the model draws from numpy's global generator"
 
     def test_the_loss_is_a_finite_scalar(self) -> None:
-        """One number, that a gradient can be taken of."""
+        """One number with a gradient, or several under names."""
         model = self.built()
         loss = model.loss(_batches(model, self.configured(), self.dataset())[0])
-        assert loss.shape == (), f"expected a scalar loss, found the shape {tuple(loss.shape)}"
+        terms = [loss] if isinstance(loss, Tensor) else list(loss.values())
+        for term in terms:
+            assert term.shape == (), f"expected a scalar loss, found the shape {tuple(term.shape)}"
+        loss = _total(loss)
         assert loss.requires_grad, "the loss does not depend on any parameter"
         assert loss.isfinite(), f"the loss is {loss.item()}"
 
@@ -113,7 +116,7 @@ class ModelTests:
         """Over the batches of an epoch, every parameter that is trained moves."""
         model = self.built()
         for batch in _batches(model, self.configured(), self.dataset()):
-            model.loss(batch).backward()
+            _total(model.loss(batch)).backward()
         trained = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
         assert trained, "the model has no parameter to train"
         for name, gradient in trained.items():
@@ -232,17 +235,15 @@ def _assert_same_bits(one: Outcome, other: Outcome) -> None:
 
 
 def _batches(model: Model, config: ModelConfig, dataset: Dataset) -> list[Batch]:
-    """Return the batches of the first epoch, which the model is made ready for."""
-    model.train().on_epoch_start(1)
-    size = dataset.n_users if config.batch_size == -1 else config.batch_size
-    sampler = model.sampler(dataset.train, size)
-    triplets = sampler.draw_epoch(rng_for(config.seed, "triplets", 1))
-    return [
-        Batch(
-            *(torch.from_numpy(column[start : start + sampler.batch_size]) for column in triplets)
-        )
-        for start in range(0, len(triplets.users), sampler.batch_size)
-    ]
+    """Return the batches of the first epoch, for which the model is prepared."""
+    model.train().begin_epoch(1, rng_for(config.seed, "begin_epoch", 1))
+    sampler = model.make_sampler(config, dataset.train)
+    return Batch.of_epoch(sampler, rng_for(config.seed, "triplets", 1), _CPU)
+
+
+def _total(loss: Tensor | Mapping[str, Tensor]) -> Tensor:
+    """Return the sum of the terms of a loss."""
+    return loss if isinstance(loss, Tensor) else torch.stack(list(loss.values())).sum()
 
 
 def _equal(x: Tensor, y: Tensor) -> bool:

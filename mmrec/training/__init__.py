@@ -1,1 +1,1 @@
-"""Training: seeds, the deterministic context, the loop, and when it stops."""
+"""Training: the deterministic context, the loop, and when it stops."""

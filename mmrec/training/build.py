@@ -6,7 +6,7 @@ import torch
 
 from mmrec.data import Dataset
 from mmrec.models import Recommender, RecommenderConfig
-from mmrec.training.seeding import seed_for
+from mmrec.seeding import seed_for
 
 
 def build(
@@ -17,4 +17,4 @@ def build(
     To be used inside :func:`mmrec.training.determinism.deterministic`.
     """
     torch.manual_seed(seed_for(config.seed, "init"))
-    return recommender(config, dataset)  # type: ignore[call-arg]
+    return recommender(config, dataset)

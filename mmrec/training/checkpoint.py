@@ -1,4 +1,4 @@
-"""The state of an unfinished training on disk: enough to go on with the same bits."""
+"""The state of an unfinished training on disk: enough to resume bit for bit."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ from mmrec.evaluation import Ranking
 from mmrec.files import write_through
 from mmrec.training.protocol import EpochRecord, Evaluated
 
-FORMAT = 3
-"""Raised whenever the content changes; a file of another format is as good as none."""
+FORMAT = 4
+"""Raised whenever the content changes; a file of another format is ignored."""
 
 
 SPARING_S = 30.0
-"""Wide features make a checkpoint of gigabytes; what is lost in a crash is at most so long."""
+"""Seconds of training that a crash loses at most; wide features make checkpoints of gigabytes."""
 
 
 @dataclass(eq=False)
 class TrainingState:
-    """How far a training has come, apart from the model's and the optimiser's tensors."""
+    """The progress of a training, without the tensors of the model and of the optimisers."""
 
     epoch: int = 1
-    """The epoch that runs or is to run next, counted from 1."""
+    """The current or next epoch, counted from 1."""
     step_losses: list[Tensor] = field(default_factory=list)
     """Losses of the steps taken in that epoch, scalars on the device."""
+    step_terms: dict[str, list[Tensor]] = field(default_factory=dict)
+    """The named terms of these losses, in their order; empty if the loss has no names."""
     losses: list[float] = field(default_factory=list)
     """Mean losses of the epochs that have ended."""
     history: list[EpochRecord] = field(default_factory=list)
-    """The evaluated epochs."""
+    """The evaluated epochs, in order."""
     best: Evaluated | None = None
     best_state: dict[str, Tensor] = field(default_factory=dict)
     """The model's state at the best epoch, on the CPU."""
@@ -44,6 +46,7 @@ class TrainingState:
         return {
             "epoch": self.epoch,
             "step_losses": [loss.cpu() for loss in self.step_losses],
+            "step_terms": {k: [x.cpu() for x in terms] for k, terms in self.step_terms.items()},
             "losses": self.losses,
             "history": [asdict(record) for record in self.history],
             "best": None if self.best is None else _plain_evaluated(self.best),
@@ -56,6 +59,10 @@ class TrainingState:
         return cls(
             epoch=plain["epoch"],
             step_losses=[loss.to(device) for loss in plain["step_losses"]],
+            step_terms={
+                name: [term.to(device) for term in terms]
+                for name, terms in plain["step_terms"].items()
+            },
             losses=plain["losses"],
             history=[EpochRecord(**record) for record in plain["history"]],
             best=None if plain["best"] is None else _evaluated(plain["best"]),
@@ -68,7 +75,6 @@ def _plain_evaluated(evaluated: Evaluated) -> dict[str, Any]:
         "record": asdict(evaluated.record),
         "items": torch.from_numpy(evaluated.ranking.items),
         "scores": torch.from_numpy(evaluated.ranking.scores),
-        "per_user": {k: torch.from_numpy(v) for k, v in evaluated.test_per_user.items()},
     }
 
 
@@ -76,18 +82,17 @@ def _evaluated(plain: dict[str, Any]) -> Evaluated:
     return Evaluated(
         EpochRecord(**plain["record"]),
         Ranking(plain["items"].numpy(), plain["scores"].numpy()),
-        {label: values.numpy() for label, values in plain["per_user"].items()},
     )
 
 
 class Checkpoint:
-    """One file that is replaced, atomically, by each newer state.
+    """One file that each newer state replaces atomically.
 
     Args:
-        path: of the file; its folder is made when it is needed.
+        path: of the file; its folder is created when needed.
         rate: epochs from one checkpoint to the next; None for one at each evaluation, but not
             within ``SPARING_S`` seconds of the last one.
-        now: the seconds of a clock; without one every evaluation is followed by a checkpoint.
+        now: the seconds of a clock; without a clock every evaluation is followed by a checkpoint.
     """
 
     def __init__(
@@ -114,10 +119,10 @@ class Checkpoint:
         self._saved_at = self._now()
 
     def load(self) -> dict[str, Any] | None:
-        """Return the last saved content on the CPU, or None if there is none that can be used.
+        """Return the last saved content on the CPU, or None if there is none.
 
-        A file that cannot be read, or of another format, is as good as none: the trial then
-        starts from its beginning and comes to the same result.
+        A file that cannot be read, or of another format, is ignored: the trial then starts from
+        its beginning, with the same result.
         """
         if not self.path.exists():
             return None
@@ -128,5 +133,5 @@ class Checkpoint:
             return None
 
     def remove(self) -> None:
-        """Delete the file, once the trial's result is kept elsewhere."""
+        """Delete the file, once the trial's result is recorded."""
         self.path.unlink(missing_ok=True)

@@ -1,18 +1,18 @@
-"""How a trial is evaluated, which epoch is its best, and when it stops."""
+"""How a trial is evaluated, which of its epochs is the best, and when it stops."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
-from mmrec.data import FloatArray, Interactions
+from mmrec.data import Interactions
 from mmrec.evaluation import Evaluator, Ranking
 from mmrec.models import Model, Recommender
 from mmrec.training.digests import digest_of_ranking, digest_of_state
 from mmrec.training.early_stopping import EarlyStopping
-from mmrec.training.objective import Objective
+from mmrec.training.objective import LOSS, Objective
 
 
 @dataclass(frozen=True)
@@ -25,30 +25,29 @@ class EpochRecord:
     """Mean training loss of the epoch's batches."""
     validation: dict[str, float]
     """By label, for example ``Recall@20``."""
-    test: dict[str, float]
     weights_sha256: str | None = None
-    """Digest of the model's state after the epoch; None for a recommender without any."""
+    """Digest of the model's state after the epoch; None for a recommender without a state."""
     lists_sha256: str | None = None
     """Digest of the lists that the figures were computed from."""
     diagnostics: dict[str, float] = field(default_factory=dict)
-    """What the model tells of itself, see :meth:`mmrec.models.Model.diagnostics`."""
+    """What :meth:`mmrec.models.Model.diagnostics` returned, and the epoch's means of the named
+    terms of the loss as ``loss/NAME``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """An evaluation with the lists it was made from."""
+    """An evaluation with the lists it was computed from."""
 
     record: EpochRecord
     ranking: Ranking
-    test_per_user: dict[str, FloatArray]
-    """By label, [U], NaN for users who do not count."""
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationProtocol:
-    """Everything about a trial that is not the model: evaluation, selection and stopping.
+    """Everything about a trial except the model: evaluation, selection and stopping.
 
-    Selection reads validation figures or the training loss, never a test figure.
+    Epochs are evaluated on the validation split alone. Test figures are computed once, from the
+    lists of the best epoch.
     """
 
     train: Interactions
@@ -69,22 +68,31 @@ class EvaluationProtocol:
         *,
         epoch: int = 0,
         loss: float | None = None,
+        terms: Mapping[str, float] | None = None,
     ) -> Evaluated:
-        """Rank all users once and judge the lists by both held-out splits."""
+        """Rank all users once and compute the validation figures of the lists.
+
+        Args:
+            recommender: in evaluation mode.
+            device: of the recommender.
+            epoch: its number.
+            loss: its mean loss.
+            terms: its means of the named terms of the loss.
+        """
         ranking = recommender.rank(self.train, self.top_k, device)
-        test = self.test.evaluate(ranking)
-        validation = test if self.validation is self.test else self.validation.evaluate(ranking)
         model = recommender if isinstance(recommender, Model) else None
+        diagnostics = {f"{LOSS}/{name}": value for name, value in (terms or {}).items()}
+        if model is not None:
+            diagnostics |= {name: float(x) for name, x in model.diagnostics().items()}
         record = EpochRecord(
             epoch,
             loss,
-            validation.figures,
-            test.figures,
+            self.validation.evaluate(ranking).figures,
             digest_of_state(model.state_dict()) if model else None,
             digest_of_ranking(ranking),
-            {name: float(x) for name, x in model.diagnostics().items()} if model else {},
+            diagnostics,
         )
-        return Evaluated(record, ranking, test.per_user)
+        return Evaluated(record, ranking)
 
     def is_better(self, record: EpochRecord, best: EpochRecord | None) -> bool:
         """Return whether a later record is better than the best so far; an equal one is not."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mmrec.data import Dataset
+from mmrec.data import Dataset, FloatArray
 from mmrec.errors import ModelError, TrialError
 from mmrec.models import Batch, Model, ModelConfig, Recommender
+from mmrec.seeding import rng_for, seed_for
 from mmrec.training.checkpoint import Checkpoint, TrainingState
 from mmrec.training.protocol import EpochRecord, Evaluated, EvaluationProtocol
-from mmrec.training.seeding import rng_for, seed_for
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +29,14 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a trial has come to."""
+    """The result of a trial."""
 
     best: Evaluated
     """The best epoch with its recommendation lists."""
+    test: dict[str, float]
+    """The test figures of these lists, by label."""
+    test_per_user: dict[str, FloatArray]
+    """By label, [U], NaN for users who do not count."""
     history: list[EpochRecord]
     """The evaluated epochs, in order."""
     losses: list[float] = field(default_factory=list)
@@ -47,14 +51,16 @@ def evaluate_untrained(
     """Evaluate a recommender as it is: one that is not trained, or one restored from weights."""
     with torch.no_grad():
         evaluated = protocol.evaluate(recommender, device, epoch=epoch)
-    return Outcome(evaluated, [evaluated.record])
+    test = protocol.test.evaluate(evaluated.ranking)
+    return Outcome(evaluated, test.figures, test.per_user, [evaluated.record])
 
 
 class Trainer:
     """Trains a model and keeps its best epoch by the protocol.
 
-    To be used inside :func:`mmrec.training.deterministic`: it seeds torch's default generators at
-    the start of each epoch, for the model's dropout, from the trial's seed and the epoch.
+    To be used inside :func:`mmrec.training.determinism.deterministic`: it seeds torch's default
+    generators at the start of each epoch, for the model's dropout, from the trial's seed and the
+    epoch.
 
     Args:
         model: is moved to ``device``.
@@ -62,7 +68,7 @@ class Trainer:
         dataset: what it is trained on.
         protocol: how it is evaluated, selected and stopped.
         device: where it is trained.
-        checkpoint: where its state is kept, and found again; None keeps none.
+        checkpoint: where its state is saved and restored from; None saves nothing.
     """
 
     def __init__(
@@ -79,14 +85,16 @@ class Trainer:
         self.protocol = protocol
         self.device = device
         self.checkpoint = checkpoint
-        batch_size = dataset.n_users if config.batch_size == -1 else config.batch_size
-        self.sampler = model.sampler(dataset.train, batch_size)
-        if self.sampler.batch_size < batch_size:
+        self.sampler = model.make_sampler(config, dataset.train)
+        if self.sampler.batch_size < config.batch_size:
             logger.warning(
-                "batch_size %d is more than the users there are to draw from: using %d",
-                *(batch_size, self.sampler.batch_size),
+                "batch_size %d is above the number of users to draw from: using %d",
+                *(config.batch_size, self.sampler.batch_size),
             )
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=config.lr, fused=True)
+        self.optimizers = list(model.optimizers())
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group.setdefault("initial_lr", group["lr"])
         self.state = TrainingState()
 
     def run(
@@ -98,82 +106,108 @@ class Trainer:
         """Train to the end, from the checkpoint if there is one.
 
         Args:
-            on_epoch: told about each epoch that ends.
-            stop: asked after each step; when it says yes the state is saved and training ends.
+            on_epoch: called after each epoch.
+            stop: called after each step; when it returns True the state is saved and training
+                ends.
             prune: called with the evaluated epochs before each epoch; training ends when it
                 returns True.
 
         Raises:
             TrialError: a loss or a score is NaN or infinite; the message says where.
-            Interrupted: ``stop`` said yes.
+            Interrupted: ``stop`` returned True.
         """
         self._restore()
         state = self.state
         while state.epoch <= self.config.epochs and not self._is_done(prune):
-            loss = self._run_epoch(stop)
+            loss, terms = self._run_epoch(stop)
             epoch = state.epoch
             state.losses.append(loss)
             record = None
             if epoch % self.protocol.validation_rate == 0:
-                record = self._evaluate(epoch)
-            state.epoch, state.step_losses = epoch + 1, []
+                record = self._evaluate(epoch, terms)
+            elif epoch == self.config.epochs and state.best is None:
+                self._evaluate(epoch, terms)  # there are fewer epochs than the validation rate
+            state.epoch, state.step_losses, state.step_terms = epoch + 1, [], {}
             if on_epoch is not None:
                 on_epoch(epoch, loss, record)
             if self.checkpoint and self.checkpoint.is_due(epoch, evaluated=record is not None):
                 self._save()
-        if state.best is None:  # there are fewer epochs than the validation rate
-            self._evaluate(state.epoch - 1)
         assert state.best is not None
-        return Outcome(state.best, state.history, state.losses, state.best_state)
+        test = self.protocol.test.evaluate(state.best.ranking)
+        return Outcome(
+            state.best, test.figures, test.per_user, state.history, state.losses, state.best_state
+        )
 
     def _is_done(self, prune: Callable[[Sequence[EpochRecord]], bool]) -> bool:
         return prune(self.state.history) or self.protocol.should_stop(self.state.history)
 
-    def _run_epoch(self, stop: Callable[[], bool]) -> float:
-        """Take one pass of optimisation steps and return the mean loss of its batches.
+    def _run_epoch(self, stop: Callable[[], bool]) -> tuple[float, dict[str, float]]:
+        """Take one pass of optimisation steps; return the means of the loss and of its terms.
 
         The losses are read once, at the end: reading each would make the host wait for the device.
         """
-        epoch, losses = self.state.epoch, self.state.step_losses
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.lr * self.model.lr_factor(epoch)
+        state = self.state
+        epoch, losses, terms = state.epoch, state.step_losses, state.step_terms
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * self.model.lr_factor(epoch)
         self.model.train()
-        if not losses:  # else the epoch was interrupted, and all of this restored
+        if not losses:  # otherwise the epoch was interrupted and is resumed
             torch.manual_seed(seed_for(self.config.seed, "epoch", epoch))
-            self.model.on_epoch_start(epoch)
-        triplets = self.sampler.draw_epoch(rng_for(self.config.seed, "triplets", epoch))
-        columns = (torch.from_numpy(column).to(self.device) for column in triplets)
-        batches = list(zip(*(c.split(self.sampler.batch_size) for c in columns), strict=True))
+            self._begin_epoch()
+        rng = rng_for(self.config.seed, "triplets", epoch)
+        batches = Batch.of_epoch(self.sampler, rng, self.device)
         for batch in batches[len(losses) :]:
-            self.optimizer.zero_grad(set_to_none=True)
-            loss = self.model.loss(Batch(*batch))
+            self.model.zero_grad(set_to_none=True)
+            loss = self._loss(batch)
             loss.backward()
-            self.optimizer.step()
+            for optimizer in self.optimizers:
+                optimizer.step()
             losses.append(loss.detach())
             if stop():
                 self._save()
                 raise Interrupted
-        return self._mean(losses)
+        self._check_finite(losses, terms)
+        return _mean(losses), {name: _mean(steps) for name, steps in terms.items()}
 
-    def _mean(self, losses: list[Tensor]) -> float:
-        values = torch.stack(losses).double().cpu()
+    def _begin_epoch(self) -> None:
+        epoch = self.state.epoch
+        self.model.begin_epoch(epoch, rng_for(self.config.seed, "begin_epoch", epoch))
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """Return the loss of a batch, the sum of its terms; keep the terms that have names."""
+        loss = self.model.loss(batch)
+        if not isinstance(loss, Mapping):
+            return loss
+        if not loss:
+            raise ModelError(f"{type(self.model).__name__}.loss returned no terms")
+        for name, term in loss.items():
+            self.state.step_terms.setdefault(name, []).append(term.detach())
+        first, *others = loss.values()
+        for term in others:
+            first = first + term
+        return first
+
+    def _check_finite(self, losses: list[Tensor], terms: Mapping[str, list[Tensor]]) -> None:
+        values = torch.stack(losses)
         wrong = (~values.isfinite()).nonzero()
-        if len(wrong):
-            number = int(wrong[0]) + 1
-            raise TrialError(
-                f"the loss of epoch {self.state.epoch}, batch {number} of {len(values)}, is "
-                f"{values[number - 1].item()}; a lower lr may help"
-            )
-        return float(values.mean())
+        if not len(wrong):
+            return
+        step = int(wrong[0])
+        named = [name for name, steps in terms.items() if not steps[step].isfinite()]
+        raise TrialError(
+            f"the loss of epoch {self.state.epoch}, batch {step + 1} of {len(values)}, is "
+            f"{values[step].item()}{f' ({named[0]})' if named else ''}; a lower lr may help"
+        )
 
     @torch.no_grad()
-    def _evaluate(self, epoch: int) -> EpochRecord:
-        """Evaluate the model as it is now; keep its state if it is the best so far."""
+    def _evaluate(self, epoch: int, terms: Mapping[str, float]) -> EpochRecord:
+        """Evaluate the model in its present state; keep the state if it is the best so far."""
         state = self.state
         self.model.eval()
         try:
             evaluated = self.protocol.evaluate(
-                self.model, self.device, epoch=epoch, loss=state.losses[-1]
+                self.model, self.device, epoch=epoch, loss=state.losses[-1], terms=terms
             )
         except ModelError as error:
             raise TrialError(f"evaluation after epoch {epoch}: {error}") from error
@@ -193,7 +227,7 @@ class Trainer:
             "state": self.state.to_plain(),
             "model": self.model.state_dict(),
             "epoch_state": self.model.epoch_state(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "rng": torch.get_rng_state(),
         }
         if self.device.type == "cuda":
@@ -206,12 +240,17 @@ class Trainer:
             return
         self.state = TrainingState.from_plain(content["state"], self.device)
         self.model.load_state_dict(content["model"])
+        if self.state.step_losses:
+            self._begin_epoch()
         epoch_state = content["epoch_state"]
         self.model.load_epoch_state({k: x.to(self.device) for k, x in epoch_state.items()})
-        self.optimizer.load_state_dict(content["optimizer"])
+        for optimizer, state in zip(self.optimizers, content["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
         torch.set_rng_state(content["rng"])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(content["cuda_rng"], self.device)
-        logger.info(
-            "going on from epoch %d, step %d", self.state.epoch, len(self.state.step_losses)
-        )
+        logger.info("resumed in epoch %d, step %d", self.state.epoch, len(self.state.step_losses))
+
+
+def _mean(values: list[Tensor]) -> float:
+    return float(torch.stack(values).double().cpu().mean())

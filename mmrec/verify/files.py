@@ -31,14 +31,14 @@ def changed_files(
         for what in ("status", "weights_sha256", "lists_sha256", "lists_file_sha256"):
             if expected[record.trial_id][what] != getattr(record, what):
                 yield f"trials.jsonl: {what} of {record.name} is not that of manifest.json"
-    for place, key in ((run.path.parent, "tables_sha256"), (run.path, "run_tables_sha256")):
-        for name, digest in run.manifest.get(key, {}).items():  # older runs lack the second
-            table = place / name
+    for folder, key in ((run.path.parent, "tables_sha256"), (run.path, "run_tables_sha256")):
+        for name, digest in run.manifest[key].items():
+            table = folder / name
             if table.is_file() and sha256(table.read_bytes()) != digest:
                 yield f"{short_path(table)}: not what the run wrote"
     for record in records:
-        lists = lists_path(experiment, record)
-        if lists.is_file() and sha256(lists.read_bytes()) != record.lists_file_sha256:
+        lists, digest = lists_path(experiment, record), record.lists_file_sha256
+        if digest is not None and lists.is_file() and sha256(lists.read_bytes()) != digest:
             yield f"{short_path(lists)}: not the lists of the trial"
         weights = weights_path(experiment, record.name)
         if weights.is_file() and _digest(weights) != record.weights_sha256:

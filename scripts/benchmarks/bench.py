@@ -31,12 +31,14 @@ import torch
 from mmrec.data import Dataset, Interactions, Vocabulary, align, read_split
 from mmrec.evaluation import Evaluator
 from mmrec.features import VisualAttribute
-from mmrec.models import LATTICE, LATTICEConfig, LightGCNM, LightGCNMConfig, Model
+from mmrec.models import Model
+from mmrec.models.lattice import LATTICE, LATTICEConfig
+from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
+from mmrec.seeding import rng_for
 from mmrec.training.allocator import keep_freed_memory
 from mmrec.training.determinism import deterministic
 from mmrec.training.objective import Objective
 from mmrec.training.protocol import EvaluationProtocol
-from mmrec.training.seeding import rng_for
 from mmrec.training.trainer import Trainer
 
 CPU = torch.device("cpu")

@@ -28,7 +28,9 @@ from torch import Tensor
 from mmrec.data import Dataset
 from mmrec.evaluation import rank
 from mmrec.graph import Pattern, nearest_neighbours, spmm
-from mmrec.models import LATTICE, LightGCNM, Model
+from mmrec.models import Model
+from mmrec.models.lattice import LATTICE
+from mmrec.models.lightgcnm import LightGCNM
 from mmrec.training.allocator import keep_freed_memory
 from mmrec.training.determinism import deterministic
 from mmrec.training.digests import digest_of_state
@@ -101,14 +103,14 @@ def operations(dataset: Dataset) -> Iterator[Operation]:
     users, items = torch.randn(dataset.n_users, width), torch.randn(dataset.n_items, width)
     nodes = torch.cat([users, items])
 
-    adjacency = light.adjacency
-    yield product("propagate over users and items", adjacency.pattern, adjacency.values, nodes)
+    both = light.graph
+    yield product("propagate over users and items", both.pattern, both.values, nodes)
     graph = lattice.item_graph()
     yield product("propagate over the item graph", graph.pattern, graph.values, items)
-    n_weights = sum(x.numel() for x in light.features.values())
+    n_weights = sum(x.numel() for x in light.features.raw.values())
     yield Operation(
         "project the features",
-        lambda: [light.projections[m](x) for m, x in light.features.items()],
+        lambda: light.projections(light.features.raw),
         flops=2 * n_weights * width,
         moved=FLOAT * n_weights,
     )

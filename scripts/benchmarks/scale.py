@@ -1,4 +1,4 @@
-"""How memory and time grow with the catalogue: each size and model in a process of its own.
+"""How memory and time grow with the catalogue: each size and model in a separate process.
 
     python scripts/benchmarks/scale.py                          # 10,000 to 100,000 items
     python scripts/benchmarks/scale.py --items 10000 --models LATTICE
@@ -65,7 +65,7 @@ def _header(columns: tuple[str, ...]) -> str:
 
 
 def in_own_process(name: str, n_items: int, widths: list[int]) -> dict[str, float]:
-    """The peak memory of a process never falls, so each measurement has its own."""
+    """Measure in a new process, because the peak memory of a process never falls."""
     command = [sys.executable, __file__, "--one", name, str(n_items), "--widths"]
     done = subprocess.run([*command, *map(str, widths)], capture_output=True, text=True, check=True)
     row: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -95,7 +95,7 @@ def measure(name: str, n_items: int, widths: list[int]) -> dict[str, float]:
         row["a step"] = (ends[-1] - ends[1]) / (len(ends) - 2)
         trainer.state.losses = [0.0]
         with timed(row, "evaluation"):
-            trainer._evaluate(1)
+            trainer._evaluate(1, {})
     row["peak GiB"] = peak_gib()
     return row
 

@@ -78,7 +78,7 @@ def test_a_wrong_file_and_wrong_data(
 
 
 def measured(factors_bytes: dict[int, int]):
-    """Return a stand-in for short trials that needs these bytes and a second for a step."""
+    """Return a fake probe: these bytes for the factors, and a second for each step."""
 
     def probe(loaded: object, model: int, points: Sequence[dict], *_: object) -> object:
         host = factors_bytes.get(points[0].get("factors", 0))

@@ -182,7 +182,7 @@ def spec(experiment_file: Write) -> TrialSpec:
 
 
 def epoch(number: int, value: float) -> EpochRecord:
-    return EpochRecord(number, 0.5, {"Recall@3": value}, {})
+    return EpochRecord(number, 0.5, {"Recall@3": value})
 
 
 def record_of(spec: TrialSpec, value: float = 0.3) -> TrialRecord:

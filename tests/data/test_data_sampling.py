@@ -1,4 +1,4 @@
-"""Training triplets."""
+"""Samplers of training batches."""
 
 from __future__ import annotations
 
@@ -10,10 +10,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from scipy import stats
 
-from mmrec.data import DistinctUsers, Triplets, TripletSampler, UniformUsers
+from mmrec.data import (
+    SAMPLERS,
+    AllUsers,
+    DistinctUsers,
+    EachInteraction,
+    Pairs,
+    Sampler,
+    Samples,
+    UniformUsers,
+)
 from mmrec.errors import DataError
 
-SAMPLERS = [UniformUsers, DistinctUsers]
+WITH_NEGATIVES = [UniformUsers, DistinctUsers, EachInteraction, AllUsers]
+BY_USER = [UniformUsers, DistinctUsers]
 _masks = st_numpy.arrays(
     np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 12)), elements=st.booleans()
 )
@@ -24,20 +34,19 @@ def has_eligible_user(mask: np.ndarray) -> bool:
     return bool(((degrees > 0) & (degrees < mask.shape[1])).any())
 
 
-def draw(
-    sampler: type[TripletSampler], mask: np.ndarray, batch_size: int, seed: int = 0
-) -> Triplets:
+def draw(sampler: type[Sampler], mask: np.ndarray, batch_size: int, seed: int = 0) -> Samples:
     train = interactions(mask)
     return sampler(train, batch_size).draw_epoch(np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", WITH_NEGATIVES)
 @given(mask=_masks, batch_size=st.integers(1, 12), seed=st.integers(0, 2**32))
 def test_positives_are_the_user_s_and_negatives_are_not(
-    sampler: type[TripletSampler], mask: np.ndarray, batch_size: int, seed: int
+    sampler: type[Sampler], mask: np.ndarray, batch_size: int, seed: int
 ) -> None:
     assume(has_eligible_user(mask))
     users, positives, negatives = draw(sampler, mask, batch_size, seed)
+    assert negatives is not None
     assert len(users) == len(positives) == len(negatives) > 0
     assert {array.dtype for array in (users, positives, negatives)} == {np.dtype(np.int64)}
     assert mask[users, positives].all()
@@ -84,18 +93,79 @@ def test_distinct_users_batches_by_hand(batch_size: int, n_batches: int, used: i
     assert len(sampler.draw_epoch(np.random.default_rng(0)).users) == n_batches * used
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", WITH_NEGATIVES)
 def test_a_user_without_any_or_with_every_item_is_never_drawn(
-    sampler: type[TripletSampler],
+    sampler: type[Sampler],
 ) -> None:
     mask = np.array([[1, 1, 1], [1, 0, 0], [0, 0, 0], [0, 1, 1], [1, 1, 1]])
     drawn = {user for seed in range(50) for user in draw(sampler, mask, 2, seed).users.tolist()}
     assert drawn == {1, 3}
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+def pairs(samples: Samples) -> list[tuple[int, int]]:
+    return list(zip(samples.users.tolist(), samples.positives.tolist(), strict=True))
+
+
+@given(mask=_masks, batch_size=st.integers(1, 12), seed=st.integers(0, 2**32))
+def test_pairs_has_each_interaction_once_without_negatives(
+    mask: np.ndarray, batch_size: int, seed: int
+) -> None:
+    samples = draw(Pairs, mask, batch_size, seed)
+    assert samples.negatives is None
+    assert sorted(pairs(samples)) == list(zip(*(x.tolist() for x in mask.nonzero()), strict=True))
+
+
+@given(mask=_masks, batch_size=st.integers(1, 12), seed=st.integers(0, 2**32))
+def test_each_interaction_of_users_with_a_negative_item_once(
+    mask: np.ndarray, batch_size: int, seed: int
+) -> None:
+    assume(has_eligible_user(mask))
+    expected = [(u, i) for u, i in np.argwhere(mask).tolist() if not mask[u].all()]
+    assert sorted(pairs(draw(EachInteraction, mask, batch_size, seed))) == expected
+
+
+@pytest.mark.parametrize("sampler", [EachInteraction, Pairs])
+def test_every_epoch_has_another_order(sampler: type[Sampler], mask: np.ndarray) -> None:
+    one, rng = sampler(interactions(mask), 5), np.random.default_rng(0)
+    first, second = pairs(one.draw_epoch(rng)), pairs(one.draw_epoch(rng))
+    assert first != second
+    assert sorted(first) == sorted(second) != first
+
+
+def test_all_users_are_one_batch() -> None:
+    mask = np.array([[1, 1, 1], [1, 0, 0], [0, 0, 0], [0, 1, 1]])
+    sampler = AllUsers(interactions(mask), 1)
+    assert sampler.draw_epoch(np.random.default_rng(0)).users.tolist() == [1, 3]
+    assert (sampler.batch_size, sampler.n_batches) == (2, 1)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values())
+@given(mask=_masks, batch_size=st.integers(1, 12))
+def test_batches_are_counted_without_drawing(
+    sampler: type[Sampler], mask: np.ndarray, batch_size: int
+) -> None:
+    assume(has_eligible_user(mask))
+    one = sampler(interactions(mask), batch_size)
+    n_samples = len(one.draw_epoch(np.random.default_rng(0)).users)
+    assert n_samples == one.n_samples
+    assert one.n_batches == int(np.ceil(n_samples / one.batch_size))
+
+
+@pytest.mark.parametrize("sampler", WITH_NEGATIVES)
+@given(mask=_masks, seed=st.integers(0, 2**32), n_negatives=st.integers(2, 4))
+def test_several_negatives(
+    sampler: type[Sampler], mask: np.ndarray, seed: int, n_negatives: int
+) -> None:
+    assume(has_eligible_user(mask))
+    samples = sampler(interactions(mask), 3, n_negatives).draw_epoch(np.random.default_rng(seed))
+    assert samples.negatives is not None
+    assert samples.negatives.shape == (len(samples.users), n_negatives)
+    assert not mask[samples.users[:, None], samples.negatives].any()
+
+
+@pytest.mark.parametrize("sampler", WITH_NEGATIVES)
 @pytest.mark.parametrize("mask", [np.ones((2, 3)), [[1, 1], [0, 0]], np.zeros((2, 2))])
-def test_nobody_to_draw_is_an_error(sampler: type[TripletSampler], mask: np.ndarray) -> None:
+def test_nobody_to_draw_is_an_error(sampler: type[Sampler], mask: np.ndarray) -> None:
     assert refusal(DataError, sampler, interactions(mask), 4) == (
         "every user has every item: there is no negative item to train on"
     )
@@ -116,15 +186,15 @@ def p_value(counts: np.ndarray) -> float:
     return float(stats.chisquare(counts).pvalue)
 
 
-def many(sampler: type[TripletSampler], mask: np.ndarray, n_epochs: int) -> Triplets:
+def many(sampler: type[Sampler], mask: np.ndarray, n_epochs: int) -> Samples:
     one = sampler(interactions(mask), 5)
     rng = np.random.default_rng(7)
     epochs = [one.draw_epoch(rng) for _ in range(n_epochs)]
-    return Triplets(*(np.concatenate(columns) for columns in zip(*epochs, strict=True)))
+    return Samples(*(np.concatenate(columns) for columns in zip(*epochs, strict=True)))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_draws_are_uniform(sampler: type[TripletSampler], mask: np.ndarray) -> None:
+@pytest.mark.parametrize("sampler", BY_USER)
+def test_draws_are_uniform(sampler: type[Sampler], mask: np.ndarray) -> None:
     users, positives, negatives = many(sampler, mask, 700)
     assert len(users) > 50_000
     p_values = [p_value(np.bincount(users, minlength=12))]
@@ -150,10 +220,8 @@ def test_positive_and_negative_are_independent(mask: np.ndarray) -> None:
     assert 1e-4 < stats.chi2_contingency(table).pvalue < 1 - 1e-4
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_the_generator_decides_and_nothing_else(
-    sampler: type[TripletSampler], mask: np.ndarray
-) -> None:
+@pytest.mark.parametrize("sampler", WITH_NEGATIVES)
+def test_the_generator_decides_and_nothing_else(sampler: type[Sampler], mask: np.ndarray) -> None:
     one, other = sampler(interactions(mask), 5), sampler(interactions(mask), 5)
     first = one.draw_epoch(np.random.default_rng(1))
     one.draw_epoch(np.random.default_rng(2))
@@ -163,12 +231,12 @@ def test_the_generator_decides_and_nothing_else(
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
     different = other.draw_epoch(np.random.default_rng(3))
-    assert not np.array_equal(first.users, different.users)
+    assert not np.array_equal(first.positives, different.positives)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", WITH_NEGATIVES)
 def test_numpy_s_global_generator_is_neither_read_nor_moved(
-    sampler: type[TripletSampler], mask: np.ndarray
+    sampler: type[Sampler], mask: np.ndarray
 ) -> None:
     np.random.seed(0)  # noqa: NPY002
     before = np.random.get_state(legacy=False)  # noqa: NPY002

@@ -10,6 +10,7 @@ import pytest
 from helpers import ROOT
 from page_sandbox import Sandbox
 
+from mmrec.data import SAMPLERS
 from mmrec.data.demo import write_demo
 from mmrec.evaluation import METRICS
 from mmrec.experiment import run_experiment
@@ -67,9 +68,6 @@ def sandbox(finished: Sandbox, tmp_path: Path) -> Sandbox:
 
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
-    """Forget the models, loaders and metrics that a page registers."""
-    models = dict(MODELS)
-    with LOADERS.isolated(), METRICS.isolated():
+    """Forget the models, samplers, loaders and metrics that a page registers."""
+    with MODELS.isolated(), SAMPLERS.isolated(), LOADERS.isolated(), METRICS.isolated():
         yield
-    MODELS.clear()
-    MODELS.update(models)

@@ -1,4 +1,4 @@
-"""Short trials in a process of their own."""
+"""Short trials in a separate process."""
 
 from __future__ import annotations
 

@@ -322,7 +322,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_done_again(experiment_file, t
         "from mmrec.models import LightGCNM\n"
         f"mark = pathlib.Path({str(tmp_path / 'mark')!r})\n"
         "class Unlucky(LightGCNM):\n"
-        "    def on_epoch_start(self, epoch):\n"
+        "    def begin_epoch(self, epoch, rng):\n"
         "        if epoch == 3 and not mark.exists():\n"
         "            mark.touch()\n"
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -341,7 +341,7 @@ def test_interrupting_workers_keeps_their_checkpoints(experiment_file, tmp_path)
         "from mmrec.models import LightGCNM\n"
         f"marks = pathlib.Path({str(tmp_path / 'marks')!r})\n"
         "class Marking(LightGCNM):\n"
-        "    def on_epoch_start(self, epoch):\n"
+        "    def begin_epoch(self, epoch, rng):\n"
         "        (marks / str(os.getpid())).touch()\n"
     )
     (tmp_path / "marks").mkdir()

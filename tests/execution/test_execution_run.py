@@ -246,10 +246,11 @@ def test_a_model_that_refuses_its_data_fails_like_any_other(experiment_file):
     assert results.trials["error"][1] == "DataError: prices.tsv: no such file"
 
 
-@pytest.mark.parametrize("step", ["lists_as_tsv", "GroupEvaluator.evaluate", "shown_lists"])
+@pytest.mark.parametrize("step", ["lists_as_tsv", "GroupEvaluator.evaluate", "example_lists"])
 def test_an_error_after_training_fails_only_its_trial(experiment_file, monkeypatch, step):
     """Lists, figures of groups and example lists are made when a trial has been trained."""
-    path = experiment_file({"MostPop": {}, "Random": {}}, report={"users": 1})
+    kept = {"meta": {"save_recs": True}}
+    path = experiment_file({"MostPop": kept, "Random": kept}, report={"users": 1})
     monkeypatch.setattr(f"mmrec.execution.workbench.{step}", _failing_first(step))
     results = run(path)
     assert results.trials["status"].tolist() == ["failed", "finished"]

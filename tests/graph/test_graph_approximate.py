@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from mmrec.graph import approximate_neighbours, nearest_neighbours
-from mmrec.models import LATTICE, LATTICEConfig, lattice
+from mmrec.models import lattice
+from mmrec.models.lattice import LATTICE, LATTICEConfig
 from mmrec.testing.data import tiny_dataset
 
 
@@ -61,7 +62,7 @@ def test_lattice_on_approximate_neighbours_learns() -> None:
     model = LATTICE(config, tiny_dataset())
     users, items = model.embed()
     (users.sum() + items.sum()).backward()
-    assert all(x.grad is not None for x in model.features.values())
+    assert all(x.grad is not None for x in model.features.raw.values())
 
 
 def test_without_faiss_the_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

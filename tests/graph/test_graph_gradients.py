@@ -9,14 +9,14 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from mmrec.graph import (
-    Adjacency,
     Pattern,
+    SparseMatrix,
     coalesce,
     edge_products,
     mean_of_layers,
     propagate,
-    symmetric_normalise,
 )
+from mmrec.graph.matrix import symmetric_normalise
 
 
 @st.composite
@@ -80,7 +80,7 @@ def test_mean_of_layers(
     loops = torch.arange(n)  # a row of zeros has a norm without a derivative
     rows, cols = torch.cat([pattern.rows, loops]), torch.cat([pattern.cols, loops])
     merged, _ = coalesce(rows, cols, (n, n))
-    graph = Adjacency(merged, random(len(merged), seed=seed).detach().exp())
+    graph = SparseMatrix(merged, random(len(merged), seed=seed).detach().exp())
     nodes = torch.tensor(data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=8)))
     x = random(n, 3, seed=seed + 1)
     assert quick(lambda a: mean_of_layers(graph, a, n_layers, nodes, normalised=normalised), (x,))

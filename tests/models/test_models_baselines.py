@@ -9,8 +9,8 @@ from helpers import interactions
 from scipy import stats
 
 from mmrec.data import Dataset, Vocabulary
-from mmrec.models import MODELS, MostPop, Random, RecommenderConfig
-from mmrec.models.baselines import RandomConfig
+from mmrec.models import MODELS, RecommenderConfig
+from mmrec.models.baselines import MostPop, Random, RandomConfig
 
 CPU = torch.device("cpu")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, log, log1p, sqrt
+from math import exp, log1p, sqrt
 
 import numpy as np
 import pytest
@@ -11,17 +11,11 @@ from helpers import interactions
 from torch import Tensor
 
 from mmrec.data import Dataset, Vocabulary
-from mmrec.graph import bipartite_adjacency
-from mmrec.models import (
-    LATTICE,
-    Batch,
-    LATTICEConfig,
-    LightGCNM,
-    LightGCNMConfig,
-    bpr_loss,
-    l2_penalty,
-)
+from mmrec.graph import SparseMatrix
+from mmrec.models import Batch
 from mmrec.models.collaborative import LightGCNLayers, NGCFLayers
+from mmrec.models.lattice import LATTICE, LATTICEConfig
+from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
 
 H = 1 / sqrt(2)
 
@@ -53,22 +47,6 @@ def assert_rows(found: Tensor, expected: object) -> None:
     torch.testing.assert_close(found, torch.tensor(expected), rtol=1e-6, atol=1e-6)
 
 
-def test_bpr_loss() -> None:
-    # -log sigmoid(2 - 1) = log(1 + e^-1), -log sigmoid(0 - 3) = log(1 + e^3); their mean.
-    found = bpr_loss(torch.tensor([2.0, 0.0]), torch.tensor([1.0, 3.0]))
-    assert found.item() == pytest.approx((log1p(exp(-1)) + log1p(exp(3))) / 2, rel=1e-6)
-    # Equal scores: log 2. Far apart: the difference itself, where a naive form overflows.
-    assert bpr_loss(torch.zeros(3), torch.zeros(3)).item() == pytest.approx(log(2), rel=1e-6)
-    assert bpr_loss(torch.tensor([-500.0]), torch.tensor([500.0])).item() == 1000
-    assert bpr_loss(torch.tensor([60.0]), torch.tensor([0.0])).item() == pytest.approx(exp(-60))
-
-
-def test_l2_penalty() -> None:
-    # (1 + 4 + 9 + 16) + (0 + 1 + 0 + 1) = 32 over two rows, halved: 32 / 4.
-    x, y = torch.tensor([[1.0, 2], [3, 4]]), torch.tensor([[0.0, 1], [0, 1]])
-    assert l2_penalty(x, y).item() == 8
-
-
 def lightgcnm(**changes: object) -> LightGCNM:
     """W = identity, so item 0 enters as (3, 4) / 5 and item 1 as (0, 2) / 2."""
     config = LightGCNMConfig.model_validate(
@@ -76,7 +54,7 @@ def lightgcnm(**changes: object) -> LightGCNM:
     )
     model = LightGCNM(config, dataset(VisualAttribute=[[3, 4], [0, 2]]))
     put(model.user_embedding.weight, [[1.0, 0], [0, 1]])
-    projection = next(iter(model.projections.values()))
+    projection = model.projections[next(iter(model.projections))]
     put(projection.weight, [[1.0, 0], [0, 1]])
     put(projection.bias, [0.0, 0])
     return model
@@ -153,22 +131,24 @@ def test_lightgcnm_projects_the_concatenation() -> None:
     assert_rows(model.embed_items(), expected)
 
 
+def all_halves() -> SparseMatrix:
+    nodes = torch.arange(2)
+    edges = nodes.repeat_interleave(2), nodes.repeat(2)
+    return SparseMatrix.from_edges(*edges, (2, 2)).by_row()
+
+
 def test_lightgcn_layers_of_lattice() -> None:
     # Of one user and one item, with loops: D^-1 (A + I) is 1/2 everywhere.
-    adjacency = bipartite_adjacency(
-        torch.tensor([0]), torch.tensor([0]), 1, 1, normalisation="row", self_loops=True
-    )
-    mean = LightGCNLayers(adjacency, 2)(torch.tensor([[6.0, 0], [0, 8]]), torch.arange(2))
+    graph = all_halves()
+    mean = LightGCNLayers(graph, 2)(torch.tensor([[6.0, 0], [0, 8]]), torch.arange(2))
     # Layer 0 is (6, 0) and (0, 8). Layer 1 is (3, 4), normalised (0.6, 0.8), for both nodes, and
     # so is layer 2, which reads the normalised one. The means are sums over 3.
     assert_rows(mean, [[7.2 / 3, 1.6 / 3], [1.2 / 3, 9.6 / 3]])
 
 
 def test_ngcf_layer() -> None:
-    adjacency = bipartite_adjacency(
-        torch.tensor([0]), torch.tensor([0]), 1, 1, normalisation="row", self_loops=True
-    )
-    layers = NGCFLayers(adjacency, 2, [0.0])
+    graph = all_halves()
+    layers = NGCFLayers(graph, 2, [0.0])
     (weights,) = layers.layers
     put(weights.W1, [[1.0, 0], [0, 1]])
     put(weights.b1, [[0.0, -2]])

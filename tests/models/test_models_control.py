@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmrec.models import LATTICE, LATTICEConfig, LightGCNM, LightGCNMConfig, Model
+from mmrec.models import Model
+from mmrec.models.lattice import LATTICE, LATTICEConfig
+from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
 from mmrec.testing.data import tiny_dataset
 
 DATA = tiny_dataset()

@@ -8,12 +8,15 @@ fail.
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from mmrec.graph import ItemGraph
-from mmrec.models import LATTICE, Batch, LATTICEConfig, LightGCNM, LightGCNMConfig, Model
+from mmrec.graph import SparseMatrix
+from mmrec.models import Batch, Model
+from mmrec.models.lattice import LATTICE, LATTICEConfig
+from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
 from mmrec.testing.data import tiny_dataset
 
 DATA = tiny_dataset()
@@ -45,7 +48,7 @@ def test_a_step_of_lightgcnm(aggregation: str, n_layers: int) -> None:
     assert {p.grad.device for p in model.parameters() if p.grad is not None} == {META}
 
 
-def on_meta(graph: ItemGraph) -> dict[str, Tensor]:
+def on_meta(graph: SparseMatrix) -> dict[str, Tensor]:
     state = {"rows": graph.pattern.rows, "cols": graph.pattern.cols, "values": graph.values}
     return {name: tensor.detach().to(META) for name, tensor in state.items()}
 
@@ -56,7 +59,7 @@ def test_a_step_of_lattice_over_the_graph_of_its_epoch(cf: str) -> None:
     config = LATTICEConfig.model_validate({"cf": cf, "n_ui_layers": 2, "top_k": 3, "n_layers": 2})
     model = LATTICE(config, DATA)
     graph = on_meta(model.item_graph())
-    model.to(META).on_epoch_start(1)
+    model.to(META).begin_epoch(1, np.random.default_rng(0))
     model.load_epoch_state(graph)
     take_step(model)
     assert {"user_embedding.weight", "item_embedding.weight"} <= gradients(model)

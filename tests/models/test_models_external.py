@@ -11,7 +11,10 @@ import pytest
 from helpers import refusal, write_text
 
 from mmrec.errors import ModelError
-from mmrec.models import LATTICE, LightGCNM, MostPop, find_recommender, load_external_module
+from mmrec.models import find_recommender, load_external_module
+from mmrec.models.baselines import MostPop
+from mmrec.models.lattice import LATTICE
+from mmrec.models.lightgcnm import LightGCNM
 
 MODEL = """
 from mmrec.models import Recommender
@@ -136,7 +139,7 @@ def module_with(**names: object) -> ModuleType:
 
 
 class Abstract(LightGCNM):
-    """Lacks nothing but is marked below as a class that is not to be used."""
+    """Complete, but marked as abstract below."""
 
 
 Abstract.__abstractmethods__ = frozenset({"embed"})
@@ -150,31 +153,47 @@ def test_built_in_and_external_names() -> None:
     assert find_recommender("external.Other", MINE) is MostPop
 
 
-def test_unknown_names() -> None:
-    known = "known: MostPop, Random, LATTICE, LightGCNM"
-    assert refusal(ModelError, find_recommender, "lightgcn-m", None) == (
-        f"unknown model (did you mean 'LightGCNM'?); {known}"
-    )
-    assert refusal(ModelError, find_recommender, "ItemKNN", None) == (
-        "unknown model (write it as external.NAME, see docs/writing_a_model.md, or bring its lists "
-        f"by RecommendationFolder); {known}"
-    )
-    assert refusal(ModelError, find_recommender, "MyModel", MINE) == (
-        f"unknown model (did you mean 'external.MyModel'?); {known}, external.MyModel, "
-        "external.Other"
-    )
-    assert refusal(ModelError, find_recommender, "external.MyModle", MINE) == (
-        "mine.py has no model 'MyModle' (did you mean 'MyModel'?); it has: MyModel, Other"
-    )
-    assert refusal(ModelError, find_recommender, "external.Abstract", MINE).startswith(
-        "mine.py has no model 'Abstract'"
-    )
-    assert refusal(ModelError, find_recommender, "external.X", module_with()) == (
-        "mine.py has no model 'X'; it has: none"
-    )
+@pytest.mark.parametrize("external", [None, MINE])
+def test_built_in_models_have_the_external_prefix_of_the_ecosystem_too(
+    external: ModuleType | None,
+) -> None:
+    assert find_recommender("external.LATTICE", external) is LATTICE
 
 
-def test_an_external_name_without_a_file() -> None:
-    assert refusal(ModelError, find_recommender, "external.LATTICE", None) == (
-        "external_models_path is missing: it says where external models are"
-    )
+def test_the_user_s_model_has_precedence_over_a_built_in_one() -> None:
+    external = module_with(LATTICE=MostPop)
+    assert find_recommender("external.LATTICE", external) is MostPop
+    assert find_recommender("LATTICE", external) is LATTICE
+
+
+@pytest.mark.parametrize(
+    ("name", "external", "facts"),
+    [
+        ("lightgcn-m", None, ["did you mean 'LightGCNM'?", "MostPop", "LATTICE"]),
+        ("Nothing", None, ["docs/writing_a_model.md", "RecommendationFolder"]),
+        ("MyModel", MINE, ["did you mean 'external.MyModel'?", "external.Other"]),
+        ("external.MyModle", MINE, ["mine.py", "did you mean 'MyModel'?", "MyModel, Other"]),
+        ("external.Abstract", MINE, ["mine.py", "'Abstract'"]),
+        ("external.LATICE", MINE, ["did you mean 'LATTICE'?"]),
+        ("external.X", module_with(), ["'X'", "none"]),
+        ("external.X", None, ["external_models_path", "'X'"]),
+    ],
+)
+def test_unknown_names(name: str, external: ModuleType | None, facts: list[str]) -> None:
+    message = refusal(ModelError, find_recommender, name, external)
+    assert [fact for fact in facts if fact not in message] == []
+
+
+def test_a_model_is_added_to_a_folder_by_its_file(package: Path) -> None:
+    write_text(package.parent / "added.py", MODEL.format(name="Added"))
+    for name in ("test_added.py", "_private.py", "conftest.py"):
+        write_text(package.parent / name, "1 / 0")
+    module = load_external_module(package)
+    assert find_recommender("external.Added", module).__name__ == "Added"
+
+
+def test_a_failing_file_of_a_folder_is_named(package: Path) -> None:
+    broken = write_text(package.parent / "broken.py", "1 / 0")
+    before = set(sys.modules)
+    assert str(broken) in refusal(ModelError, load_external_module, package)
+    assert set(sys.modules) == before

@@ -16,74 +16,51 @@ from torch import Tensor, nn
 
 from mmrec.data import Dataset, DistinctUsers
 from mmrec.errors import DataError
-from mmrec.models import (
-    LATTICE,
-    Batch,
-    LightGCNM,
-    Model,
-    ModelConfig,
-    bpr_loss,
-    load_external_module,
-)
+from mmrec.models import MODELS, Batch, Model, ModelConfig, find_recommender, load_external_module
+from mmrec.models.losses import bpr_loss
 from mmrec.testing.data import tiny_dataset
 from mmrec.testing.models import ModelTests
 
 Settings = Mapping[str, Any]
 
 
-class TestLightGCNM(ModelTests):
-    model = LightGCNM
-    config: ClassVar[Settings] = {"factors": 8}
+TESTS = [name for name in dir(ModelTests) if name.startswith("test_")]
+SETTINGS: dict[str, list[Settings]] = {
+    "LightGCNM": [
+        {"factors": 8},
+        {
+            "factors": 8,
+            "aggregation": "concat",
+            "normalize": False,
+            "n_layers": 2,
+            "modalities": ("audio", "visual", "textual"),
+        },
+        {"factors": 8, "aggregation": "sum", "n_layers": 0, "modalities": ("textual",)},
+    ],
+    "LATTICE": [
+        {"factors": 8, "factors_multimod": 6, "top_k": 4},
+        {"factors": 8, "top_k": 4, "cf": "ngcf", "n_ui_layers": 2, "ws": (8, 8), "dl": (0.2, 0.2)},
+        {"factors": 8, "top_k": 4, "cf": "mf", "modalities": ("visual", "textual", "audio")},
+    ],
+}
+"""Hyper-parameters to test a model with; a model that is not here is tested with its defaults."""
+
+CASES = [
+    pytest.param(name, settings, id=f"{name}-{number}")
+    for name, kind in MODELS.items()
+    if issubclass(kind, Model) and kind.__module__.startswith("mmrec.")
+    for number, settings in enumerate(SETTINGS.get(name, [{}]))
+]
 
 
-class TestLightGCNMConcat(ModelTests):
-    model = LightGCNM
-    config: ClassVar[Settings] = {
-        "factors": 8,
-        "aggregation": "concat",
-        "normalize": False,
-        "n_layers": 2,
-        "modalities": ("audio", "visual", "textual"),
-    }
+@pytest.mark.parametrize("test", TESTS)
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_every_model_passes_the_kit(name: str, settings: Settings, test: str) -> None:
+    class Kit(ModelTests):
+        model = MODELS[name]  # type: ignore[assignment]
+        config = settings
 
-
-class TestLightGCNMSum(ModelTests):
-    model = LightGCNM
-    config: ClassVar[Settings] = {
-        "factors": 8,
-        "aggregation": "sum",
-        "n_layers": 0,
-        "modalities": ("textual",),
-    }
-
-
-class TestLATTICE(ModelTests):
-    model = LATTICE
-    config: ClassVar[Settings] = {"factors": 8, "factors_multimod": 6, "top_k": 4}
-
-
-class TestLATTICENgcf(ModelTests):
-    model = LATTICE
-    config: ClassVar[Settings] = {
-        "factors": 8,
-        "factors_multimod": 6,
-        "top_k": 4,
-        "cf": "ngcf",
-        "n_ui_layers": 2,
-        "ws": (8, 8),
-        "dl": (0.2, 0.2),
-    }
-
-
-class TestLATTICEMf(ModelTests):
-    model = LATTICE
-    config: ClassVar[Settings] = {
-        "factors": 8,
-        "factors_multimod": 6,
-        "top_k": 4,
-        "cf": "mf",
-        "modalities": ("visual", "textual", "audio"),
-    }
+    getattr(Kit(), test)()
 
 
 class PlainConfig(ModelConfig):
@@ -108,9 +85,7 @@ class Plain(Model):
         return self.users.weight, self.items.weight
 
     def loss(self, batch: Batch) -> Tensor:
-        user = self.users(batch.users)
-        positive, negative = self.items(batch.positives), self.items(batch.negatives)
-        return bpr_loss((user * positive).sum(1), (user * negative).sum(1))
+        return bpr_loss(*batch.of(self.users.weight, self.items.weight))
 
 
 class TestPlain(ModelTests):
@@ -122,10 +97,10 @@ def example() -> ModuleType:
     return load_external_module(ROOT / "external" / "models" / "__init__.py")
 
 
-@pytest.mark.parametrize("name", [name for name in dir(ModelTests) if name.startswith("test_")])
+@pytest.mark.parametrize("name", TESTS)
 def test_the_worked_example_of_an_external_model(name: str, example: ModuleType) -> None:
     class Kit(ModelTests):
-        model = example.FeatureMF
+        model = find_recommender("external.FeatureMF", example)  # type: ignore[assignment]
         config: ClassVar[Settings] = {"factors": 8}
 
     getattr(Kit(), name)()
@@ -214,9 +189,9 @@ class HiddenState(Plain):
 
 
 class ForgetfulEpoch(Plain):
-    """Counts the steps of an epoch, and does not tell a checkpoint how far it is."""
+    """Counts the steps of an epoch, which no checkpoint contains."""
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int, rng: np.random.Generator) -> None:
         self.step = 0
 
     def loss(self, batch: Batch) -> Tensor:
@@ -242,7 +217,7 @@ BROKEN = {
     LossPerTriplet: "test_the_loss_is_a_finite_scalar",
     AlwaysDropout: "test_embed_is_repeatable_in_evaluation",
     WrongScorer: "test_scores_have_a_column_for_every_item",
-    ForgetfulEpoch: "test_going_on_within_an_epoch_gives_the_same_bits",
+    ForgetfulEpoch: "test_resuming_within_an_epoch_gives_the_same_bits",
     HiddenState: "test_the_state_is_the_whole_model",
     Lenient: "test_an_unknown_hyper_parameter_is_refused",
 }

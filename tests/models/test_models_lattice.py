@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from mmrec.data import Dataset
 from mmrec.errors import DataError
-from mmrec.graph import RawItemGraphs
-from mmrec.models import (
-    LATTICE,
-    Batch,
-    LATTICEConfig,
-    LightGCNM,
-    LightGCNMConfig,
-    raw_graphs,
-)
+from mmrec.graph import SparseMatrix
+from mmrec.models import Batch
 from mmrec.models.collaborative import NGCFLayers
+from mmrec.models.lattice import LATTICE, LATTICEConfig
+from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
 from mmrec.testing.data import tiny_dataset
 
 DATA = tiny_dataset()
+RNG = np.random.default_rng(0)
 BATCH = Batch(torch.tensor([0, 1, 2]), torch.tensor([6, 7, 8]), torch.tensor([1, 2, 3]))
 SETTINGS = {"factors": 4, "factors_multimod": 3, "top_k": 4}
 GRAPH_PARAMETERS = ("features.", "projections.", "importance")
@@ -42,7 +39,7 @@ def test_the_graph_has_a_gradient_in_the_first_batch_of_an_epoch_only() -> None:
     model = built()
     assert len(graph_parameters(model)) == 2 + 2 * 2 + 1
     for epoch in (1, 2):
-        model.on_epoch_start(epoch)
+        model.begin_epoch(epoch, RNG)
         for batch_number in range(3):
             model.zero_grad()
             model.loss(BATCH).backward()
@@ -52,58 +49,50 @@ def test_the_graph_has_a_gradient_in_the_first_batch_of_an_epoch_only() -> None:
 
 def test_later_batches_use_the_graph_of_the_first_and_embed_the_current_one() -> None:
     model = built()
-    model.on_epoch_start(1)
+    model.begin_epoch(1, RNG)
     loss = model.loss(BATCH)
     graph, (_, items) = model.item_graph().to_dense(), model.embed()
     with torch.no_grad():
-        for parameter in model.features.values():
+        for parameter in model.features.raw.values():
             parameter.copy_(parameter.flip(0))
     assert torch.equal(model.loss(BATCH), loss)  # over the graph of the first batch
     assert not torch.equal(model.item_graph().to_dense(), graph)
     assert not torch.equal(model.embed()[1], items)
     assert torch.equal(model.loss(BATCH), loss)  # embed() has not replaced it
-    model.on_epoch_start(2)
+    model.begin_epoch(2, RNG)
     assert not torch.equal(model.loss(BATCH), loss)
 
 
 def test_the_raw_graphs_stay_those_of_the_features_given() -> None:
     model = built()
-    before = model.raw_graphs.values.clone()
+    before = [graph.to_dense() for graph in model.raw_graphs]
     with torch.no_grad():
-        for parameter in model.features.values():
+        for parameter in model.features.raw.values():
             parameter.add_(1)
-    assert torch.equal(model.raw_graphs.values, before)
+    for graph, dense in zip(model.raw_graphs, before, strict=True):
+        assert torch.equal(graph.to_dense(), dense)
     assert not any("raw" in name for name in model.state_dict())
 
 
-def test_trials_on_the_same_data_share_the_raw_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
-    data, made = tiny_dataset(), []
-
-    class Counted(RawItemGraphs):
-        def __init__(self, *given: object) -> None:
-            made.append(given[1:])
-            super().__init__(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(raw_graphs, "RawItemGraphs", Counted)
-
-    def graphs(top_k: int, data: Dataset = data) -> RawItemGraphs:
+def test_trials_on_the_same_data_share_the_raw_graphs() -> None:
+    def graph(top_k: int, data: Dataset = DATA) -> SparseMatrix:
         config = LATTICEConfig.model_validate(SETTINGS | {"top_k": top_k})
-        return LATTICE(config, data).raw_graphs
+        return LATTICE(config, data).raw_graphs[0]
 
-    first, again = graphs(4), graphs(4)
-    assert made == [(4, "exact")]
-    assert torch.equal(first.values, again.values)
-    assert first.values.data_ptr() != again.values.data_ptr()
-    graphs(3), graphs(4), graphs(2), graphs(4)
-    assert made == [(4, "exact"), (3, "exact"), (2, "exact")]
-    graphs(3)  # two are kept
-    graphs(3, tiny_dataset())  # of another data set
-    assert made[3:] == [(3, "exact"), (3, "exact")]
+    first = graph(4)
+    assert graph(4) is first
+    second = graph(3)
+    assert graph(4) is first
+    third = graph(2)  # two are kept
+    assert graph(4) is first
+    assert graph(2) is third
+    assert graph(3) is not second
+    assert graph(3, tiny_dataset()) is not graph(3)
 
 
 def test_without_a_share_for_it_the_learned_graph_gets_no_gradient() -> None:
     model = built(l_m=1.0)
-    model.on_epoch_start(1)
+    model.begin_epoch(1, RNG)
     model.loss(BATCH).backward()
     for name in graph_parameters(model) - {"importance"}:
         gradient = model.get_parameter(name).grad
@@ -148,7 +137,7 @@ def test_each_layer_has_its_own_rate() -> None:
 
 
 def _only_first_layer(layers: NGCFLayers) -> NGCFLayers:
-    single = NGCFLayers(layers.adjacency, 4, [0.0])
+    single = NGCFLayers(layers.graph, 4, [0.0])
     single.layers[0] = layers.layers[0]
     return single
 
@@ -172,8 +161,8 @@ def test_initial_values() -> None:
         assert 0.8 * bound < table.abs().max() <= bound
     assert model.importance.tolist() == [0.5, 0.5]
     for modality, loader in (("visual", "VisualAttribute"), ("textual", "TextualAttribute")):
-        assert model.features[modality].requires_grad
-        assert torch.equal(model.features[modality], torch.tensor(DATA.features_of(loader)))
+        assert model.features.raw[modality].requires_grad
+        assert torch.equal(model.features.raw[modality], torch.tensor(DATA.features_of(loader)))
 
 
 def test_training_does_not_write_into_the_data_set() -> None:
@@ -199,7 +188,7 @@ def test_modalities_keep_the_order_of_the_configuration(aggregation: str) -> Non
     )
     model = LightGCNM(config, DATA)
     assert list(model.features) == ["zebra", "ant"]
-    assert model.features["zebra"].shape[1] == DATA.features_of("VisualAttribute").shape[1]
+    assert model.features.raw["zebra"].shape[1] == DATA.features_of("VisualAttribute").shape[1]
 
 
 def test_a_loader_that_the_data_set_lacks() -> None:

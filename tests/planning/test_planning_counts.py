@@ -21,13 +21,14 @@ CPU = torch.device("cpu")
 EXTERNAL = """
 import torch
 from mmrec.data import UniformUsers
-from mmrec.data.sampling import Triplets
+from mmrec.data import Samples
 from mmrec.models import Model, MultimodalConfig, ModelConfig
 from torch import nn
 
 class Thrice(UniformUsers):
+    n_samples = property(lambda self: 3 * len(self.train))
     def draw_epoch(self, rng):
-        return Triplets(*(column.repeat(3) for column in super().draw_epoch(rng)))
+        return Samples(*(column.repeat(3) for column in super().draw_epoch(rng)))
 
 class Own(Model):
     sampler = Thrice

@@ -24,7 +24,7 @@ from mmrec.data.demo_items import write_labels as write_demo_labels
 from mmrec.errors import ConfigError
 from mmrec.experiment import run_experiment
 from mmrec.reporting.examples.thumbnails import EDGE, thumbnail
-from mmrec.runs.example_users import shown_users
+from mmrec.runs.example_users import example_users
 
 REPORT = {"users": 3, "titles": "../data/{0}/titles.tsv", "pictures": "../data/{0}/pictures"}
 
@@ -58,11 +58,11 @@ def asked(users: object) -> Any:
 )
 def test_users_are_spread_by_their_training_items(users: int, expected: list[int]) -> None:
     data = dataset([5, 1, 3, 8, 2, 7, 7], cold=5)
-    assert shown_users(asked(users), data) == expected
+    assert example_users(asked(users), data) == expected
 
 
 def test_listed_users_keep_their_order() -> None:
-    assert shown_users(asked(["6", 0]), dataset([5, 1, 3, 8, 2, 7, 7], cold=5)) == [6, 0]
+    assert example_users(asked(["6", 0]), dataset([5, 1, 3, 8, 2, 7, 7], cold=5)) == [6, 0]
 
 
 # Errors before training

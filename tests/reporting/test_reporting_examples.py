@@ -109,7 +109,9 @@ def test_lists_and_hits_are_of_the_run(folder: Path, page: str) -> None:
             shown = cards(html, user, model)
             assert [id_of(card) for card in shown] == [item for u, item, _ in rows if u == user]
             scores = [float(score) for u, _, score in rows if u == user]
-            assert record.shown[user] == [[id_of(c), s] for c, s in zip(shown, scores, strict=True)]
+            assert record.examples[user] == [
+                [id_of(c), s] for c, s in zip(shown, scores, strict=True)
+            ]
             for card in shown:
                 in_test = id_of(card) in split_of(folder, "test", user)
                 in_validation = id_of(card) in split_of(folder, "val", user)
@@ -163,7 +165,7 @@ def test_example_users_change_no_trial(folder: Path) -> None:
     assert "Recommendations" not in page
     assert not (folder / "without" / "examples.json").exists()
     one, other = (TrialStore(folder / name / "trials.jsonl").read() for name in ("with", "without"))
-    assert all(record.shown == {} for record in other)
+    assert all(record.examples == {} for record in other)
     for part in ("name", "lists_sha256", "weights_sha256", "history"):
         assert [getattr(r, part) for r in one] == [getattr(r, part) for r in other]
 
@@ -190,7 +192,7 @@ def test_a_damaged_record_is_refused(folder: Path, tmp_path: Path, damage: str) 
 
 def shown_files(results: Results) -> tuple[str, list[dict[str, Any]]]:
     records = TrialStore(results.folder / "trials.jsonl").read()
-    lists = [r.shown for r in sorted(records, key=lambda record: record.trial_id)]
+    lists = [r.examples for r in sorted(records, key=lambda record: record.trial_id)]
     return (results.folder / "examples.json").read_text(), lists
 
 
@@ -256,6 +258,6 @@ def test_the_first_of_several_folds_is_shown(experiment_file, tmp_path):
     )
     first, second = TrialStore(results.folder / "trials.jsonl").read()
     html = section(results.report.read_text())
-    assert list(first.shown) == users_of(html)
-    assert second.shown == {}
+    assert list(first.examples) == users_of(html)
+    assert second.examples == {}
     assert "validation" not in html

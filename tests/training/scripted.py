@@ -1,4 +1,4 @@
-"""A model whose losses and figures are written down beforehand, to test the loop with."""
+"""A model with given losses and figures, to test the loop with."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -61,7 +62,7 @@ class Scripted(Model):
         self.weight = nn.Parameter(torch.zeros(1))
         self.modes: list[bool] = []
 
-    def on_epoch_start(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int, rng: np.random.Generator) -> None:
         self.epoch, self.batch = self.script[epoch - 1], 0
 
     def embed(self) -> tuple[Tensor, Tensor]:

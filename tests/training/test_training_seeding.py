@@ -10,7 +10,7 @@ from helpers import assert_repeated_elsewhere
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrec.training.seeding import rng_for, seed_for
+from mmrec.seeding import rng_for, seed_for
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_generators() -> None:
 
 TRAINING = """
 import hashlib, torch
-from mmrec.models import LATTICE
+from mmrec.models.lattice import LATTICE
 from mmrec.testing import ModelTests
 
 class Kit(ModelTests):
@@ -66,7 +66,7 @@ class Kit(ModelTests):
     config = {"factors": 4, "factors_multimod": 3, "top_k": 4, "cf": "ngcf", "n_ui_layers": 1,
               "ws": (4,), "dl": (0.3,)}
 
-from mmrec.training.seeding import rng_for, seed_for
+from mmrec.seeding import rng_for, seed_for
 outcome = Kit().trained()
 state = hashlib.sha256(b"".join(x.numpy().tobytes() for x in outcome.best_state.values()))
 print(seed_for(7, "a", 1), rng_for(7, "b").integers(10**9), Kit().dataset().fingerprint)

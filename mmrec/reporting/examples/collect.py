@@ -21,7 +21,7 @@ from mmrec.errors import DataError, listing
 from mmrec.files import write_atomically
 from mmrec.planning.inputs import path_problem
 from mmrec.reporting.examples.thumbnails import Thumbnail, thumbnail
-from mmrec.runs.example_users import check_shown, held_out_ids, items_of, shown_users
+from mmrec.runs.example_users import check_example_users, example_users, held_out_ids, items_of
 from mmrec.runs.study import Study
 from mmrec.text import install_hint
 
@@ -91,7 +91,7 @@ def check_examples(
                 f"none of its {len(known):,} items is in the data; it contains "
                 f"{listing(known, 3)}, the data contain {listing(dataset.items.ids, 3)}",
             )
-    check_shown(experiment, dataset, problems)
+    check_example_users(experiment, dataset, problems)
 
 
 def write_examples(
@@ -119,7 +119,7 @@ def write_examples(
     if experiment.report is None:
         return []
     threshold = experiment.evaluation.relevance_threshold
-    numbers = shown_users(experiment, dataset)
+    numbers = example_users(experiment, dataset)
     users = [_user(dataset, number, threshold) for number in numbers]
     items = list(dict.fromkeys(_items(users, studies, experiment.report.items)))
     picture_of, pictures, broken = _thumbnails(items, info.pictures)
@@ -183,7 +183,7 @@ def _items(
         for split in user["history"].values():
             yield from split["items"][:MAX_HISTORY]
         for study in studies:
-            listed = study.best.shown.get(user["user_id"], ()) if study.best else ()
+            listed = study.best.examples.get(user["user_id"], ()) if study.best else ()
             yield from (item_id for item_id, _ in listed[:n_items] if item_id is not None)
 
 

@@ -1,4 +1,4 @@
-"""Normalised adjacencies: by hand, against dense formulas, and against PyTorch Geometric."""
+"""Sparse matrices: by hand, against dense formulas, and against PyTorch Geometric."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from torch import Tensor
 
-from mmrec.graph import Adjacency, bipartite_adjacency, coalesce, symmetric_normalise
-from mmrec.graph.adjacency import Normalisation
+from mmrec.graph import SparseMatrix, bipartite, coalesce
+from mmrec.graph.matrix import symmetric_normalise
 
 # Users 0 and 1, items 0, 1 and 2 (nodes 2, 3 and 4): edges 0-2, 0-3, 1-3; item 2 has none.
 USERS, ITEMS = torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1])
@@ -46,10 +46,12 @@ def random_edges(n_users: int, n_items: int, seed: int) -> tuple[Tensor, Tensor]
     return users, items
 
 
+def graph(users: Tensor, items: Tensor, n_users: int, n_items: int) -> SparseMatrix:
+    return bipartite(SparseMatrix.from_edges(users, items, (n_users, n_items)))
+
+
 def test_raw_by_hand() -> None:
-    assert torch.equal(
-        bipartite_adjacency(USERS, ITEMS, 2, 3, normalisation="none").to_dense(), BY_HAND
-    )
+    assert torch.equal(graph(USERS, ITEMS, 2, 3).to_dense(), BY_HAND)
 
 
 def test_symmetric_by_hand() -> None:
@@ -64,7 +66,7 @@ def test_symmetric_by_hand() -> None:
             [0, 0, 0, 0, 0],
         ]
     )
-    found = bipartite_adjacency(USERS, ITEMS, 2, 3, normalisation="symmetric").to_dense()
+    found = graph(USERS, ITEMS, 2, 3).symmetric().to_dense()
     torch.testing.assert_close(found, expected)
 
 
@@ -80,35 +82,26 @@ def test_rows_with_self_loops_by_hand() -> None:
             [0, 0, 0, 0, 1],
         ]
     )
-    adjacency = bipartite_adjacency(USERS, ITEMS, 2, 3, normalisation="row", self_loops=True)
-    torch.testing.assert_close(adjacency.to_dense(), expected)
-    torch.testing.assert_close(adjacency.to_dense().sum(1), torch.ones(5))
+    matrix = SparseMatrix.from_edges(USERS, ITEMS, (2, 3))
+    found = bipartite(matrix, self_loops=True).by_row()
+    torch.testing.assert_close(found.to_dense(), expected)
+    torch.testing.assert_close(found.row_sums, torch.ones(5))
 
 
-def test_a_call_is_one_propagation() -> None:
-    adjacency = bipartite_adjacency(USERS, ITEMS, 2, 3, normalisation="none")
+def test_a_product_is_one_propagation() -> None:
     x = torch.tensor([[1.0], [10.0], [100.0], [1000.0], [7.0]])
     # User 0: items 0 and 1; user 1: item 1; item 0: user 0; item 1: users 0 and 1; item 2: none.
-    assert adjacency(x).flatten().tolist() == [1100, 1000, 1, 11, 0]
-
-
-def test_is_a_constant_that_is_not_saved() -> None:
-    adjacency = bipartite_adjacency(USERS, ITEMS, 2, 3, normalisation="symmetric")
-    assert not list(adjacency.parameters())
-    assert not adjacency.state_dict()
-    assert adjacency.values.dtype == torch.float32
+    assert (graph(USERS, ITEMS, 2, 3) @ x).flatten().tolist() == [1100, 1000, 1, 11, 0]
 
 
 @pytest.mark.parametrize("normalisation", ["none", "symmetric", "row"])
 @pytest.mark.parametrize("self_loops", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_against_the_dense_formulas(
-    normalisation: Normalisation, self_loops: bool, seed: int
-) -> None:
+def test_against_the_dense_formulas(normalisation: str, self_loops: bool, seed: int) -> None:
     users, items = random_edges(9, 7, seed)
-    found = bipartite_adjacency(
-        users, items, 9, 7, normalisation=normalisation, self_loops=self_loops
-    )
+    found = bipartite(SparseMatrix.from_edges(users, items, (9, 7)), self_loops=self_loops)
+    if normalisation != "none":
+        found = found.symmetric() if normalisation == "symmetric" else found.by_row()
     a = torch.zeros(16, 16, dtype=torch.float64)
     a[users, items + 9] = a[items + 9, users] = 1
     if self_loops:
@@ -125,7 +118,7 @@ def test_against_the_dense_formulas(
 @pytest.mark.parametrize("seed", range(3))
 def test_symmetric_against_pytorch_geometric(pyg: ModuleType, seed: int) -> None:
     users, items = random_edges(20, 15, seed)
-    ours = bipartite_adjacency(users, items, 20, 15, normalisation="symmetric")
+    ours = graph(users, items, 20, 15).symmetric()
     edges = torch.stack([torch.cat([users, items + 20]), torch.cat([items + 20, users])])
 
     edge_index, weights = pyg.conv.gcn_conv.gcn_norm(edges, num_nodes=35, add_self_loops=False)
@@ -134,18 +127,18 @@ def test_symmetric_against_pytorch_geometric(pyg: ModuleType, seed: int) -> None
     torch.testing.assert_close(ours.to_dense(), theirs)
 
     x = torch.randn(35, 8, generator=torch.Generator().manual_seed(seed))
-    torch.testing.assert_close(ours(x), pyg.LGConv()(x, edges))
-    torch.testing.assert_close(ours(ours(x)), pyg.LGConv()(pyg.LGConv()(x, edges), edges))
+    torch.testing.assert_close(ours @ x, pyg.LGConv()(x, edges))
+    torch.testing.assert_close(ours @ (ours @ x), pyg.LGConv()(pyg.LGConv()(x, edges), edges))
 
 
 def test_lightgcn_s_mean_of_layers_against_pytorch_geometric(pyg: ModuleType) -> None:
     users, items = random_edges(12, 10, 5)
-    adjacency = bipartite_adjacency(users, items, 12, 10, normalisation="symmetric")
+    adjacency = graph(users, items, 12, 10).symmetric()
     edges = torch.stack([torch.cat([users, items + 12]), torch.cat([items + 12, users])])
     model = pyg.LightGCN(22, 6, 3)
     layers = [model.embedding.weight]
     for _ in range(3):
-        layers.append(adjacency(layers[-1]))
+        layers.append(adjacency @ layers[-1])
     torch.testing.assert_close(torch.stack(layers).mean(0), model.get_embedding(edges))
 
 
@@ -161,7 +154,7 @@ def test_symmetric_normalise_with_any_row_sums(matrix: np.ndarray) -> None:
     s = torch.from_numpy(matrix)
     rows, cols = s.nonzero().T
     pattern, _ = coalesce(rows, cols, (len(s), len(s)))
-    found = Adjacency(pattern, symmetric_normalise(pattern, s[rows, cols])).to_dense()
+    found = SparseMatrix(pattern, symmetric_normalise(pattern, s[rows, cols])).to_dense()
     expected = torch.zeros_like(s)
     sums = s.sum(1)
     for i in range(len(s)):
@@ -171,7 +164,7 @@ def test_symmetric_normalise_with_any_row_sums(matrix: np.ndarray) -> None:
     torch.testing.assert_close(found, expected)
 
 
-def test_gradient_of_the_normalisation_also_beside_rows_without_a_scale() -> None:
+def test_gradient_of_the_normalisation_with_rows_without_a_scale() -> None:
     # Row sums 3, 0, -1 and 2.5: the middle rows have no scale and become zero.
     s = torch.tensor(
         [

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmrec.graph import Backend, ItemGraph, RawItemGraphs, fuse, kernels
+from mmrec.graph import Backend, SparseMatrix, kernels
+from mmrec.models.learned_graph import learned_item_graph, raw_item_graph
 
 
 def cosine(x: Tensor) -> Tensor:
@@ -61,8 +62,24 @@ def vectors(n_items: int, *widths: int, seed: int = 0) -> list[Tensor]:
     ]
 
 
-def dense_of(raw: RawItemGraphs) -> list[Tensor]:
-    return [ItemGraph(raw.pattern, values).to_dense() for values in raw.values]
+def raw_graphs(features: list[Tensor], top_k: int) -> list[SparseMatrix]:
+    return SparseMatrix.aligned([raw_item_graph(x, top_k, "exact") for x in features])
+
+
+def fuse(
+    raw: list[SparseMatrix],
+    projected: list[Tensor],
+    weights: Tensor,
+    *,
+    top_k: int,
+    raw_share: float,
+) -> SparseMatrix:
+    learned = learned_item_graph(projected, weights, top_k, "exact")
+    return (1 - raw_share) * learned + raw_share * SparseMatrix.weighted_sum(raw, weights)
+
+
+def dense_of(raw: list[SparseMatrix]) -> list[Tensor]:
+    return [graph.to_dense() for graph in raw]
 
 
 def test_raw_graph_by_hand() -> None:
@@ -73,7 +90,7 @@ def test_raw_graph_by_hand() -> None:
     x = torch.tensor([[2.0, 0], [1, 1], [0, 3]], dtype=torch.float64)
     h = 2**-0.5
     expected = torch.tensor([[1, h, 0], [h, 1, 0], [0, h, 1]], dtype=torch.float64) / (1 + h)
-    (found,) = dense_of(RawItemGraphs([x], top_k=2))
+    (found,) = dense_of(raw_graphs([x], top_k=2))
     torch.testing.assert_close(found, expected)
 
 
@@ -82,7 +99,7 @@ def test_fused_graph_by_hand() -> None:
     # diagonal of 1, weighted 1/4 and 3/4 with a modality of cosine -1/5:
     # 1/4 * 3/5 + 3/4 * -1/5 = 0 exactly off the diagonal, so S = identity, D = 1.
     # A = 0.6 * identity + 0.4 * [[1/2, 1/2], [1/2, 1/2]] = [[0.8, 0.2], [0.2, 0.8]].
-    raw = RawItemGraphs([torch.ones(2, 3, dtype=torch.float64)] * 2, top_k=2)
+    raw = raw_graphs([torch.ones(2, 3, dtype=torch.float64)] * 2, top_k=2)
     projected = [
         torch.tensor([[1.0, 0], [3, 4]], dtype=torch.float64),
         torch.tensor([[5.0, 0], [-1, 24**0.5]], dtype=torch.float64),
@@ -92,16 +109,15 @@ def test_fused_graph_by_hand() -> None:
     expected = torch.tensor([[0.8, 0.2], [0.2, 0.8]], dtype=torch.float64)
     torch.testing.assert_close(graph.to_dense(), expected)
     x = torch.tensor([[1.0], [10]], dtype=torch.float64)
-    assert graph.propagate(x).flatten().tolist() == pytest.approx([2.8, 8.2])
+    assert (graph @ x).flatten().tolist() == pytest.approx([2.8, 8.2])
 
 
 @pytest.mark.parametrize("widths", [(4,), (4, 3), (4, 3, 6)])
 @pytest.mark.parametrize("top_k", [1, 2, 5, 14, 15, 100])
 def test_raw_graphs_against_dense(widths: tuple[int, ...], top_k: int) -> None:
     features = vectors(15, *widths)
-    raw = RawItemGraphs(features, top_k)
-    assert raw.values.shape == (len(widths), len(raw.pattern))
-    assert not raw.state_dict()
+    raw = raw_graphs(features, top_k)
+    assert all(graph.pattern is raw[0].pattern for graph in raw)
     for found, expected in zip(dense_of(raw), dense_raw(features, top_k), strict=True):
         torch.testing.assert_close(found, expected)
 
@@ -121,7 +137,7 @@ def test_fused_values_and_gradients_against_dense(
     features = vectors(15, *(4, 3, 6)[:n_modalities], seed=1)
     projected = [x.requires_grad_() for x in vectors(15, *(5, 5, 5)[:n_modalities], seed=2)]
     logits = torch.linspace(-1, 1, n_modalities, dtype=torch.float64).requires_grad_()
-    raw = RawItemGraphs(features, top_k)
+    raw = raw_graphs(features, top_k)
 
     graph = fuse(raw, projected, logits.softmax(0), top_k=top_k, raw_share=raw_share)
     dense = dense_fused(dense_raw(features, top_k), projected, logits.softmax(0), top_k, raw_share)
@@ -130,14 +146,14 @@ def test_fused_values_and_gradients_against_dense(
     x = torch.randn(15, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     inputs = (*projected, logits)
     torch.testing.assert_close(
-        torch.autograd.grad(graph.propagate(x).sin().sum(), inputs),
+        torch.autograd.grad((graph @ x).sin().sum(), inputs),
         torch.autograd.grad((dense @ x).sin().sum(), inputs),
     )
 
 
 def test_fused_gradients_against_finite_differences() -> None:
     features = vectors(6, 4, 3, seed=4)
-    raw = RawItemGraphs(features, 3)
+    raw = raw_graphs(features, 3)
     projected = [x.requires_grad_() for x in vectors(6, 3, 3, seed=5)]
     weights = torch.tensor([0.3, 0.7], dtype=torch.float64, requires_grad=True)
 
@@ -153,7 +169,7 @@ def test_duplicate_items(top_k: int) -> None:
     for x in (*features, *projected):
         x[5] = x[9] = x[1]
         x[8] = 2 * x[2]
-    raw = RawItemGraphs(features, top_k)
+    raw = raw_graphs(features, top_k)
     weights = torch.tensor([0.5, 0.5], dtype=torch.float64)
     found = fuse(raw, projected, weights, top_k=top_k, raw_share=0.5)
     expected = dense_fused(dense_raw(features, top_k), projected, weights, top_k, 0.5)
@@ -169,7 +185,7 @@ def test_an_item_without_direction_makes_no_nan(top_k: int) -> None:
     for x in projected:
         x.requires_grad_()
     weights = torch.tensor([0.4, 0.6], dtype=torch.float64, requires_grad=True)
-    raw = RawItemGraphs(features, top_k)
+    raw = raw_graphs(features, top_k)
     graph = fuse(raw, projected, weights, top_k=top_k, raw_share=0.5)
     expected = dense_fused(dense_raw(features, top_k), projected, weights, top_k, 0.5)
     torch.testing.assert_close(graph.to_dense(), expected)
@@ -179,7 +195,7 @@ def test_an_item_without_direction_makes_no_nan(top_k: int) -> None:
 
 def test_all_items_without_direction_leave_the_diagonal() -> None:
     zeros = torch.zeros(4, 3, dtype=torch.float64)
-    raw = RawItemGraphs([zeros], 2)
+    raw = raw_graphs([zeros], 2)
     torch.testing.assert_close(dense_of(raw)[0], torch.eye(4, dtype=torch.float64))
     weights = torch.ones(1, dtype=torch.float64)
     projected = zeros.clone().requires_grad_()
@@ -191,7 +207,7 @@ def test_all_items_without_direction_leave_the_diagonal() -> None:
 def test_opposite_items_have_a_row_without_a_scale() -> None:
     # Three items, the last two opposite to the first: its row sums to 1 - 1 - 1 = -1.
     x = torch.tensor([[1.0, 0], [-1, 0], [-2, 0]], dtype=torch.float64)
-    (found,) = dense_of(RawItemGraphs([x], 3))
+    (found,) = dense_of(raw_graphs([x], 3))
     assert found.isfinite().all()
     torch.testing.assert_close(found, dense_raw([x], 3)[0])
     assert found[0].tolist() == [0, 0, 0]
@@ -216,7 +232,7 @@ def test_many_ties(items: list[tuple[list[float], ...]], n_modalities: int, top_
         for start in (0, 3)
     )
     weights = torch.tensor([0.5, 0.25, 0.25], dtype=torch.float64)[:n_modalities]
-    raw = RawItemGraphs(features, top_k)
+    raw = raw_graphs(features, top_k)
     found = fuse(raw, projected, weights, top_k=top_k, raw_share=0.25).to_dense()
     expected = dense_fused(dense_raw(features, top_k), projected, weights, top_k, 0.25)
     torch.testing.assert_close(found, expected)
@@ -226,7 +242,7 @@ def test_float32_is_as_good_as_its_digits() -> None:
     features, projected = vectors(40, 8, 6, seed=10), vectors(40, 5, 5, seed=11)
     weights = torch.tensor([0.2, 0.8], dtype=torch.float64)
     expected = dense_fused(dense_raw(features, 6), projected, weights, 6, 0.7)
-    raw = RawItemGraphs([x.float() for x in features], 6)
+    raw = raw_graphs([x.float() for x in features], 6)
     projected32 = [x.float() for x in projected]
     found = fuse(raw, projected32, weights.float(), top_k=6, raw_share=0.7)
     assert found.values.dtype == torch.float32
@@ -239,7 +255,7 @@ def test_the_same_bits_every_time() -> None:
     for _ in range(4):
         inputs = [x.float().requires_grad_() for x in projected]
         weights = torch.tensor([0.5, 0.5], requires_grad=True)
-        raw = RawItemGraphs([x.float() for x in features], 7)
+        raw = raw_graphs([x.float() for x in features], 7)
         values = fuse(raw, inputs, weights, top_k=7, raw_share=0.5).values
         gradients = torch.autograd.grad(values.square().sum(), (*inputs, weights))
         results.append((values, *gradients))
@@ -248,7 +264,7 @@ def test_the_same_bits_every_time() -> None:
 
 
 def test_detach_cuts_the_history_and_keeps_the_numbers() -> None:
-    raw = RawItemGraphs(vectors(5, 3), 2)
+    raw = raw_graphs(vectors(5, 3), 2)
     projected = [x.requires_grad_() for x in vectors(5, 4, seed=1)]
     weights = torch.ones(1, dtype=torch.float64)
     graph = fuse(raw, projected, weights, top_k=2, raw_share=0.5)

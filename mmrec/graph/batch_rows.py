@@ -16,7 +16,7 @@ Csr = tuple[Tensor, Tensor, Tensor]
 """Row pointer, columns, values."""
 
 
-class Rows:
+class BatchRows:
     """The rows of a sparse matrix at some nodes, repetitions allowed.
 
     On the CPU they are cut out of the matrix when they are few. Elsewhere all of the matrix is

@@ -1,4 +1,4 @@
-"""The mean of propagated layers at some nodes, against the same written with autograd."""
+"""Propagation over layers, against the same written with autograd."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from mmrec.graph import Adjacency, Backend, coalesce, kernels, mean_of_layers, rows
+from mmrec.graph import Backend, SparseMatrix, batch_rows, coalesce, kernels, mean_of_layers
 
 EVERY = torch.arange(7)
 SOME = torch.tensor([6, 1, 1, 0, 3, 6])
 """In no order, with repetitions, and with the empty row 3."""
 
 
-def adjacency(n: int = 7, seed: int = 0, dtype: torch.dtype = torch.float64) -> Adjacency:
+def adjacency(n: int = 7, seed: int = 0, dtype: torch.dtype = torch.float64) -> SparseMatrix:
     """A random matrix that is not symmetric, with an empty row and column."""
     generator = torch.Generator().manual_seed(seed)
     dense = torch.rand(n, n, dtype=dtype, generator=generator)
@@ -24,7 +24,7 @@ def adjacency(n: int = 7, seed: int = 0, dtype: torch.dtype = torch.float64) -> 
     dense[3], dense[:, 5] = 0, 0
     places = dense.nonzero().T
     pattern, _ = coalesce(*places, (n, n))
-    return Adjacency(pattern, dense[tuple(places)])
+    return SparseMatrix(pattern, dense[tuple(places)])
 
 
 def embeddings(
@@ -33,7 +33,7 @@ def embeddings(
     return torch.randn(n, width, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
-def by_autograd(graph: Adjacency, x: Tensor, n_layers: int, *, normalised: bool) -> Tensor:
+def by_autograd(graph: SparseMatrix, x: Tensor, n_layers: int, *, normalised: bool) -> Tensor:
     layers = [x]
     for _ in range(n_layers):
         propagated = graph.to_dense() @ layers[-1]
@@ -44,7 +44,7 @@ def by_autograd(graph: Adjacency, x: Tensor, n_layers: int, *, normalised: bool)
 @pytest.fixture(params=["rows cut out", "all of the matrix"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute the last layer in each of the two ways."""
-    monkeypatch.setattr(rows, "_WORTH", 0 if request.param == "rows cut out" else 10**6)
+    monkeypatch.setattr(batch_rows, "_WORTH", 0 if request.param == "rows cut out" else 10**6)
 
 
 @pytest.mark.usefixtures("way")
@@ -89,7 +89,7 @@ def test_cutting_rows_out_changes_no_value(
     for worth in (0, 10**6):
         x = embeddings(40, 16, dtype=torch.float32).requires_grad_()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(rows, "_WORTH", worth)
+            patch.setattr(batch_rows, "_WORTH", worth)
             patch.setattr(kernels, "default_backend", lambda device_type: kernel)
             y = mean_of_layers(
                 graph, x, n_layers, torch.tensor(nodes, dtype=torch.int64), normalised=normalised

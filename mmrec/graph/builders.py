@@ -1,0 +1,172 @@
+"""Graphs built from interactions and from item features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from mmrec.graph.approximate import approximate_neighbours
+from mmrec.graph.matrix import SparseMatrix
+from mmrec.graph.neighbours import nearest_neighbours
+from mmrec.graph.sparse import Pattern
+
+NeighbourSearch = Literal["exact", "approximate"]
+
+SEARCHES: Mapping[NeighbourSearch, Callable[[Tensor, int], tuple[Tensor, Tensor]]] = {
+    "exact": nearest_neighbours,
+    "approximate": approximate_neighbours,
+}
+"""The functions that return the nearest rows of each row, and their cosines."""
+
+_BLOCK_VALUES = 1 << 24
+"""Counts of common items that are held at once at most, if every pair of rows has some."""
+
+
+def bipartite(matrix: SparseMatrix, *, self_loops: bool = False) -> SparseMatrix:
+    """Return the graph whose nodes are the users 0..U-1 followed by the items U..U+I-1.
+
+    Args:
+        matrix: the interactions R, [U, I].
+        self_loops: add the identity.
+
+    Returns:
+        ``[[0, R], [R^T, 0]]``, [U+I, U+I], with the values of R; not normalised.
+    """
+    n_users, n_items = matrix.shape
+    n_nodes = n_users + n_items
+    users, items = matrix.pattern.rows, matrix.pattern.cols + n_users
+    rows, cols = [users, items], [items, users]
+    values = [matrix.values, matrix.values]
+    if self_loops:
+        nodes = torch.arange(n_nodes, device=matrix.device)
+        rows, cols = [*rows, nodes], [*cols, nodes]
+        values = [*values, matrix.values.new_ones(n_nodes)]
+    return SparseMatrix.from_edges(
+        torch.cat(rows), torch.cat(cols), (n_nodes, n_nodes), torch.cat(values)
+    )
+
+
+@torch.no_grad()
+def knn_graph(
+    x: Tensor,
+    k: int,
+    *,
+    values: Literal["cosine", "ones"] = "cosine",
+    diagonal: Literal["keep", "one", "zero"] = "keep",
+    search: NeighbourSearch = "exact",
+) -> SparseMatrix:
+    """Return the graph of the ``k`` rows of the largest cosine to each row; constant.
+
+    The graph is directed: row i has the neighbours of i. Rows are compared block by block; the
+    [I, I] similarities never exist. The cosine with a zero vector is 0.
+
+    Args:
+        x: [I, F] float.
+        k: neighbours of each row, the row itself usually among them; at most I are taken.
+        values: the cosines, or 1 for every neighbour.
+        diagonal: ``keep`` what the search finds, ``one`` to set the diagonal to 1 (also of a row
+            that is not among its own neighbours), ``zero`` to remove it.
+        search: how neighbours are found.
+
+    Returns:
+        [I, I], not normalised.
+    """
+    neighbours, cosines = SEARCHES[search](x, k)
+    weights = torch.ones_like(cosines) if values == "ones" else cosines
+    if diagonal == "keep":
+        return SparseMatrix(Pattern.from_lists(neighbours, len(x)), weights.flatten())
+    itself = torch.arange(len(x), device=x.device)[:, None]
+    if diagonal == "one":
+        pattern, weights = with_unit_diagonal([neighbours], [weights])
+        return SparseMatrix(pattern, weights)
+    graph = SparseMatrix(Pattern.from_lists(neighbours, len(x)), weights.flatten())
+    return graph.select((neighbours != itself).flatten().nonzero()[:, 0])
+
+
+def with_unit_diagonal(lists: list[Tensor], values: list[Tensor]) -> tuple[Pattern, Tensor]:
+    """Put neighbour lists side by side and set the diagonal to 1.
+
+    Args:
+        lists: neighbours, tensors [I, K_m] int64; values of one neighbour in several lists add up.
+        values: of the same shapes; those of an item with itself are ignored.
+
+    Returns:
+        The edges and their values [E], differentiable in ``values``.
+    """
+    items = torch.arange(len(lists[0]), device=lists[0].device)[:, None]
+    others = [x.masked_fill(ids == items, 0.0) for ids, x in zip(lists, values, strict=True)]
+    ones = values[0].new_ones(len(items), 1)
+    pattern = Pattern.from_lists(torch.cat([*lists, items], dim=1), len(items))
+    return pattern, torch.cat([*others, ones], dim=1).flatten()
+
+
+def co_occurrence_graph(matrix: SparseMatrix, k: int) -> SparseMatrix:
+    """Return for each row the ``k`` other rows that share most columns with it.
+
+    Equal counts are taken by ascending row number. Rows are compared block by block.
+
+    Args:
+        matrix: [N, M], for example the interactions of users; its values do not count.
+        k: neighbours of each row; a row that shares columns with fewer rows has fewer.
+
+    Returns:
+        [N, N] on the CPU: the numbers of shared columns, in each row the largest first.
+    """
+    n_rows, n_columns = matrix.shape
+    edges = (matrix.pattern.cols.cpu().numpy(), matrix.pattern.rowptr.cpu().numpy())
+    ones = np.ones(len(edges[0]), np.int64)
+    incidence = csr_array((ones, *edges), shape=(n_rows, n_columns))
+    transpose = incidence.T.tocsr()
+    rows, cols, counts = [], [], []
+    block = max(1, _BLOCK_VALUES // max(n_rows, 1))
+    for start in range(0, n_rows, block):
+        common = csr_array(incidence[start : start + block] @ transpose).tocoo()
+        row, col, count = common.row + start, common.col, common.data
+        others = row != col
+        row, col, count = row[others], col[others], count[others]
+        order = np.lexsort((col, -count, row))
+        row, col, count = row[order], col[order], count[order]
+        place = np.arange(len(row)) - np.searchsorted(row, row)  # in the list of its row
+        kept = place < k
+        rows.append(row[kept])
+        cols.append(col[kept])
+        counts.append(count[kept])
+    pattern = Pattern(_int64(rows), _int64(cols), (n_rows, n_rows))
+    return SparseMatrix(pattern, _int64(counts).to(matrix.values.dtype))
+
+
+def drop_edges(
+    matrix: SparseMatrix,
+    share: float,
+    rng: np.random.Generator,
+    *,
+    by: Literal["degree", "uniform"] = "degree",
+) -> SparseMatrix:
+    """Return a matrix that keeps ``floor(E (1 - share))`` edges, drawn without replacement.
+
+    Args:
+        matrix: for example the interactions [U, I], E edges.
+        share: of the edges that are left out, from 0 up to 1.
+        rng: draws the edges. One key is drawn per edge, whatever ``share`` is.
+        by: ``uniform``, or by ``degree``: an edge is drawn with a probability in proportion to
+            ``1 / sqrt(d_row d_col)``, so that edges of popular nodes are left out most often
+            (FREEDOM, Zhou and Shen, ACM MM 2023).
+    """
+    n_edges = len(matrix)
+    keys = rng.gumbel(size=n_edges)  # the largest of log weight + Gumbel noise: without replacement
+    if by == "degree":
+        rows, cols = matrix.pattern.rows.cpu().numpy(), matrix.pattern.cols.cpu().numpy()
+        degrees = np.bincount(rows)[rows] * np.bincount(cols)[cols]
+        keys -= np.log(degrees) / 2
+    kept = np.argsort(-keys, kind="stable")[: int(n_edges * (1 - share))]
+    return matrix.select(torch.from_numpy(np.sort(kept)).to(matrix.device))
+
+
+def _int64(parts: list[np.ndarray[tuple[int], np.dtype[np.int64]]]) -> Tensor:
+    whole = np.concatenate(parts) if parts else np.empty(0)
+    return torch.from_numpy(whole.astype(np.int64))

@@ -1,0 +1,111 @@
+"""The configurations that those of all recommenders extend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, model_validator
+
+from mmrec.config import (
+    Count,
+    EarlyStopping,
+    Integer,
+    ModelMeta,
+    Natural,
+    NonNegativeReal,
+    PositiveReal,
+    Section,
+)
+from mmrec.data import SAMPLERS
+from mmrec.errors import ConfigError
+from mmrec.features import default_loaders
+
+
+def _batch_size(value: int) -> int:
+    if value < 1 and value != -1:
+        raise ValueError(f"found {value}; accepted: a whole number from 1 up, or -1")
+    return value
+
+
+def _known_sampler(name: str) -> str:
+    try:
+        SAMPLERS.find(name)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+class RecommenderConfig(Section):
+    """Hyper-parameters of a recommender; every field may be a search dimension in the file."""
+
+    unsupported: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            EarlyStopping.model_fields,
+            "a key of early_stopping; it belongs below 'early_stopping:'",
+        ),
+        **dict.fromkeys(ModelMeta.model_fields, "a key of meta; it belongs below 'meta:'"),
+    }
+
+    seed: Natural = 42
+    """Every random draw of the trial comes from this number."""
+
+
+class ModelConfig(RecommenderConfig):
+    """Hyper-parameters of a model that is trained by gradient."""
+
+    epochs: Count = 2
+    """Passes over the training interactions."""
+    batch_size: Annotated[Integer, AfterValidator(_batch_size)] = -1
+    """Samples in an optimisation step; -1 for as many as there are users."""
+    lr: PositiveReal = 0.0005
+    """Learning rate of Adam."""
+    weight_decay: NonNegativeReal = 0.0
+    """Weight decay of Adam: this multiple of each parameter is added to its gradient."""
+    sampler: Annotated[str, AfterValidator(_known_sampler)] | None = None
+    """Draws the batches; by default the sampler of the model."""
+
+
+class MultimodalConfig(ModelConfig):
+    """Hyper-parameters of a model that reads item features."""
+
+    modalities: tuple[str, ...] = ("visual", "textual")
+    """The modalities, one or more."""
+    loaders: tuple[str, ...] = ()
+    """The loader of each modality, position by position; by default the one of its name."""
+    control: Literal["none", "permute"] = "none"
+    """``permute`` gives every item the vectors of another item, drawn by the seed. A model that is
+    as good with them gains nothing from what the vectors say about the items."""
+
+    @model_validator(mode="after")
+    def _check_loaders(self) -> MultimodalConfig:
+        if not self.modalities:
+            raise ValueError("modalities: expected at least one")
+        if len(set(self.modalities)) < len(self.modalities):
+            raise ValueError(f"modalities: {self.modalities} contains a duplicate")
+        for name in self.modalities:
+            if not name.isidentifier():
+                raise ValueError(
+                    f"modalities: found {name!r}; accepted: letters, digits and underscores, "
+                    "a letter first"
+                )
+        if self.loaders and len(self.loaders) != len(self.modalities):
+            raise ValueError(
+                f"loaders: expected one for each of the {len(self.modalities)} modalities "
+                f"{self.modalities}, found {len(self.loaders)}: {self.loaders}"
+            )
+        defaults = default_loaders()
+        unnamed = [m for m in self.modalities if m not in defaults]
+        if unnamed and not self.loaders:
+            raise ValueError(
+                f"loaders: missing; only {', '.join(defaults)} have a default loader, "
+                f"not {', '.join(unnamed)}"
+            )
+        return self
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The loader of each modality, in the order of ``modalities``."""
+        defaults = default_loaders()
+        loaders = self.loaders or [defaults[m] for m in self.modalities]
+        return dict(zip(self.modalities, loaders, strict=True))
