@@ -1,4 +1,4 @@
-"""Running an experiment, from its file to its report.
+"""Run an experiment, from its file to its report.
 
     from mmrec import run_experiment
     results = run_experiment("config.yml")
@@ -12,12 +12,14 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mmrec.config import Loaded, read_experiment
+import torch
+
+from mmrec.config import Experiment, Loaded, read_experiment
 from mmrec.data import Dataset
 from mmrec.execution.executors import EXECUTORS, Executor, RunContext, check_executor
 from mmrec.execution.runner import run_plan
@@ -29,6 +31,7 @@ from mmrec.files import write_atomically
 from mmrec.models import Model
 from mmrec.planning.counts import count_trials
 from mmrec.planning.datasets import load_datasets
+from mmrec.planning.notes import plan_notes
 from mmrec.planning.outline import Outline
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.progress.display import Progress
@@ -68,80 +71,64 @@ def run_experiment(
 ) -> Results:
     """Run all trials of an experiment and write its results.
 
-    A run of the same experiment that was interrupted or killed is gone on with: trials that have
-    ended are not repeated, the interrupted one goes on from its checkpoint, and the results are
-    those of a run without interruption, bit for bit.
+    An interrupted or killed run of the same experiment is resumed: finished trials are not
+    repeated, running ones resume from their checkpoints, and the results are those of a run
+    without interruption, bit for bit.
 
     Args:
-        config: the path of an experiment file, its text, or the same as a dict.
-        base_dir: where relative paths start, for a text or a dict; by default the working
-            directory. Those of a file start at its folder.
-        progress: show the plan of the run, then bars over trials and epochs.
-        verbose: also show a line of every evaluated epoch.
-        workers: how many trials are run side by side; by default the file's ``execution``.
-        fresh: start anew; an unfinished run stays where it is.
+        config: the path of an experiment file, its text, or the experiment as a dict.
+        base_dir: the folder that relative paths start from, for a text or a dict; by default the
+            working directory. Paths in a file start from the file's folder.
+        progress: show the plan of the run, then progress bars.
+        verbose: also show a line for each evaluated epoch.
+        workers: how many trials run at the same time; by default that of the file.
+        fresh: start a new run; an unfinished one remains as it is.
 
     Returns:
         The tables of the run and the folder of its files.
 
     Raises:
-        ConfigError: the experiment is wrong; nothing was trained, the message lists every problem.
+        ConfigError: the experiment is wrong; the message lists every problem, and nothing was
+            trained.
         DataError: a split or a feature file cannot be used, or a result cannot be written.
-        RunInterrupted: SIGINT or SIGTERM came; the message says how to go on.
+        RunInterrupted: SIGINT or SIGTERM stopped the run, which can be resumed.
     """
     started = datetime.now().astimezone()
     loaded, plan, item_info = check_experiment(config, base_dir)
-    execution = plan.experiment.execution
-    n_workers = workers or execution.workers
-    executor = EXECUTORS.find(execution.backend)
-    devices, notes = executor.devices(plan.experiment)
-    threads = threads_of_trial(execution, n_workers)
-    with ExitStack() as stack:
-        log = stack.enter_context(log_to_folder())
+    resources = _Resources.of(plan.experiment, workers)
+    with log_to_folder() as log:
         datasets = load_datasets(plan, save=True)
         check_examples(plan.experiment, datasets[0], item_info, loaded.problems)
         specs = SpecMaker(plan, datasets)
-        notes += [*loaded.notes, *_notes(plan, datasets)]
-        origin = Origin.of(loaded, plan, devices, threads, started.isoformat(timespec="seconds"))
+        origin = Origin.of(loaded, plan, resources.devices, resources.threads, _iso(started))
         performance = plan.experiment.path_output_rec_performance
-        folder = RunFolder.open(performance, RunIdentity.of(plan, datasets), started, fresh=fresh)
-        stack.callback(folder.release)
-        log.write_to(folder.path / "run.log")
-        sessions, session_notes = begin_session(folder.path, origin)
-        ended = folder.trials.read()
-        notes += [*session_notes, *dict.fromkeys(unsaved(plan.experiment, plan.models, ended))]
-        with (
-            stop_on_signals() as stop,
-            _progress(plan, ended, enabled=progress, verbose=verbose) as observer,
-        ):
-            widths = {name: matrix.shape[1] for name, matrix in datasets[0].features.items()}
-            counts = count_trials(plan, datasets)
-            outline = Outline(plan, counts, datasets, widths, devices, n_workers, threads)
-            lines = outline.lines()
-            lines.append(f"results: {folder.path}")
-            if ended:
-                lines.append(f"resuming: {len(ended):,} of {plan.n_trials:,} trials have finished")
-            observer.say("\n".join(lines))
-            for line in lines:
-                logger.info("%s", line.strip(), extra=SHOWN if progress else None)
-            for note in notes:
-                logger.warning("%s", note)
-            setup = WorkerSetup(
-                loaded.document.data, loaded.base_dir, folder.path, threads, plan.experiment.gpu
-            )
-            context = RunContext(plan.experiment, datasets, setup, n_workers, observer, stop)
-            studies = _run(plan, specs, folder, executor(context), stop)
-        for warning in restored_notes(plan, studies):
-            logger.warning("%s", warning)
-            notes.append(warning)
-        notes += write_examples(folder.path, plan.experiment, datasets[0], studies, item_info)
-        return _write(origin, plan, datasets, studies, folder, notes, sessions)
+        with RunFolder.open(
+            performance, RunIdentity.of(plan, datasets), started, fresh=fresh
+        ) as folder:
+            log.write_to(folder.path / "run.log")
+            sessions, session_notes = begin_session(folder.path, origin)
+            ended = folder.trials.read()
+            notes = [*resources.notes, *loaded.notes, *plan_notes(plan, datasets), *session_notes]
+            notes += dict.fromkeys(unsaved(plan.experiment, plan.models, ended))
+            with (
+                stop_on_signals() as stop,
+                _progress(plan, ended, enabled=progress, verbose=verbose) as observer,
+            ):
+                lines = _outline(plan, datasets, resources, folder, ended)
+                _announce(lines, notes, observer, shown=progress)
+                executor = resources.executor_of(loaded, plan, datasets, folder, observer, stop)
+                studies = _run(plan, specs, folder, executor, stop)
+            for warning in restored_notes(plan, studies):
+                logger.warning("%s", warning)
+                notes.append(warning)
+            notes += write_examples(folder.path, plan.experiment, datasets[0], studies, item_info)
+            return _write(origin, plan, datasets, studies, folder, notes, sessions)
 
 
 def check_experiment(
     config: str | Path | Mapping[str, Any], base_dir: Path | None = None
 ) -> tuple[Loaded, Plan, ItemInfo]:
-    """Read an experiment and check all of it that can be checked before its data are read.
+    """Read an experiment and check everything that does not need its data.
 
     Args:
         config: as for :func:`run_experiment`.
@@ -152,10 +139,49 @@ def check_experiment(
     """
     loaded = read_experiment(config, base_dir)
     item_info = find_item_info(loaded)
-    check_executor(loaded)
-    plan = make_plan(loaded)
-    check_trackers(plan.experiment, loaded.problems)
+    plan = make_plan(loaded, checks=(check_executor, check_trackers))
     return loaded, plan, item_info
+
+
+@dataclass(frozen=True)
+class _Resources:
+    """Where the trials run."""
+
+    executor: type[Executor]
+    number: int
+    devices: list[torch.device]
+    """Of the workers, in turn."""
+    threads: int
+    """Of torch in a trial."""
+    notes: list[str]
+
+    @property
+    def placement(self) -> tuple[list[torch.device], int, int]:
+        """The devices, the number of workers and the threads of a trial."""
+        return self.devices, self.number, self.threads
+
+    @classmethod
+    def of(cls, experiment: Experiment, number: int | None) -> _Resources:
+        execution = experiment.execution
+        number = number or execution.workers
+        executor = EXECUTORS.find(execution.backend)
+        devices, notes = executor.devices(experiment)
+        return cls(executor, number, devices, threads_of_trial(execution, number), notes)
+
+    def executor_of(
+        self,
+        loaded: Loaded,
+        plan: Plan,
+        datasets: Sequence[Dataset],
+        folder: RunFolder,
+        observer: Progress,
+        stop: StopRequest,
+    ) -> Executor:
+        """Return the executor of a run."""
+        experiment, document = plan.experiment, loaded.document.data
+        setup = WorkerSetup(document, loaded.base_dir, folder.path, self.threads, experiment.gpu)
+        run = RunContext(experiment, datasets, setup, self.number, observer, stop)
+        return self.executor(run)
 
 
 def _progress(
@@ -167,6 +193,36 @@ def _progress(
             left[model.key] += model.n_trials
     left.subtract(record.model for record in ended if record.model in left)
     return Progress(enabled=enabled, verbose=verbose, expected=left)
+
+
+def _outline(
+    plan: Plan,
+    datasets: Sequence[Dataset],
+    resources: _Resources,
+    folder: RunFolder,
+    ended: Sequence[TrialRecord],
+) -> list[str]:
+    """Return the lines that describe what the run is about to do."""
+    widths = {name: matrix.shape[1] for name, matrix in datasets[0].features.items()}
+    counts = count_trials(plan, datasets)
+    outline = Outline(
+        plan, counts, datasets, widths, resources.devices, resources.number, resources.threads
+    )
+    lines = [*outline.lines(), f"results: {folder.path}"]
+    if ended:
+        lines.append(f"resuming: {len(ended):,} of {plan.n_trials:,} trials have finished")
+    return lines
+
+
+def _announce(
+    lines: Sequence[str], notes: Sequence[str], observer: Progress, *, shown: bool
+) -> None:
+    """Show and log the lines that describe a run, and log its notes as warnings."""
+    observer.say("\n".join(lines))
+    for line in lines:
+        logger.info("%s", line.strip(), extra=SHOWN if shown else None)
+    for note in notes:
+        logger.warning("%s", note)
 
 
 def _run(
@@ -182,36 +238,9 @@ def _run(
         assert stop.signal is not None
         raise RunInterrupted(
             f"interrupted; {len(folder.trials.read())} of {plan.n_trials} trials have ended. Run "
-            f"the same experiment again to go on with {folder.path}",
+            f"the same experiment again to resume {folder.path}",
             stop.signal,
         ) from None
-
-
-def _notes(plan: Plan, datasets: Sequence[Dataset]) -> list[str]:
-    strategy = plan.experiment.data_config.strategy
-    notes = [
-        f"{key} is without effect, as in Elliot: data_config.strategy is {strategy}, so the splits "
-        "are taken as they are"
-        for key in ("prefiltering", "splitting")
-        if getattr(plan.experiment, key) and strategy != "dataset"
-    ]
-    if datasets[0].validation is None:
-        notes.append(
-            "there is no validation split: epochs and trials are selected on the test split, "
-            "so the test figures are too good"
-        )
-    notes.extend(
-        f"{split}: all of its {counts.rows_kept} rows are also in training, so every figure on it "
-        "is 0; is it another file by mistake?"
-        for split, counts in datasets[0].report.splits.items()
-        if counts.trained_pairs and counts.trained_pairs == counts.rows_kept
-    )
-    notes.extend(
-        f"{model.key}: a grid has no points of a distribution; they are drawn at random"
-        for model in plan.models
-        if model.meta.hyper_opt_alg == "grid" and model.is_drawn
-    )
-    return notes
 
 
 def _write(
@@ -223,7 +252,7 @@ def _write(
     notes: Sequence[str],
     sessions: Sequence[Mapping[str, Any]],
 ) -> Results:
-    """Write the tables and the report; the manifest comes last and says that all is there."""
+    """Write the tables and the report, then the manifest, which marks the run as finished."""
     tables = elliot_files(plan, studies, folder.stamp)
     for name, content in tables.items():
         write_atomically(plan.experiment.path_output_rec_performance / name, content)
@@ -240,10 +269,14 @@ def _write(
         run_tables.texts(),
         notes=notes,
         sessions=sessions,
-        ended=datetime.now().astimezone().isoformat(timespec="seconds"),
+        ended=_iso(datetime.now().astimezone()),
     )
     examples = read_examples(folder.path, plan.experiment)
     results = write_report(folder.path, manifest, run_tables, studies, examples)
     write_tracking(manifest, plan.experiment, studies, results)
     write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     return results
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")

@@ -154,7 +154,8 @@ def _values(node: Node) -> Node:
 def _tuples(node: Node) -> Node:
     """Return the schema of a list-valued hyper-parameter: a list, or a list of lists."""
     text = {"type": "string", "pattern": r"^\s*[(\[].*[)\]]\s*$"}
-    entry = _any_of(_accepted(node["items"]), text)
+    items = node["items"] if "items" in node else _any_of(*node["prefixItems"])
+    entry = _any_of(_accepted(items), text)
     lists = {"type": "array", "items": _any_of(entry, {"type": "array", "items": entry})}
     return _any_of(entry, lists)
 

@@ -1,4 +1,4 @@
-"""Write the demonstration data set to ``data/demo``, or to the folder given."""
+"""Write the demo data set to ``data/demo``, or to the given folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mmrec.data.demo import write_demo
 
 
 def main() -> None:
-    """Write the data and say what it is."""
+    """Write the data and print a summary."""
     default = Path(__file__).parents[1] / "data" / "demo"
     demo = write_demo(Path(sys.argv[1]) if len(sys.argv) > 1 else default)
     print(

@@ -46,25 +46,22 @@ def _plan(options: argparse.Namespace) -> int:
     largest point, then of others for up to half a minute. It reports their peak memory and the
     time of the run if no trial stops early, and warns about what does not fit in memory.
     """
-    from mmrec.config import read_experiment
     from mmrec.execution.estimate import PlanEstimate, estimate_model
+    from mmrec.execution.executors import EXECUTORS
     from mmrec.execution.workbench import threads_of_trial
+    from mmrec.experiment import check_experiment
     from mmrec.planning.counts import count_trials
     from mmrec.planning.datasets import feature_widths, load_splits
     from mmrec.planning.outline import Outline
-    from mmrec.planning.plan import make_plan
-    from mmrec.training.determinism import resolve_device
 
-    loaded = read_experiment(Path(options.config), options.base_dir)
-    plan = make_plan(loaded)
+    loaded, plan, _ = check_experiment(Path(options.config), options.base_dir)
     execution = plan.experiment.execution
     workers, threads = execution.workers, threads_of_trial(execution, execution.workers)
-    resolved = [resolve_device(gpu) for gpu in execution.devices or (plan.experiment.gpu,)]
-    devices = [device for device, _ in resolved]
+    devices, warnings = EXECUTORS.find(execution.backend).devices(plan.experiment)
     datasets = load_splits(plan)
     counts, widths = count_trials(plan, datasets), feature_widths(plan, datasets[0])
     outline = Outline(plan, counts, datasets, widths, devices, workers, threads)
-    content, warnings = outline.as_plain(), [fallback for _, fallback in resolved if fallback]
+    content = outline.as_plain()
     if not options.json:
         print("\n".join(outline.lines()), flush=True)
     if options.probe:

@@ -1,7 +1,7 @@
-"""Splits, vocabularies and the frozen data set."""
+"""Interactions, splits, vocabularies and data sets."""
 
 from mmrec.data.dataset import PARTS, Dataset, Features, fingerprint_of
-from mmrec.data.filtering import AlignedSplits, FilterReport, align, drop_lacking
+from mmrec.data.filtering import AlignedSplits, FilterReport, align, drop_without_vectors
 from mmrec.data.folds import FoldFiles, FoldRows, find_folds, name_folds
 from mmrec.data.interactions import COLD, Interactions
 from mmrec.data.labels import find_pictures, read_titles
@@ -46,7 +46,7 @@ __all__ = [
     "UniformUsers",
     "Vocabulary",
     "align",
-    "drop_lacking",
+    "drop_without_vectors",
     "find_folds",
     "find_pictures",
     "fingerprint_of",

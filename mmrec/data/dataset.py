@@ -1,4 +1,4 @@
-"""The frozen whole that a model is built on: splits, vocabularies and features."""
+"""The data of a model: splits, vocabularies and features."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import numpy.typing as npt
 from mmrec.data.filtering import FilterReport
 from mmrec.data.interactions import Interactions
 from mmrec.data.vocabulary import Vocabulary
-from mmrec.errors import DataError, nearest
+from mmrec.errors import DataError, listing, nearest
 from mmrec.files import sha256
 
 PARTS = ("users", "items", "train", "validation", "test")
-"""The parts of a data set's fingerprint beside its loaders."""
+"""The parts of a data set's fingerprint, in addition to its loaders."""
 
 _Digests = npt.NDArray[np.uint8]
 
@@ -29,9 +29,9 @@ Features = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Interactions and item features of one experiment, in internal numbers.
+    """Interactions and item features of an experiment, in internal numbers.
 
-    A model reads ``train`` and ``features``; the held-out splits are for the evaluation alone.
+    Models read ``train`` and ``features``; held-out splits are for evaluation only.
     """
 
     name: str
@@ -41,21 +41,21 @@ class Dataset:
     validation: Interactions | None
     test: Interactions
     features: Mapping[str, Features] = field(default_factory=lambda: MappingProxyType({}))
-    """By loader name, for example ``VisualAttribute``."""
+    """By loader name, such as ``VisualAttribute``."""
     report: FilterReport = field(default_factory=FilterReport)
     fold: str = ""
-    """Which fold of an experiment with several it is, such as ``0/2``; of one it is empty."""
+    """Name of the fold, such as ``0/2``; empty for a single fold."""
     shared: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
-    """What models built from this data set and keep for other trials."""
+    """Objects that models built from this data set, kept for other trials."""
 
     def __post_init__(self) -> None:
-        """Check that every feature matrix has a row for every item, and a name of its own."""
+        """Check the names and shapes of the feature matrices."""
         for loader, matrix in self.features.items():
             if loader in PARTS:
-                raise DataError(f"{loader}: a loader cannot have the name of a split or of ids")
+                raise DataError(f"{loader}: a loader cannot be called {listing(PARTS)}")
             if matrix.ndim != 2 or len(matrix) != len(self.items):
                 raise DataError(
-                    f"{loader}: expected a matrix of {len(self.items)} rows, one for each item, "
+                    f"{loader}: expected a row for each of the {len(self.items)} items, "
                     f"found the shape {matrix.shape}"
                 )
 
@@ -71,15 +71,15 @@ class Dataset:
 
     @property
     def held_out(self) -> dict[str, Interactions]:
-        """The splits that lists are held against: ``test``, and ``validation`` if there is one."""
+        """The held-out splits: ``test``, and ``validation`` if it exists."""
         validation = {} if self.validation is None else {"validation": self.validation}
         return {"test": self.test} | validation
 
     def features_of(self, loader: str) -> Features:
-        """Return the features [I, F] that ``loader`` has read.
+        """Return the features [I, F] of a loader.
 
         Raises:
-            DataError: the experiment has no such loader.
+            DataError: the experiment does not have the loader.
         """
         if loader not in self.features:
             known = ", ".join(self.features) or "none"
@@ -91,15 +91,15 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of everything a result depends on: ids, splits, ratings and features."""
+        """SHA-256 of all data: ids, splits, ratings and features."""
         return fingerprint_of(self.fingerprints)
 
     @cached_property
     def fingerprints(self) -> Mapping[str, str]:
-        """SHA-256 of each part: ``users``, ``items``, the splits there are, and each loader.
+        """SHA-256 of each part: ``users``, ``items``, existing splits, and loaders.
 
-        Splits go by the ids of their users and items, not by their numbers: where an id that no
-        row of a split has comes or goes, the fingerprint of the split stays.
+        The fingerprint of a split depends on the ids of its users and items, not on their numbers:
+        ids without a row in the split do not change it.
         """
         users, items = _digests(self.users.ids), _digests(self.items.ids)
         parts = {"users": sha256(users.data), "items": sha256(items.data)}
@@ -122,7 +122,7 @@ class Dataset:
 
 
 def fingerprint_of(fingerprints: Mapping[str, str]) -> str:
-    """Return the one fingerprint of a data set that has these fingerprints of its parts."""
+    """Return the fingerprint of a data set from the fingerprints of its parts."""
     return sha256("".join(f"{part} {x}\n" for part, x in sorted(fingerprints.items())).encode())
 
 

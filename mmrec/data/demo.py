@@ -1,8 +1,8 @@
-"""A small synthetic multimodal data set for demonstrations, the same on every machine.
+"""A small synthetic multimodal data set, the same on every machine.
 
-Users and items have latent tastes; a user takes items by taste and by their popularity, which is
-long-tailed. An item's visual and textual vectors show its taste through noise, so models that read
-them can beat popularity. A few items lack one modality, as in real catalogues.
+Users and items have latent factors; users choose items by factors and by popularity, which is
+long-tailed. Visual and textual vectors are noisy projections of an item's factors: models that use
+them can outperform popularity. Some items have no vector in one modality, as in real catalogues.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ ITEMS_PER_USER = (8, 40)
 WIDTHS = {"image_feat": 48, "text_feat": 32}
 NOISE = {"image_feat": 1.0, "text_feat": 0.6}
 MISSING_SHARE = 0.02
-"""Share of the items that lack a modality, for each modality."""
+"""Share of the items without a vector, for each modality."""
 SEED = 20231127
 
 
 @dataclass(frozen=True)
 class DemoFiles:
-    """What was written."""
+    """The written data set."""
 
     folder: Path
     n_users: int
@@ -41,17 +41,17 @@ class DemoFiles:
 def write_demo(folder: Path) -> DemoFiles:
     """Write ``train.txt``, ``val.txt``, ``test.txt``, ``image_feat/`` and ``text_feat/``.
 
-    ``interactions.txt`` has the rows of all splits, for experiments that split them themselves;
-    ``titles.tsv`` and ``pictures.tsv`` say what the items are called and look like.
+    ``interactions.txt`` has the rows of all splits, for experiments that split them;
+    ``titles.tsv`` and ``pictures.tsv`` have titles and pictures of the items.
 
     Args:
-        folder: is made if it is missing; files of the same names are replaced.
+        folder: created if missing; files of the same names are replaced.
 
     Raises:
-        DataError: a file cannot be written.
+        DataError: Pillow is not installed, or a file cannot be written.
     """
     rng = np.random.default_rng(SEED)
-    # Public ids with gaps: nothing may rely on them being 0, 1, 2, ...
+    # Ids with gaps: code must not rely on 0, 1, 2, ...
     item_ids = np.sort(rng.choice(np.arange(1000, 10_000), N_ITEMS, replace=False))
     user_ids = np.sort(rng.choice(np.arange(1, 5_000), N_USERS, replace=False))
     tastes = rng.normal(size=(N_ITEMS, N_TASTES))
@@ -73,10 +73,10 @@ def write_demo(folder: Path) -> DemoFiles:
 def _user_splits(
     tastes: Matrix, popularity: Matrix, rng: np.random.Generator
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """Draw one user's items without repetition; a tenth each for validation and test."""
+    """Draw a user's items without replacement; a tenth each for validation and test."""
     user = rng.normal(size=N_TASTES)
     appeal = 1.1 * np.einsum("it,t->i", tastes, user) + popularity
-    # The largest of appeal + Gumbel noise are a draw without replacement in proportion to exp.
+    # The largest values of appeal + Gumbel noise are a draw without replacement from softmax.
     count = int(rng.integers(*ITEMS_PER_USER))
     chosen = rng.permutation(np.argsort(appeal + rng.gumbel(size=N_ITEMS))[-count:])
     held_out = max(1, round(count / 10))
@@ -98,7 +98,7 @@ def _write_vectors(
     mixing = rng.normal(size=(N_TASTES, width)) / np.sqrt(N_TASTES)
     vectors = np.einsum("it,tf->if", tastes, mixing)
     vectors += NOISE[modality] * rng.normal(size=vectors.shape)
-    # Rounded, so that processors whose sums differ in the last bit write the same files.
+    # Rounded: processors whose sums differ in the last bit write the same files.
     vectors = np.round(vectors * 256) / 256
     missing = set(rng.choice(N_ITEMS, round(MISSING_SHARE * N_ITEMS), replace=False).tolist())
     for number, item_id in enumerate(item_ids):

@@ -1,26 +1,27 @@
-"""Titles and pictures of the demonstration's items, drawn from their tastes alone.
+"""Titles and pictures of the items of the demo data.
 
-What an item tastes of most is its kind, with a shape and a colour; what it tastes of next is its
-pattern. Items that the same users take thus look alike.
+The largest factor of an item determines its kind, with a shape and a colour, the second largest its
+pattern: items with similar factors look similar.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from mmrec.errors import DataError
 from mmrec.files import write_atomically
+from mmrec.text import install_hint
 
 Matrix = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _SIZE, _FINE = 96, 4
-"""Pixels of a side, and how many finer the drawing is before it is averaged."""
+"""Pixels of a side, and the factor by which the drawing is reduced."""
 
 KINDS: tuple[tuple[str, tuple[int, int, int], Callable[[Matrix, Matrix], Mask]], ...] = (
     ("plate", (36, 104, 184), lambda x, y: x**2 + y**2 < 0.6),
@@ -32,7 +33,7 @@ KINDS: tuple[tuple[str, tuple[int, int, int], Callable[[Matrix, Matrix], Mask]],
     ("moon", (75, 85, 99), lambda x, y: (np.hypot(x, y) < 0.8) & (np.hypot(x - 0.4, y) > 0.62)),
     ("heart", (190, 40, 40), lambda x, y: _heart(1.35 * x, 0.15 - 1.35 * y)),
 )
-"""Name, colour and shape of a kind; x grows to the right and y down, from -1 to 1."""
+"""Name, colour and shape of each kind; x increases to the right and y downwards, from -1 to 1."""
 
 PATTERNS: tuple[tuple[str, Callable[[Matrix, Matrix], Mask]], ...] = (
     ("Plain", lambda x, y: np.zeros_like(x, dtype=bool)),
@@ -44,19 +45,19 @@ PATTERNS: tuple[tuple[str, Callable[[Matrix, Matrix], Mask]], ...] = (
     ("Ringed", lambda x, y: np.hypot(x, y) % 0.3 < 0.11),
     ("Latticed", lambda x, y: ((x + y) % 0.36 < 0.08) | ((x - y) % 0.36 < 0.08)),
 )
-"""Name of a pattern, and where it is light."""
+"""Name and light area of each pattern."""
 
 
 def write_labels(folder: Path, tastes: Matrix, item_ids: Sequence[object]) -> None:
-    """Write ``titles.tsv``, ``pictures.tsv`` and the pictures that the latter names.
+    """Write ``titles.tsv``, ``pictures.tsv`` and the pictures.
 
     Args:
-        folder: is made if it is missing; files of the same names are replaced.
-        tastes: [I, 8], of the items.
+        folder: created if missing; files of the same names are replaced.
+        tastes: [I, 8] factors of the items.
         item_ids: in the same order.
 
     Raises:
-        DataError: a file cannot be written.
+        DataError: Pillow is not installed, or a file cannot be written.
     """
     titles, paths = [], []
     looks: set[tuple[int, int]] = set()
@@ -73,7 +74,7 @@ def write_labels(folder: Path, tastes: Matrix, item_ids: Sequence[object]) -> No
 
 
 def _looks(tastes: Matrix) -> list[tuple[int, int]]:
-    """Return the kind and the pattern of each item: its strongest taste and the one after it."""
+    """Return kind and pattern of each item: its largest and second largest factor."""
     order = np.argsort(-tastes, axis=1, kind="stable")
     return [(int(first), int(second)) for first, second in order[:, :2]]
 
@@ -86,30 +87,17 @@ def _drawn(kind: int, pattern: int) -> bytes:
     inside, light = shape(x, y), PATTERNS[pattern][1](x, y)
     shades = np.array([(255, 255, 255), colour, [255 - (255 - c) // 3 for c in colour]], float)
     pixels = shades[inside.astype(int) + (inside & light)]
-    means = pixels.reshape(_SIZE, _FINE, _SIZE, _FINE, 3).mean(axis=(1, 3))
-    return _png(np.round(means).astype(np.uint8))
-
-
-def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Return an image [height, width, 3] as a PNG file."""
-    height, width, _ = pixels.shape
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)  # 0: the row is not filtered
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        checksum = struct.pack(">I", zlib.crc32(name + data))
-        return struct.pack(">I", len(data)) + name + data + checksum
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, colours without alpha
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows, 9))
-        + chunk(b"IEND", b"")
-    )
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise DataError(f"pictures need Pillow: {install_hint('report')}") from error
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).reduce(_FINE).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _rays(x: Matrix, y: Matrix) -> Matrix:
-    """Return what makes a circle a star of five rays, by the direction from its centre."""
+    """Return the profile of a star with five rays by the direction from its centre."""
     turn = (np.arctan2(x, -y) * 5 / (2 * np.pi)) % 1.0
     return 1.0 - 2.0 * np.minimum(turn, 1.0 - turn) * 1.6
 

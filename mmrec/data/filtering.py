@@ -1,13 +1,13 @@
-"""Bringing splits and side information together: which rows, users and items stay.
+"""Aligning splits and side information: which rows, users and items are kept.
 
 The rules, in this order:
 
-1. An item stays if every loader has a vector for it, or can do without; rows of other items leave
-   all splits.
-   Rows decide which users are left, so one pass already reaches the fixed point.
+1. Rows of items without a vector are dropped from all splits, for each loader with the policy
+   ``missing: drop``. One pass is enough: rows determine the remaining users.
 2. The users and items of the model are those of the training split.
-3. Held-out rows of users that the training split lacks are dropped. Held-out rows of items that
-   it lacks stay as ground truth that cannot be recommended (:data:`mmrec.data.COLD`).
+3. Held-out rows of users outside of the training split are dropped. Held-out rows of items outside
+   of the training split are kept as ground truth that cannot be recommended
+   (:data:`mmrec.data.COLD`).
 """
 
 from __future__ import annotations
@@ -27,40 +27,40 @@ from mmrec.errors import DataError, listing
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """What happened to the rows of one split."""
+    """Numbers of rows of one split."""
 
     rows_read: int
     duplicates: int
-    """Rows of a pair that stands again further down; the last one counts."""
+    """Dropped rows of duplicate pairs; the last row is kept."""
     without_features: int
-    """Rows dropped because a loader has no vector for their item."""
+    """Dropped rows of items without a vector."""
     unknown_users: int
-    """Held-out rows dropped because the training split lacks their user."""
+    """Dropped held-out rows of users outside of the training split."""
     cold_items: int
-    """Held-out rows kept as ground truth whose item the training split lacks."""
+    """Kept held-out rows of items outside of the training split."""
     trained_pairs: int
-    """Held-out rows whose pair is also in training: they cannot be hit."""
+    """Held-out rows whose pair is also in training: no list can contain them."""
     rows_kept: int
 
 
 @dataclass(frozen=True)
 class FilterReport:
-    """How many rows, users and items were dropped, and why."""
+    """Numbers of dropped rows, users and items, and the reasons."""
 
     splits: Mapping[str, SplitCounts] = field(default_factory=dict)
     missing_items: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By loader: the ids of the interactions' items that it has no vector for."""
+    """By loader, the dropped items without a vector."""
     filled_items: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By loader: the ids of the model's items that stay though it has no vector for them."""
+    """By loader, the items of the model whose vectors were completed."""
     users_dropped: int = 0
     items_dropped: int = 0
     steps: tuple[FilterStep, ...] = ()
-    """What filters did to the one file that was split, first to last."""
+    """The filters of the file that was split, in order."""
     notes: tuple[str, ...] = ()
-    """What there is to tell of how it was split."""
+    """Notes on how the file was split."""
 
     def lines(self) -> list[str]:
-        """Return the report as sentences; empty when nothing was dropped."""
+        """Return the report as lines; empty if nothing was dropped."""
         lines = [
             f"{loader} has no vector for {len(ids)} of the items: {listing(ids, limit=5)}"
             for loader, ids in self.missing_items.items()
@@ -68,40 +68,38 @@ class FilterReport:
         ]
         if self.items_dropped:
             lines.append(
-                f"dropped for lack of a vector: {self.items_dropped} items, "
-                f"and {self.users_dropped} users who had no other"
+                f"dropped: {self.items_dropped} items without a vector, "
+                f"and {self.users_dropped} users without other items"
             )
         lines.extend(
-            f"{loader} has no vector for {len(ids)} of the items of training, which are filled in: "
+            f"{loader} has no vector for {len(ids)} of the training items, which are completed: "
             f"{listing(ids, limit=5)}"
             for loader, ids in self.filled_items.items()
             if ids
         )
         for name, counts in self.splits.items():
-            told = [
+            findings = [
                 f"{number} {what}"
                 for number, what in (
-                    (counts.duplicates, "repeated rows dropped (the last one counts)"),
-                    (counts.without_features, "rows dropped for lack of a vector"),
-                    (counts.unknown_users, "rows dropped of users who are not in training"),
-                    (
-                        counts.cold_items,
-                        "rows kept of items that cannot be recommended (untrained)",
-                    ),
-                    (counts.trained_pairs, "rows that are also in training and cannot be hit"),
+                    (counts.duplicates, "duplicate rows dropped (the last one counts)"),
+                    (counts.without_features, "rows of items without a vector dropped"),
+                    (counts.unknown_users, "rows of users outside of training dropped"),
+                    (counts.cold_items, "rows of items outside of training kept as ground truth"),
+                    (counts.trained_pairs, "rows are also in training and cannot be hit"),
                 )
                 if number
             ]
-            if told:
+            if findings:
                 lines.append(
-                    f"{name}: {'; '.join(told)}; {counts.rows_kept} of {counts.rows_read} rows kept"
+                    f"{name}: {'; '.join(findings)}; {counts.rows_kept} of {counts.rows_read} rows "
+                    "kept"
                 )
         return [*self.notes, *lines]
 
 
 @dataclass(frozen=True, eq=False)
 class AlignedSplits:
-    """The splits in the numbers of the model."""
+    """The splits in internal numbers."""
 
     users: Vocabulary
     items: Vocabulary
@@ -118,23 +116,22 @@ def align(
     """Filter and number the splits.
 
     Args:
-        tables: ``train``, ``test`` and perhaps ``validation``.
-        known_items: by loader, the ids of the items that it has a vector for; only of loaders that
-            cannot do without.
+        tables: ``train``, ``test`` and optionally ``validation``.
+        known_items: ids of items with a vector, by loader with the policy ``missing: drop``.
         binarize: set every rating to 1.
 
     Raises:
-        DataError: nothing is left of a split, with what emptied it.
+        DataError: no row of a split remains; the message contains the reason.
     """
     all_users = set().union(*(_ids(table.frame, "user_id") for table in tables.values()))
-    frames, missing = drop_lacking(tables, known_items)
+    frames, missing = drop_without_vectors(tables, known_items)
     left_users = set().union(*(_ids(frame, "user_id") for frame in frames.values()))
 
     users = Vocabulary(_ids(frames["train"], "user_id"))
     items = Vocabulary(_ids(frames["train"], "item_id"))
     splits: dict[str, Interactions] = {}
     counts: dict[str, SplitCounts] = {}
-    for name in sorted(frames, key=lambda name: name != "train"):  # the others look into it
+    for name in sorted(frames, key=lambda name: name != "train"):  # the others depend on it
         splits[name], counts[name] = _number(
             tables[name], frames[name], users, items, splits.get("train"), binarize=binarize
         )
@@ -147,20 +144,20 @@ def align(
     return AlignedSplits(users, items, splits, report)
 
 
-def drop_lacking(
+def drop_without_vectors(
     tables: Mapping[str, Table], known_items: Mapping[str, Collection[str]]
 ) -> tuple[dict[str, pd.DataFrame], dict[str, tuple[str, ...]]]:
-    """Drop the rows of items that a loader has no vector for.
+    """Drop the rows of items without a vector.
 
     Args:
-        tables: any, by name.
+        tables: by name.
         known_items: as for :func:`align`.
 
     Returns:
-        What is left of each table, and by loader the ids of the items that it lacks.
+        The remaining rows of each table, and the ids of the dropped items by loader.
 
     Raises:
-        DataError: nothing is left of a table.
+        DataError: no row of a table remains.
     """
     all_items = set().union(*(_ids(table.frame, "item_id") for table in tables.values()))
     missing = {
@@ -179,7 +176,7 @@ def drop_lacking(
 
 
 def _ids(frame: pd.DataFrame, column: str) -> set[str]:
-    """Return the distinct ids that occur in a column (not merely among its categories)."""
+    """Return the distinct ids in a column; categories may contain others."""
     return set(frame[column].unique())
 
 
@@ -196,7 +193,7 @@ def _number(
     item_numbers = _numbers(frame["item_id"], items)
     known = user_numbers >= 0
     if not known.any():
-        raise DataError(f"{table.path}: none of its users is in the training split")
+        raise DataError(f"{table.path}: no user is in the training split")
     ratings = np.ones(len(frame)) if binarize else frame["rating"].to_numpy(np.float64)
     split = Interactions.from_arrays(
         user_numbers[known], item_numbers[known], len(users), len(items), ratings[known]
@@ -218,18 +215,18 @@ def _number(
 
 
 def _numbers(ids: pd.Series[str], vocabulary: Vocabulary) -> IntArray:
-    """Translate a categorical column through its few categories instead of its many rows."""
+    """Return the numbers of a categorical column, looked up once per category."""
     of_category = vocabulary.numbers(ids.cat.categories, missing="negative")
     return of_category[ids.cat.codes.to_numpy()]
 
 
 def _emptied(table: Table, missing: Mapping[str, tuple[str, ...]]) -> str:
-    lacking = "; ".join(
-        f"{loader} lacks {len(ids)} items ({listing(ids, limit=3)})"
+    absent = "; ".join(
+        f"{loader} has no vector for {len(ids)} items ({listing(ids, limit=3)})"
         for loader, ids in missing.items()
         if ids
     )
     return (
-        f"{table.path}: no row is left: no item of it has a vector from every loader; {lacking}. "
-        "Do the file names of the feature folders equal the item ids, and is the item in column 2?"
+        f"{table.path}: no row remains: no item has a vector from every loader; {absent}; "
+        "do the file names of the feature folders equal the item ids, and is the item in column 2?"
     )

@@ -1,7 +1,7 @@
-"""Elliot's folder of folds, found and written.
+"""Elliot's folder of folds.
 
-``<fold>/test.tsv`` stands beside ``<fold>/train.tsv``, or beside a folder
-``<fold>/<validation fold>`` with ``train.tsv`` and ``val.tsv`` for each validation fold.
+A folder ``<fold>`` contains ``test.tsv`` and ``train.tsv``; or ``test.tsv`` and, for each
+validation fold, a folder ``<validation fold>`` with ``train.tsv`` and ``val.tsv``.
 """
 
 from __future__ import annotations
@@ -25,45 +25,45 @@ _STEMS = {"train": ("train",), "validation": ("val", "validation"), "test": ("te
 
 @dataclass(frozen=True)
 class FoldFiles:
-    """The files that hold the splits of a fold."""
+    """The files of the splits of a fold."""
 
     name: str
-    """Test fold and validation fold, such as ``0/2``; without the second if every test fold has
-    one validation fold at most, and empty if there is one fold only."""
+    """Test fold and validation fold, such as ``0/2``; only the test fold if no test fold has
+    several validation folds; empty for a single fold."""
     paths: Mapping[str, Path]
-    """By split: ``train``, ``test`` and perhaps ``validation``."""
+    """By split: ``train``, ``test`` and optionally ``validation``."""
 
 
 def find_folds(root: Path) -> tuple[FoldFiles, ...]:
     """Find the folds below a folder, in the order of their numbers.
 
-    A fold may also have its validation split beside train and test. Files are of
-    any form that is read, such as ``.tsv`` or ``.csv.gz``, and the validation split is called
-    ``val`` or ``validation``. Hidden folders are passed over.
+    The validation split may also be next to the training and test splits. Files may have any form,
+    such as ``.tsv`` or ``.csv.gz``; the validation split is called ``val`` or ``validation``.
+    Hidden folders are ignored.
 
     Raises:
-        DataError: there is no fold, one lacks a split or has one twice, or only some folds have a
+        DataError: there is no fold, a split is missing or ambiguous, or only some folds have a
             validation split.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: is not a folder")
+        raise DataError(f"{root}: not a folder")
     folds = [fold for folder in _folders(root) for fold in _folds_of(folder)]
     if not folds:
         raise DataError(
-            f"{root}: holds no folds; expected folders such as {root.name}/0 with test.tsv, and "
+            f"{root}: contains no folds; expected folders such as {root.name}/0 with test.tsv, and "
             "train.tsv or folders of train.tsv and val.tsv"
         )
     validated = {"validation" in paths for _, paths in folds}
     if len(validated) > 1:
         folder = next(folder for folder, paths in folds if "validation" not in paths)
-        raise DataError(f"{folder}: has no validation split, which other folds have")
+        raise DataError(f"{folder}: has no validation split, but other folds have one")
     numbers = [folder.relative_to(root).parts for folder, _ in folds]
     names = name_folds([(outer, "".join(inner)) for outer, *inner in numbers])
     return tuple(FoldFiles(name, paths) for name, (_, paths) in zip(names, folds, strict=True))
 
 
 def name_folds(numbers: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the names of folds that have these test folds and validation folds."""
+    """Return the names of folds from their test folds and validation folds."""
     if len(numbers) == 1:
         return [""]
     is_nested = len({outer for outer, _ in numbers}) < len(numbers)
@@ -76,7 +76,7 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _folds_of(folder: Path) -> Iterator[tuple[Path, dict[str, Path]]]:
-    """Yield the folder and the files of each fold of a test split."""
+    """Yield folder and files of each fold of a test split."""
     outer = _files(folder)
     inner = _folders(folder)
     if "test" not in outer:
@@ -84,8 +84,8 @@ def _folds_of(folder: Path) -> Iterator[tuple[Path, dict[str, Path]]]:
     if inner and len(outer) > 1:
         name = next(outer[split].name for split in ("train", "validation") if split in outer)
         raise DataError(
-            f"{folder}: has {name} and the folder {inner[0].name}; accepted: one of the two, the "
-            "splits of one fold or a folder for each validation fold"
+            f"{folder}: has {name} and the folder {inner[0].name}; accepted: the splits of a fold, "
+            "or a folder for each validation fold"
         )
     for path in inner or [folder]:
         paths = outer | (_files(path) if inner else {})
@@ -94,7 +94,7 @@ def _folds_of(folder: Path) -> Iterator[tuple[Path, dict[str, Path]]]:
             if split not in paths:
                 raise DataError(f"{path}: has no {_STEMS[split][0]}.tsv")
         if inner and paths["test"] != outer["test"]:
-            raise DataError(f"{paths['test']}: the test split stands in {outer['test']} already")
+            raise DataError(f"{paths['test']}: the test split is already in {outer['test']}")
         yield path, paths
 
 
@@ -103,30 +103,31 @@ def _files(folder: Path) -> dict[str, Path]:
     files = {}
     for split, stems in _STEMS.items():
         found = [folder / f"{stem}{ending}" for stem in stems for ending in _ENDINGS]
-        there = [path for path in found if path.is_file()]
-        if len(there) > 1:
-            raise DataError(f"{folder}: has {there[0].name} and {there[1].name}; accepted: one")
-        if there:
-            files[split] = there[0]
+        existing = [path for path in found if path.is_file()]
+        if len(existing) > 1:
+            names = f"{existing[0].name} and {existing[1].name}"
+            raise DataError(f"{folder}: has {names}; accepted: one of them")
+        if existing:
+            files[split] = existing[0]
     return files
 
 
 @dataclass(frozen=True, eq=False)
 class FoldRows:
-    """The rows of a fold that one file was split into."""
+    """The rows of a fold of a file that was split."""
 
     test_fold: int
     validation_fold: int
     splits: Mapping[str, pd.DataFrame]
-    """``train``, ``test`` and perhaps ``validation``."""
+    """``train``, ``test`` and optionally ``validation``."""
     notes: tuple[str, ...] = ()
-    """What there is to tell of how they were made."""
+    """Notes on how they were made."""
 
     def files(self, *, has_ratings: bool) -> Iterator[tuple[str, str]]:
-        """Yield the path of each file below the root, and its text.
+        """Yield relative path and text of each file.
 
         Raises:
-            DataError: a timestamp cannot stand in such a file.
+            DataError: a timestamp contains a tab or a line end.
         """
         folder = str(self.test_fold)
         if self.validation_fold == 0:
@@ -138,13 +139,13 @@ class FoldRows:
 
 
 def _as_tsv(frame: pd.DataFrame, *, has_ratings: bool) -> str:
-    """Write user, item, and rating and timestamp where there are any."""
-    if "timestamp" in frame:  # no id has these, but a quoted time may
+    """Return lines of user, item, and rating and timestamp if they exist."""
+    if "timestamp" in frame:  # ids are checked when they are read
         unfit = frame["timestamp"][frame["timestamp"].astype(str).str.contains(r"[\t\r\n]")]
         if len(unfit):
-            raise DataError(f"the timestamp {unfit.iloc[0]!r} cannot stand in a file of folds")
+            raise DataError(f"the timestamp {unfit.iloc[0]!r} contains a tab or a line end")
     columns = [frame[name].astype(str).tolist() for name in ("user_id", "item_id")]
-    if has_ratings:  # with the fewest digits that read back as the same number
+    if has_ratings:  # repr() has the fewest digits that restore the same number
         columns.append([repr(rating) for rating in frame["rating"].tolist()])
     if "timestamp" in frame:
         if not has_ratings:

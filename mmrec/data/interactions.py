@@ -11,15 +11,15 @@ from mmrec.data.vocabulary import FloatArray, IntArray
 from mmrec.errors import DataError
 
 COLD = -1
-"""The item number of a held-out item that the training split lacks."""
+"""The item number of held-out items outside of the training split."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Interactions:
     """Parallel arrays of one split, sorted by user, then by item.
 
-    The pairs of a training split are distinct. A held-out split may hold several rows of a user
-    with item :data:`COLD`: they count as relevant and can never be recommended.
+    Pairs of a training split are distinct. A user may have several rows with item :data:`COLD` in a
+    held-out split: they count as relevant, but cannot be recommended.
 
     Shapes: E interactions, U = ``n_users``, I = ``n_items``.
     """
@@ -45,7 +45,7 @@ class Interactions:
         """Sort and check the arrays; ``ratings`` default to 1.
 
         Raises:
-            DataError: lengths differ, a number is out of range, or a pair stands twice.
+            DataError: lengths differ, a number is out of range, or a pair is a duplicate.
         """
         users, items = np.asarray(users, np.int64), np.asarray(items, np.int64)
         values = np.ones(len(users)) if ratings is None else np.asarray(ratings, np.float64)
@@ -62,12 +62,12 @@ class Interactions:
             ("an item", self.items, COLD, self.n_items),
         ):
             if len(numbers) and not (low <= numbers.min() and numbers.max() < size):
-                raise DataError(f"{name} number lies outside {low}..{size - 1}")
-        repeated = (np.diff(self.users) == 0) & (np.diff(self.items) == 0)
-        repeated &= self.items[1:] != COLD
-        if repeated.any():
-            row = int(np.flatnonzero(repeated)[0])
-            raise DataError(f"user {self.users[row]} has item {self.items[row]} twice")
+                raise DataError(f"{name} number is outside of {low}..{size - 1}")
+        is_duplicate = (np.diff(self.users) == 0) & (np.diff(self.items) == 0)
+        is_duplicate &= self.items[1:] != COLD
+        if is_duplicate.any():
+            row = int(np.flatnonzero(is_duplicate)[0])
+            raise DataError(f"duplicate row of user {self.users[row]}, item {self.items[row]}")
 
     def __len__(self) -> int:
         return len(self.users)
@@ -87,6 +87,6 @@ class Interactions:
 
     @cached_property
     def item_degrees(self) -> IntArray:
-        """[I]: the number of rows of each item; cold rows are not counted."""
+        """[I]: the number of rows of each item, without cold rows."""
         counts = np.bincount(self.items[self.items != COLD], minlength=self.n_items)
         return counts.astype(np.int64)

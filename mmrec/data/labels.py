@@ -1,4 +1,4 @@
-"""Names and pictures of items for people: which there are, and where."""
+"""Titles and pictures of items."""
 
 from __future__ import annotations
 
@@ -8,34 +8,33 @@ from pathlib import Path
 from mmrec.errors import DataError, listing, nearest
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-"""Endings of picture files, in upper or lower case; where an item has several, the first counts."""
+"""Suffixes of picture files, in any case, by descending priority."""
 
 
 def read_titles(path: Path) -> Mapping[str, str]:
-    """Read lines of item id and title, with a tab between.
+    """Read lines of item id, tab, title.
 
     Raises:
-        DataError: the file cannot be read, a line has no tab, or an id stands twice with another
-            title; the message names file and line.
+        DataError: the file cannot be read, a line has no tab, or an id has different titles; the
+            message contains the file and the line.
     """
     titles: dict[str, str] = {}
     for number, item_id, title in _pairs(path, "title"):
         if titles.setdefault(item_id, title) != title:
-            raise DataError(f"{path}:{number}: the item {item_id!r} has another title further up")
+            raise DataError(f"{path}:{number}: the item {item_id!r} has a different title above")
     return titles
 
 
 def find_pictures(path: Path) -> Mapping[str, Path]:
-    """Return the picture file of each item that has one; none of them is opened.
+    """Return the picture files of items by id, without opening them.
 
     Args:
         path: a folder of ``<item id>.png`` or another of :data:`PICTURE_SUFFIXES`; or a file of
-            lines of item id and path, with a tab between. There a relative path starts at the
-            folder of the file.
+            lines of item id, tab, path, where relative paths start at the folder of the file.
 
     Raises:
-        DataError: the folder holds no picture, or the file is malformed or names a picture that is
-            not there; the message names file and line.
+        DataError: the folder contains no picture, or the file is malformed or a picture missing;
+            the message contains the file and the line.
     """
     return _listed_pictures(path) if path.is_file() else _pictures_in(path)
 
@@ -51,7 +50,7 @@ def _pictures_in(folder: Path) -> dict[str, Path]:
         found.setdefault(file.stem, file)
     if not found:
         endings = listing(PICTURE_SUFFIXES)
-        raise DataError(f"{folder}: holds no picture; expected <item id> and one of {endings}")
+        raise DataError(f"{folder}: contains no picture; expected <item id> and one of {endings}")
     return found
 
 
@@ -62,14 +61,14 @@ def _listed_pictures(path: Path) -> dict[str, Path]:
     for number, item_id, name in _pairs(path, "path"):
         file = path.parent / name
         if found.setdefault(item_id, file) != file:
-            raise DataError(f"{path}:{number}: the item {item_id!r} has another path further up")
+            raise DataError(f"{path}:{number}: the item {item_id!r} has a different path above")
         if file not in known:
             known[file] = file.is_file()
         if not known[file]:
             absent.append((number, file))
     if absent:
         number, file = absent[0]
-        more = f"; {len(absent) - 1} more are not there" if len(absent) > 1 else ""
+        more = f"; {len(absent) - 1} more are missing" if len(absent) > 1 else ""
         raise DataError(f"{path}:{number}: no such file: {file}{_like(file)}{more}")
     return found
 
@@ -80,14 +79,14 @@ def _like(file: Path) -> str:
 
 
 def _pairs(path: Path, what: str) -> Iterator[tuple[int, str, str]]:
-    """Yield number, id and the rest of every line that is not blank."""
+    """Yield number, id and value of every line that is not blank."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; expected lines of id<TAB>{what}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text: {error}") from error
-    # splitlines would also cut a title at the rarer line ends of Unicode.
+    # splitlines() would also split titles at Unicode line separators.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue

@@ -1,8 +1,7 @@
-"""Elliot's prefilters: which rows of a file are kept before it is split.
+"""Elliot's prefilters, which are applied to a file before it is split.
 
-Every filter takes the frame of a :class:`~mmrec.data.Table` and returns the rows that stay, in
-their order. Which rows those are does not depend on the order. A filter that keeps nothing returns
-an empty frame.
+A filter takes the frame of a :class:`~mmrec.data.Table` and returns the kept rows in their order.
+The kept rows do not depend on the order. The result may be empty.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _Column = Literal["user_id", "item_id"]
 
 @dataclass(frozen=True)
 class FilterStep:
-    """What one filter has done: the numbers before it and after it."""
+    """Numbers before and after a filter."""
 
     name: str
     """The filter with its settings, such as ``user_k_core (core 5)``."""
@@ -30,7 +29,7 @@ class FilterStep:
 
     @classmethod
     def of(cls, name: str, before: pd.DataFrame, after: pd.DataFrame) -> FilterStep:
-        """Count what a filter was given and what it returned."""
+        """Count rows, users and items before and after a filter."""
         users, items = (
             (int(before[column].nunique()), int(after[column].nunique()))
             for column in ("user_id", "item_id")
@@ -38,7 +37,7 @@ class FilterStep:
         return cls(name, (len(before), len(after)), users, items)
 
     def __str__(self) -> str:
-        told = (
+        counts = (
             f"{before} -> {after} {what}"
             for what, (before, after) in (
                 ("rows", self.rows),
@@ -46,17 +45,17 @@ class FilterStep:
                 ("items", self.items),
             )
         )
-        return f"{self.name}: {', '.join(told)}"
+        return f"{self.name}: {', '.join(counts)}"
 
 
 def global_threshold(frame: pd.DataFrame, threshold: float | Literal["average"]) -> pd.DataFrame:
-    """Keep ratings of at least a number, or of at least the mean of all ratings."""
+    """Keep ratings of at least ``threshold``, or of at least the mean of all ratings."""
     bound = _mean(frame["rating"]) if threshold == "average" else threshold
     return frame[frame["rating"] >= bound]
 
 
 def user_average(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep each user's ratings of at least the mean of this user's ratings."""
+    """Keep each user's ratings of at least the mean of the user's ratings."""
     ratings = frame["rating"].to_numpy()
     codes = frame["user_id"].cat.codes.to_numpy()
     order = np.argsort(codes, kind="stable")
@@ -78,14 +77,14 @@ def item_k_core(frame: pd.DataFrame, core: int) -> pd.DataFrame:
 
 
 def n_rounds_k_core(frame: pd.DataFrame, core: int, rounds: int) -> pd.DataFrame:
-    """Filter users, then items, ``rounds`` times: users may be left with fewer than ``core``."""
+    """Filter users, then items, ``rounds`` times; users may end with less than ``core`` rows."""
     for _ in range(rounds):
         frame = item_k_core(user_k_core(frame, core), core)
     return frame
 
 
 def iterative_k_core(frame: pd.DataFrame, core: int) -> pd.DataFrame:
-    """Filter users and items in turn until all of them have at least ``core`` rows."""
+    """Filter users and items in turn until all have at least ``core`` rows."""
     while True:
         left = n_rounds_k_core(frame, core, 1)
         if len(left) == len(frame):
@@ -99,13 +98,13 @@ def cold_users(frame: pd.DataFrame, threshold: int) -> pd.DataFrame:
 
 
 def _counts(frame: pd.DataFrame, column: _Column) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return for each row how many rows its user or item has."""
+    """Return the number of rows of each row's user or item."""
     codes = frame[column].cat.codes.to_numpy()
     return np.bincount(codes, minlength=1)[codes]
 
 
 def _mean(ratings: Iterable[float]) -> float:
-    """Return the mean, the same in any order of the ratings, and never above all of them."""
+    """Return the mean, independent of the order of the ratings and at most their maximum."""
     values = list(ratings)
     if not values:
         return 0.0

@@ -1,7 +1,6 @@
-"""The rows of one file in an order of their own, and users as runs of rows.
+"""Rows of a file, sorted by user and item.
 
-What filters and splits rows works on sorted ones, so that its result depends on which rows there
-are and not on the order in which the file has them.
+Filters and splits work on sorted rows: their results do not depend on the order of the file.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from mmrec.data.vocabulary import IntArray, sort_ids
 from mmrec.errors import DataError
 
 Mask = npt.NDArray[np.bool_]
-"""[E]: which rows are meant."""
+"""[E] bool: marked rows."""
 Times = npt.NDArray[np.int64] | npt.NDArray[np.float64]
-"""[E]: numbers that rows can be ordered by."""
+"""[E]: timestamps or other keys of rows."""
 
 
 def sort_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows by ascending user id, then item id: as numbers if all of them are, else text.
+    """Return rows by ascending user id, then item id; numerically if all are whole numbers.
 
     Args:
         frame: of a :class:`~mmrec.data.Table`.
@@ -39,13 +38,13 @@ def _ranks(ids: pd.Series[str]) -> IntArray:
 
 
 def runs_of(frame: pd.DataFrame) -> IntArray:
-    """Return the number of each row's user, [E] int64 ascending from 0, of sorted rows."""
+    """Return the number of the user of each sorted row, [E] int64, ascending from 0."""
     codes = frame["user_id"].cat.codes.to_numpy()
     return np.append(0, np.cumsum(codes[1:] != codes[:-1])).astype(np.int64)[: len(codes)]
 
 
 def places_within(groups: IntArray, keys: Times) -> IntArray:
-    """Return the place of each row in its group by ascending key, [E] int64 from 0.
+    """Return the position of each row in its group by ascending key, [E] int64 from 0.
 
     Rows with equal keys keep their order.
 
@@ -62,21 +61,22 @@ def places_within(groups: IntArray, keys: Times) -> IntArray:
 
 
 def timestamps_of(table: Table, needed_by: str, *, header: bool = False) -> Times:
-    """Return the timestamps of a table that was read with them, [E] int64, or float64.
+    """Return the timestamps of a table, [E] int64 or float64.
 
     Args:
-        table: of the rows.
-        needed_by: what cannot do without them, for the message.
+        table: read with timestamps.
+        needed_by: name of the strategy, for messages.
         header: as the table was read.
 
     Raises:
-        DataError: the file has none, or one is not a finite number; with file and line.
+        DataError: the file has no timestamps, or one is not a finite number; the message contains
+            the file and the line.
     """
     frame = table.frame
     if "timestamp" not in frame:
         raise DataError(
-            f"{table.path}:{line_of_row(table.path, 0, header=header)}: {needed_by} needs a "
-            "timestamp, the fourth column or the one that a header names so, which the file lacks"
+            f"{table.path}:{line_of_row(table.path, 0, header=header)}: {needed_by} requires "
+            "timestamps, in the fourth column or in a column that a header names"
         )
     column = frame["timestamp"].cat.remove_unused_categories()
     texts = pd.Series(column.cat.categories.astype(str).str.strip())
@@ -87,7 +87,7 @@ def timestamps_of(table: Table, needed_by: str, *, header: bool = False) -> Time
         first = frame[bad].sort_values("row").iloc[0]
         line = line_of_row(table.path, int(first["row"]), header=header)
         raise DataError(
-            f"{table.path}:{line}: {needed_by} needs a timestamp: {first['timestamp']!r} is not a "
-            "finite number"
+            f"{table.path}:{line}: {needed_by} requires timestamps: {first['timestamp']!r} is not "
+            "a finite number"
         )
     return times

@@ -1,8 +1,8 @@
-"""Elliot's splitting strategies: which rows of a file are held out.
+"""Elliot's splitting strategies.
 
-Every strategy takes the number of each row's user, from rows that :func:`~mmrec.data.sort_rows`
-has sorted, and returns one mask of the held-out rows for each fold. Draws come from the generator
-that is given; a fold's draws do not depend on how many folds follow it.
+A strategy takes the user of each row, sorted by :func:`~mmrec.data.sort_rows`, and returns a mask
+of the held-out rows for each fold. Draws come from the given generator; the draws of a fold do not
+depend on the number of folds after it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from mmrec.errors import DataError
 def n_held_out(
     sizes: IntArray, test_ratio: float | None = None, leave_n_out: int | None = None
 ) -> IntArray:
-    """Return how many rows of each user are held out, by one of two rules.
+    """Return the number of held-out rows of each user, by one of two rules.
 
     Args:
-        sizes: rows of each user, [U].
-        test_ratio: all but floor(size * (1 - ratio)) rows, in floating point as in Elliot: of few
-            rows at least one.
-        leave_n_out: so many, or all rows of a user who has no more.
+        sizes: [U] rows of each user.
+        test_ratio: hold out all but floor(size * (1 - ratio)) rows, in floating point as in
+            Elliot; at least one.
+        leave_n_out: hold out this many rows; all rows of users with fewer.
     """
     if test_ratio is not None:
         kept = [math.floor(size * (1 - test_ratio)) for size in sizes.tolist()]
@@ -41,7 +41,7 @@ def temporal_hold_out(
     test_ratio: float | None = None,
     leave_n_out: int | None = None,
 ) -> list[Mask]:
-    """Hold out each user's last rows; of equal times, the later row in the order of ids is later.
+    """Hold out each user's last rows; equal times are ordered by item id.
 
     Args:
         users: [E] ascending.
@@ -60,12 +60,12 @@ def random_subsampling(
     test_ratio: float | None = None,
     leave_n_out: int | None = None,
 ) -> list[Mask]:
-    """Hold out random rows of each user, anew for every fold.
+    """Hold out random rows of each user, drawn anew for every fold.
 
     Args:
         users: [E] ascending.
-        rng: of the draws.
-        folds: how many masks to return.
+        rng: generator of the draws.
+        folds: number of masks.
         test_ratio: see :func:`n_held_out`.
         leave_n_out: the same.
     """
@@ -74,36 +74,36 @@ def random_subsampling(
 
 
 def random_cross_validation(users: IntArray, rng: np.random.Generator, *, folds: int) -> list[Mask]:
-    """Deal each user's rows, shuffled, to the folds in turn; each fold holds its own rows out.
+    """Shuffle each user's rows and assign them to the folds in turn.
 
-    A user with fewer rows than folds has none in the last folds.
+    Each fold holds out its own rows. Users with fewer rows than folds have none in the last folds.
 
     Args:
         users: [E] ascending.
-        rng: of the draws.
-        folds: how many masks to return; each row is held out in one of them.
+        rng: generator of the draws.
+        folds: number of masks; each row is held out in one of them.
     """
-    dealt = places_within(users, rng.random(len(users))) % folds
-    return [dealt == fold for fold in range(folds)]
+    assigned = places_within(users, rng.random(len(users))) % folds
+    return [assigned == fold for fold in range(folds)]
 
 
 def fixed_timestamp(times: Times, timestamp: float) -> list[Mask]:
-    """Hold out the rows of a time or later."""
+    """Hold out rows of this time or later."""
     return [times >= timestamp]
 
 
 def best_timestamp(
     users: IntArray, times: Times, *, min_below: int = 1, min_over: int = 1
 ) -> float:
-    """Return the time that the most users have enough rows before and from; the latest of equals.
+    """Return the time for which most users have enough rows before and after; the latest of ties.
 
-    The times to choose from are those of the rows (Anelli et al., ECIR 2019).
+    Candidates are the times of the rows (Anelli et al., ECIR 2019).
 
     Args:
         users: [E] ascending.
         times: [E].
-        min_below: rows of a user that have to be earlier.
-        min_over: rows of a user that have to be at the time or later.
+        min_below: required number of earlier rows of a user.
+        min_over: required number of rows of a user at the time or later.
 
     Raises:
         DataError: no user has enough rows on both sides of any time.
@@ -113,7 +113,7 @@ def best_timestamp(
     sizes = np.bincount(users)
     starts = np.cumsum(sizes) - sizes
     able = sizes >= min_below + min_over
-    # A time fits a user if it is after the min_below-th row and not after the min_over-th last.
+    # A time suits a user if it is after the min_below-th row, but not after the min_over-th last.
     first = by_time[(starts + min_below - 1)[able]] + 1
     last = by_time[(starts + sizes - min_over)[able]]
     fitting = first <= last
@@ -123,15 +123,15 @@ def best_timestamp(
     votes = np.cumsum(steps[:-1])
     if not fitting.any():
         raise DataError(
-            f"no user has {min_below} rows before a timestamp and {min_over} from it on; lower "
-            "min_below or min_over"
+            f"no user has {min_below} rows before a timestamp and {min_over} rows from it on; "
+            "decrease min_below or min_over"
         )
     best: float = candidates[len(votes) - 1 - int(np.argmax(votes[::-1]))].item()
     return best
 
 
 def _last(users: IntArray, keys: Times, counts: IntArray) -> Mask:
-    """Mark the rows of each user with the largest keys, as many as ``counts`` [U] says."""
+    """Mark the ``counts`` [U] rows of each user with the largest keys."""
     kept = np.bincount(users) - counts
     mask: Mask = places_within(users, keys) >= kept[users]
     return mask

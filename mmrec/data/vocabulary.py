@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -15,22 +16,22 @@ from mmrec.errors import DataError, listing
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
-# Python refuses to read longer integers from text.
+# Python does not parse longer integers.
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,3999}")
 
 
 class Vocabulary:
-    """A one-to-one map between the ids of the files and the numbers 0..n-1.
+    """A one-to-one map between external ids and the numbers 0..n-1.
 
-    Ids are kept as the text that stands in the files (``"007"`` and ``"7"`` differ). Numbers
-    follow the ids in ascending order: numerically when every id is a whole number, else as text.
-    The order thus depends on the set of ids alone, never on the order of rows or files.
+    Ids are text, as in the files (``"007"`` and ``"7"`` differ). Numbers follow the ids in
+    ascending order: numerically if all ids are whole numbers, else as text. The order depends
+    on the set of ids only, never on the order of rows or files.
     """
 
     def __init__(self, ids: Iterable[str]) -> None:
         self._index = pd.Index(sort_ids(set(ids)), dtype=object)
 
-    @property
+    @cached_property
     def ids(self) -> Sequence[str]:
         """The ids, in the order of their numbers."""
         return list(self._index)
@@ -50,8 +51,8 @@ class Vocabulary:
         """Return the numbers of ``ids``, int64 of the same length.
 
         Args:
-            ids: external ids, repeated or not.
-            missing: what an unknown id becomes: an error, or -1.
+            ids: external ids, possibly with duplicates.
+            missing: unknown ids raise an error, or become -1.
 
         Raises:
             DataError: an id is unknown and ``missing`` is ``"error"``.
@@ -69,7 +70,7 @@ class Vocabulary:
 
 
 def sort_ids(ids: Iterable[str]) -> list[str]:
-    """Sort distinct ids ascending: as numbers if all of them are whole numbers, else as text."""
+    """Sort distinct ids: numerically if all are whole numbers, else as text."""
     ids = list(ids)
     if all(_WHOLE_NUMBER.fullmatch(i) for i in ids):
         return sorted(ids, key=int)

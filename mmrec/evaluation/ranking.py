@@ -1,4 +1,4 @@
-"""From raw scores to recommendation lists: mask the training items, keep the best K."""
+"""Recommendation lists from raw scores: training items are masked, the best K items kept."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ Scorer = Callable[[Tensor], Tensor]
 """Users [B] int64 -> raw scores [B, I]."""
 
 NO_ITEM = -1
-"""Stands in a list where there is no item of the catalogue."""
+"""Marks a position of a list without an item of the catalogue."""
 
 BLOCK = 128
-"""The number of users that a scorer is asked for. A matrix product of another height may round
-differently, so the height is the same for every call: the scores depend on the model alone."""
+"""The number of users per call of a scorer. Matrix products of different heights may round
+differently; with a constant height, scores depend on the model only."""
 
 _BATCH_VALUES = 1 << 22
-"""Scores held at once by default (16 MiB): they stay in a processor's cache."""
+"""Scores per batch by default (16 MiB, which fit into a processor's cache)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """The recommendation lists of all users, best item first.
 
-    Shapes: U users, K places.
+    Shapes: U users, K positions.
     """
 
     items: IntArray
-    """[U, K] int64; -1 past the end of a list that is shorter than K, and in the place of a
-    recommended item that has no number (only lists read from files have such places)."""
+    """[U, K] int64; -1 after the end of lists shorter than K, and for items without a number, which
+    occur only in lists from files."""
     scores: npt.NDArray[np.float32]
-    """[U, K] float32, descending; -inf past the end of a list."""
+    """[U, K] float32, descending; -inf after the end of a list."""
 
 
 @torch.no_grad()
@@ -51,25 +51,25 @@ def rank(
     device: torch.device | str = "cpu",
     batch_size: int | None = None,
 ) -> Ranking:
-    """Rank for every user all items outside of the user's training items.
+    """Rank all items of every user except the user's training items.
 
-    Equal scores are ordered by ascending item number on every device, also where the list ends;
-    ``-0.0`` equals ``0.0``. A user with fewer than ``top_k`` candidates gets a shorter list. An
-    item with score ``-inf`` is no candidate.
+    Ties are ordered by ascending item number on every device, also at the end of a list; ``-0.0``
+    equals ``0.0``. Users with fewer than ``top_k`` candidates get shorter lists. Items with the
+    score ``-inf`` are not candidates.
 
     Args:
-        scorer: gives the scores of ``BLOCK`` users; its result is not changed.
-        train: the training split; users 0..U-1 are ranked.
+        scorer: returns the scores of ``BLOCK`` users; its result is not modified.
+        train: the training split; its users 0..U-1 are ranked.
         top_k: K, the length of the lists; it may exceed the number of items.
-        device: where ``scorer`` expects the users and where the lists are made.
-        batch_size: how many users are ranked at once, rounded up to whole blocks; by default as
-            many as have 4 million scores. It bounds the memory and does not change the result.
+        device: where ``scorer`` expects the users and lists are computed.
+        batch_size: number of users ranked at a time, rounded up to whole blocks; 4 million scores
+            by default. It limits the memory and does not change the result.
 
     Returns:
-        The lists, copied from ``device`` once for every batch.
+        The lists, copied from ``device`` once per batch.
 
     Raises:
-        ModelError: the scores have another shape than [B, I], or the score of a candidate is NaN.
+        ModelError: the scores do not have the shape [B, I], or the score of a candidate is NaN.
     """
     n_users, n_items = train.n_users, train.n_items
     items = np.full((n_users, top_k), NO_ITEM, np.int64)
@@ -94,7 +94,7 @@ def rank(
 
 
 def users_at_once(n_items: int, batch_size: int | None = None) -> int:
-    """Return how many users are ranked at once: a multiple of ``BLOCK``, see :func:`rank`."""
+    """Return the number of users ranked at a time, a multiple of ``BLOCK``; see :func:`rank`."""
     batch_size = _BATCH_VALUES // n_items if batch_size is None else batch_size
     return max(1, -(-batch_size // BLOCK)) * BLOCK
 
@@ -105,11 +105,10 @@ def _score(scorer: Scorer, start: int, train: Interactions, out: Tensor) -> None
     scores = scorer(users.clamp_(max=train.n_users - 1))
     if scores.shape != out.shape:
         raise ModelError(
-            f"a scorer must return a row for each of the {BLOCK} users it is given and a column "
-            f"for each of the {train.n_items} items; found the shape {list(scores.shape)}"
+            f"expected scores with a row for each of {BLOCK} users and a column for each of the "
+            f"{train.n_items} items; found the shape {list(scores.shape)}"
         )
-    # The top-k of CUDA orders floats by their bits, where -0.0 is below 0.0; adding 0.0 makes them
-    # one.
+    # CUDA's top-k orders floats by their bits, where -0.0 is below 0.0. Adding 0.0 removes -0.0.
     torch.add(scores.float(), 0.0, out=out)
 
 
@@ -117,4 +116,4 @@ def _refuse_nan(scores: Tensor, start: int) -> None:
     is_nan = scores.amax(dim=1).isnan()  # a maximum with NaN is NaN; one pass instead of two
     if is_nan.any():
         user = start + int(is_nan.nonzero()[0])
-        raise ModelError(f"the model gives user number {user} a score that is NaN")
+        raise ModelError(f"the scores of user number {user} contain NaN")

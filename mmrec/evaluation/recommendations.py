@@ -1,4 +1,4 @@
-"""Evaluating recommendation lists that were made elsewhere."""
+"""Evaluating recommendation lists of a file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def ranking_from_frame(
     """Make lists from rows of ``user_id``, ``item_id`` and ``score``.
 
     Lists are ordered by descending score, ties by ascending item number. Rows of users outside of
-    ``users`` are left out. An item outside of ``items`` keeps its place in the list, as -1: the
-    items after it were recommended at a lower rank, and so they are judged.
+    ``users`` are ignored. An item outside of ``items`` keeps its position in the list, as -1: the
+    ranks of the items after it do not change.
 
     Returns:
-        The lists of all ``users``, cut or filled up to ``top_k`` places.
+        The lists of all ``users``, cut or padded to ``top_k`` positions.
     """
     rows = users.numbers(frame["user_id"], missing="negative")
     columns = items.numbers(frame["item_id"], missing="negative")
@@ -41,31 +41,31 @@ def ranking_from_frame(
     listed_items = np.full((len(users), top_k), NO_ITEM, np.int64)
     listed_scores = np.full((len(users), top_k), -np.inf, np.float32)
     listed_items[at] = columns[order]
-    with np.errstate(over="ignore"):  # a score beyond float32 becomes infinite; its rank is kept
+    with np.errstate(over="ignore"):  # scores beyond float32 become infinite; ranks are kept
         listed_scores[at] = scores[order]
     return Ranking(listed_items, listed_scores)
 
 
 @dataclass(frozen=True, eq=False)
 class FileEvaluation:
-    """The figures of a recommendation file, and what was done with its rows."""
+    """The figures of a recommendation file, and counts of its rows."""
 
     figures: dict[str, float]
     """As in :class:`~mmrec.evaluation.Evaluation`."""
     per_user: dict[str, FloatArray]
-    """As in :class:`~mmrec.evaluation.Evaluation`; users are those of the training split."""
+    """As in :class:`~mmrec.evaluation.Evaluation`, for the users of the training split."""
     n_users: int
-    """The users who count: those with at least one relevant held-out item."""
+    """Users with at least one relevant held-out item."""
     n_users_without_list: int
-    """Users with held-out items but without a recommendation; they count, as misses."""
+    """Users with held-out items but without a recommendation; they count as misses."""
     n_rows: int
-    """The rows of the file."""
+    """Number of rows of the file."""
     ignored_rows: dict[str, int]
-    """How many rows of the file are ignored, by reason."""
+    """Numbers of ignored rows, by reason."""
     kept_rows: dict[str, int]
-    """How many rows are unusual but evaluated as given, by what is unusual."""
+    """Numbers of unusual rows that are evaluated unchanged, by reason."""
     ignored_test_rows: int
-    """The rows of the test split whose user the training split lacks."""
+    """Rows of the test split of users outside of the training split."""
 
 
 def evaluate_file(
@@ -78,22 +78,22 @@ def evaluate_file(
     relevance_threshold: float = 0.0,
     binarize: bool = False,
 ) -> FileEvaluation:
-    """Evaluate the lists of a recommendation file as they are given.
+    """Evaluate the lists of a recommendation file without changes.
 
-    An item that the training split lacks takes its place in the list and is a hit if it is in the
-    user's test items. An item of the user's own training items stays as well. Users with test items
-    whom the file does not mention count with an empty list.
+    Items outside of the training split keep their position and are hits if they are among the
+    user's test items. Training items of the user are kept as well. Users with test items but
+    without a row in the file count with an empty list.
 
     Args:
         recs: user, item and score, see :func:`read_recommendations`.
-        train: the training split, in a form that :mod:`mmrec.data.reading` lists, with a header
-            or without; it defines users, catalogue and popularity.
-        test: the split to evaluate on. If it is the same file, its column ``x_label`` tells the
-            two apart.
-        metrics: names, in any spelling of upper and lower case.
-        cutoffs: lengths at which the lists are cut.
+        train: the training split, in a form of :mod:`mmrec.data.reading`, with or without a
+            header; it defines users, catalogue and popularity.
+        test: the split to evaluate on. If it is the same file, its column ``x_label`` assigns rows
+            to splits.
+        metrics: names, in any case.
+        cutoffs: lengths at which lists are cut.
         relevance_threshold: the least test rating that is relevant.
-        binarize: take every rating as 1.
+        binarize: set every rating to 1.
 
     Raises:
         ConfigError: a metric is unknown or a cutoff is not positive.
@@ -139,13 +139,13 @@ def _require_known_users(frame: pd.DataFrame, users: Vocabulary, path: Path, tra
     ids = frame["user_id"].cat.categories
     if not any(user in users for user in ids):
         raise DataError(
-            f"{path}: none of its users is in the training split {train}; it names "
+            f"{path}: no user is in the training split {train}; the file has "
             f"{listing(ids, 3)}, the training split {listing(users.ids, 3)}"
         )
 
 
 def _interactions(frame: pd.DataFrame, users: Vocabulary, items: Vocabulary) -> Interactions:
-    """Number the rows of known users."""
+    """Return the rows of known users, numbered."""
     rows = users.numbers(frame["user_id"], missing="negative")
     known = rows >= 0
     return Interactions.from_arrays(
@@ -164,7 +164,7 @@ def _row_facts(
     train: Interactions,
     test: Interactions,
 ) -> tuple[dict[str, int], dict[str, int], IntArray]:
-    """Count the ignored rows, the unusual rows, and the judged rows of each user [U]."""
+    """Return counts of ignored rows, of unusual rows, and of evaluated rows of each user [U]."""
     rows = users.numbers(frame["user_id"], missing="negative")
     columns = items.numbers(frame["item_id"])
     is_known = rows >= 0

@@ -136,9 +136,10 @@ class Executor(ABC):
     @classmethod
     def devices(cls, experiment: Experiment) -> tuple[list[torch.device], list[str]]:
         """Return the devices that the workers use in turn, and notes about them for the user."""
-        device, fallback = resolve_device(experiment.gpu)
-        chosen = [resolve_device(gpu)[0] for gpu in experiment.execution.devices or ()]
-        return chosen or [device], [fallback] if fallback else []
+        gpus = experiment.execution.devices or (experiment.gpu,)
+        resolved = [resolve_device(gpu) for gpu in gpus]
+        fallbacks = dict.fromkeys(fallback for _, fallback in resolved if fallback)
+        return [device for device, _ in resolved], list(fallbacks)
 
     @abstractmethod
     def run(self, queue: Queue) -> Iterator[TrialRecord]:

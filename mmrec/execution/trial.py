@@ -116,7 +116,7 @@ def finished_record(
     seconds: float,
     groups: Mapping[str, dict[str, float]],
     peak_bytes: int | None,
-    examples: ExampleLists,
+    example_lists: ExampleLists,
 ) -> TrialRecord:
     """Describe a trial that finished or was pruned.
 
@@ -127,7 +127,7 @@ def finished_record(
         seconds: how long it took.
         groups: test figures of groups of items.
         peak_bytes: the most memory that it needed; None if unknown.
-        examples: the lists of the example users of the report.
+        example_lists: the lists of the example users.
     """
     best = outcome.best
     pruned_at = spec.pruning.pruned_at(outcome.history) if spec.pruning else None
@@ -146,7 +146,7 @@ def finished_record(
         lists_file_sha256=None if lists is None else sha256(lists.encode()),
         groups=dict(groups),
         peak_bytes=peak_bytes,
-        examples=examples,
+        example_lists=example_lists,
     )
 
 

@@ -77,7 +77,7 @@ class Workbench:
                 seconds=time.perf_counter() - started,
                 groups=self._groups(spec).evaluate(outcome.best.ranking),
                 peak_bytes=memory.read(),
-                examples=self._examples(spec, outcome),
+                example_lists=self._example_lists(spec, outcome),
             )
             if self.folder is not None:
                 self.folder.keep(record, outcome, lists, self.experiment, model.meta)
@@ -112,8 +112,8 @@ class Workbench:
             stop=stop,
         )
 
-    def _examples(self, spec: TrialSpec, outcome: Outcome) -> ExampleLists:
-        """Return the lists of the users whom the report shows, from the first fold."""
+    def _example_lists(self, spec: TrialSpec, outcome: Outcome) -> ExampleLists:
+        """Return the lists of the example users; only the first fold has any."""
         if spec.fold:
             return {}
         return example_lists(outcome.best.ranking, self.datasets[0], self._example_users)

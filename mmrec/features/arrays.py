@@ -1,17 +1,16 @@
-"""NumPy's files as item vectors: one matrix (``.npy``), or named arrays (``.npz``)."""
+"""Item vectors in NumPy's files: a matrix (``.npy``) or named arrays (``.npz``)."""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from mmrec.errors import DataError, listing
-from mmrec.features.ids import ids_of_array, number_rows, rows_beside
-from mmrec.features.scratch import Scratch
+from mmrec.features.ids import ids_of_array, number_rows, rows_of_id_file
 from mmrec.features.source import (
     BLOCK_BYTES,
     ItemwiseSource,
@@ -22,6 +21,7 @@ from mmrec.features.source import (
     check_vector,
     reading,
 )
+from mmrec.features.unpacking import unpack
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -29,27 +29,27 @@ _HEADERS = {
 }
 
 _UNNAMED = "arr_0"
-"""What numpy calls an array that is saved without a name."""
+"""numpy's name of an array that was saved without a name."""
 
 
 def open_npy(path: Path) -> Source:
-    """Map a matrix [N, F]; its ids stand in a file beside it, or are the row numbers.
+    """Map a matrix [N, F]; the ids are in a file next to it, or the row numbers.
 
     Raises:
-        DataError: the file is damaged, or no matrix of numbers.
+        DataError: the file is damaged or is not a matrix of numbers.
     """
     with reading(path, "a matrix"):
         matrix = np.asarray(np.lib.format.open_memmap(path, mode="r"))
-    if matrix.ndim == 1:  # the vector of one item: the folder that it lies in was meant
+    if matrix.ndim == 1:  # the vector of one item: its folder was meant
         raise DataError(f"{path}: expected a folder of <item>.npy files")
-    return MatrixSource(path, rows_beside(path, len(check_matrix(path, matrix))), matrix)
+    return MatrixSource(path, rows_of_id_file(path, len(check_matrix(path, matrix))), matrix)
 
 
 def open_npz(path: Path) -> Source:
     """Read the arrays ``ids`` [N] and ``features`` [N, F], or one vector [F] for each id.
 
     Raises:
-        DataError: the file is damaged, or holds other arrays.
+        DataError: the file is damaged or contains other arrays.
     """
     with reading(path, "an archive of arrays"), zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
@@ -81,27 +81,29 @@ def _array(archive: zipfile.ZipFile, name: str) -> Numbers:
 
 
 def _matrix(path: Path, archive: zipfile.ZipFile, name: str) -> Numbers:
-    """Read a matrix of numbers piece by piece, and any other array as it comes."""
+    """Read a matrix of numbers in pieces, and any other array at once."""
     with archive.open(f"{name}.npy") as file:
         read_header = _HEADERS.get(np.lib.format.read_magic(file))
         if read_header is not None:
             shape, is_fortran, kind = read_header(file)
             if kind.kind in "fiu" and len(shape) == 2 and min(shape) > 0:
-                return _unpack(path, file, shape, kind, is_fortran=is_fortran)
+                return _unpacked(path, file, shape, kind, is_fortran=is_fortran)
     return _array(archive, name)
 
 
-def _unpack(
+def _unpacked(
     path: Path, file: IO[bytes], shape: tuple[int, int], kind: np.dtype[Any], *, is_fortran: bool
 ) -> Numbers:
-    waiting = n_bytes = shape[0] * shape[1] * kind.itemsize
-    with Scratch(path) as scratch:
-        while piece := file.read(min(waiting, BLOCK_BYTES)):
-            scratch.write(piece)
-            waiting -= len(piece)
-        if waiting:
-            raise ValueError(f"it ends after {n_bytes - waiting} of {n_bytes} bytes")
-        file.read(1)  # to the end, where the checksum is compared
-        if is_fortran:
-            return scratch.matrix_of_columns(kind, shape[0])
-        return scratch.matrix(kind, shape[1])
+    n_bytes = shape[0] * shape[1] * kind.itemsize
+
+    def pieces() -> Iterator[bytes]:
+        missing = n_bytes
+        while piece := file.read(min(missing, BLOCK_BYTES)):
+            missing -= len(piece)
+            yield piece
+        if missing:
+            raise ValueError(f"it ends after {n_bytes - missing} of {n_bytes} bytes")
+        file.read(1)  # at the end, the checksum is compared
+
+    numbers = unpack(path, pieces(), kind)
+    return numbers.reshape(shape[::-1]).T if is_fortran else numbers.reshape(shape)

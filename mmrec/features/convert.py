@@ -1,4 +1,4 @@
-"""Rewriting item vectors in another format, with a proof that nothing has changed."""
+"""Converting item vectors between formats, with a check that they are unchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mmrec.features.writers import WRITERS, id_file
 
 @dataclass(frozen=True)
 class ConvertReport:
-    """What was written."""
+    """The written vectors."""
 
     source: Path
     target: Path
@@ -29,10 +29,10 @@ class ConvertReport:
     n_items: int
     width: int
     fingerprint: str
-    """Of the source as it was read (:func:`fingerprint`), and of the target as read back."""
+    """Equal for the source and for the target as read back; see :func:`fingerprint`."""
 
     def lines(self) -> list[str]:
-        """Return the report as sentences."""
+        """Return the report as lines."""
         return [
             f"{self.source} ({self.source_format}) -> {self.target} ({self.target_format}): "
             f"{self.n_items} items, {self.width} float32 numbers each",
@@ -50,18 +50,18 @@ def convert(
 ) -> ConvertReport:
     """Write the vectors of ``source`` to ``target`` as float32, in ascending order of their ids.
 
-    The target appears whole, after it was read back and found equal, or not at all.
+    The target is complete and was read back and compared, or does not exist.
 
     Args:
         source: a file or folder.
-        target: must not exist; folders above it are made.
-        source_format: a key of :data:`mmrec.features.formats.SUFFIXES`; by default what the path
-            looks like.
-        target_format: the same; by default by the target's name, without an ending a folder.
+        target: must not exist; its parent folders are created.
+        source_format: a key of :data:`mmrec.features.formats.SUFFIXES`; by default derived from
+            the path.
+        target_format: as ``source_format``; a folder by default if the name has no suffix.
 
     Raises:
-        DataError: the source is malformed or holds NaN or infinity, the target exists or cannot
-            hold the ids, or cannot be written. Nothing was written.
+        DataError: the source is malformed or contains NaN or infinity, or the target exists, cannot
+            contain the ids or cannot be written. Nothing was written.
     """
     with _writing(target):
         target_format = _target_format(target, target_format)
@@ -71,7 +71,7 @@ def convert(
     with _writing(target), replacing(target) as temporary:
         WRITERS[target_format](temporary, ids, digest.of_each(_blocks(opened, ids)))
         if fingerprint(open_source(temporary, target_format)) != digest.hex():
-            raise DataError(f"{target}: not written: read back, ids or vectors differ")
+            raise DataError(f"{target}: not written: ids or vectors differ when read back")
         if target_format == "npy":
             id_file(temporary).replace(id_file(target))
     return ConvertReport(
@@ -97,7 +97,7 @@ def _writing(target: Path) -> Iterator[None]:
 def fingerprint(source: Source) -> str:
     """Return the SHA-256 of the ids, in ascending order, and of their vectors as float32.
 
-    It is the same for every format and every order of the rows.
+    It is equal for all formats and all orders of the rows.
 
     Raises:
         DataError: a vector is malformed, NaN or infinite.
@@ -110,7 +110,7 @@ def fingerprint(source: Source) -> str:
 
 
 class _Digest:
-    """The fingerprint of vectors that pass by in blocks."""
+    """The fingerprint of vectors that are passed on in blocks."""
 
     def __init__(self, ids: Sequence[str]) -> None:
         self.width = 0
@@ -118,19 +118,19 @@ class _Digest:
         self._digest = hashlib.sha256(text.encode("utf-8", "surrogateescape"))
 
     def of_each(self, blocks: Iterator[Features]) -> Iterator[Features]:
-        """Pass the blocks on."""
+        """Yield the blocks unchanged."""
         for block in blocks:
             self.width = block.shape[1]
             self._digest.update(block.astype("<f4", order="C", copy=False).data)
             yield block
 
     def hex(self) -> str:
-        """Return what has passed so far, in hexadecimal digits."""
+        """Return the fingerprint of the blocks so far."""
         return self._digest.hexdigest()
 
 
 def _blocks(source: Source, ids: Sequence[str]) -> Iterator[Features]:
-    """Yield the vectors of ``ids`` in their order, few at once, all of one length and finite."""
+    """Yield the vectors of ``ids`` in blocks; all are finite and have the same length."""
     width = source.read(ids[:1]).shape[1]
     step = block_rows(width)
     for start in range(0, len(ids), step):
@@ -149,22 +149,22 @@ def _blocks(source: Source, ids: Sequence[str]) -> Iterator[Features]:
 
 
 def _target_format(target: Path, target_format: str | None) -> str:
-    """Return the format to write, once it is sure that nothing is in the way."""
+    """Return the format of the target after checking that it can be written."""
     if target_format is None:
         target_format = find_format(target) or ("" if target.suffix else "folder")
     if not target_format:
         endings = listing((suffix for known in SUFFIXES.values() for suffix in known), 20)
         raise DataError(
-            f"{target}: its ending is unknown; known: {endings}, or none for a folder; "
-            "or name the format"
+            f"{target}: unknown suffix; accepted: {endings}, or none for a folder; or specify the "
+            "format"
         )
     check_format(target_format)
     suffixes = SUFFIXES[target_format]
     if suffixes and not target.name.lower().endswith(suffixes):
-        raise DataError(f"{target}: the name of a {target_format} file ends in {suffixes[0]}")
-    in_the_way = [target] if target.exists() or target.is_symlink() else []
-    if target_format == "npy":  # whatever would be read as its ids
-        in_the_way += id_files(target)
-    if in_the_way:
-        raise DataError(f"{listing(in_the_way)}: exists already; remove it or choose another name")
+        raise DataError(f"{target}: the name of a {target_format} file must end in {suffixes[0]}")
+    existing = [target] if target.exists() or target.is_symlink() else []
+    if target_format == "npy":  # files that would be read as its ids
+        existing += id_files(target)
+    if existing:
+        raise DataError(f"{listing(existing)}: already exists; remove it or choose another name")
     return target_format

@@ -1,4 +1,4 @@
-"""Features as a folder of ``<item>.npy`` files, one 1-D vector each."""
+"""Item vectors in a folder of ``<item>.npy`` files."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from mmrec.features.store import PackedStore
 logger = logging.getLogger(__name__)
 
 MIN_PACKED = 1000
-"""Fewer vectors than this are read from their files every time: that takes an instant."""
+"""Smaller numbers of vectors are read from their files every time."""
 
 
 class FolderSource(Source):
-    """A folder of ``<item>.npy``; everything else in the folder is left alone.
+    """A folder of ``<item>.npy``; other files are ignored.
 
-    The name of a file, without ``.npy``, is the id of its item. Files of items that nobody asks
-    for are never opened, and no file is ever unpickled. A folder that has only subfolders, as
-    Ducho writes them (library/model/layer), stands for the one of them that holds vectors.
+    The name of a file, without ``.npy``, is the id of its item. Only requested items are opened,
+    and no file is unpickled. If a folder has only subfolders, as written by Ducho
+    (library/model/layer), the vectors are read from the only subfolder that contains some.
 
     Args:
         path: the folder.
-        cache_dir: where the vectors are packed (:class:`PackedStore`); None: nowhere.
+        cache_dir: where vectors are packed (:class:`PackedStore`); None for nowhere.
 
     Raises:
-        DataError: the folder holds no vectors, or several of its subfolders do.
+        DataError: the folder contains no vectors, or several of its subfolders do.
     """
 
     def __init__(self, path: Path, cache_dir: Path | None = None) -> None:
@@ -56,11 +56,11 @@ class FolderSource(Source):
 
     @property
     def ids(self) -> Set[str]:
-        """The ids that have a file."""
+        """The ids with a file."""
         return self._listing.ids
 
     def read(self, item_ids: Sequence[str]) -> Features:
-        """Return the vectors of ``item_ids``, [len(item_ids), F] float32, perhaps mapped.
+        """Return the vectors of ``item_ids``, [len(item_ids), F] float32, possibly memory-mapped.
 
         Raises:
             DataError: files are missing, unreadable, not 1-D vectors of numbers, or of
@@ -80,12 +80,12 @@ class FolderSource(Source):
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """The vectors of a folder, by what its directory says about them.
+    """The files of a folder, without their contents.
 
     Attributes:
-        folder: the folder that holds them itself.
-        ids: the ids that have a file.
-        states: of every file its name, size and times of the last change, of content and status.
+        folder: the folder that contains the files.
+        ids: the ids with a file.
+        states: name, size and times of the last change (of content and status) of each file.
     """
 
     folder: Path
@@ -94,7 +94,7 @@ class Listing:
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 of the folder's true place and of every file's name, size and times."""
+        """SHA-256 of the folder's resolved path and of every file's name, size and times."""
         text = "\n".join([str(self.folder.resolve()), *sorted(self.states)])
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -102,8 +102,8 @@ class Listing:
 class VectorReader:
     """Reads ``.npy`` files of one vector each.
 
-    Most files of a folder begin with the same bytes, and parsing them takes longer than all the
-    rest: a file that begins as the last one did is read without.
+    Most files of a folder have the same header, and parsing it takes most of the time: it is
+    skipped if the header equals that of the previous file.
     """
 
     def __init__(self) -> None:
@@ -112,10 +112,10 @@ class VectorReader:
         self._n_bytes = 0
 
     def read(self, path: Path) -> Numbers:
-        """Return the vector [F] of a file of [F] or [1, F]; nothing is unpickled.
+        """Return the vector [F] of a file of [F] or [1, F], without unpickling.
 
         Raises:
-            DataError: the file is unreadable, or not a vector of numbers.
+            DataError: the file is unreadable or is not a vector of numbers.
         """
         with reading(path, "a vector"), path.open("rb", buffering=0) as file:
             if self._header and file.read(len(self._header)) == self._header:
@@ -138,19 +138,19 @@ def _list_vectors(path: Path) -> Listing:
         return found
     inner = list(_folders_with_vectors(path))
     if not inner:
-        raise DataError(f"{path}: the folder holds no <item>.npy file")
+        raise DataError(f"{path}: the folder contains no <item>.npy file")
     if len(inner) > 1:
         named = listing((str(folder.relative_to(path)) for folder in inner), 20)
         raise DataError(
-            f"{path}: the folder holds no <item>.npy file itself, but {len(inner)} of its "
-            f"subfolders do; choose one: {named}"
+            f"{path}: the folder contains no <item>.npy file, but {len(inner)} of its subfolders "
+            f"do; choose one: {named}"
         )
-    logger.info("%s: reading its only subfolder with vectors, %s", path, inner[0])
+    logger.info("%s: reading the only subfolder with vectors, %s", path, inner[0])
     return _scan(inner[0])
 
 
 def _scan(folder: Path) -> Listing:
-    """List the vectors of a folder; all that a packed folder costs for each of its files."""
+    """List the files of a folder."""
     ids: dict[str, None] = {}
     states = []
     with _entries(folder) as entries:
@@ -159,11 +159,11 @@ def _scan(folder: Path) -> Listing:
             if name[-4:] == ".npy" and name[0] != ".":
                 try:
                     status = entry.stat()
-                except OSError:  # a link to nowhere, or in a circle
+                except OSError:  # a broken or circular link
                     continue
                 if stat.S_ISREG(status.st_mode):
                     ids[name[:-4]] = None
-                    # Tools may set the time of the content, but never that of the status.
+                    # Tools may set the time of the content, but not that of the status.
                     times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
                     states.append(f"{name}\0{status.st_size} {times}")
     return Listing(folder, ids.keys(), states)
@@ -171,7 +171,7 @@ def _scan(folder: Path) -> Listing:
 
 @contextmanager
 def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
-    """Iterate over a folder; where it can be held open, its entries are found faster."""
+    """Return a context with the entries of a folder; an open folder is faster to list."""
     if os.scandir not in os.supports_fd:
         with os.scandir(folder) as entries:
             yield entries

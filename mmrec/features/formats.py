@@ -1,15 +1,15 @@
-"""The formats of item vectors, told apart by what a path leads to.
+"""The formats of item vectors.
 
 ===============  ==========================================================================
-``folder``       ``<item>.npy``, one vector each; also nested as Ducho writes them
-``npy``          ``.npy``: a matrix; its ids in a file beside it, or its row numbers (MMRec)
+``folder``       ``<item>.npy``, one vector each; also nested as written by Ducho
+``npy``          ``.npy``: a matrix; ids in a file next to it, or its row numbers (MMRec)
 ``npz``          ``.npz``: the arrays ``ids`` and ``features``, or one vector for each id
-``safetensors``  ``.safetensors``: the tensor ``features``; its ids in the metadata or beside it
+``safetensors``  ``.safetensors``: the tensor ``features``; ids in the metadata or next to it
 ``pt``           ``.pt``, ``.pth``: a tensor, ``{"ids", "features"}``, or a dict from id to tensor
 ``parquet``      ``.parquet``: ``id`` and a column of lists or columns of numbers (needs pyarrow)
 ``csv``          ``.csv``, ``.csv.gz``: an id, then numbers
-``tsv``          ``.tsv``, ``.tsv.gz``: the same between tabs
-``recbole``      an atomic file such as ``.itememb``, known by its header
+``tsv``          ``.tsv``, ``.tsv.gz``: the same, tab-separated
+``recbole``      an atomic file such as ``.itememb``, recognised by its header
 ===============  ==========================================================================
 """
 
@@ -40,7 +40,7 @@ SUFFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "recbole": (".itememb", ".itememb.gz"),
     }
 )
-"""How the names of each format's files end."""
+"""Suffixes of each format."""
 
 _OPENERS: Mapping[str, Callable[[Path], Source]] = MappingProxyType(
     {
@@ -64,11 +64,11 @@ def open_source(
 
     Args:
         path: a file or folder.
-        source_format: a key of :data:`SUFFIXES`; by default what the path looks like.
-        cache_dir: where the vectors of a folder are packed; None: nowhere.
+        source_format: a key of :data:`SUFFIXES`; by default derived from the path.
+        cache_dir: where vectors of a folder are packed; None for nowhere.
 
     Raises:
-        DataError: there is nothing, or nothing that can be read; the message names the path.
+        DataError: the path does not exist or cannot be read.
     """
     with reading(path, "item vectors"):
         name = find_format(path) if source_format is None else check_format(source_format)
@@ -81,7 +81,7 @@ def open_source(
     if name is None or path.is_dir() != (name == "folder"):
         endings = listing((suffix for known in SUFFIXES.values() for suffix in known), 20)
         wanted = "a folder of <item>.npy files" if name in (None, "folder") else f"a {name} file"
-        either = f", or a file whose name ends in {endings}" if name is None else ""
+        either = f", or a file that ends in {endings}" if name is None else ""
         raise DataError(f"{path}: expected {wanted}{either}")
     if name == "folder":
         return FolderSource(path, cache_dir)
@@ -89,7 +89,7 @@ def open_source(
 
 
 def find_format(path: Path) -> str | None:
-    """Return the format that a path has by its name, or None; a folder is always a folder."""
+    """Return the format of a folder or of a file by its name; None if it is unknown."""
     if path.is_dir():
         return "folder"
     lowered = path.name.lower()
@@ -103,10 +103,10 @@ def check_format(name: str) -> str:
     """Return ``name`` if it is a format.
 
     Raises:
-        DataError: it is none; the message names the nearest.
+        DataError: it is not; the message contains the nearest format.
     """
     if name not in SUFFIXES:
         raise DataError(
-            f"unknown format {name!r}{nearest(name, SUFFIXES)}; known: {listing(SUFFIXES, 20)}"
+            f"unknown format {name!r}{nearest(name, SUFFIXES)}; accepted: {listing(SUFFIXES, 20)}"
         )
     return name

@@ -1,4 +1,4 @@
-"""The ids of a matrix's rows: from inside its file, from a file beside it, or the row numbers."""
+"""Ids of the rows of a matrix: from its file, from a file next to it, or the row numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmrec.features.source import Numbers, reading
 logger = logging.getLogger(__name__)
 
 ID_SUFFIXES = (".ids.txt", ".txt", ".tsv", ".json")
-"""What follows the stem of a matrix's file in the name of its id file."""
+"""Suffixes of id files, after the stem of the matrix file."""
 
 
 def number_rows(ids: Iterable[str], place: Path | str, unit: str = "row") -> dict[str, int]:
@@ -24,11 +24,11 @@ def number_rows(ids: Iterable[str], place: Path | str, unit: str = "row") -> dic
 
     Args:
         ids: one for each row.
-        place: what messages name.
+        place: start of messages.
         unit: ``row``, counted from 0, or ``line``, counted from 1.
 
     Raises:
-        DataError: an id is empty or stands twice.
+        DataError: an id is empty or a duplicate.
     """
     first = 1 if unit == "line" else 0
     rows: dict[str, int] = {}
@@ -38,35 +38,34 @@ def number_rows(ids: Iterable[str], place: Path | str, unit: str = "row") -> dic
         before = rows.setdefault(item_id, row)
         if before != row:
             raise DataError(
-                f"{place}: the id {item_id!r} stands twice: {unit}s {before + first} and "
-                f"{row + first}"
+                f"{place}: duplicate id {item_id!r}: {unit}s {before + first} and {row + first}"
             )
     return rows
 
 
-def rows_beside(path: Path, n_rows: int) -> dict[str, int]:
-    """Return the row of every id of a matrix whose file holds no ids.
+def rows_of_id_file(path: Path, n_rows: int) -> dict[str, int]:
+    """Return the row of every id of a matrix whose file does not contain ids.
 
-    They come from the one file beside it with the same stem and one of :data:`ID_SUFFIXES`: text
-    with one id a line, a JSON list, or a JSON mapping from id to row. Without such a file the ids
-    are the row numbers, and the log says so.
+    The id file is next to it, with the same stem and one of :data:`ID_SUFFIXES`: text with one id
+    per line, a JSON list, or a JSON mapping from id to row. Without an id file, ids are the row
+    numbers, which is logged.
 
     Args:
         path: the file of the matrix.
         n_rows: the number of its rows N.
 
     Raises:
-        DataError: there are several id files, or the one there is does not fit.
+        DataError: there are several id files, or the id file does not match the matrix.
     """
     found = id_files(path)
     if len(found) > 1:
         raise DataError(
-            f"{path}: which file holds its ids? Found {listing(file.name for file in found)}; "
-            "keep one of them"
+            f"{path}: expected one id file, found {listing(file.name for file in found)}; remove "
+            "all but one"
         )
     if not found:
         logger.info(
-            "%s: no id file beside it (such as %s%s): the ids are the row numbers 0 to %d",
+            "%s: without an id file (such as %s%s), ids are the row numbers 0 to %d",
             path,
             path.stem,
             ID_SUFFIXES[0],
@@ -80,7 +79,7 @@ def rows_beside(path: Path, n_rows: int) -> dict[str, int]:
 
 
 def id_files(path: Path) -> list[Path]:
-    """Return the files beside a matrix that would be read as its ids."""
+    """Return the id files next to a matrix."""
     candidates = [path.with_name(path.stem + suffix) for suffix in ID_SUFFIXES]
     return [candidate for candidate in candidates if candidate.is_file()]
 
@@ -89,7 +88,7 @@ def ids_of_array(array: Numbers, place: Path | str) -> list[str]:
     """Return an array of text or whole numbers as ids.
 
     Raises:
-        DataError: the array is not 1-D or holds anything else.
+        DataError: the array is not 1-D or has another type.
     """
     if array.ndim != 1 or array.dtype.kind not in "USiu":
         raise DataError(
@@ -102,10 +101,10 @@ def ids_of_array(array: Numbers, place: Path | str) -> list[str]:
 
 
 def ids_of_values(values: Iterable[Any], place: Path | str) -> list[str]:
-    """Return texts and whole numbers as ids.
+    """Return strings and whole numbers as ids.
 
     Raises:
-        DataError: a value is anything else.
+        DataError: a value has another type.
     """
     ids = []
     for row, value in enumerate(values):
@@ -121,7 +120,7 @@ def parse_json_ids(text: str | bytes, place: Path | str) -> dict[str, int]:
     """Return the row of every id of a JSON list, or of a JSON mapping from id to row.
 
     Raises:
-        DataError: the text is no JSON, or something else; the message names line or row.
+        DataError: the text is not JSON or has another form; the message contains the line or row.
     """
     try:
         value = json.loads(text, object_pairs_hook=_Pairs)
@@ -139,7 +138,7 @@ def parse_json_ids(text: str | bytes, place: Path | str) -> dict[str, int]:
 
 
 class _Pairs(tuple[tuple[str, Any], ...]):
-    """The entries of a JSON object, repeated keys included."""
+    """The entries of a JSON object, including duplicate keys."""
 
     __slots__ = ()
 
@@ -166,5 +165,5 @@ def _read_rows(path: Path) -> dict[str, int]:
     lines = text.rstrip("\n").split("\n")
     for number, line in enumerate(lines, 1):
         if "\t" in line:
-            raise DataError(f"{path}:{number}: expected one id a line, found {line!r:.80}")
+            raise DataError(f"{path}:{number}: expected one id per line, found {line!r:.80}")
     return number_rows(lines, path, "line")

@@ -1,9 +1,8 @@
-"""What becomes of items that lack the vector of a modality: the policies of the key ``missing``.
+"""Completing missing vectors: the policies of the key ``missing``.
 
-``drop``: the item leaves the experiment, with its interactions (as in Elliot). ``zeros``: a vector
-of zeros. ``mean``: the mean vector of the items of the training split that have one.
-``neighbours``: the mean vector of the most similar items (:func:`fill_missing`). ``error``: the
-run is refused, with the ids of the items.
+``drop``: items without a vector are dropped, with their interactions (as in Elliot). ``zeros``: a
+vector of zeros. ``mean``: the mean vector of the training items with a vector. ``neighbours``: the
+mean vector of the most similar items (:func:`fill_missing`). ``error``: the run is refused.
 """
 
 from __future__ import annotations
@@ -18,42 +17,42 @@ from mmrec.config import Missing
 from mmrec.data import Features, FloatArray, IntArray
 
 N_NEIGHBOURS = 10
-"""How many similar items stand in for one under ``neighbours``."""
+"""Number of similar items of the policy ``neighbours``."""
 
 _BLOCK_ITEMS = 256
-"""Items without a vector that are compared with all others at once."""
+"""Items without a vector that are compared at a time."""
 _BLOCK_VALUES = 1 << 22
-"""Values that are brought to unit length at once (32 MiB in float64)."""
+"""Values that are normalised at a time (32 MiB in float64)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Partial:
-    """The vectors of one modality, of those items that have one.
+    """The available vectors of one modality.
 
-    Shapes: I items, P of them present, F features.
+    Shapes: I items, P of them with a vector, F features.
     """
 
     policy: Missing
     present: npt.NDArray[np.bool_]
-    """[I]: which items have a vector; at least one."""
+    """[I]: items with a vector; at least one."""
     vectors: Features
-    """[P, F]: their vectors, in the order of the items."""
+    """[P, F]: vectors in the order of the items."""
 
 
 def fill_missing(partials: Mapping[str, Partial]) -> dict[str, Features]:
     """Give every item a vector in every modality.
 
-    Under ``neighbours`` a vector is the mean of those of the :data:`N_NEIGHBOURS` most similar
-    items that have one. The similarity of two items is their mean cosine over the other
-    modalities in which both have a vector; the cosine with a zero vector is 0. Equal similarities
-    are taken in the order of the items, and the result is the same on every machine but for the
-    rounding of the mean. An item with no such modality gets the ``mean``.
+    With the policy ``neighbours``, a missing vector is the mean of those of the
+    :data:`N_NEIGHBOURS` most similar items with a vector. The similarity of two items is their mean
+    cosine over the other modalities in which both have a vector; the cosine with a zero vector is
+    0. Ties are resolved by the order of the items. The result is equal on all machines, except for
+    the rounding of the mean. Items without such a modality get the ``mean``.
 
     Args:
-        partials: by loader name; all over the same items.
+        partials: by loader name, for the same items.
 
     Returns:
-        By loader name the vectors [I, F] float32.
+        Vectors [I, F] float32 by loader name.
     """
     return {name: _complete(name, partials) for name in partials}
 
@@ -93,8 +92,7 @@ def _means_of_neighbours(items: IntArray, own: Partial, others: list[Partial]) -
             other.vectors[row_of[items[rows]]], other.vectors, row_of[candidates[columns]]
         )
         shared[place] += 1
-    # Rounded, so that what is equal on paper is so here and does not depend on the order in which
-    # a matrix product adds.
+    # Rounded: mathematically equal values are equal, in any order of summation.
     similarity = np.round(total / np.maximum(shared, 1), 10)
     similarity[shared == 0] = -np.inf
     means = np.empty((len(items), own.vectors.shape[1]))
@@ -105,7 +103,7 @@ def _means_of_neighbours(items: IntArray, own: Partial, others: list[Partial]) -
 
 
 def _largest(similarities: FloatArray) -> IntArray:
-    """Return where the largest stand, ascending; of equal ones the first; of -inf none."""
+    """Return ascending indices of the largest values: the first of ties, none of -inf."""
     threshold = -np.inf
     if len(similarities) > N_NEIGHBOURS:
         threshold = np.partition(similarities, -N_NEIGHBOURS)[-N_NEIGHBOURS]
@@ -117,7 +115,7 @@ def _largest(similarities: FloatArray) -> IntArray:
 
 
 def _cosines(left: Features, vectors: Features, rows: IntArray) -> FloatArray:
-    """Return the cosines of ``left`` [A, F] with some rows of ``vectors``, [A, len(rows)]."""
+    """Return the cosines of ``left`` [A, F] and ``vectors[rows]``, [A, len(rows)]."""
     result = np.empty((len(left), len(rows)))
     directions = _directions(left)
     step = max(1, _BLOCK_VALUES // vectors.shape[1])
@@ -128,7 +126,7 @@ def _cosines(left: Features, vectors: Features, rows: IntArray) -> FloatArray:
 
 
 def _directions(vectors: Features) -> FloatArray:
-    """Return the vectors with length 1; those of zeros as they are."""
+    """Return the normalised vectors; zero vectors are unchanged."""
     wide = vectors.astype(np.float64)
     lengths = np.sqrt(np.einsum("if,if->i", wide, wide))
     return wide / np.where(lengths > 0, lengths, 1)[:, None]

@@ -1,9 +1,9 @@
-"""Parquet tables as item vectors, where pyarrow is installed."""
+"""Item vectors in Parquet tables; requires pyarrow."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,19 @@ import numpy as np
 from mmrec.data import Features
 from mmrec.errors import DataError, listing, nearest
 from mmrec.features.ids import ids_of_values, number_rows
-from mmrec.features.scratch import Scratch
 from mmrec.features.source import MatrixSource, Source, as_float32, block_rows, reading
+from mmrec.features.unpacking import unpack
 from mmrec.text import install_hint
 
 _BUFFER_BYTES = 1 << 20
-"""What is read at once of a column; without a buffer, all of a group of rows would be."""
+"""Bytes of a column that are read at a time; by default, it would be a whole row group."""
 
 
 def open_parquet(path: Path) -> Source:
-    """Read the column ``id`` and either one column of lists or any number of columns of numbers.
+    """Read the column ``id`` and one column of lists or any number of columns of numbers.
 
     Raises:
-        DataError: pyarrow is not installed, the file is damaged, or has other columns.
+        DataError: pyarrow is not installed, or the file is damaged or has other columns.
     """
     arrow, parquet = pyarrow(path)
     with reading(path, "a Parquet table"), path.open("rb") as raw:
@@ -47,7 +47,7 @@ def pyarrow(path: Path) -> tuple[Any, Any]:
     """Return the modules ``pyarrow`` and ``pyarrow.parquet``.
 
     Raises:
-        DataError: they are not installed; the message says how to mend that.
+        DataError: they are not installed; the message says how to install them.
     """
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
@@ -56,7 +56,7 @@ def pyarrow(path: Path) -> tuple[Any, Any]:
 
 
 def _vector_columns(path: Path, arrow: Any, schema: Any) -> list[str]:  # noqa: ANN401 - untyped
-    """Return the names of the columns that hold the vectors."""
+    """Return the names of the columns with the vectors."""
     names = list(schema.names)
     if names.count("id") != 1:
         raise DataError(
@@ -67,10 +67,10 @@ def _vector_columns(path: Path, arrow: Any, schema: Any) -> list[str]:  # noqa: 
     numbers = [name for name in others if _is_number(arrow, schema.field(name).type)]
     if (len(lists) == 1 and len(others) == 1) or (others and len(numbers) == len(others)):
         return others
-    told = listing(f"{name} ({schema.field(name).type})" for name in others)
+    columns = listing(f"{name} ({schema.field(name).type})" for name in others)
     raise DataError(
-        f"{path}: expected one column of lists or only columns of numbers beside 'id', "
-        f"found {told or 'none'}"
+        f"{path}: expected 'id' and one column of lists, or 'id' and columns of numbers; "
+        f"found {columns or 'none'}"
     )
 
 
@@ -89,32 +89,35 @@ def _read_column(file: Any, name: str) -> Any:  # noqa: ANN401 - pyarrow has no 
 
 
 def _read_columns(path: Path, file: Any, names: Sequence[str]) -> Features:  # noqa: ANN401
-    """Return columns of numbers as a matrix [N, F] float32, read one by one.
-
-    Side by side, a page of every column would be in memory.
-    """
+    """Return columns of numbers as a matrix [N, F] float32, read one after the other."""
     kinds = [field.type.to_pandas_dtype() for field in map(file.schema_arrow.field, names)]
     common = np.result_type(*kinds)
-    with Scratch(path) as scratch:
+
+    def columns() -> Iterator[bytes]:
         for name in names:
             column = _read_column(file, name)
             _refuse_gaps(path, column, 0)
-            scratch.write(as_float32(column.to_numpy().astype(common)).tobytes())
-        return scratch.matrix_of_columns(np.float32, file.metadata.num_rows)
+            yield as_float32(column.to_numpy().astype(common)).tobytes()
+
+    return unpack(path, columns(), np.float32).reshape(len(names), -1).T
 
 
 def _read_lists(path: Path, file: Any, name: str) -> Features:  # noqa: ANN401
-    """Return a column of lists as a matrix [N, F] float32, read few rows at once."""
-    first = width = 0
-    with Scratch(path) as scratch:
+    """Return a column of lists as a matrix [N, F] float32, read in blocks of rows."""
+    width = 0
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal width
+        first = 0
         for batch in file.iter_batches(_batch_rows(file), columns=[name], use_threads=False):
             block = _vectors(path, batch.column(0), first)
             width = width or block.shape[1]
             if block.shape[1] != width:
                 raise _different_lengths(path, (0, width), (first, block.shape[1]))
-            scratch.write(block.tobytes())
+            yield block.tobytes()
             first += len(block)
-        return scratch.matrix(np.float32, width)
+
+    return unpack(path, blocks(), np.float32).reshape(-1, width)
 
 
 def _batch_rows(file: Any) -> int:  # noqa: ANN401 - pyarrow has no types
@@ -123,7 +126,7 @@ def _batch_rows(file: Any) -> int:  # noqa: ANN401 - pyarrow has no types
     n_numbers = sum(
         group.column(index).num_values for group in groups for index in range(group.num_columns)
     )
-    return block_rows(n_numbers // metadata.num_rows)  # there is at least an id in each
+    return block_rows(n_numbers // metadata.num_rows)  # at least 1, because of the ids
 
 
 def _vectors(path: Path, column: Any, first: int) -> Features:  # noqa: ANN401
@@ -138,7 +141,7 @@ def _vectors(path: Path, column: Any, first: int) -> Features:  # noqa: ANN401
     values = column.flatten()
     if values.null_count:
         row = values.is_null().to_pylist().index(True) // lengths[0]
-        raise DataError(f"{path}: the vector of row {first + row} has a gap")
+        raise DataError(f"{path}: the vector of row {first + row} contains a null value")
     return as_float32(values.to_numpy(zero_copy_only=False).reshape(len(lengths), -1))
 
 

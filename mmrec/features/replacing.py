@@ -1,4 +1,4 @@
-"""Writing files too large for memory, or many at once, so that they appear whole or not at all."""
+"""Atomic writes of large files and of folders."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from pathlib import Path
 
 _PREFIX = ".mmrec-"
 _LONG_AGO = 86_400
-"""Seconds after which nobody is still writing."""
+"""Seconds after which temporary files are leftovers."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write a file or folder to, which takes the place of ``path`` in the end.
+    """Yield a temporary path of a file or folder, which replaces ``path`` at the end.
 
-    If the block raises, what it has written vanishes and ``path`` is as it was. The temporary
-    path has the name of ``path`` and lies in a folder beside it, made if need be, so whatever is
-    written there too (an id file, say) can be moved along.
+    If the block raises, ``path`` is unchanged. The temporary path has the name of ``path`` and is
+    in a folder next to it: other files there, such as an id file, can be moved as well.
 
     Raises:
-        OSError: the file system refuses.
+        OSError: the path cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
@@ -38,7 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(written: Path) -> None:
-    """Remove what killed processes left beside a new file, a day and more before it."""
+    """Remove leftovers of killed processes next to a new file, at least a day older."""
     for left in written.parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):
             if written.stat().st_mtime - left.stat().st_mtime > _LONG_AGO:

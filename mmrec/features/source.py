@@ -1,4 +1,4 @@
-"""What all formats of item vectors have in common: ids, and the vectors of those asked for."""
+"""The interface of item vectors in all formats."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ Numbers = npt.NDArray[Any]
 """An array of any kind of real numbers, in any byte order."""
 
 BLOCK_BYTES = 1 << 23
-"""What is read at once where a whole matrix need not be in memory (8 MiB)."""
+"""Bytes that are read at a time if the whole matrix need not be in memory (8 MiB)."""
 
 
 class Source(ABC):
-    """Item vectors behind one path, in one of the formats of :mod:`mmrec.features.formats`.
+    """Item vectors of a file or folder, in a format of :mod:`mmrec.features.formats`.
 
-    Only the vectors of the items asked for need to be sound, where the format lets them be read
-    one by one.
+    If the format allows reading single vectors, only the requested ones need to be valid.
 
     Attributes:
-        path: the file or folder, which every message names.
+        path: the file or folder, for messages.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,20 +37,20 @@ class Source(ABC):
     @property
     @abstractmethod
     def ids(self) -> Set[str]:
-        """The ids of all items that have a vector; iterates in the order of the rows."""
+        """The ids of all items with a vector, in the order of the rows."""
 
     @abstractmethod
     def read(self, item_ids: Sequence[str]) -> Features:
-        """Return the vectors of ``item_ids``, [len(item_ids), F] float32; perhaps a mapped view.
+        """Return the vectors of ``item_ids``, [len(item_ids), F] float32; possibly a mapped view.
 
-        Values are not checked: they may be NaN or infinite.
+        Values may be NaN or infinite.
 
         Raises:
             DataError: an item has no vector, or a vector is malformed.
         """
 
-    def release(self) -> None:  # noqa: B027 - most sources hold nothing
-        """Let go of what reading has left in memory; views that were returned stay valid."""
+    def release(self) -> None:  # noqa: B027 - most sources keep nothing
+        """Free memory after reading; returned views stay valid."""
 
     def _refuse_absent(self, item_ids: Sequence[str], what: str) -> None:
         known = self.ids
@@ -61,16 +60,16 @@ class Source(ABC):
 
 
 class MatrixSource(Source):
-    """Vectors that are the rows of one matrix, in memory or mapped.
+    """The rows of a matrix, in memory or mapped.
 
     Args:
-        path: what messages name.
+        path: for messages.
         rows: the row of every id.
         matrix: [N, F] of numbers.
-        is_bfloat16: the numbers are uint16 that stand for bfloat16, which numpy lacks.
+        is_bfloat16: the numbers are uint16 with the bits of bfloat16, which numpy does not have.
 
     Raises:
-        DataError: the matrix has another shape or holds no numbers.
+        DataError: the matrix has the wrong shape or does not contain numbers.
     """
 
     def __init__(
@@ -101,7 +100,7 @@ class MatrixSource(Source):
         return as_float32(taken)
 
     def release(self) -> None:
-        """Drop the pages of a mapped file; those that are touched again are read again."""
+        """Release the pages of a mapped file; they are read again when needed."""
         base: object = self._matrix
         while isinstance(base, np.ndarray):
             base = base.base
@@ -110,14 +109,13 @@ class MatrixSource(Source):
 
 
 class ItemwiseSource(Source):
-    """Vectors that stand apart from each other, and are read one by one when they are asked for.
+    """Vectors that are stored and read one by one.
 
     Args:
-        path: what messages name.
+        path: for messages.
         ids: the ids of all items.
-        read_vectors: returns the vectors of the ids it is given, each [F] of numbers, or raises a
-            DataError.
-        name_vector: says how messages call the vector of an id.
+        read_vectors: returns the vectors of some ids, each [F] of numbers, or raises a DataError.
+        name_vector: returns the name of the vector of an id in messages.
     """
 
     def __init__(
@@ -134,7 +132,7 @@ class ItemwiseSource(Source):
 
     @property
     def ids(self) -> Set[str]:
-        """The ids of all items, readable or not."""
+        """The ids of all items."""
         return self._ids
 
     def read(self, item_ids: Sequence[str]) -> Features:
@@ -159,43 +157,43 @@ class ItemwiseSource(Source):
 
 @contextmanager
 def reading(path: Path | str, what: str) -> Iterator[None]:
-    """Turn whatever a parser raises at a damaged file into one kind of error.
+    """Return a context that turns errors of parsers into a DataError.
 
     Raises:
-        DataError: the block raised anything; the message names the file and the reason.
+        DataError: the block raised an exception; the message contains the file and the reason.
     """
     try:
         yield
     except DataError:
         raise
-    except Exception as error:  # parsers answer damaged files with many kinds of errors
+    except Exception as error:  # parsers raise many types of exceptions
         lines = str(error).strip().splitlines()
         reason = lines[0] if lines else type(error).__name__
         if "allow_pickle" in reason or "Python objects in dtype" in reason:
-            reason = "it holds a pickled object"
+            reason = "it contains a pickled object"
         raise DataError(f"{path}: cannot be read as {what}: {reason}") from error
 
 
 def check_matrix(place: Path | str, matrix: Numbers) -> Numbers:
-    """Return ``matrix`` if it is one.
+    """Return ``matrix`` if it is a matrix of numbers.
 
     Raises:
-        DataError: it has no rows or columns, is not 2-D, or does not hold real numbers.
+        DataError: it has no rows or columns, is not 2-D, or does not contain real numbers.
     """
     if matrix.dtype.kind not in "fiu":
         raise DataError(f"{place}: expected a matrix of numbers, found {matrix.dtype}")
     if matrix.ndim != 2 or not matrix.size:
         raise DataError(
-            f"{place}: expected a matrix of one row for each item, found the shape {matrix.shape}"
+            f"{place}: expected a matrix with a row for each item, found the shape {matrix.shape}"
         )
     return matrix
 
 
 def check_vector(place: Path | str, vector: Numbers) -> Numbers:
-    """Return ``vector`` [F] if it is one; of a matrix of one row, as Ducho writes text, the row.
+    """Return a vector [F], or the row of a matrix [1, F] as written by Ducho for text.
 
     Raises:
-        DataError: it is empty, neither [F] nor [1, F], or does not hold real numbers.
+        DataError: it is empty, neither [F] nor [1, F], or does not contain real numbers.
     """
     if vector.dtype.kind not in "fiu":
         raise DataError(f"{place}: expected a vector of numbers, found {vector.dtype}")
@@ -205,7 +203,7 @@ def check_vector(place: Path | str, vector: Numbers) -> Numbers:
 
 
 def take_rows(matrix: Numbers, rows: Sequence[int]) -> Numbers:
-    """Return the given rows; without a copy if they follow each other in ``matrix``."""
+    """Return the given rows, without a copy if they are consecutive."""
     if not rows:
         return matrix[:0]
     wanted = np.array(rows)
@@ -215,19 +213,19 @@ def take_rows(matrix: Numbers, rows: Sequence[int]) -> Numbers:
 
 
 def as_float32(numbers: Numbers) -> Features:
-    """Return ``numbers`` as float32, without a copy if they are."""
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity
+    """Return ``numbers`` as float32, without a copy if they already are."""
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite
         converted: Features = np.asarray(numbers).astype(np.float32, copy=False)
     return converted
 
 
 def block_rows(width: int) -> int:
-    """Return how many float32 vectors of this width are handled at once."""
+    """Return the number of float32 vectors of this width in a block."""
     return max(1, BLOCK_BYTES // (4 * width))
 
 
 def rows_not_finite(matrix: Features) -> npt.NDArray[np.int64]:
-    """Return the numbers of the rows that hold NaN or infinity, ascending."""
+    """Return the rows with NaN or infinity, ascending."""
     step = block_rows(max(1, matrix.shape[1]))
     bad = [
         start + np.flatnonzero(~np.isfinite(matrix[start : start + step]).all(axis=1))
@@ -237,7 +235,7 @@ def rows_not_finite(matrix: Features) -> npt.NDArray[np.int64]:
 
 
 def not_finite(path: Path, item_ids: Sequence[str]) -> DataError:
-    """Return the error that says which items' vectors hold NaN or infinity."""
+    """Return the error about vectors with NaN or infinity."""
     return DataError(
-        f"{path}: the vectors of these items hold NaN or infinity: {listing(item_ids)}"
+        f"{path}: the vectors of these items contain NaN or infinity: {listing(item_ids)}"
     )

@@ -1,13 +1,12 @@
-"""The vectors of a folder, packed once into one matrix that later runs map into memory.
+"""A cache of the vectors of a folder: one matrix that later runs map into memory.
 
-A cache folder holds two files for every folder of vectors: the matrix, and an index with the ids of
-its rows and the key of the folder they come from, in JSON after its own SHA-256. The key covers the
-folder's true place and the name, size and times of every file in it, so any change makes the pack
-stale.
+The cache contains two files for every folder of vectors: the matrix, and an index with the ids of
+its rows and the key of the folder, as JSON after its SHA-256. The key covers the resolved path of
+the folder and the name, size and times of each of its files: any change invalidates the pack.
 
-Only the vectors that were asked for are packed; asking for more extends the pack. So a damaged
-file harms only those who want its item, as without a cache, and nothing is packed from vectors
-that are refused. Everything in a cache folder may be deleted at any time.
+Only requested vectors are packed; requesting others extends the pack. As without a cache, a damaged
+file concerns only its item, and invalid vectors are not packed. The cache may be deleted at any
+time.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from mmrec.features.source import (
 logger = logging.getLogger(__name__)
 
 PACK_FORMAT = 1
-"""Raised whenever packs are written in another way, so that older ones are made anew."""
+"""Version of the format; packs of other versions are written anew."""
 
 ReadVector = Callable[[str], Numbers]
 """Returns the vector [F] of an item."""
@@ -49,13 +48,13 @@ ReadVector = Callable[[str], Numbers]
 class PackedStore:
     """The pack of one folder.
 
-    Several processes may read and pack at once: files appear whole, by renaming, and two that do
-    not belong together are recognised.
+    Several processes may read and pack at the same time: files are replaced atomically, and
+    mismatching files are detected.
 
     Args:
-        cache_dir: the folder of all packs; made if it is missing.
+        cache_dir: the folder of all packs; created if missing.
         source: the folder of vectors.
-        key: stands for the state of ``source``; a pack with another key is stale.
+        key: identifies the state of ``source``; packs with another key are invalid.
     """
 
     def __init__(self, cache_dir: Path, source: Path, key: str) -> None:
@@ -66,19 +65,19 @@ class PackedStore:
         self._index = cache_dir / f"{self._stem}.index"
 
     def read(self, item_ids: Sequence[str], read_vector: ReadVector) -> Features | None:
-        """Return the vectors of ``item_ids`` from the pack, which is made or extended if need be.
+        """Return vectors from the pack, which is created or extended if necessary.
 
         Args:
-            item_ids: whose vectors; all of them are in the folder.
-            read_vector: reads one from the folder.
+            item_ids: ids in the folder.
+            read_vector: reads a vector of the folder.
 
         Returns:
-            [len(item_ids), F] float32, mapped and not copied where the rows follow each other in
-            the pack. None if there can be no pack, because the cache cannot be written or the
-            vectors have different lengths.
+            [len(item_ids), F] float32, mapped without a copy if the rows are consecutive in the
+            pack. None if packing is impossible, because the cache cannot be written or vectors have
+            different lengths.
 
         Raises:
-            DataError: a vector is malformed, NaN or infinite; the pack is as it was.
+            DataError: a vector is malformed, NaN or infinite; the pack is unchanged.
         """
         pack = self._open()
         matrix = None if pack is None else pack.take(item_ids)
@@ -87,8 +86,7 @@ class PackedStore:
                 matrix = self._extend(pack, item_ids, read_vector).take(item_ids)
             except OSError as error:
                 logger.warning(
-                    "%s: the features cannot be packed in %s, which costs time and nothing else: "
-                    "%s",
+                    "%s: features cannot be cached in %s, which only costs time: %s",
                     self._source,
                     self._folder,
                     error.strerror or error,
@@ -99,7 +97,7 @@ class PackedStore:
         return matrix
 
     def _open(self) -> _Pack | None:
-        """Return the pack, if there is a sound one of the folder's present state."""
+        """Return the pack if it is valid for the current state of the folder."""
         try:
             checksum, content = self._index.read_text().split("\n", 1)
             if checksum != _digest(content):
@@ -110,17 +108,17 @@ class PackedStore:
             return _Pack.of(index, self._folder)
         except FileNotFoundError:
             return None
-        except Exception as error:  # there is no end to the ways of being damaged
-            logger.warning("%s: a damaged pack is made anew: %s", self._index, error)
+        except Exception as error:  # damaged files raise many types of exceptions
+            logger.warning("%s: a damaged cache is written anew: %s", self._index, error)
             return None
 
     def _extend(self, old: _Pack | None, item_ids: Sequence[str], read_vector: ReadVector) -> _Pack:
-        """Make a pack of ``item_ids`` and of what the old one holds; on a clash without that.
+        """Write a pack of ``item_ids`` and the old ids; only of ``item_ids`` if lengths differ.
 
         Raises:
-            OSError: it cannot be written, or not be read back.
+            OSError: it cannot be written or read back.
             _RaggedError: the vectors of ``item_ids`` have different lengths.
-            DataError: a vector is refused.
+            DataError: a vector is invalid.
         """
         ids = list(dict.fromkeys(item_ids))
         if old is None:
@@ -135,8 +133,8 @@ class PackedStore:
             return self._make(ids, read_vector)
 
     def _make(self, ids: Sequence[str], read_vector: ReadVector) -> _Pack:
-        # What the name stands for decides what is in the file: of two processes that write the
-        # same name, it does not matter which is the last.
+        # The name determines the content: if two processes write the same name, the order is
+        # irrelevant.
         name = _digest(json.dumps([PACK_FORMAT, self._key, ids]))
         matrix = self._folder / f"{self._stem}-{name[:20]}.npy"
         with replacing(matrix) as temporary, temporary.open("wb") as file:
@@ -163,14 +161,14 @@ class PackedStore:
 
 @dataclass(frozen=True, eq=False)
 class _Pack:
-    """A pack that is open: its matrix [N, F], mapped read-only, and the row of every id."""
+    """An open pack: its matrix [N, F], mapped read-only, and the row of every id."""
 
     rows: Mapping[str, int]
     matrix: Features
 
     @classmethod
     def of(cls, index: Mapping[str, Any], folder: Path) -> _Pack:
-        """Map and check the matrix that belongs to an index.
+        """Map and check the matrix of an index.
 
         Raises:
             OSError: the matrix is missing or damaged.
@@ -187,19 +185,19 @@ class _Pack:
         return cls({item_id: row for row, item_id in enumerate(index["ids"])}, matrix)
 
     def take(self, item_ids: Sequence[str]) -> Features | None:
-        """Return the vectors of ``item_ids``, or None if one of them is not there."""
+        """Return the vectors of ``item_ids``; None if one is missing."""
         rows = [self.rows.get(item_id, -1) for item_id in item_ids]
         return None if -1 in rows else take_rows(self.matrix, rows)
 
 
 class _RaggedError(Exception):
-    """Vectors of different lengths cannot be packed; the plain reader says which they are."""
+    """Vectors of different lengths cannot be packed; reading them reports which ones."""
 
 
 def _write_rows(
     file: IO[bytes], ids: Sequence[str], read_vector: ReadVector, source: Path
 ) -> tuple[int, int]:
-    """Write the vectors of ``ids`` as one matrix, few of them in memory at once.
+    """Write the vectors of ``ids`` as a matrix, in blocks.
 
     Returns:
         The common length F of the vectors, and the CRC-32 of their values.
@@ -208,8 +206,8 @@ def _write_rows(
     write_matrix_header(file, len(ids), width)
     checksum = 0
     bad: list[str] = []
-    waiting = iter(ids)
-    while batch := list(islice(waiting, block_rows(width))):
+    remaining = iter(ids)
+    while batch := list(islice(remaining, block_rows(width))):
         vectors = [read_vector(item_id) for item_id in batch]
         if any(len(vector) != width for vector in vectors):
             raise _RaggedError
@@ -224,7 +222,7 @@ def _write_rows(
 
 
 def write_matrix_header(file: IO[bytes], n_rows: int, width: int) -> None:
-    """Write what stands in a ``.npy`` file before the rows of a float32 matrix."""
+    """Write the header of a ``.npy`` file with a float32 matrix."""
     header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, width)}
     np.lib.format.write_array_header_1_0(file, header)
 

@@ -1,4 +1,4 @@
-"""Tensors as item vectors: ``.safetensors``, and ``.pt`` files of torch.
+"""Item vectors in ``.safetensors`` files, and in ``.pt`` files of torch.
 
 Nothing is unpickled: torch reads with ``weights_only=True``.
 """
@@ -17,7 +17,7 @@ import numpy as np
 
 from mmrec.data import Features
 from mmrec.errors import DataError, listing
-from mmrec.features.ids import ids_of_values, number_rows, parse_json_ids, rows_beside
+from mmrec.features.ids import ids_of_values, number_rows, parse_json_ids, rows_of_id_file
 from mmrec.features.source import (
     ItemwiseSource,
     MatrixSource,
@@ -36,20 +36,19 @@ _KINDS = {
     **{f"{sign}{8 * size}": f"<{sign.lower()}{size}" for sign in "IU" for size in (1, 2, 4, 8)},
     "BF16": "<u2",
 }
-"""What numpy calls the types of safetensors."""
+"""numpy's names of the types of safetensors."""
 
 _MAPPED_BYTES = 1 << 26
-"""How much of a file of torch is mapped before it is opened anew (64 MiB)."""
+"""Bytes of a torch file that are read before it is reopened (64 MiB)."""
 
 
 def open_safetensors(path: Path) -> Source:
     """Map the tensor ``features`` [N, F].
 
-    Its ids are a JSON list under ``ids`` in the metadata, else they stand in a file beside it,
-    else they are the row numbers.
+    Ids are a JSON list under ``ids`` in the metadata, or in a file next to it, or the row numbers.
 
     Raises:
-        DataError: the file is damaged, or holds other tensors.
+        DataError: the file is damaged or contains other tensors.
     """
     from safetensors import safe_open
 
@@ -76,25 +75,27 @@ def open_safetensors(path: Path) -> Source:
             )
         )
     check_matrix(path, matrix)
-    rows = rows_beside(path, len(matrix)) if ids is None else parse_json_ids(ids, f"{path}: ids")
+    rows = (
+        rows_of_id_file(path, len(matrix)) if ids is None else parse_json_ids(ids, f"{path}: ids")
+    )
     return MatrixSource(path, rows, matrix, is_bfloat16=entry["dtype"] == "BF16")
 
 
 def open_pt(path: Path) -> Source:
     """Read ``{"ids": [...], "features": tensor}``, a dict from id to tensor, or one tensor.
 
-    A tensor alone gets its ids from the file beside it, else from the row numbers.
+    The ids of a single tensor are in a file next to it, or the row numbers.
 
     Raises:
-        DataError: the file is damaged, needs unpickling, or holds anything else.
+        DataError: the file is damaged, requires unpickling, or has other content.
     """
     return _SavedSource(path)
 
 
 class _SavedSource(Source):
-    """A file of torch, opened anew when much of it was read.
+    """A torch file, reopened when much of it was read.
 
-    Torch maps it, but has no way to let go of the pages that were read.
+    torch maps the file, but cannot release the pages that were read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -113,7 +114,7 @@ class _SavedSource(Source):
 
     def release(self) -> None:
         if self._n_bytes >= _MAPPED_BYTES and _can_be_mapped(self.path):
-            del self._opened  # before the next: it may be many small tensors
+            del self._opened  # first, because it may be many small tensors
             self._opened = _open_saved(self.path)
             self._n_bytes = 0
 
@@ -122,7 +123,7 @@ def _open_saved(path: Path) -> Source:
     content = _load(path)
     if not isinstance(content, Mapping):
         matrix, is_bfloat16 = _matrix(content, path)
-        rows = rows_beside(path, len(matrix))
+        rows = rows_of_id_file(path, len(matrix))
         return MatrixSource(path, rows, matrix, is_bfloat16=is_bfloat16)
     if set(content) == {"ids", "features"}:
         ids = content["ids"]
@@ -151,27 +152,27 @@ def _load(path: Path) -> Any:  # noqa: ANN401 - whatever torch has saved
 
     if torch.__version__ < "2.6":  # compares as versions
         raise DataError(
-            f"{path}: needs torch 2.6, found {torch.__version__}: before that a .pt file could run "
-            "code in spite of weights_only (CVE-2025-32434)"
+            f"{path}: requires torch 2.6, found {torch.__version__}: in older versions, a .pt file "
+            "can run code despite weights_only (CVE-2025-32434)"
         )
-    with reading(path, "a file of torch"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a format is old does not matter here
+    with reading(path, "a torch file"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about old formats
         mapped = _can_be_mapped(path)
         try:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
         except pickle.UnpicklingError as error:  # torch's message recommends unpickling
             raise DataError(
-                f"{path}: no file of torch, or one that holds more than tensors, dicts, lists, "
-                "texts and numbers; that would have to be unpickled, which is not safe"
+                f"{path}: not a torch file, or it contains more than tensors, dicts, lists, "
+                "strings and numbers; unpickling it would not be safe"
             ) from error
 
 
 def _can_be_mapped(path: Path) -> bool:
-    return zipfile.is_zipfile(path)  # versions of torch before 1.6 wrote something else
+    return zipfile.is_zipfile(path)  # versions of torch before 1.6 wrote another format
 
 
 def _matrix(value: object, path: Path) -> tuple[Numbers, bool]:
-    """Return a matrix without a copy, and whether its uint16 stand for bfloat16."""
+    """Return a matrix without a copy, and whether its uint16 are bfloat16."""
     import torch
 
     is_bfloat16 = isinstance(value, torch.Tensor) and value.dtype == torch.bfloat16

@@ -1,7 +1,4 @@
-"""Writing item vectors in every format, block by block, so that few are in memory at once.
-
-Only ``pt`` needs the whole matrix: torch saves it in one piece.
-"""
+"""Writing item vectors in every format, in blocks; only ``pt`` needs the whole matrix in memory."""
 
 from __future__ import annotations
 
@@ -27,26 +24,26 @@ from mmrec.features.parquet import pyarrow
 from mmrec.features.store import write_matrix_header
 
 Writer = Callable[[Path, Sequence[str], Iterator[Features]], None]
-"""Writes ids and their vectors, which come as blocks [n, F] float32, in the order of the ids."""
+"""Writes ids and their vectors in blocks [n, F] float32, in the order of the ids."""
 
 
 def _write_folder(path: Path, ids: Sequence[str], blocks: Iterator[Features]) -> None:
-    _refuse_ids(path, "be names of files", ids, _is_no_file_name)
+    _refuse_ids(path, "be file names", ids, _is_no_file_name)
     path.mkdir()
     for item_id, vector in zip(ids, chain.from_iterable(blocks), strict=True):
         np.save(path / f"{item_id}.npy", vector)
 
 
 def _write_npy(path: Path, ids: Sequence[str], blocks: Iterator[Features]) -> None:
-    _refuse_ids(path, "stand in lines", ids, _breaks_a_line)
+    _refuse_ids(path, "be written in lines", ids, _breaks_a_line)
     with path.open("wb") as file:
         _write_matrix(file, len(ids), blocks)
-    beside = id_file(path)
-    beside.write_text("".join(f"{item_id}\n" for item_id in ids), encoding="utf-8", newline="\n")
+    lines = "".join(f"{item_id}\n" for item_id in ids)
+    id_file(path).write_text(lines, encoding="utf-8", newline="\n")
 
 
 def id_file(path: Path) -> Path:
-    """Return where the ids of a matrix are written."""
+    """Return the id file of a matrix."""
     return path.with_name(path.stem + ID_SUFFIXES[0])
 
 
@@ -103,7 +100,7 @@ def _write_parquet(path: Path, ids: Sequence[str], blocks: Iterator[Features]) -
 
 
 def _write_csv(path: Path, ids: Sequence[str], blocks: Iterator[Features]) -> None:
-    _refuse_ids(path, "stand in lines", ids, _breaks_a_line)
+    _refuse_ids(path, "be written in lines", ids, _breaks_a_line)
     with _text(path) as file:
         rows = csv.writer(file, lineterminator="\n")
         for item_id, numbers in _numbered(ids, blocks):
@@ -111,14 +108,14 @@ def _write_csv(path: Path, ids: Sequence[str], blocks: Iterator[Features]) -> No
 
 
 def _write_tsv(path: Path, ids: Sequence[str], blocks: Iterator[Features]) -> None:
-    _refuse_ids(path, "stand in lines", ids, _breaks_a_line)
+    _refuse_ids(path, "be written in lines", ids, _breaks_a_line)
     with _text(path) as file:
         for item_id, numbers in _numbered(ids, blocks):
             file.write("\t".join([item_id, *numbers]) + "\n")
 
 
 def _write_recbole(path: Path, ids: Sequence[str], blocks: Iterator[Features]) -> None:
-    _refuse_ids(path, "stand in lines", ids, _breaks_a_line)
+    _refuse_ids(path, "be written in lines", ids, _breaks_a_line)
     rows = _numbered(ids, blocks)
     next(rows)
     with _text(path) as file:
@@ -140,8 +137,8 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "recbole": _write_recbole,
     }
 )
-"""By the name of a format. Each writes to a path that does not exist yet, and raises a DataError
-for ids that the format cannot hold, and an OSError where the file system refuses."""
+"""By format. Each writes to a path that does not exist, and raises a DataError for ids that the
+format cannot contain, and an OSError if writing fails."""
 
 
 def _write_matrix(file: IO[bytes], n_rows: int, blocks: Iterator[Features]) -> None:
@@ -158,7 +155,7 @@ def _bytes(block: Features) -> memoryview:
 def _numbered(
     ids: Sequence[str], blocks: Iterator[Features]
 ) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield a header, then each id with its numbers in nine digits, which say a float32 exactly."""
+    """Yield a header, then ids and numbers with nine digits, which represent float32 exactly."""
     first = next(blocks)
     yield "id", [f"f{column}" for column in range(first.shape[1])]
     vectors = chain.from_iterable(chain([first], blocks))
@@ -168,7 +165,7 @@ def _numbered(
 
 @contextmanager
 def _text(path: Path) -> Iterator[TextIO]:
-    """Open a text file for writing; compressed, and the same every time, if its name says so."""
+    """Open a text file for writing, compressed reproducibly if its name ends in ``.gz``."""
     with ExitStack() as stack:
         file: IO[bytes] = stack.enter_context(path.open("wb"))
         if path.suffix == ".gz":

@@ -156,8 +156,12 @@ class Model(nn.Module, Recommender):
         ]
 
     def lr_factor(self, epoch: int) -> float:
-        """Return the factor of every learning rate in an epoch, counted from 1."""
-        return 1.0
+        """Return the factor of every learning rate in an epoch, counted from 1.
+
+        By default ``a^((epoch - 1) / b)`` with ``lr_sched`` = (a, b).
+        """
+        base, period = self.config.lr_sched
+        return float(base ** ((epoch - 1) / period))
 
     def diagnostics(self) -> Mapping[str, float]:
         """Return quantities of the model in its present state that are worth watching.
@@ -169,6 +173,11 @@ class Model(nn.Module, Recommender):
         return {}
 
     @classmethod
+    def default_sampler(cls, config: Any) -> type[Sampler]:  # noqa: ANN401 - the model's own
+        """Return the sampler of a configuration that names none, ``sampler`` by default."""
+        return cls.sampler
+
+    @classmethod
     def make_sampler(cls, config: ModelConfig, train: Interactions) -> Sampler:
         """Return the sampler that a training with a configuration uses.
 
@@ -178,8 +187,8 @@ class Model(nn.Module, Recommender):
         Raises:
             DataError: the interactions cannot be sampled.
         """
-        kind = SAMPLERS.find(config.sampler) if config.sampler else cls.sampler
         batch_size = train.n_users if config.batch_size == -1 else config.batch_size
+        kind = SAMPLERS.find(config.sampler) if config.sampler else cls.default_sampler(config)
         return kind(train, batch_size, getattr(config, "n_negatives", 1))
 
     def everyone(self) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mmrec.config import (
     Count,
@@ -26,6 +26,16 @@ def _batch_size(value: int) -> int:
     if value < 1 and value != -1:
         raise ValueError(f"found {value}; accepted: a whole number from 1 up, or -1")
     return value
+
+
+BatchSize = Annotated[Integer, AfterValidator(_batch_size)]
+"""A number of samples from 1 up, or -1 for as many as there are users."""
+
+Share = Annotated[NonNegativeReal, Field(le=1)]
+"""A number from 0 to 1."""
+
+Dropout = Annotated[NonNegativeReal, Field(lt=1)]
+"""A number from 0 to less than 1."""
 
 
 def _known_sampler(name: str) -> str:
@@ -56,10 +66,12 @@ class ModelConfig(RecommenderConfig):
 
     epochs: Count = 2
     """Passes over the training interactions."""
-    batch_size: Annotated[Integer, AfterValidator(_batch_size)] = -1
+    batch_size: BatchSize = -1
     """Samples in an optimisation step; -1 for as many as there are users."""
     lr: PositiveReal = 0.0005
     """Learning rate of Adam."""
+    lr_sched: tuple[PositiveReal, PositiveReal] = (1.0, 50.0)
+    """The learning rate is ``lr * a^(t / b)`` after t epochs, for ``(a, b)``."""
     weight_decay: NonNegativeReal = 0.0
     """Weight decay of Adam: this multiple of each parameter is added to its gradient."""
     sampler: Annotated[str, AfterValidator(_known_sampler)] | None = None

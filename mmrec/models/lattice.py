@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from mmrec.config import Count, Natural, NonNegativeReal
+from mmrec.config import Count, Natural, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, DistinctUsers
 from mmrec.graph import (
     NeighbourSearch,
@@ -21,13 +21,11 @@ from mmrec.graph import (
 )
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.collaborative import LightGCNLayers, NGCFLayers
+from mmrec.models.configs import Dropout, Share
 from mmrec.models.learned_graph import learned_item_graph, raw_item_graph
 from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.parts import ItemFeatures, Projections, embeddings, interactions
 from mmrec.text import install_hint
-
-Share = Annotated[NonNegativeReal, Field(le=1)]
-Dropout = Annotated[NonNegativeReal, Field(lt=1)]
 
 
 class LATTICEConfig(MultimodalConfig):
@@ -51,6 +49,8 @@ class LATTICEConfig(MultimodalConfig):
     """Share of the raw features' graphs in the item graph; the rest is learned."""
     l_w: NonNegativeReal = 0.01
     """Weight of the L2 penalty on the embeddings of a batch."""
+    lr_sched: tuple[PositiveReal, PositiveReal] = (0.96, 50.0)
+    """The learning rate is ``lr * a^(t / b)`` after t epochs, for ``(a, b)``."""
     ws: tuple[Count, ...] = (64, 64, 64)
     """Widths of the NGCF layers; layers are averaged, so each must equal ``factors``."""
     dl: tuple[Dropout, ...] = (0.1, 0.1, 0.1)
@@ -194,7 +194,3 @@ class LATTICE(Model):
         """Return the weight of each modality in the item graph (equation 4)."""
         weights = self.importance.softmax(0).tolist()
         return {f"modality_weights/{m}": w for m, w in zip(self.features, weights, strict=True)}
-
-    def lr_factor(self, epoch: int) -> float:
-        """Decay the learning rate to ``0.96^(t / 50)`` after t epochs."""
-        return float(0.96 ** ((epoch - 1) / 50))

@@ -9,7 +9,15 @@ from typing import Literal
 import pandas as pd
 
 from mmrec.config import Experiment, Prefilter, Split, Splitting
-from mmrec.data import Dataset, FilterStep, FoldRows, Table, drop_lacking, read_split, sort_rows
+from mmrec.data import (
+    Dataset,
+    FilterStep,
+    FoldRows,
+    Table,
+    drop_without_vectors,
+    read_split,
+    sort_rows,
+)
 from mmrec.data import prefiltering as filters
 from mmrec.data import splitting as strategies
 from mmrec.data.rows import Mask, runs_of, timestamps_of
@@ -58,7 +66,7 @@ class SplitFile:
         if table.n_duplicates:
             step = FilterStep.of("repeated rows, of which the last counts", frame, frame)
             steps.append(replace(step, rows=(len(frame) + table.n_duplicates, len(frame))))
-        left, missing = drop_lacking({"": replace(table, frame=frame)}, known_items)
+        left, missing = drop_without_vectors({"": replace(table, frame=frame)}, known_items)
         lacking = FilterStep.of("items without a vector", frame, left[""])
         if any(missing.values()):
             steps.append(lacking)

@@ -5,6 +5,7 @@ Nothing is trained and no split is read. All trials of a plan are valid.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -38,18 +39,23 @@ class Plan:
         return sum(model.n_trials for model in self.models)
 
 
-def make_plan(loaded: Loaded, *, use_cache: bool = True) -> Plan:
+def make_plan(
+    loaded: Loaded, *, use_cache: bool = True, checks: Sequence[Callable[[Loaded], None]] = ()
+) -> Plan:
     """Check that everything an experiment names exists, and expand its searches.
 
     Args:
         loaded: the experiment as it was read.
         use_cache: whether loaders may read packed copies of their files.
+        checks: further checks, which add problems; the user's own file is imported before them.
 
     Raises:
         ConfigError: the experiment is invalid; the message lists every problem.
     """
     problems = loaded.problems
     external = _external_module(loaded)
+    for check in checks:
+        check(loaded)
     experiment = loaded.experiment
     metrics: tuple[str, ...] = ()
     loaders: tuple[Loader, ...] = ()

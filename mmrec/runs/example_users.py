@@ -1,4 +1,4 @@
-"""The example users of the report: who they are, their items and their recommendations."""
+"""The example users of a report: their choice, their items and their recommendations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mmrec.errors import listing
 from mmrec.evaluation import Ranking
 
 ExampleLists = dict[str, list[tuple[str | None, float]]]
-"""By user id: item id and score, best first; None for an item that is not in the catalogue."""
+"""By user id: item id and score, best first; None for an item that is not in the data."""
 
 
 def check_example_users(experiment: Experiment, dataset: Dataset, problems: Problems) -> None:
-    """Check that the training split contains the example users that an experiment names.
+    """Refuse an experiment whose report names users who are not in the training split.
 
     Raises:
         ConfigError: it does not; the message has every such user with similar ids.
@@ -39,14 +39,14 @@ def unknown_user(user_id: str, known: Sequence[str]) -> str:
 
 
 def example_users(experiment: Experiment, dataset: Dataset) -> list[int]:
-    """Return the internal numbers of the example users, in the order of the report.
+    """Return the numbers of the example users, in the order of the report.
 
-    The users with a relevant test item that can be recommended are ordered by their number of
-    training interactions, ties by number, and divided into n equal parts; the i-th example is the
-    middle user of the i-th part. No result of a model is used.
+    Users with a relevant test item that can be recommended are ordered by their training
+    interactions, ties by number, and divided into n equal groups; the middle user of each group is
+    chosen. Metrics have no influence.
 
     Args:
-        experiment: has the number n or the ids of the users.
+        experiment: has the number of users or their ids.
         dataset: of the first fold.
     """
     if experiment.report is None:

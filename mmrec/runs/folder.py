@@ -9,6 +9,7 @@ import shutil
 import time
 from datetime import datetime
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -102,6 +103,17 @@ class RunFolder:
             ) from None
         except OSError as error:
             raise DataError(f"{self.path}: cannot be locked: {error}") from error
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
 
     def release(self) -> None:
         """Release the lock of the folder."""

@@ -57,8 +57,8 @@ class TrialRecord:
     """The most memory that the trial needed, see :class:`mmrec.execution.memory.PeakMemory`."""
     fold: str = ""
     """Name of the fold that it was run on; empty without folds."""
-    examples: ExampleLists = field(default_factory=dict)
-    """The best epoch's lists of the example users of the report."""
+    example_lists: ExampleLists = field(default_factory=dict)
+    """The lists of the example users at the best epoch."""
 
     @property
     def best_loss(self) -> float | None:

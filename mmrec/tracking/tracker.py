@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from mmrec.config import Experiment, Problems
+from mmrec.config import Experiment, Loaded
 from mmrec.errors import ConfigError, DataError, MmrecError
 from mmrec.registry import Registry
 from mmrec.reporting.results import Results
@@ -62,17 +62,14 @@ def tracker(
     return register
 
 
-def check_trackers(experiment: Experiment, problems: Problems) -> None:
-    """Refuse unknown trackers and trackers whose package is not installed.
-
-    Raises:
-        ConfigError: with every such tracker.
-    """
-    for place, name in enumerate(experiment.tracking):
+def check_trackers(loaded: Loaded) -> None:
+    """Add unknown trackers and trackers whose package is not installed to the problems."""
+    if loaded.experiment is None:
+        return
+    for place, name in enumerate(loaded.experiment.tracking):
         problem = _problem(name)
         if problem is not None:
-            problems.add(("experiment", "tracking", place), problem)
-    problems.raise_if_any()
+            loaded.problems.add(("experiment", "tracking", place), problem)
 
 
 def _problem(name: str) -> str | None:

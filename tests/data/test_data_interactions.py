@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import refusal
+from helpers import assert_contains, refusal
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,23 +41,23 @@ def test_a_user_may_have_several_cold_items() -> None:
 
 
 @pytest.mark.parametrize(
-    ("users", "items", "ratings", "message"),
+    ("users", "items", "ratings", "facts"),
     [
-        ([0, 1], [0], None, "2 users, 1 items, 2 ratings"),
-        ([0, 1], [0, 1], [1.0], "2 users, 2 items, 1 ratings"),
-        ([0, 3], [0, 1], None, "a user number lies outside 0..2"),
-        ([-1, 0], [0, 1], None, "a user number lies outside 0..2"),
-        ([0, 1], [0, 4], None, "an item number lies outside -1..3"),
-        ([0, 1], [0, -2], None, "an item number lies outside -1..3"),
-        ([1, 0, 1], [2, 2, 2], None, "user 1 has item 2 twice"),
+        ([0, 1], [0], None, ["users", "items"]),
+        ([0, 1], [0, 1], [1.0], ["users", "items"]),
+        ([0, 3], [0, 1], None, ["user", "number"]),
+        ([-1, 0], [0, 1], None, ["user", "number"]),
+        ([0, 1], [0, 4], None, ["item", "number"]),
+        ([0, 1], [0, -2], None, ["item", "number"]),
+        ([1, 0, 1], [2, 2, 2], None, ["user", "item"]),
     ],
 )
 def test_refusals(
-    users: list[int], items: list[int], ratings: list[float] | None, message: str
+    users: list[int], items: list[int], ratings: list[float] | None, facts: list[str]
 ) -> None:
     given_ratings = None if ratings is None else np.array(ratings)
     arguments = (np.array(users), np.array(items), 3, 4, given_ratings)
-    assert refusal(DataError, Interactions.from_arrays, *arguments) == message
+    assert_contains(refusal(DataError, Interactions.from_arrays, *arguments), facts)
 
 
 @given(

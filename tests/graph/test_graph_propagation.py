@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from mmrec.graph import Backend, SparseMatrix, batch_rows, coalesce, kernels, mean_of_layers
+from mmrec.graph import (
+    Backend,
+    SparseMatrix,
+    batch_rows,
+    coalesce,
+    kernels,
+    layers,
+    mean_of_layers,
+)
 
 EVERY = torch.arange(7)
 SOME = torch.tensor([6, 1, 1, 0, 3, 6])
@@ -34,11 +42,11 @@ def embeddings(
 
 
 def by_autograd(graph: SparseMatrix, x: Tensor, n_layers: int, *, normalised: bool) -> Tensor:
-    layers = [x]
+    outputs = [x]
     for _ in range(n_layers):
-        propagated = graph.to_dense() @ layers[-1]
-        layers.append(normalize(propagated) if normalised else propagated)
-    return torch.stack(layers).mean(0)
+        propagated = graph.to_dense() @ outputs[-1]
+        outputs.append(normalize(propagated) if normalised else propagated)
+    return torch.stack(outputs).mean(0)
 
 
 @pytest.fixture(params=["rows cut out", "all of the matrix"])
@@ -105,3 +113,35 @@ def test_the_input_is_not_changed(normalised: bool) -> None:
     x = torch.ones(7, 3, dtype=torch.float64)
     mean_of_layers(adjacency(), x, 2, EVERY, normalised=normalised)
     assert x.eq(1).all()
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+@pytest.mark.parametrize("n_layers", [0, 1, 3])
+def test_without_nodes_all_of_them(n_layers: int, normalised: bool) -> None:
+    graph, x = adjacency(), embeddings().requires_grad_()
+    weights = embeddings(seed=2)
+    results = []
+    for nodes in (None, EVERY):
+        y = mean_of_layers(graph, x, n_layers, nodes, normalised=normalised)
+        results.append((y, *torch.autograd.grad((y * weights).sum(), x)))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("n_layers", [0, 1, 3])
+def test_layers(n_layers: int) -> None:
+    graph, x = adjacency(), embeddings().requires_grad_()
+    found = layers(graph, x, n_layers)
+    assert found.shape == (n_layers + 1, 7, 3)
+    power = torch.eye(7, dtype=torch.float64)
+    for layer in found:
+        torch.testing.assert_close(layer, power @ x)
+        power = graph.to_dense() @ power
+    torch.testing.assert_close(found.mean(0), mean_of_layers(graph, x, n_layers))
+
+
+def test_the_mean_of_layers_refuses_a_matrix_with_a_gradient() -> None:
+    graph = adjacency()
+    trained = SparseMatrix(graph.pattern, graph.values.clone().requires_grad_())
+    with pytest.raises(ValueError, match="constant"):
+        mean_of_layers(trained, embeddings(), 1)

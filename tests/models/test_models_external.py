@@ -9,8 +9,10 @@ from types import ModuleType
 
 import pytest
 from helpers import refusal, write_text
+from tiny_experiment import Write, settings
 
-from mmrec.errors import ModelError
+from mmrec.errors import ConfigError, ModelError
+from mmrec.experiment import run_experiment
 from mmrec.models import find_recommender, load_external_module
 from mmrec.models.baselines import MostPop
 from mmrec.models.lattice import LATTICE
@@ -197,3 +199,34 @@ def test_a_failing_file_of_a_folder_is_named(package: Path) -> None:
     before = set(sys.modules)
     assert str(broken) in refusal(ModelError, load_external_module, package)
     assert set(sys.modules) == before
+
+
+SAMPLER = """
+import numpy as np
+from mmrec.data import EachInteraction, register_sampler
+
+@register_sampler
+class Ascending(EachInteraction):
+    def draw_epoch(self, rng):
+        samples = super().draw_epoch(rng)
+        order = np.lexsort((samples.positives, samples.users))
+        return type(samples)(*(column[order] for column in samples))
+"""
+
+
+@pytest.mark.parametrize("in_folder", [False, True])
+def test_a_sampler_from_the_user_s_file(experiment_file: Write, in_folder: bool) -> None:
+    path = experiment_file()
+    file = path.parent / "mine.py"
+    if in_folder:
+        (path.parent / "mine").mkdir()
+        write_text(path.parent / "mine" / "__init__.py", "")
+        file = path.parent / "mine" / "sampling.py"
+    write_text(file, SAMPLER)
+    models = {"LightGCNM": settings(epochs=2, sampler="Ascending")}
+    mine = "mine" if in_folder else "mine.py"
+    results = run_experiment(experiment_file(models, external_models_path=mine), progress=False)
+    assert list(results.trials["status"]) == ["finished"]
+    message = refusal(ConfigError, run_experiment, experiment_file(models))
+    assert "Ascending" in message
+    assert "UniformUsers" in message

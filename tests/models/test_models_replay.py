@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -42,10 +43,9 @@ def script() -> ModuleType:
 
 
 @pytest.fixture
-def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def run(script: ModuleType) -> Callable[..., int]:
     def call(*arguments: Path | str) -> int:
-        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
-        status: int = script.main()
+        status: int = script.main([str(argument) for argument in arguments])
         return status
 
     return call
@@ -93,10 +93,10 @@ def test_command_line() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert [line for line in lines if line.endswith(".npz")] == files
-    assert lines[-1] == "0 quantities out of bounds"
+    assert [line.split()[0] for line in lines[1:-1]] == NAMES[1::3]
+    assert "2 files" in lines[-1]
+    assert "0 quantities out of bounds" in lines[-1]
     assert "OUT OF BOUNDS" not in done.stdout
-    assert sum("loss of step" in line for line in lines) == 12
 
 
 def perturbed(source: Path, target: Path, key: str) -> Path:
@@ -128,12 +128,13 @@ QUANTITIES = {
 def test_one_changed_value_is_found(
     key: str, run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = perturbed(STEPS / "lattice_lightgcn.npz", tmp_path / "copy.npz", key)
+    path = perturbed(STEPS / "lattice_lightgcn.npz", tmp_path / "lattice_copy.npz", key)
     assert run(path, STEPS / "lightgcnm_mean.npz") == 1
     output = capsys.readouterr().out
     (found,) = [line for line in output.splitlines() if line.endswith("OUT OF BOUNDS")]
-    assert found.startswith(f"{QUANTITIES[key]} ")
-    assert output.endswith("1 quantities out of bounds\n")
+    assert found.startswith("lattice_copy ")
+    assert f"  {QUANTITIES[key]} " in found
+    assert "1 quantities out of bounds" in output
 
 
 @recorded_files
@@ -141,8 +142,8 @@ def test_a_nan_is_found(run: Callable[..., int], tmp_path: Path) -> None:
     with np.load(STEPS / "lightgcnm_mean.npz") as archive:
         recorded: dict[str, Any] = dict(archive)
     recorded["loss"][4] = np.nan
-    np.savez(tmp_path / "copy.npz", **recorded)
-    assert run(tmp_path / "copy.npz") == 1
+    np.savez(tmp_path / "lightgcnm_copy.npz", **recorded)
+    assert run(tmp_path / "lightgcnm_copy.npz") == 1
 
 
 @recorded_files
@@ -150,8 +151,9 @@ def test_other_inputs_give_other_numbers(script: ModuleType, tmp_path: Path) -> 
     # A comparison that always succeeded would also succeed with another learning rate.
     with np.load(STEPS / "lattice_ngcf.npz") as archive:
         recorded: dict[str, Any] = dict(archive)
-    np.savez(tmp_path / "copy.npz", **(recorded | {"lr": 1.1 * recorded["lr"]}))
-    rows = {row.quantity: row.within for row in script.replay(tmp_path / "copy.npz")}
+    path = tmp_path / "lattice_copy.npz"
+    np.savez(path, **(recorded | {"lr": 1.1 * recorded["lr"]}))
+    rows = {row.quantity: row.within for row in script.replay(path)}
     assert rows["loss of step 0"]
     assert not rows["loss of step 1"]
     assert not rows["final Gu.weight"]
@@ -233,7 +235,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_agrees_with_a_dense_implementation(case: Case, script: ModuleType, tmp_path: Path) -> None:
-    path = tmp_path / "case.npz"
+    path = tmp_path / f"{case.model.lower()}_case.npz"
     record(case, path)
     assert_agrees(script, path)
 
@@ -242,10 +244,34 @@ def test_the_dense_implementation_agrees_with_itself_only(
     script: ModuleType, tmp_path: Path
 ) -> None:
     # The cases do differ: a file replayed under another setting is out of bounds.
-    path = tmp_path / "case.npz"
+    path = tmp_path / "lattice_case.npz"
     record(lattice(BOTH), path)
     with np.load(path) as archive:
         recorded: dict[str, Any] = dict(archive)
     for key, value in {"top_k": 5, "l_m": 0.5, "n_layers": 2, "n_ui_layers": 1, "cf": "mf"}.items():
         np.savez(path, **(recorded | {key: value}))
         assert any(not row.within for row in script.replay(path)), key
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "model"),
+    [
+        ("lattice_anything", {}, "lattice"),
+        ("LightGCNM", {"model": "LATTICE"}, "lightgcnm"),
+        ("steps_7", {"model": "LATTICE"}, "lattice"),
+        ("steps_7", {"model": "NoSuchModel"}, None),
+        ("steps_7", {}, None),
+    ],
+)
+def test_the_model_of_a_file_is_that_of_its_name_or_configuration(
+    name: str, config: dict[str, str], model: str | None, script: ModuleType, tmp_path: Path
+) -> None:
+    path = tmp_path / f"{name}.npz"
+    np.savez(path, config=json.dumps(config))
+    assert script.model_of(path) == model
+
+
+def test_a_file_of_no_model_is_refused(run: Callable[..., int], tmp_path: Path) -> None:
+    np.savez(tmp_path / "nothing_1.npz", loss=np.zeros(3))
+    with pytest.raises(SystemExit, match=r"nothing_1\.npz"):
+        run(tmp_path / "nothing_1.npz")

@@ -196,7 +196,7 @@ def npy(array: object) -> bytes:
         ("train.txt", b"", ["/data/tiny/train.txt: ", "empty"]),
         ("test.txt", b"1,10,1\n", ["/data/tiny/test.txt:1: ", "2 to 4 columns"]),
         ("train.txt", b"0\t10\t1\n0\t20\tgood\n", ["/data/tiny/train.txt:2: ", "'good'"]),
-        ("test.txt", b"77\t10\t1\n", ["/data/tiny/test.txt: ", "users"]),
+        ("test.txt", b"77\t10\t1\n", ["/data/tiny/test.txt: ", "no user is in the training split"]),
         ("image_feat/10.npy", npy([1.0] * 5), ["/data/tiny/image_feat: ", "10.npy", "5", "6"]),
         ("image_feat/10.npy", npy([np.nan] * 6), ["/data/tiny/image_feat: ", "10", "NaN"]),
         ("image_feat/10.npy", npy([[1.0] * 6] * 2), ["/data/tiny/image_feat/10.npy: ", "1-D"]),

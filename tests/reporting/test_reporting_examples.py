@@ -35,7 +35,7 @@ def run(path: Path, **options: Any) -> Results:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of the same trials, the first with example users. The data are moved away."""
-    folder = tmp_path_factory.mktemp("shown")
+    folder = tmp_path_factory.mktemp("examples")
     write = experiment_writer(folder)
     write_tiny_labels(folder / "data" / "tiny")
     shown = run(write(MODELS, report=REPORT))
@@ -109,7 +109,7 @@ def test_lists_and_hits_are_of_the_run(folder: Path, page: str) -> None:
             shown = cards(html, user, model)
             assert [id_of(card) for card in shown] == [item for u, item, _ in rows if u == user]
             scores = [float(score) for u, _, score in rows if u == user]
-            assert record.examples[user] == [
+            assert record.example_lists[user] == [
                 [id_of(c), s] for c, s in zip(shown, scores, strict=True)
             ]
             for card in shown:
@@ -165,7 +165,7 @@ def test_example_users_change_no_trial(folder: Path) -> None:
     assert "Recommendations" not in page
     assert not (folder / "without" / "examples.json").exists()
     one, other = (TrialStore(folder / name / "trials.jsonl").read() for name in ("with", "without"))
-    assert all(record.examples == {} for record in other)
+    assert all(record.example_lists == {} for record in other)
     for part in ("name", "lists_sha256", "weights_sha256", "history"):
         assert [getattr(r, part) for r in one] == [getattr(r, part) for r in other]
 
@@ -192,7 +192,7 @@ def test_a_damaged_record_is_refused(folder: Path, tmp_path: Path, damage: str) 
 
 def shown_files(results: Results) -> tuple[str, list[dict[str, Any]]]:
     records = TrialStore(results.folder / "trials.jsonl").read()
-    lists = [r.examples for r in sorted(records, key=lambda record: record.trial_id)]
+    lists = [r.example_lists for r in sorted(records, key=lambda record: record.trial_id)]
     return (results.folder / "examples.json").read_text(), lists
 
 
@@ -258,6 +258,6 @@ def test_the_first_of_several_folds_is_shown(experiment_file, tmp_path):
     )
     first, second = TrialStore(results.folder / "trials.jsonl").read()
     html = section(results.report.read_text())
-    assert list(first.examples) == users_of(html)
-    assert second.examples == {}
+    assert list(first.example_lists) == users_of(html)
+    assert second.example_lists == {}
     assert "validation" not in html

@@ -193,6 +193,13 @@ def test_a_wrong_entry_is_refused(experiment_file: Write, value: object, expecte
     assert expected in message
 
 
+def test_trackers_are_checked_together_with_the_models(experiment_file: Write) -> None:
+    path = experiment_file({"MostPopp": {}}, tracking="cvs")
+    message = refusal(ConfigError, run, path)
+    assert "'csv'" in message
+    assert "'MostPop'" in message
+
+
 @pytest.mark.parametrize("name", ["mlflow", "tensorboard"])
 def test_a_missing_package_is_refused_before_training(
     experiment_file: Write,

@@ -1,14 +1,14 @@
-"""Reading interactions, in whatever form they come.
+"""Reading interactions from files of several forms.
 
 ======================  ==========================================================================
-``.csv``                user, item[, rating[, timestamp]] with commas between, quoted as in RFC 4180
-``.inter``              a table of RecBole or MMRec: tabs, and a first line that names the columns
+``.csv``                user, item[, rating[, timestamp]], comma-separated, quoted as in RFC 4180
+``.inter``              a table of RecBole or MMRec: tab-separated, with a header
 ``.json``               LATTICE's ``{user: [item, ...], ...}``
-``.tsv``, ``.txt``, …   user, item[, rating[, timestamp]] with tabs between
+``.tsv``, ``.txt``, …   user, item[, rating[, timestamp]], tab-separated
 ======================  ==========================================================================
 
-Each of them may be gzipped. A table without a header has the columns in that order; with one, their
-names say what they are.
+Files may be gzipped. The columns of a table without a header have this order; with a header, they
+are identified by name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mmrec.data.reading.user_lists import read_user_lists
 from mmrec.errors import DataError
 
 LABELS: Mapping[str, str] = MappingProxyType({"0": "train", "1": "validation", "2": "test"})
-"""The split that a value of MMRec's column ``x_label`` stands for."""
+"""The split of each value of MMRec's column ``x_label``."""
 
 __all__ = [
     "IDS",
@@ -45,29 +45,29 @@ def read_split(path: Path, *, header: bool | None = False, timestamps: bool = Fa
     """Read the interactions of one file.
 
     Args:
-        path: the file; its name says what form it has.
-        header: the first line of a table names its columns; that of an ``.inter`` always does.
-            None: it does if a user and an item are among its names.
-        timestamps: keep the times, as text; otherwise they are read over.
+        path: the file; its name determines its form.
+        header: the first line of a table is a header; always so in ``.inter`` files. None: it is a
+            header if it names a user and an item.
+        timestamps: keep the timestamps, as text.
 
     Raises:
-        DataError: the file is missing, damaged, empty, not text, or a line does not have the form
-            of the first one; the message names file and line and shows the line.
+        DataError: the file is missing, damaged, empty, not text, or a line differs in form from the
+            first one; the message contains the file and the line.
     """
     if kind_of(path) == ".json":
         return make_table(path, read_user_lists(path), has_ratings=False)
     rows = read_delimited(path, header=header, timestamps=timestamps)
     if LABEL in rows.frame:
         raise DataError(
-            f"{path}: the column 'x_label' says which split each row belongs to; write "
-            "'strategy: fixed' and this file as 'dataset_path', without train_path, "
-            "validation_path and test_path; or take the column away"
+            f"{path}: the column 'x_label' assigns rows to splits; use 'strategy: fixed' with this "
+            "file as 'dataset_path', without train_path, validation_path and test_path; or remove "
+            "the column"
         )
     return make_table(path, rows.frame, has_ratings=rows.has_ratings)
 
 
 def read_labelled(path: Path, *, header: bool | None = False) -> dict[str, Table]:
-    """Read the splits of one file, told apart by MMRec's column ``x_label``.
+    """Read the splits of one file by MMRec's column ``x_label``.
 
     Args:
         path: a table.
@@ -77,15 +77,15 @@ def read_labelled(path: Path, *, header: bool | None = False) -> dict[str, Table
         ``train``, ``test``, and ``validation`` if a row has its label.
 
     Raises:
-        DataError: as from :func:`read_split`, or the file has no such column, or no row of the
-            training or the test split.
+        DataError: as :func:`read_split`; or the column is missing, or no row is of the training or
+            the test split.
     """
     rows = None if kind_of(path) == ".json" else read_delimited(path, header=header)
     if rows is None or LABEL not in rows.frame:
         raise DataError(
-            f"{path}: expected a column 'x_label', which says by 0, 1 or 2 whether a row is for "
-            "training, validation or test; of splits that are files of their own, write "
-            "train_path, validation_path and test_path"
+            f"{path}: expected a column 'x_label', which assigns rows to training (0), validation "
+            "(1) and test (2); for one file per split, use train_path, validation_path and "
+            "test_path"
         )
     tables = {}
     for label, split in LABELS.items():
@@ -93,5 +93,5 @@ def read_labelled(path: Path, *, header: bool | None = False) -> dict[str, Table
         if len(frame):
             tables[split] = make_table(path, frame, has_ratings=rows.has_ratings)
         elif split != "validation":
-            raise DataError(f"{path}: no row has the x_label {label}, which means {split}")
+            raise DataError(f"{path}: no row has the x_label {label}, the {split} split")
     return tables

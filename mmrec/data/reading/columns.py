@@ -1,4 +1,4 @@
-"""What the columns of a table are, by the names in its header or by their order."""
+"""The roles of the columns of a table, by the names in its header or by their order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 IDS = ("user_id", "item_id")
 
 LABEL = "label"
-"""The column that says which split a row belongs to."""
+"""The column that assigns a row to a split."""
 
 COLUMNS = (*IDS, "rating", "timestamp")
 """The order of the columns of a table without a header."""
@@ -30,8 +30,7 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         LABEL: ("x_label",),
     }
 )
-"""The names that a header may give each column; case and underscores do not count, nor does the
-type that RecBole adds after a colon."""
+"""Accepted names of each column; case, underscores and RecBole's type after a colon are ignored."""
 
 USE_HEADER = "write 'header: true' in data_config"
 NAME_COLUMNS = "call them 'user' and 'item' (and 'rating')"
@@ -39,30 +38,30 @@ NAME_COLUMNS = "call them 'user' and 'item' (and 'rating')"
 
 @dataclass(frozen=True)
 class Layout:
-    """How a table is to be read."""
+    """The columns of a table."""
 
     separator: str
     """A tab or a comma."""
     roles: Mapping[str, int]
-    """The place of each column that is read, by what it is."""
+    """Index of each column that is read, by its role."""
     n_columns: int
     has_header: bool
     first_line: int
-    """The line of the header or, without one, of the first row."""
+    """The line of the header or, without a header, of the first row."""
     for_header: str = USE_HEADER
-    """What to do if the first row is a header after all."""
+    """Advice for a table whose first row is a header."""
 
     @property
     def between(self) -> str:
-        """What stands between the columns, in words."""
+        """The separator as a word."""
         return "commas" if self.separator == "," else "tabs"
 
 
 def named_columns(path: Path, line: int, fields: Sequence[str], separator: str) -> Layout:
-    """Return the layout that a header describes; the log says which columns are left out.
+    """Return the layout of a table with a header, and log the columns that are ignored.
 
     Raises:
-        DataError: no column or more than one is the user, the item, or another known one.
+        DataError: the user or the item is missing, or a role has several columns.
     """
     by_role: dict[str, list[int]] = {}
     for place, field in enumerate(fields):
@@ -74,19 +73,19 @@ def named_columns(path: Path, line: int, fields: Sequence[str], separator: str) 
         if len(places) > 1:
             named = listing(repr(fields[place]) for place in places)
             raise DataError(
-                f"{path}:{line}: several columns can be the {role}: {named}; take all but one away"
+                f"{path}:{line}: several columns can be the {role}: {named}; remove all but one"
             )
-    lacking = [role for role in IDS if role not in by_role]
-    if lacking:
-        known = "; ".join(f"{role}: {listing(NAMES[role], 20)}" for role in lacking)
+    missing = [role for role in IDS if role not in by_role]
+    if missing:
+        known = "; ".join(f"{role}: {listing(NAMES[role], 20)}" for role in missing)
         raise DataError(
-            f"{path}:{line}: the header names no {' and no '.join(lacking)}: found {found}; "
-            f"known names of {known}"
+            f"{path}:{line}: the header has no {' and no '.join(missing)}: found {found}; "
+            f"accepted names: {known}"
         )
     roles = {role: places[0] for role, places in by_role.items()}
     ignored = [repr(field) for place, field in enumerate(fields) if place not in roles.values()]
     if ignored:
-        logger.info("%s: columns that are not read: %s", path, listing(ignored, 20))
+        logger.info("%s: ignored columns: %s", path, listing(ignored, 20))
     return Layout(separator, roles, len(fields), has_header=True, first_line=line)
 
 
@@ -94,7 +93,7 @@ def ordered_columns(path: Path, line: int, fields: Sequence[str], separator: str
     """Return the layout of a table without a header, from its first row.
 
     Raises:
-        DataError: the row has too few columns or too many, or is a header after all.
+        DataError: the row has too few columns or too many, or is a header.
     """
     n_columns = len(fields)
     layout = Layout(
@@ -106,14 +105,12 @@ def ordered_columns(path: Path, line: int, fields: Sequence[str], separator: str
     )
     text = separator.join(fields)
     if names_columns(fields):
-        raise DataError(
-            f"{path}:{line}: this line names the columns; {USE_HEADER} to read it so: {text!r:.80}"
-        )
+        raise DataError(f"{path}:{line}: this line is a header; {USE_HEADER}: {text!r:.80}")
     if not 2 <= n_columns <= len(COLUMNS):
         other = "\t" if separator == "," else ","
         hint = ""
         if other in text:
-            hint = "; with commas between, the name ends in .csv, with tabs in .tsv or .txt"
+            hint = "; comma-separated files end in .csv, tab-separated files in .tsv or .txt"
         raise DataError(
             f"{path}:{line}: expected 2 to 4 columns separated by {layout.between} (user, item, "
             f"rating, timestamp), found {n_columns}: {text!r:.80}{hint}"
@@ -122,12 +119,12 @@ def ordered_columns(path: Path, line: int, fields: Sequence[str], separator: str
 
 
 def names_columns(fields: Sequence[str]) -> bool:
-    """Say whether the fields of a line are the names of columns, a user and an item among them."""
+    """Return whether the fields of a line are column names, including a user and an item."""
     return set(IDS) <= {role_of(field) for field in fields}
 
 
 def role_of(name: str) -> str | None:
-    """Return what a column of this name is; None if it is nothing known."""
+    """Return the role of a column by its name; None if it is unknown."""
     plain = _plain(name.rpartition(":")[0] or name)
     return next((role for role, names in NAMES.items() if plain in map(_plain, names)), None)
 

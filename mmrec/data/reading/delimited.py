@@ -1,14 +1,13 @@
-"""Reading a table of interactions: a row a line, with tabs or commas between its columns."""
+"""Reading a table of interactions: rows of tab- or comma-separated columns."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -22,34 +21,31 @@ from mmrec.data.reading.columns import (
     names_columns,
     ordered_columns,
 )
-from mmrec.data.reading.text import check_text, kind_of, open_text, shown
+from mmrec.data.reading.text import check_text, kind_of, open_text, records, shown
 from mmrec.errors import DataError
 
 _LAST = "last"
 
-_Records = Iterator[tuple[int, list[str]]]
-"""The number of the line that a record starts in, and its fields."""
-
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """All rows of a table, repeated ones included.
+class RawRows:
+    """All rows of a table, including duplicates.
 
     ``frame`` has the columns ``user_id``, ``item_id`` (categorical of str), ``rating`` (float64)
-    and, where the table has it, ``label`` (categorical of str). If they were asked for, also
-    ``timestamp`` (categorical of str) where the table has it, and ``row``, counted from 0.
+    and, if the table has it, ``label`` (categorical of str). With timestamps, it also has
+    ``timestamp`` (categorical of str) if the table has it, and ``row``, counted from 0.
     """
 
     frame: pd.DataFrame
     has_ratings: bool
 
 
-def read_delimited(path: Path, *, header: bool | None, timestamps: bool = False) -> Rows:
+def read_delimited(path: Path, *, header: bool | None, timestamps: bool = False) -> RawRows:
     """Read a table; see :func:`mmrec.data.reading.read_split`.
 
     Raises:
-        DataError: the file is missing, empty, not text, or a line is malformed; the message names
-            file and line and shows the line.
+        DataError: the file is missing, empty, not text, or a line is malformed; the message
+            contains the file and the line.
     """
     check_text(path)
     layout = _layout(path, header=header)
@@ -59,7 +55,7 @@ def read_delimited(path: Path, *, header: bool | None, timestamps: bool = False)
     except ValueError as error:  # pandas' ParserError is one, too
         bad_line = _first_bad_line(path, layout)
         raise bad_line or DataError(f"{path}: cannot be read: {error}") from error
-    # pandas fills a line that is too short with empty fields.
+    # pandas completes lines that are too short with empty fields.
     if _has_blank(fields):
         bad_line = _first_bad_line(path, layout, rated=ratings is not None)
         if bad_line is not None:
@@ -76,28 +72,28 @@ def read_delimited(path: Path, *, header: bool | None, timestamps: bool = False)
         columns["row"] = pd.Series(np.arange(len(fields)))
     if LABEL in fields:
         columns[LABEL] = _labels(path, fields[LABEL], layout)
-    return Rows(pd.DataFrame(columns), has_ratings=ratings is not None)
+    return RawRows(pd.DataFrame(columns), has_ratings=ratings is not None)
 
 
 def line_of_row(path: Path, row: int, *, header: bool = False) -> int:
-    """Return the number of the line, counted from 1, that a row, counted from 0, starts in."""
-    if kind_of(path) == ".json":  # its users stand in no lines of their own
+    """Return the line, counted from 1, that a row, counted from 0, starts in."""
+    if kind_of(path) == ".json":  # not organised in lines
         return 1
     layout = _layout(path, header=header)
     with open_text(path) as file:
-        records = _records(file, layout.separator)
-        line, _ = next(islice(records, row + layout.has_header, None))
+        rows = records(file, layout.separator)
+        line, _ = next(islice(rows, row + layout.has_header, None))
     return line
 
 
 def _layout(path: Path, *, header: bool | None) -> Layout:
     separator = "," if kind_of(path) == ".csv" else "\t"
     with open_text(path) as file:
-        records = _records(file, separator)
+        rows = records(file, separator)
         first = second = None
         try:
-            first = next(records, None)
-            second = next(records, None)
+            first = next(rows, None)
+            second = next(rows, None)
         except csv.Error as error:
             after = 0 if first is None else first[0]
             raise DataError(f"{path}: cannot be read after line {after}: {error}") from error
@@ -113,22 +109,22 @@ def _layout(path: Path, *, header: bool | None) -> Layout:
         return replace(layout, for_header=NAME_COLUMNS) if header is None else layout
     layout = named_columns(path, line, fields, separator)
     if second is None:
-        raise DataError(f"{path}: the file has a header and no rows")
+        raise DataError(f"{path}: the file has a header but no rows")
     if len(second[1]) != layout.n_columns:
-        # pandas goes by the first row, not by the header.
+        # pandas counts the columns of the first row, not of the header.
         raise _malformed(path, second[0], second[1], _miscounted(second[1], layout), layout)
     return layout
 
 
 def _parse(path: Path, layout: Layout) -> pd.DataFrame:
-    """Return the fields that are read and those of the last column, which tells short lines.
+    """Return the read columns, and the last column, which is empty in lines that are too short.
 
-    They are text, and categorical where few differ.
+    Values are text, categorical except for timestamps.
     """
     is_csv = layout.separator == ","
     with open_text(path) as file:
         if layout.has_header:
-            next(_records(file, layout.separator))
+            next(records(file, layout.separator))
         frame = pd.read_csv(
             file,
             sep=layout.separator,
@@ -147,7 +143,7 @@ def _parse(path: Path, layout: Layout) -> pd.DataFrame:
 
 
 def _ratings(fields: pd.DataFrame) -> pd.Series[float] | None:
-    """Return the ratings as float64, or None where the file has no rating at all."""
+    """Return the ratings as float64; None if the file has no rating at all."""
     if "rating" not in fields:
         return None
     texts = fields["rating"].cat.categories
@@ -159,7 +155,7 @@ def _ratings(fields: pd.DataFrame) -> pd.Series[float] | None:
 
 def _rating(text: str) -> float:
     value = float(text)
-    if not math.isfinite(value) or "_" in text:  # 1_0 is ten to Python, and a slip here
+    if not math.isfinite(value) or "_" in text:  # Python reads 1_0 as ten
         raise ValueError(f"{text!r} is not a finite number")
     return value
 
@@ -179,12 +175,11 @@ def _has_blank(fields: pd.DataFrame) -> bool:
 
 
 def _first_bad_line(path: Path, layout: Layout, *, rated: bool = True) -> DataError | None:
-    """Find a faulty line, slowly, so that the message can show it."""
+    """Return the error of the first malformed line, if there is one."""
     with open_text(path) as file:
-        records = _records(file, layout.separator)
         line = layout.first_line
         try:
-            for line, fields in records:
+            for line, fields in records(file, layout.separator):
                 is_header = layout.has_header and line == layout.first_line
                 complaint = None if is_header else _complaint(fields, layout, rated)
                 if complaint:
@@ -192,25 +187,6 @@ def _first_bad_line(path: Path, layout: Layout, *, rated: bool = True) -> DataEr
         except csv.Error as error:
             return DataError(f"{path}: cannot be read after line {line}: {error}")
     return None
-
-
-def _records(file: TextIO, separator: str) -> _Records:
-    """Yield what pandas sees as rows: it skips empty lines and lines of spaces."""
-    for line, fields in _quoted(file) if separator == "," else _plain(file):
-        if len(fields) > 1 or "".join(fields).strip(" "):
-            yield line, fields
-
-
-def _plain(file: TextIO) -> _Records:
-    return ((line, text.rstrip("\n").split("\t")) for line, text in enumerate(file, 1))
-
-
-def _quoted(file: TextIO) -> _Records:
-    records = csv.reader(file)
-    line = 1
-    for fields in records:
-        yield line, fields
-        line = records.line_num + 1
 
 
 def _malformed(

@@ -1,4 +1,4 @@
-"""What reading a split gives."""
+"""The rows of one split."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _BREAKS = ("\t", "\n", "\r")
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The rows of one split as its file gives them, ids as text.
+    """The rows of one split, with ids as text.
 
     ``frame`` has the columns ``user_id`` and ``item_id`` (categorical of str) and ``rating``
-    (float64; 1 where the file has none). A pair stands once: of repeated rows the last counts.
-    If they were asked for, also ``timestamp`` (categorical of str) where the file has it, and
-    ``row``, the place in the file that :func:`mmrec.data.reading.line_of_row` finds.
+    (float64; 1 if the file has none). Pairs are distinct: of duplicate rows, the last one counts.
+    With timestamps, it also has ``timestamp`` (categorical of str) if the file has it, and ``row``,
+    the position in the file for :func:`mmrec.data.reading.line_of_row`.
     """
 
     path: Path
@@ -30,20 +30,20 @@ class Table:
 
 
 def make_table(path: Path, frame: pd.DataFrame, *, has_ratings: bool) -> Table:
-    """Drop repeated rows and make a table.
+    """Make a table without duplicate rows.
 
     Raises:
-        DataError: an id holds a tab or a line end, which the lists of a run could not hold.
+        DataError: an id contains a tab or a line end, which files of lists cannot contain.
     """
     for column in IDS:
         frame[column] = frame[column].cat.remove_unused_categories()
         for text in frame[column].cat.categories:
             if any(character in text for character in _BREAKS):
-                raise DataError(f"{path}: the {column} {text!r:.80} holds a tab or a line end")
-    repeated = frame.duplicated(list(IDS), keep="last")
+                raise DataError(f"{path}: the {column} {text!r:.80} contains a tab or a line end")
+    is_duplicate = frame.duplicated(list(IDS), keep="last")
     return Table(
         path=path,
-        frame=frame.loc[~repeated].reset_index(drop=True),
+        frame=frame.loc[~is_duplicate].reset_index(drop=True),
         has_ratings=has_ratings,
-        n_duplicates=int(repeated.sum()),
+        n_duplicates=int(is_duplicate.sum()),
     )

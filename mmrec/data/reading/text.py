@@ -1,12 +1,13 @@
-"""Interaction files as text, plain or gzipped, and what keeps bytes from being text.
+"""Text files, plain or gzipped, and the records of tables.
 
-Everything is checked before a parser sees it: pandas would cut a field off at a NUL byte, and wait
-for ever for the end of a line that has none.
+Files are checked before pandas parses them: it would cut a field at a NUL byte, and read a file
+without line ends completely.
 """
 
 from __future__ import annotations
 
 import codecs
+import csv
 import gzip
 import io
 import zlib
@@ -20,21 +21,24 @@ from mmrec.errors import DataError
 
 _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
-"""Bytes that are checked at once; no line is longer than two of these."""
+"""Bytes that are checked at a time; no line is longer than two chunks."""
 _SHOWN = 80
+
+Records = Iterator[tuple[int, list[str]]]
+"""The line that a record starts in, counted from 1, and its fields."""
 
 
 def kind_of(path: Path) -> str:
-    """Return the ending of a file's name in lower case, without that of gzip."""
+    """Return the suffix of a file in lower case, without ``.gz``."""
     return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
 def check_text(path: Path) -> None:
-    """Read a file once to see that it is lines of UTF-8.
+    """Check that a file consists of lines of UTF-8.
 
     Raises:
-        DataError: the file is missing or no file, its gzip stream is damaged, or a line is not
-            UTF-8, holds a NUL byte or has no end; the message names the line.
+        DataError: the file is missing or not a file, its gzip stream is damaged, or a line is not
+            UTF-8, contains a NUL byte or is too long; the message contains the line.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     line = 1
@@ -46,9 +50,7 @@ def check_text(path: Path) -> None:
             raise _not_utf8(path, line, error) from error
         if nul >= 0:
             line += _count_ends(chunk[:nul])
-            raise DataError(
-                f"{path}:{line}: the line holds a NUL byte, as no text does: {_shown(path, line)}"
-            )
+            raise DataError(f"{path}:{line}: the line contains a NUL byte: {_shown(path, line)}")
         n_ends = _count_ends(chunk)
         if not n_ends and len(chunk) == _CHUNK:
             raise DataError(
@@ -62,10 +64,11 @@ def check_text(path: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return all of a file, which need not have lines, without a byte order mark.
+    """Return the content of a file without a byte order mark.
 
     Raises:
-        DataError: the file is missing or no file, its gzip stream is damaged, or it is not UTF-8.
+        DataError: the file is missing or not a file, its gzip stream is damaged, or it is not
+            UTF-8.
     """
     content = b"".join(_chunks(path))
     try:
@@ -76,19 +79,63 @@ def read_text(path: Path) -> str:
 
 @contextmanager
 def open_text(path: Path, errors: str = "strict") -> Iterator[TextIO]:
-    """Open a file as text, without a byte order mark, every line end as one newline."""
+    """Open a file as text, without a byte order mark, with all line ends as newlines."""
     with _open(path) as file, io.TextIOWrapper(file, "utf-8-sig", errors) as text:
         yield text
 
 
+def records(file: TextIO, separator: str, *, strict: bool = False) -> Records:
+    """Yield the records of a table that pandas also reads as rows: blank lines are skipped.
+
+    Args:
+        file: at its beginning.
+        separator: a comma, where fields may be quoted as in RFC 4180, or a tab.
+        strict: raise a ``csv.Error`` at misplaced quotes.
+    """
+    parsed = _quoted(file, strict=strict) if separator == "," else _unquoted(file)
+    for line, fields in parsed:
+        if len(fields) > 1 or "".join(fields).strip(" "):
+            yield line, fields
+
+
+def read_records(path: Path, separator: str, *, errors: str = "strict") -> Records:
+    """Yield the records of a file; see :func:`records`.
+
+    Raises:
+        DataError: the file cannot be read as text, or a quote is misplaced; the message contains
+            the line of the last record before.
+    """
+    line = 0
+    try:
+        with open_text(path, errors) as file:
+            for line, fields in records(file, separator, strict=True):
+                yield line, fields
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read after line {line}: {error}") from error
+
+
+def _quoted(file: TextIO, *, strict: bool) -> Records:
+    reader = csv.reader(file, strict=strict)
+    line = 1
+    for fields in reader:
+        yield line, fields
+        line = reader.line_num + 1
+
+
+def _unquoted(file: TextIO) -> Records:
+    return ((line, text.rstrip("\n").split("\t")) for line, text in enumerate(file, 1))
+
+
 def shown(line: str) -> str:
-    """Return a line as messages show it: in quotation marks, and cut if it is long."""
+    """Return a line for messages: quoted, and cut if it is long."""
     line = line.rstrip("\r\n")
     return repr(line if len(line) <= _SHOWN else line[: _SHOWN - 3] + "...")
 
 
 def _open(path: Path) -> BinaryIO:
-    """Open a file for reading, through gzip if its name or its first bytes say so."""
+    """Open a file for reading; through gzip by its name or its first bytes."""
     file = path.open("rb")
     if path.suffix.lower() != ".gz" and file.peek()[: len(_GZIP)] != _GZIP:
         return file
@@ -97,17 +144,17 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
-    """Yield the content of a file, never cut between the two bytes of a line end."""
+    """Yield the content of a file in chunks that do not cut a two-byte line end."""
     n_bytes = 0
     try:
         if path.is_fifo():
             raise DataError(f"{path}: expected a file, found a pipe, which cannot be read twice")
         with _open(path) as file:
-            held = b""
-            while chunk := held + file.read(_CHUNK - len(held)):
-                held = b"\r" if chunk.endswith(b"\r") and len(chunk) == _CHUNK else b""
-                yield chunk.removesuffix(held)
-                n_bytes += len(chunk) - len(held)
+            kept = b""
+            while chunk := kept + file.read(_CHUNK - len(kept)):
+                kept = b"\r" if chunk.endswith(b"\r") and len(chunk) == _CHUNK else b""
+                yield chunk.removesuffix(kept)
+                n_bytes += len(chunk) - len(kept)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -128,7 +175,7 @@ def _not_utf8(path: Path, first_line: int, error: UnicodeDecodeError) -> DataErr
 
 
 def _shown(path: Path, number: int) -> str:
-    """Show a line that is no text; bytes that are not UTF-8 become lone surrogates."""
+    """Return a line for messages; bytes that are not UTF-8 become lone surrogates."""
     with open_text(path, errors="surrogateescape") as lines:
         for _ in islice(lines, number - 1):
             pass

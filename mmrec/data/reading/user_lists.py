@@ -17,11 +17,11 @@ def read_user_lists(path: Path) -> pd.DataFrame:
     """Read the items of every user; a user may have none.
 
     Returns:
-        ``user_id``, ``item_id`` (categorical of str) and ``rating`` (1), repeated rows included.
+        ``user_id``, ``item_id`` (categorical of str) and ``rating`` (1), including duplicate rows.
 
     Raises:
-        DataError: the file is damaged, is something else, or lists no item; the message names the
-            line or the user.
+        DataError: the file is damaged, has another form, or contains no item; the message contains
+            the line or the user.
     """
     users: list[str] = []
     items: list[str] = []
@@ -59,7 +59,7 @@ def _distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"the user {key!r:.80} stands twice")
+            raise ValueError(f"the user {key!r:.80} is a duplicate key")
         found[key] = value
     return found
 
@@ -80,4 +80,4 @@ def _check_id(path: Path, text: str) -> None:
     if not text.strip():
         raise DataError(f"{path}: a user or an item is empty")
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise DataError(f"{path}: the id {text!r:.80} is no text")
+        raise DataError(f"{path}: the id {text!r:.80} is not valid text")

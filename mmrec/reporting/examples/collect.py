@@ -183,7 +183,7 @@ def _items(
         for split in user["history"].values():
             yield from split["items"][:MAX_HISTORY]
         for study in studies:
-            listed = study.best.examples.get(user["user_id"], ()) if study.best else ()
+            listed = study.best.example_lists.get(user["user_id"], ()) if study.best else ()
             yield from (item_id for item_id, _ in listed[:n_items] if item_id is not None)
 
 

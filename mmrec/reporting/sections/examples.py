@@ -115,7 +115,7 @@ def _held_out(history: Mapping[str, Any], kept: Mapping[str, Any]) -> ItemRow:
 def _recommended(study: Study, user: Mapping[str, Any], kept: Mapping[str, Any]) -> ItemRow:
     if study.best is None:
         return ItemRow(study.name, "No trial finished.", [], is_ranked=True)
-    listed = study.best.examples.get(user["user_id"])
+    listed = study.best.example_lists.get(user["user_id"])
     if listed is None:
         note = (
             f"The list is missing: {study.best.name} ended before this user was added to the "

@@ -1,4 +1,4 @@
-"""Matrices that cannot be mapped are unpacked piece by piece, and come out the same."""
+"""Matrices that cannot be mapped are unpacked in pieces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as arrow
 import pytest
 import torch
-from helpers import refusal
+from helpers import assert_contains, refusal
 from pyarrow import parquet
 from safetensors.torch import save_file
 
@@ -28,7 +28,6 @@ MATRIX = np.random.default_rng(0).normal(size=(60, 7)).astype(np.float32)
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mmrec.features.scratch.HELD_BYTES", 100)
     monkeypatch.setattr("mmrec.features.source.BLOCK_BYTES", 200)
     monkeypatch.setattr("mmrec.features.arrays.BLOCK_BYTES", 90)
     monkeypatch.setattr("mmrec.features.tensors._MAPPED_BYTES", 300)
@@ -43,7 +42,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("ending", [*ENDINGS, ".pt"])
-def test_large_files_go_through_a_temporary_file(
+def test_files_are_unpacked_to_a_temporary_file(
     ending: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     temporary = tmp_path / "temporary"
@@ -69,44 +68,32 @@ def test_archives_of_every_kind_of_numbers(kind: str, order: Any, tmp_path: Path
     np.testing.assert_array_equal(read, numbers.astype(np.float32))
 
 
-@pytest.mark.usefixtures("small_pieces")
-@pytest.mark.parametrize("failing_write", [0, 3])
+@pytest.mark.parametrize("failing", ["write", "flush"])
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_without_room_on_the_disk_all_stays_in_memory(
-    failing_write: int,
-    ending: str,
-    source: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+def test_a_full_folder_for_temporary_files_is_an_error(
+    failing: str, ending: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / f"f{ending}"
     convert(source, path)
 
-    class FullDisk(io.FileIO):
-        n_writes = 0
+    class FullDisk(io.BytesIO):
+        pass
 
-        def write(self, data: Any) -> int:
-            if self.n_writes == failing_write:
-                super().write(data[:5])
-                raise OSError(errno.ENOSPC, "No space left on device")
-            self.n_writes += 1
-            return super().write(data[:37])
+    def refuse(self: io.BytesIO, *_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(
-        tempfile, "TemporaryFile", lambda **_: FullDisk(tmp_path / "temporary", "w+b")
-    )
-    assert fingerprint(open_source(path)) == fingerprint(open_source(source))
-    assert "TMPDIR names: No space left on device" in caplog.text
+    setattr(FullDisk, failing, refuse)
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: FullDisk())
+    facts = [f"{path}:", tempfile.gettempdir(), "No space left on device", "TMPDIR"]
+    assert_contains(refusal(DataError, open_source, path), facts)
 
 
 @pytest.mark.parametrize(
     "ending", [name for name in ENDINGS if name not in (".tsv.gz", ".itememb")]
 )
-def test_opening_does_not_hold_the_matrix(
+def test_opening_does_not_need_memory_for_the_matrix(
     ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmrec.features.scratch.HELD_BYTES", 1 << 13)
     monkeypatch.setattr("mmrec.features.arrays.BLOCK_BYTES", 1 << 13)
     monkeypatch.setattr("mmrec.features.source.BLOCK_BYTES", 1 << 13)
     matrix = np.random.default_rng(0).normal(size=(256, 512)).astype(np.float32)  # 512 KiB
@@ -134,7 +121,7 @@ def test_opening_does_not_hold_the_matrix(
 def test_an_archive_whose_matrix_is_cut_off_or_changed(
     change: Any, reason: str | None, tmp_path: Path
 ) -> None:
-    """A changed shape is noticed by the bytes that lack, a changed number by the checksum."""
+    """Missing bytes show a changed shape, the checksum shows a changed number."""
     file = io.BytesIO()
     np.save(file, MATRIX)
     path = tmp_path / "f.npz"
@@ -148,11 +135,11 @@ def test_an_archive_whose_matrix_is_cut_off_or_changed(
         path.write_bytes(content.replace(MATRIX.tobytes(), change(MATRIX.tobytes())))
         reason = "Bad CRC-32"
     message = refusal(DataError, open_source, path)
-    assert message.startswith(f"{path}: cannot be read as an archive of arrays: {reason}")
+    assert_contains(message, [f"{path}:", reason, "archive", "arrays"])
 
 
 @pytest.mark.usefixtures("small_pieces")
-def test_bfloat16_is_widened_exactly_as_it_is_read(tmp_path: Path) -> None:
+def test_bfloat16_is_read_exactly(tmp_path: Path) -> None:
     features = torch.from_numpy(MATRIX).to(torch.bfloat16)
     ids = list(map(str, range(60)))
     save_file({"features": features}, tmp_path / "f.safetensors")
@@ -163,7 +150,7 @@ def test_bfloat16_is_widened_exactly_as_it_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_pieces")
-def test_tables_in_other_shapes_than_those_of_mmrec(tmp_path: Path) -> None:
+def test_tables_of_other_forms(tmp_path: Path) -> None:
     ids = [f"i{row}" for row in range(60)]
     columns = {f"f{column}": MATRIX[:, column] for column in range(7)}
     columns["f3"] = np.arange(60)  # whole numbers beside others

@@ -1,0 +1,139 @@
+"""MGCN: item embeddings purified by each modality, propagated, and fused by attention."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from mmrec.config import Count, Natural, NonNegativeReal, PositiveReal
+from mmrec.data import Dataset, EachInteraction
+from mmrec.graph import SparseMatrix, bipartite, mean_of_layers
+from mmrec.models import Batch, Model, MultimodalConfig, register
+from mmrec.models.configs import BatchSize
+from mmrec.models.losses import bpr_loss, info_nce, l2_penalty
+from mmrec.models.parts import (
+    Gate,
+    ItemFeatures,
+    ModalityAttention,
+    embeddings,
+    interactions,
+)
+
+TEMPERATURE = 0.2
+"""Of the contrastive loss."""
+
+
+class MGCNConfig(MultimodalConfig):
+    """Hyper-parameters of :class:`MGCN`."""
+
+    batch_size: BatchSize = 1024
+    """Samples in an optimisation step; -1 for as many as there are users."""
+    lr: PositiveReal = 0.001
+    """Learning rate of Adam."""
+    lr_sched: tuple[PositiveReal, PositiveReal] = (0.96, 50.0)
+    """The learning rate is ``lr * a^(t / b)`` after t epochs, for ``(a, b)``."""
+    factors: Count = 64
+    """Width of the embeddings."""
+    n_layers: Natural = 1
+    """Graph convolutions over the item graphs."""
+    n_ui_layers: Natural = 2
+    """Graph convolutions over users and items."""
+    top_k: Count = 10
+    """Neighbours of each item in a modality, including itself."""
+    l_w: NonNegativeReal = 1e-4
+    """Weight of the L2 penalty on the embeddings of a batch."""
+    cl_loss: NonNegativeReal = 0.01
+    """Weight of the contrastive loss."""
+
+    @model_validator(mode="after")
+    def _check_modalities(self) -> MGCNConfig:
+        if len(self.modalities) < 2:
+            raise ValueError(
+                f"modalities: expected two or more, between which attention chooses, "
+                f"found {self.modalities}"
+            )
+        return self
+
+
+@register("MGCN")
+class MGCN(Model):
+    """Multi-View Graph Convolutional Network (Yu et al., ACM MM 2023).
+
+    Each modality m purifies the item embeddings by a gate, ``h = e * sigmoid(gate_m(F_m W_m))``,
+    and spreads them over its item graph and to users, ``M_m = [R S_m^n_layers h; S_m^n_layers h]``.
+    With K the views of all M modalities, weighted by attention, and C the collaborative embedding,
+    the multimodal part is ``(K + sum_m sigmoid(prefer_m(C)) * (M_m - K)) / (M + 1)``; it is added
+    to C. The raw features are trained; the item graphs do not follow them. The source defines two
+    modalities; for more, the same formulas are extended.
+
+    Shapes: U users, I items, M modalities, D ``factors``.
+    """
+
+    Config = MGCNConfig
+    sampler = EachInteraction
+    config: MGCNConfig
+
+    def __init__(self, config: MGCNConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.users, self.items = embeddings(self.sizes, config.factors)
+        self.features = ItemFeatures(config, dataset, config.factors, trainable=True)
+        self.attention = ModalityAttention(config.factors)
+        self.gates = nn.ModuleList(Gate(config.factors) for _ in self.features)
+        self.preferences = nn.ModuleList(Gate(config.factors) for _ in self.features)
+        train = interactions(dataset)
+        self.graph = bipartite(train).symmetric()
+        self.to_users = train.by_row_and_column()
+        self.item_graphs = self.shared(self.build_item_graphs, config.top_k)
+        self.batch_size = self.n_users if config.batch_size == -1 else config.batch_size
+
+    def build_item_graphs(self) -> dict[str, SparseMatrix]:
+        """Return the normalised graph [I, I] of each modality's raw features."""
+        return self.features.neighbour_graphs(self.config.top_k)
+
+    def embed(self) -> tuple[Tensor, Tensor]:
+        """Return users [U, D] and items [I, D]."""
+        users, items = self.everyone()
+        collaborative, multimodal = self.views(users, items)
+        embedded_users, embedded_items = (collaborative + multimodal).split(self.sizes)
+        return embedded_users, embedded_items
+
+    def views(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the collaborative and the multimodal part of some users, then of some items."""
+        nodes = torch.cat([users, self.n_users + items])
+        x = torch.cat([self.users.weight, self.items.weight])
+        collaborative = mean_of_layers(self.graph, x, self.config.n_ui_layers, nodes)
+        by_modality = torch.stack([view[nodes] for view in self.modality_views()])
+        fused = (self.attention(by_modality) * by_modality).sum(0)
+        multimodal = fused
+        for preference, view in zip(self.preferences, by_modality, strict=True):
+            multimodal = multimodal + preference(collaborative) * (view - fused)
+        return collaborative, multimodal / (len(by_modality) + 1)
+
+    def modality_views(self) -> list[Tensor]:
+        """Return the purified and spread embeddings of users and items, [U+I, D] per modality."""
+        views = []
+        projected = self.features.projected()
+        for gate, (modality, x) in zip(self.gates, projected.items(), strict=True):
+            items = self.items.weight * gate(x)
+            for _ in range(self.config.n_layers):
+                items = self.item_graphs[modality] @ items
+            views.append(torch.cat([self.to_users @ items, items]))
+        return views
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return BPR, the penalty and the agreement of the two parts of users and of positives.
+
+        The penalty is divided by ``batch_size``, also in a smaller last batch.
+        """
+        collaborative, multimodal = self.views(batch.users, batch.items)
+        user, items = (collaborative + multimodal).split([len(batch), len(batch.items)])
+        triplet = user, *batch.split(items)
+        users, positives = slice(len(batch)), slice(len(batch), 2 * len(batch))
+        agreement = info_nce(multimodal[positives], collaborative[positives], TEMPERATURE)
+        agreement = agreement + info_nce(multimodal[users], collaborative[users], TEMPERATURE)
+        return {
+            "ranking": bpr_loss(*triplet),
+            "penalty": self.config.l_w * l2_penalty(*triplet, divisor=self.batch_size),
+            "contrast": self.config.cl_loss * agreement,
+        }

@@ -1,0 +1,41 @@
+"""Notes for the user on an experiment that is valid, but perhaps not what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mmrec.data import Dataset
+from mmrec.planning.plan import Plan
+
+
+def plan_notes(plan: Plan, datasets: Sequence[Dataset]) -> Iterator[str]:
+    """Yield notes on keys without effect, on the splits and on the searches.
+
+    Args:
+        plan: the experiment.
+        datasets: its data, one for each fold.
+    """
+    strategy = plan.experiment.data_config.strategy
+    for key in ("prefiltering", "splitting"):
+        if getattr(plan.experiment, key) and strategy != "dataset":
+            yield (
+                f"{key} has no effect, as in Elliot: with the strategy '{strategy}' the splits are "
+                "used as they are"
+            )
+    if datasets[0].validation is None:
+        yield (
+            "there is no validation split: epochs and trials are selected on the test split, so "
+            "the test figures are too good"
+        )
+    for split, counts in datasets[0].report.splits.items():
+        if counts.trained_pairs and counts.trained_pairs == counts.rows_kept:
+            yield (
+                f"{split}: all of its {counts.rows_kept} rows are also in training, so all of its "
+                "figures are 0; is it the right file?"
+            )
+    for model in plan.models:
+        if model.meta.hyper_opt_alg == "grid" and model.is_drawn:
+            yield (
+                f"{model.key}: the points of a distribution are not on a grid; they are drawn at "
+                "random"
+            )

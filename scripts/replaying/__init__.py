@@ -1,0 +1,1 @@
+"""Replaying recorded results of reference implementations through mmrec's models."""

@@ -1,0 +1,1 @@
+"""How the recorded files of each model are replayed; a module per model, named in lower case."""

@@ -1,0 +1,93 @@
+"""One recorded file: a small data set, inputs, and what a reference implementation computed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mmrec.data import Dataset, Interactions, Vocabulary
+
+Array = NDArray[Any]
+
+_NOT_FEATURES = ("batches", "final", "fresh", "train", "item_graph", "user_")
+
+
+class Recording(Mapping[str, Array]):
+    """The arrays of a file by key, such as ``loss`` or ``init/Gu.weight``.
+
+    Attributes:
+        path: the file.
+        config: the recorded hyper-parameters; empty in files that have them as arrays.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with np.load(path, allow_pickle=False) as archive:
+            self._arrays: dict[str, Array] = dict(archive)
+        self.config: dict[str, Any] = json.loads(str(self._arrays.pop("config", "{}")))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type to replay in."""
+        return torch.float64 if self.config.get("replay_dtype") == "float64" else torch.float32
+
+    @cached_property
+    def features(self) -> dict[str, Array]:
+        """The raw features by modality, in the order of the file."""
+        n_items = int(self["num_items"])
+        return {
+            name: values.astype(np.float64 if self.dtype == torch.float64 else np.float32)
+            for name, values in self.items()
+            if not name.startswith(_NOT_FEATURES)
+            and not name.endswith("_dense")
+            and "/" not in name
+            and values.ndim == 2
+            and len(values) == n_items
+        }
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data of the file, with ids that are the numbers and loaders named as modalities."""
+        n_users, n_items = int(self["num_users"]), int(self["num_items"])
+        ratings = self.get("train_rating")
+        train = Interactions.from_arrays(
+            self["train_user"], self["train_item"], n_users, n_items, ratings
+        )
+        users, items = (Vocabulary(map(str, range(n))) for n in (n_users, n_items))
+        return Dataset("recorded", users, items, train, None, train, self.features)
+
+    @property
+    def epoch_starts(self) -> list[int]:
+        """The steps at which an epoch begins."""
+        for key in ("epoch_starts", "rebuild_item_graph_at_steps"):
+            if key in self:
+                return [int(step) for step in self[key]]
+        return [int(step) for step in self.config.get("epoch_starts", [0])]
+
+    @property
+    def not_compared(self) -> set[str]:
+        """Parameters that only rounding noise moves."""
+        keys = ("not_comparable", "zero_gradient_parameters")
+        return {name for key in keys for name in self.config.get(key, ())}
+
+    @property
+    def multimodal(self) -> dict[str, Any]:
+        """``modalities`` and ``loaders`` of a model's configuration."""
+        modalities = tuple(self.config.get("modalities", self.features))
+        return {"modalities": modalities, "loaders": modalities}
+
+    def __getitem__(self, key: str) -> Array:
+        return self._arrays[key]
+
+    def __iter__(self) -> Any:  # noqa: ANN401 - an iterator of keys
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
