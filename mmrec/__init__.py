@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# OpenMP reads this when torch is loaded, and child processes inherit it: threads that wait for
+# each other sleep. By default they spin, and take the cores from the threads that they wait for
+# when other programs run too. Results do not depend on it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 __all__ = ["Results", "__version__", "run_experiment"]

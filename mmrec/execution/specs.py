@@ -1,4 +1,4 @@
-"""The trials of a plan on its data sets: what each is to do, and how it is judged."""
+"""Make the trials of a plan: hyper-parameters, data, evaluation and selection."""
 
 from __future__ import annotations
 
@@ -35,7 +35,11 @@ class TrialRequest:
 
 
 class SpecMaker:
-    """Says what the trials of a plan are to do on the data sets of its folds.
+    """Makes the specifications of the trials of a plan.
+
+    Args:
+        plan: the experiment.
+        datasets: its data, one for each fold.
 
     Raises:
         DataError: a held-out split has no relevant item.
@@ -73,7 +77,7 @@ def _make_protocols(plan: Plan, dataset: Dataset) -> list[EvaluationProtocol]:
 
 
 def _make_evaluators(plan: Plan, dataset: Dataset) -> tuple[Evaluator, Evaluator]:
-    """Return the judges of validation and of test; without a validation split they are one."""
+    """Return the evaluators of validation and test; without a validation split, one for both."""
     settings = plan.experiment.evaluation
     judged_by = (plan.metrics, settings.cutoffs, settings.relevance_threshold)
     test = Evaluator(dataset.train, dataset.test, *judged_by)

@@ -79,7 +79,7 @@ def _machine_and_versions(devices: Sequence[torch.device], threads: int) -> dict
         "propagation_backend": ", ".join(
             dict.fromkeys(default_backend(device.type) for device in devices)
         ),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": {name: version for name in PACKAGES if (version := installed_version(name))},
     }
 
 
@@ -97,7 +97,8 @@ def determinism() -> dict[str, Any]:
         }
 
 
-def _version(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
+    """Return the version of an installed package, or None."""
     if package == "torch":
         return str(torch.__version__)  # with its build, such as +cpu
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,17 @@ class Recording(Mapping[str, Array]):
         """``modalities`` and ``loaders`` of a model's configuration."""
         modalities = tuple(self.config.get("modalities", self.features))
         return {"modalities": modalities, "loaders": modalities}
+
+    def join(self, name: str, parts: Sequence[str]) -> None:
+        """Put recorded tables side by side under one name, where our model has one table.
+
+        Args:
+            name: of the joined parameter.
+            parts: the reference's names of tables [N, D_i], in the order of the columns.
+        """
+        for prefix in ("init", "grad_step0", "final"):
+            tables = [self._arrays.pop(f"{prefix}/{part}") for part in parts]
+            self._arrays[f"{prefix}/{name}"] = np.concatenate(tables, axis=1)
 
     def __getitem__(self, key: str) -> Array:
         return self._arrays[key]

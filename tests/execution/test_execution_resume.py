@@ -144,6 +144,13 @@ def test_a_model_that_was_edited_since_is_run_anew(experiment_file):
     pd.testing.assert_frame_equal(edited.trials[columns], built_in.trials[columns])
 
 
+def test_another_version_of_mmrec_starts_a_new_run(experiment_file, monkeypatch):
+    path = experiment_file({"LightGCNM": settings(lr=[0.01, 0.02])})
+    unfinished = interrupt(path, 20)
+    monkeypatch.setattr("mmrec.runs.environment.__version__", "99")
+    assert run(path).folder != unfinished
+
+
 def test_a_damaged_checkpoint_costs_time_but_not_the_result(experiment_file, uninterrupted):
     path = experiment_file(GRID)
     (checkpoint,) = (interrupt(path, 50) / "checkpoints").iterdir()

@@ -26,6 +26,21 @@ NAMES = [
     "lightgcnm_mean",
     "lightgcnm_sum_unnormalized",
 ]
+MODELS_STEPS = REFERENCE.parent / "models" / "steps"
+MODELS_NAMES = [
+    "bm3_dropout",
+    "bm3_plain",
+    "bm3_visual",
+    "freedom_full",
+    "freedom_pruned",
+    "freedom_textual",
+    "mgcn_deep",
+    "mgcn_default",
+    "vbpr_formal_concat",
+    "vbpr_formal_textual",
+    "vbpr_mbpr",
+    "vbpr_mmrec_concat",
+]
 recorded_files = pytest.mark.skipif(
     not STEPS.is_dir(), reason="the recorded values (../shared/reference) are not here"
 )
@@ -78,6 +93,21 @@ def assert_agrees(script: ModuleType, path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_agrees_with_the_reference(name: str, script: ModuleType) -> None:
     assert_agrees(script, STEPS / f"{name}.npz")
+
+
+@recorded_files
+@pytest.mark.parametrize("name", MODELS_NAMES)
+def test_agrees_with_the_public_code_of_other_models(name: str, script: ModuleType) -> None:
+    path = MODELS_STEPS / f"{name}.npz"
+    rows = list(script.replay(path))
+    with np.load(path) as recorded:
+        n_steps = len(recorded["loss"])
+        n_gradients = sum(key.startswith("grad_step0/") for key in recorded.files)
+    assert [row.quantity for row in rows if not row.within] == []
+    named = [row.quantity for row in rows]
+    assert sum(name.startswith("loss of step") for name in named) == n_steps
+    assert sum(name.startswith("gradient of") for name in named) >= n_gradients - 2
+    assert {"final user embeddings", "final item embeddings", "final scores"} <= set(named)
 
 
 @recorded_files
