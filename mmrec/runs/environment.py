@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from mmrec import __version__
 from mmrec.files import sha256
 from mmrec.graph import default_backend
 from mmrec.models import source_digests
@@ -136,7 +135,7 @@ def source_versions(external_models: Path | None) -> dict[str, str]:
     That of mmrec is its version and the digest of its source; that of a file of external models
     is its digest.
     """
-    own = f"{__version__} ({_mmrec_sha256()[:12]})"
+    own = f"{installed_version('mmrec')} ({_mmrec_sha256()[:12]})"
     return {"mmrec": own} | source_digests(external_models)
 
 

@@ -246,7 +246,7 @@ def test_weights_of_another_version_are_restored_with_a_warning(
     experiment_file: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(experiment_file({"LATTICE": settings(top_k=4, meta=KEPT)}))
-    monkeypatch.setattr("mmrec.runs.environment.__version__", "9.8.7")
+    monkeypatch.setattr("mmrec.runs.environment.installed_version", lambda package: "9.8.7")
     path = experiment_file({"LATTICE": settings(top_k=4, meta={"restore": True})})
     (note,) = (x for x in manifest(run(path))["notes"] if "restored" in x)
     assert_contains(note, ["LATTICE", f"mmrec {__version__} (", "9.8.7"])
