@@ -147,7 +147,7 @@ def test_a_model_that_was_edited_since_is_run_anew(experiment_file):
 def test_another_version_of_mmrec_starts_a_new_run(experiment_file, monkeypatch):
     path = experiment_file({"LightGCNM": settings(lr=[0.01, 0.02])})
     unfinished = interrupt(path, 20)
-    monkeypatch.setattr("mmrec.execution.specs.installed_version", lambda package: "99")
+    monkeypatch.setattr("mmrec.runs.environment.installed_version", lambda package: "99")
     assert run(path).folder != unfinished
 
 

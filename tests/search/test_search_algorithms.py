@@ -21,10 +21,10 @@ from mmrec.config import Choice, Distribution, Problems, Space, parse_space, rea
 from mmrec.config.distributions import distribution
 from mmrec.data.demo import write_demo
 from mmrec.errors import ConfigError
-from mmrec.execution.specs import identity
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import make_plan
 from mmrec.planning.points import sample_points
+from mmrec.runs.identity import RunIdentity
 from mmrec.runs.selection import EpochView, PointView, ValidationView
 from mmrec.search.algorithms import ListedSearch, make_search
 from mmrec.search.tpe import TpeSearch
@@ -394,7 +394,7 @@ def test_the_identity_is_known_before_the_trials(experiment_file):
 
     def identify(entry: dict[str, Any], **changes: Any) -> str:
         plan = make_plan(read_experiment(experiment_file({"LightGCNM": entry}, **changes)))
-        return identity(plan, load_datasets(plan))
+        return RunIdentity.of(plan, load_datasets(plan)).to_json()
 
     def entry(**changes: Any) -> dict[str, Any]:
         meta = {"hyper_opt_alg": "tpe", "hyper_max_evals": 4} | changes.pop("meta", {})
