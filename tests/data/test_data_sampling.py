@@ -165,9 +165,7 @@ def test_several_negatives(
 
 @pytest.mark.parametrize("sampler", WITH_NEGATIVES)
 @pytest.mark.parametrize("mask", [np.ones((2, 3)), [[1, 1], [0, 0]], np.zeros((2, 2))])
-def test_without_any_negative_item_there_is_an_error(
-    sampler: type[Sampler], mask: np.ndarray
-) -> None:
+def test_no_negative_item_is_an_error(sampler: type[Sampler], mask: np.ndarray) -> None:
     assert refusal(DataError, sampler, interactions(mask), 4) == (
         "every user has every item: there is no negative item to train on"
     )
