@@ -129,9 +129,19 @@ def _driver(path: Path) -> str | None:
     return match[0] if match else None
 
 
+def source_versions(external_models: Path | None) -> dict[str, str]:
+    """Return the versions of the sources that the trials of a run depend on, by name.
+
+    That of mmrec is its version and the digest of its source; that of a file of external models
+    is its digest.
+    """
+    own = f"{installed_version('mmrec')} ({_mmrec_sha256()[:12]})"
+    return {"mmrec": own} | source_digests(external_models)
+
+
 @cache
 def _mmrec_sha256() -> str:
-    """Return a digest of this package's own source."""
+    """Return a digest of the source of this package."""
     folder = Path(__file__).parents[1]
     return sha256(*(part for path in _sources(folder) for part in _named(path, folder)))
 

@@ -185,21 +185,6 @@ def test_saved_weights_are_those_of_the_digest_and_can_be_restored(experiment_fi
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == before
 
 
-def test_weights_that_were_trained_by_other_code_are_restored_with_a_warning(
-    experiment_file, monkeypatch, caplog
-):
-    path = experiment_file({"external.Own": BOTH["LATTICE"]}, external_models_path="own.py")
-    own = path.parent / "own.py"
-    own.write_text("from mmrec.models import LATTICE\nclass Own(LATTICE): pass\n")
-    run(path)
-    own.write_text(own.read_text() + "# edited\n")
-    monkeypatch.setattr("mmrec.runs.folder.installed_version", lambda package: "99")
-    restoring = {"external.Own": BOTH["LATTICE"] | {"meta": {"restore": True}}}
-    assert run(experiment_file(restoring, external_models_path="own.py")).n_failed == 0
-    warnings = [line for line in caplog.text.splitlines() if "trained with another" in line]
-    assert [line.split()[-1] for line in warnings] == ["mmrec", "own.py"]
-
-
 def test_another_threshold_keeps_its_weights_apart(experiment_file):
     path = experiment_file()
     for split in (path.parents[1] / "data" / "tiny").glob("*.txt"):
@@ -221,7 +206,7 @@ def test_restore_without_weights_fails_the_trial_and_says_why(experiment_file):
     assert "save_weights: True" in results.trials["error"][0]
 
 
-def test_a_failed_trial_is_recorded_and_the_others_go_on(experiment_file):
+def test_a_failed_trial_is_recorded_and_the_others_continue(experiment_file):
     results = run(experiment_file({"LightGCNM": settings(lr=[1e30, 0.01]), "MostPop": {}}))
     assert results.trials["status"].tolist() == ["failed", "finished", "finished"]
     error = results.trials["error"][0]
@@ -264,7 +249,8 @@ def test_a_model_that_refuses_its_data_fails_like_any_other(experiment_file):
 @pytest.mark.parametrize("step", ["lists_as_tsv", "GroupEvaluator.evaluate", "example_lists"])
 def test_an_error_after_training_fails_only_its_trial(experiment_file, monkeypatch, step):
     """Lists, figures of groups and example lists are made when a trial has been trained."""
-    path = experiment_file({"MostPop": {}, "Random": {}}, report={"users": 1})
+    kept = {"meta": {"save_recs": True}}
+    path = experiment_file({"MostPop": kept, "Random": kept}, report={"users": 1})
     monkeypatch.setattr(f"mmrec.execution.workbench.{step}", _failing_first(step))
     results = run(path)
     assert results.trials["status"].tolist() == ["failed", "finished"]

@@ -36,7 +36,7 @@ def validations(*hits: int) -> list[Epoch]:
 
 def figures(outcome: Outcome) -> list[EpochRecord]:
     """The history without its digests."""
-    return [replace(r, weights_sha256=None, ranking_sha256=None) for r in outcome.history]
+    return [replace(r, weights_sha256=None, lists_sha256=None) for r in outcome.history]
 
 
 def evaluated(outcome: Outcome) -> list[int]:

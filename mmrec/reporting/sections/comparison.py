@@ -49,7 +49,10 @@ def best_models(data: ReportData) -> ReportTable:
     """
     trials = {study.name: study.best for study in data.finished if study.best is not None}
     labels = list(dict.fromkeys(label for trial in trials.values() for label in trial.test))
-    best = {label: _best(label, list(trials.values())) for label in labels}
+    best = {
+        label: _best(data.finished[0].settings.objective_of(label), list(trials.values()))
+        for label in labels
+    }
     formats = {
         label: number_format([trial.test.get(label) for trial in trials.values()])
         for label in labels
@@ -73,9 +76,8 @@ def best_models(data: ReportData) -> ReportTable:
     return make_table("Test metrics of the best trial of each model.", head, rows)
 
 
-def _best(label: str, trials: Sequence[TrialRecord]) -> TrialRecord:
+def _best(objective: Objective, trials: Sequence[TrialRecord]) -> TrialRecord:
     """Return the trial with the best test value, the first of equals."""
-    objective = Objective.of(label)
     best, best_value = trials[0], None
     for trial in trials:
         value = objective.value(None, trial.test)
