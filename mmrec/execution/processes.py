@@ -7,7 +7,6 @@ With one worker, the trials run in this process.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -141,14 +140,8 @@ class _Process:
 
     def _start(self) -> None:
         self.connection, theirs = Pipe()
-        command = _COMMAND.format(path=list(map(str, sys.path)), handle=theirs.fileno())
         with _without_interrupts():
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", command],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env={"OMP_WAIT_POLICY": "passive", **os.environ},
-            )
+            self._process = start_worker(theirs)
         theirs.close()  # so that the death of the worker closes the connection
         self._send(self._setup)
 
@@ -166,6 +159,15 @@ class _Process:
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
+
+
+def start_worker(connection: Connection[Any, Any]) -> subprocess.Popen[bytes]:
+    """Start a process that reads its setup and its trials from a connection."""
+    handle = connection.fileno()
+    command = _COMMAND.format(path=list(map(str, sys.path)), handle=handle)
+    return subprocess.Popen(
+        [sys.executable, "-c", command], stdin=subprocess.DEVNULL, pass_fds=[handle]
+    )
 
 
 def _reason(code: int) -> str:
