@@ -24,7 +24,7 @@ from mmrec.data import Dataset
 from mmrec.execution.executors import EXECUTORS, Executor, RunContext, check_executor
 from mmrec.execution.runner import run_plan
 from mmrec.execution.signals import RunInterrupted, StopRequest, stop_on_signals
-from mmrec.execution.specs import SpecMaker, identity
+from mmrec.execution.specs import SpecMaker
 from mmrec.execution.workbench import threads_of_trial, unsaved
 from mmrec.execution.worker import WorkerSetup
 from mmrec.files import write_atomically
@@ -47,11 +47,13 @@ from mmrec.reporting.report import write_report
 from mmrec.reporting.results import Results
 from mmrec.reporting.run_tables import RunTables
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.identity import RunIdentity
 from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.sessions import begin_session
 from mmrec.runs.study import Study
+from mmrec.runs.weights import restored_notes
 from mmrec.tracking.tracker import check_trackers, write_tracking
 from mmrec.training.trainer import Interrupted
 
@@ -100,7 +102,9 @@ def run_experiment(
         specs = SpecMaker(plan, datasets)
         origin = Origin.of(loaded, plan, resources.devices, resources.threads, _iso(started))
         performance = plan.experiment.path_output_rec_performance
-        with RunFolder.open(performance, identity(plan, datasets), started, fresh=fresh) as folder:
+        with RunFolder.open(
+            performance, RunIdentity.of(plan, datasets), started, fresh=fresh
+        ) as folder:
             log.write_to(folder.path / "run.log")
             sessions, session_notes = begin_session(folder.path, origin)
             ended = folder.trials.read()
@@ -114,6 +118,9 @@ def run_experiment(
                 _announce(lines, notes, observer, shown=progress)
                 executor = resources.executor_of(loaded, plan, datasets, folder, observer, stop)
                 studies = _run(plan, specs, folder, executor, stop)
+            for warning in restored_notes(plan, studies):
+                logger.warning("%s", warning)
+                notes.append(warning)
             notes += write_examples(folder.path, plan.experiment, datasets[0], studies, item_info)
             return _write(origin, plan, datasets, studies, folder, notes, sessions)
 

@@ -3,9 +3,9 @@
     python scripts/download_office.py                    # from Google Drive, to data/office
     python scripts/download_office.py --zip office.zip   # from a file downloaded by hand
 
-An interrupted download goes on when the command is given again. The splits must have the SHA-256
-sums of the published ones, and every item needs vectors of the right length: 4096 for images, 1024
-for texts. Nothing is overwritten, and the folder appears whole or not at all.
+Repeating the command resumes an interrupted download. The splits must have the SHA-256 sums of the
+published ones, and every item needs vectors of the right length: 4096 for images, 1024 for texts.
+Nothing is overwritten, and the folder is complete or does not exist.
 """
 
 from __future__ import annotations
@@ -41,12 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=Path, default=DEFAULT, help="default: data/office")
-    parser.add_argument("--zip", type=Path, metavar="FILE", help="do not download, use this")
-    parser.add_argument("--sha256", metavar="HEX", help="what the zip file has to have")
+    parser.add_argument(
+        "--zip", type=Path, metavar="FILE", help="use this file instead of downloading"
+    )
+    parser.add_argument("--sha256", metavar="HEX", help="expected SHA-256 of the zip file")
     parser.add_argument(
         "--accept-differences",
         action="store_true",
-        help="keep data that can be read but are not what was expected, and say how they differ",
+        help="keep readable data that differ from the expected data, and list the differences",
     )
     options = parser.parse_args(arguments)
     return exit_code(
@@ -68,19 +70,19 @@ def prepare_office(
     download: Download | None = None,
     expected: Expected = OFFICE,
 ) -> None:
-    """Make the folder of the data set.
+    """Create the folder of the data set.
 
     Args:
         target: must not exist.
-        archive: a zip file that is there already; by default it is downloaded beside ``target``.
-        sha256: of the zip file, in hexadecimal digits.
-        accept_differences: print how the data differ from ``expected`` instead of refusing them.
-        download: fetches the file; by default gdown.
-        expected: what the data have to be.
+        archive: an existing zip file; by default it is downloaded next to ``target``.
+        sha256: expected hexadecimal SHA-256 of the zip file.
+        accept_differences: print differences from ``expected`` instead of refusing the data.
+        download: downloads the file; by default gdown.
+        expected: properties of the data.
 
     Raises:
-        DataError: the download was refused, or the file is not what it should be. There is no
-            ``target`` then; the zip file stays.
+        DataError: the download was refused, or the file is not as expected. ``target`` does not
+            exist; the zip file is kept.
     """
     refuse_existing(target)
     if archive is None:
@@ -93,9 +95,9 @@ def prepare_office(
         found = inspect(folder, expected)
         if found.differences and not accept_differences:
             raise DataError(
-                f"{archive}: not the data that were expected:\n"
+                f"{archive}: not the expected data:\n"
                 + "\n".join(f"  {difference}" for difference in found.differences)
-                + "\n(--accept-differences keeps them all the same)"
+                + "\n(--accept-differences keeps them anyway)"
             )
         facts = {
             "made_by": "scripts/download_office.py",
@@ -112,22 +114,22 @@ def prepare_office(
 
 
 def _downloaded(archive: Path, download: Download) -> Path:
-    """Return the zip file, which is downloaded if it is not there yet."""
+    """Return the zip file, after downloading it if it does not exist."""
     if archive.exists():
-        print(f"{archive} is there already and is used")
+        print(f"{archive} exists and is used")
         return archive
     archive.parent.mkdir(parents=True, exist_ok=True)
     download(DRIVE_ID, archive)
     if not archive.is_file():
-        raise _refused("nothing came", archive)
+        raise _refused("no file was written", archive)
     return archive
 
 
 def fetch_with_gdown(drive_id: str, target: Path) -> None:
-    """Download a public file of Google Drive, going on with an interrupted download.
+    """Download a public file of Google Drive, or resume the download.
 
     Raises:
-        DataError: gdown is not installed, or Drive refuses; the message says what to do.
+        DataError: gdown is not installed, or Drive refuses; the message contains advice.
     """
     gdown = load_extra("gdown")
     try:
@@ -138,10 +140,10 @@ def fetch_with_gdown(drive_id: str, target: Path) -> None:
 
 def _refused(reason: str, archive: Path) -> DataError:
     return DataError(
-        f"Google Drive did not give the file: {reason}\n"
-        "If the network is well: Drive limits how often a file is downloaded in a day. Try again "
-        f"later (what has arrived is kept), or open\n  {PAGE}\nin a browser, save the file, and "
-        "run\n  python scripts/download_office.py --zip FILE\n"
+        f"the download from Google Drive failed: {reason}\n"
+        "If the network works: Drive limits the number of downloads per day. Try again later (the "
+        f"partial download is kept), or open\n  {PAGE}\nin a browser, save the file, and run\n"
+        "  python scripts/download_office.py --zip FILE\n"
         f"Nothing was written to {archive.with_suffix('')}."
     )
 

@@ -1,14 +1,14 @@
-r"""Turn the images or texts of items into vectors that mmrec reads.
+r"""Encode images or texts of items as feature vectors.
 
     python scripts/extract_features.py images FOLDER --output data/mine/image_feat \
         --model resnet50 --layer avgpool
     python scripts/extract_features.py texts FILE.tsv --output data/mine/text_feat \
         --model sentence-transformers/all-MiniLM-L6-v2
 
-Images are the files <item>.jpg, .jpeg, .png or .webp of a folder. Texts are the lines
-id<TAB>text of a file, or the files <item>.txt of a folder. The output is a folder of <item>.npy, or
-one file if its name ends in .npy, .npz, .safetensors, .pt, .parquet, .csv or .tsv. An interrupted
-extraction goes on when the command is given again, and gives the same bits.
+Images are files <item>.jpg, .jpeg, .png or .webp in a folder. Texts are lines id<TAB>text of a
+file, or files <item>.txt in a folder. The output is a folder of <item>.npy, or one file if its name
+ends in .npy, .npz, .safetensors, .pt, .parquet, .csv or .tsv. Repeating the command resumes an
+interrupted extraction with the same bits.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         "--weights",
         default="DEFAULT",
         metavar="NAME_OR_FILE",
-        help="published ones by name, or a saved state dict; default: DEFAULT, the best published",
+        help="name of published weights, or a saved state dict; default: DEFAULT, the best",
     )
     images.set_defaults(
         find=lambda folder: find_files(folder, IMAGE_SUFFIXES),
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
             "--on-error",
             choices=["fail", "skip"],
             default="fail",
-            help="what to do if an input is unreadable or empty",
+            help="policy for unreadable or empty inputs",
         )
     return parser
 
@@ -91,18 +91,18 @@ def extract_features(
     batch_size: int,
     skip_unreadable: bool,
 ) -> None:
-    """Encode inputs and write their vectors, and beside them where they come from.
+    """Encode inputs, and write their vectors and a file with their provenance.
 
     Args:
         inputs: the images or texts of the items.
-        make_encoder: returns the model; called when nothing else is in the way.
+        make_encoder: returns the model; called after all other checks.
         target: must not exist.
-        batch_size: how many inputs are encoded at once.
-        skip_unreadable: leave out what cannot be read, and list it.
+        batch_size: number of inputs per batch.
+        skip_unreadable: leave out unreadable inputs, and list them.
 
     Raises:
-        DataError: the target exists, or inputs are unreadable. What has been encoded is kept
-            beside ``target`` for the next time.
+        DataError: the target exists, or inputs are unreadable. Finished batches are kept next to
+            ``target``.
     """
     provenance = target.with_name(f"{target.name}.provenance.json")
     refuse_existing(target)
@@ -114,8 +114,8 @@ def extract_features(
     if reasons and not skip_unreadable:
         raise DataError(
             f"{len(reasons)} of {len(inputs)} inputs cannot be read: {listing(reasons, 20)}. "
-            "Mend or remove them, or leave them out with --on-error skip; what has been encoded "
-            "is kept for the next time"
+            "Repair or remove them, or leave them out with --on-error skip; finished batches are "
+            "kept"
         )
     if not extraction.ids:
         raise DataError(f"none of the {len(inputs)} inputs can be read: {listing(reasons, 20)}")
@@ -132,14 +132,14 @@ def extract_features(
     }
     write_provenance(provenance, facts)
     shutil.rmtree(work)
-    _say(extraction, reasons)
+    _print_notes(extraction, reasons)
     print(f"{target}: {report.n_items} items, {report.width} numbers each")
     print(f"sha256 {report.fingerprint}")
 
 
-def _say(extraction: Extraction, reasons: Sequence[str]) -> None:
+def _print_notes(extraction: Extraction, reasons: Sequence[str]) -> None:
     if extraction.n_found:
-        print(f"went on: {extraction.n_found} batches were there already")
+        print(f"resumed: {extraction.n_found} batches were already encoded")
     for reason in reasons:
         print(f"left out: {reason}")
 

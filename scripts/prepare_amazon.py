@@ -3,14 +3,14 @@ r"""Prepare a category of the Amazon 2014 reviews for mmrec.
     python scripts/prepare_amazon.py --output data/baby \
         --reviews reviews_Baby_5.json.gz --metadata meta_Baby.json.gz --images image_features_Baby.b
 
-The three files are those that Julian McAuley publishes: the 5-core reviews, the metadata of the
-products, and the visual features. The folder gets train.txt, val.txt and test.txt with numeric
-ids, image_feat/<item>.npy (4096 numbers), text_feat/<item>.npy, and the tables items.tsv (id, ASIN,
+The three files are published by Julian McAuley: the 5-core reviews, the metadata of the products,
+and the visual features. The output contains train.txt, val.txt and test.txt with numeric ids,
+image_feat/<item>.npy (4096 numbers), text_feat/<item>.npy, and the tables items.tsv (id, ASIN,
 title), users.tsv (id, reviewer), texts.tsv (id, text) and interactions.tsv (user, item, rating,
-time; not split). provenance.json says what it was made from. The same files give the same bytes.
+time; not split). provenance.json lists the sources. The same files give the same bytes.
 
-Users and items are numbered from 0 in the ascending order of their Amazon ids. The split is that
-of the authors of LATTICE.
+Users and items are numbered from 0 in ascending order of their Amazon ids. The split is that of the
+authors of LATTICE.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ class Sources:
 
 @dataclass(frozen=True)
 class Choices:
-    """What one may decide.
+    """Options of the preparation.
 
     Attributes:
-        fill_images: give an item without an image the mean of the others.
-        skip_broken: go on after lines that are broken.
-        batch_size: how many texts are encoded at once.
-        features: the format of the vectors, a key of ``mmrec.features.formats.SUFFIXES``.
-        seed: of the split.
+        fill_images: items without an image get the mean of the others.
+        skip_broken: skip invalid lines.
+        batch_size: number of texts per batch.
+        features: format of the vectors, a key of ``mmrec.features.formats.SUFFIXES``.
+        seed: seed of the split.
     """
 
     fill_images: bool = True
@@ -115,14 +115,14 @@ def _parser() -> argparse.ArgumentParser:
         "--missing-images",
         choices=["mean", "leave"],
         default="mean",
-        help="an item without an image gets the mean of the others (default), or no vector",
+        help="items without an image get the mean of the others (default), or no vector",
     )
     parser.add_argument(
         "--features", choices=list(SUFFIXES), default="folder", help="format; default: folder"
     )
     parser.add_argument("--seed", type=int, default=123, help="of the split; default: 123")
     parser.add_argument(
-        "--skip-broken-lines", action="store_true", help="go on without lines that cannot be read"
+        "--skip-broken-lines", action="store_true", help="skip lines that cannot be read"
     )
     return parser
 
@@ -130,13 +130,13 @@ def _parser() -> argparse.ArgumentParser:
 def prepare_amazon(
     sources: Sources, target: Path, make_encoder: Callable[[], Encoder], choices: Choices
 ) -> None:
-    """Make the folder of a data set.
+    """Create the folder of a data set.
 
     Args:
         sources: the three files.
         target: must not exist.
         make_encoder: returns the text model; called before the files are read.
-        choices: what one may decide.
+        choices: options.
 
     Raises:
         DataError: the target exists, or a file cannot be used. Nothing was written.
@@ -157,7 +157,7 @@ def prepare_amazon(
         logger.info("reading %s", sources.images)
         images = read_images(sources.images, asins, scratch / "images.npy")
         counts["items without image"] = len(asins) - len(images.asins)
-        counts["images that hold NaN or infinity"] = len(images.not_finite)
+        counts["images with NaN or infinity"] = len(images.not_finite)
         features = {
             "image_feat": write_images(
                 folder / f"image_feat{suffix}", images, asins, fill=choices.fill_images

@@ -2,10 +2,10 @@
 
     python scripts/reproduce_reference.py DATA_FOLDER --runs runs.json
 
-Takes ``config_files/hands_on_lightgcnm.yml`` and ``hands_on_lattice.yml``, changes nothing but the
-data set's folder and name, the batch size, the seeds, and, to match the recorded runs, the epochs
-and the validation rate. Prints the mean over the seeds beside the recorded mean, and exits with 1
-if one is farther away than the tolerance.
+Runs ``config_files/hands_on_lightgcnm.yml`` and ``hands_on_lattice.yml``, changing only the folder
+and name of the data set, the batch size, the seeds, and, to match the recorded runs, the epochs and
+the validation rate. Prints the mean over the seeds next to the recorded mean, and exits with 1 if a
+difference exceeds the tolerance.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def experiment(path: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the experiment of a file, on the data and for the seeds asked for."""
+    """Return the experiment of a file with the data, seeds and epochs of the options."""
     config: dict[str, Any] = yaml.safe_load(path.read_text())
     settings = config["experiment"]
     settings["dataset"] = options.data.resolve().name

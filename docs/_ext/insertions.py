@@ -23,7 +23,7 @@ from mmrec.config import EarlyStopping, ModelMeta, Section
 from mmrec.config.describe import Slot
 from mmrec.config.experiment import ExperimentFile
 from mmrec.evaluation import METRICS, Metric
-from mmrec.models import MODELS, RecommenderConfig
+from mmrec.models import MODELS, Recommender, RecommenderConfig
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -76,6 +76,20 @@ def hyper_parameters(model: str) -> str:
     return _fields(MODELS[model].Config)
 
 
+def other_models(described: str) -> str:
+    """Return a section for each built-in model that the page does not describe by hand.
+
+    Args:
+        described: the names of those that it does, with commas between them.
+    """
+    others = sorted(
+        (name, kind)
+        for name, kind in MODELS.items()
+        if name not in described.split(",") and kind.__module__.startswith("mmrec.")
+    )
+    return "\n\n".join(_model_section(name, kind) for name, kind in others)
+
+
 def metrics(_: str) -> str:
     """Return the table of all metrics."""
     rows = [
@@ -102,6 +116,7 @@ MAKERS: Mapping[str, Callable[[str], str]] = {
     "keys": keys,
     "refused": refused,
     "hyper-parameters": hyper_parameters,
+    "other-models": other_models,
     "metrics": metrics,
     "commands": commands,
 }
@@ -152,6 +167,17 @@ def _default(field: FieldInfo) -> str:
     if value is None or value == () or isinstance(value, BaseModel):
         return ""
     return _code(str(value))
+
+
+def _model_section(name: str, kind: type[Recommender]) -> str:
+    paragraphs = inspect.cleandoc(kind.__doc__ or "").split("\n\n")
+    file = f"../{kind.__module__.replace('.', '/')}.py"
+    sources = [
+        f"```{{literalinclude}} {file}\n:dedent:\n:pyobject: {kind.__name__}.{method}\n```"
+        for method in ("embed", "loss", "scorer")
+        if method in vars(kind)
+    ]
+    return "\n\n".join([f"## {name}", *map(_prose, paragraphs), *sources, _fields(kind.Config)])
 
 
 def _definition(metric: Metric) -> str:

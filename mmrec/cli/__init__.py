@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt as interruption:
-        print(f"mmrec: {interruption or 'interrupted'}", file=sys.stderr)
+        print(f"mmrec: {str(interruption) or 'interrupted'}", file=sys.stderr)
         return 128 + getattr(interruption, "signal", signal.SIGINT)
     return code
 

@@ -32,20 +32,19 @@ def add_to(commands: Commands) -> None:
 def _new_model(options: argparse.Namespace) -> int:
     """Write a model that works, matrix factorisation trained by BPR, and its test.
 
-    Change it step by step; the test says when the model breaks a rule. The model is registered
-    in the folder's __init__.py, where experiment files find it.
+    Change it step by step; the test fails when the model breaks a rule. Experiment files find the
+    models of all files in the folder.
     """
-    print("\n".join(_told(options.name, write_model(options.name, options.folder))))
+    print("\n".join(_instructions(options.name, write_model(options.name, options.folder))))
     return 0
 
 
-def _told(name: str, new: NewModel) -> list[str]:
+def _instructions(name: str, new: NewModel) -> list[str]:
     init = new.init_file.as_posix()
     found = init if new.init_file.is_absolute() else f"../{init}"
     return [
         f"wrote {new.model_file}",
         f"wrote {new.test_file}",
-        f"added to {init}: {new.import_line}",
         "",
         "test it:",
         f"  python -m pytest {new.test_file}",

@@ -67,11 +67,14 @@ def _verify(folder: Path, *, quiet: bool) -> int:
 
 def _table(best: pd.DataFrame) -> str:
     """Return a row for each model, or a column if the rows are wider than the terminal."""
-    rows = best.to_string(index=False, float_format="{:.4f}".format, na_rep="")
+    from mmrec.reporting.run_tables import readable
+
+    texts = readable(best)
+    rows = texts.to_string(index=False)
     fits = len(rows.partition("\n")[0]) <= shutil.get_terminal_size().columns
     if fits or not sys.stdout.isatty():
         return rows
-    return best.T.to_string(header=False, float_format="{:.4f}".format, na_rep="")
+    return texts.T.to_string(header=False)
 
 
 def _summary(results: Results) -> str:

@@ -1,4 +1,4 @@
-"""Running the searches of a plan: each trial is recorded as it ends, and none is run twice."""
+"""Run the searches of a plan: each trial is recorded when it ends, and none runs twice."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ModelSearch:
     """The search of one model while it runs.
 
     Args:
-        number: of the model in the plan.
-        model: what is searched.
-        specs: makes its trials.
+        number: index of the model in the plan.
+        model: its space and its algorithm.
+        specs: makes the trials.
     """
 
     def __init__(self, number: int, model: ModelPlan, specs: SpecMaker) -> None:
@@ -39,7 +39,7 @@ class ModelSearch:
         """Return the trials to run next; empty at the end.
 
         Args:
-            ended: all trials that have ended, by trial_id; those that this returned before too.
+            ended: all trials that have ended, by trial_id, with those returned so far.
         """
         while True:
             views = self._views(ended)
@@ -52,7 +52,7 @@ class ModelSearch:
                 return list(pending.values())
 
     def _tasks(self, batch: list[Values], earlier: list[PointView]) -> list[Task]:
-        """Return the trials of a batch, all of them held against the same earlier trials."""
+        """Return the trials of a batch; a pruner compares all with the same earlier trials."""
         tasks = []
         for point in batch:
             trials = self._model.repetitions(point)
@@ -81,7 +81,7 @@ class ModelSearch:
         return Task(self._model, spec, request)
 
     def _of_fold(self, fold: int, points: list[PointView]) -> list[ValidationView]:
-        """Return the trials of one fold: figures of different folds say little of each other."""
+        """Return the trials of one fold: figures of different folds cannot be compared."""
         n_seeds = len(self._model.seeds) or 1
         chosen = slice(fold * n_seeds, (fold + 1) * n_seeds)
         return [trial for point in points for trial in point.trials[chosen]]
@@ -93,7 +93,7 @@ class ModelSearch:
         ]
 
     def study(self, ended: Mapping[str, TrialRecord], folder: RunFolder) -> Study:
-        """Return what has come of the search."""
+        """Return the result of the search."""
         points = [[ended[spec.trial_id] for spec in specs] for specs in self._points]
         best_point = choose(self._views(ended), self._objective)
         best = None if best_point is None else points[best_point][0]
@@ -108,10 +108,10 @@ class ModelSearch:
 
 
 def run_plan(plan: Plan, specs: SpecMaker, folder: RunFolder, executor: Executor) -> list[Study]:
-    """Run what has not ended yet, and return the trials of every model.
+    """Run the trials that have not ended yet, and return the trials of every model.
 
-    A trial that fails is recorded and the others go on. The models' searches go on side by side;
-    none waits for another.
+    A trial that fails is recorded and the others continue. The searches of the models are
+    independent; none waits for another.
 
     Raises:
         DataError: a result cannot be written.

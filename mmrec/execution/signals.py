@@ -1,4 +1,4 @@
-"""Ending a run in good order when the user or the system asks for it."""
+"""Stop a run cleanly when the user or the system asks for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class RunInterrupted(KeyboardInterrupt):
-    """A run was asked to stop; what it has done is kept, and the same call goes on with it.
+    """A run was asked to stop. Its state is kept; the same call resumes it.
 
     Attributes:
         signal: the number of the signal.
@@ -22,20 +22,20 @@ class RunInterrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """Whether, and by which signal, the run was asked to stop."""
+    """Whether the run was asked to stop, and by which signal."""
 
     signal: int | None = None
 
     def __call__(self) -> bool:
-        """Say whether to stop."""
+        """Return whether to stop."""
         return self.signal is not None
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn the first SIGINT or SIGTERM into a request to stop; a second one acts as ever.
+    """Turn the first SIGINT or SIGTERM into a request to stop; a second one acts as usual.
 
-    Only the main thread can do so; in another one nothing is changed.
+    Only the main thread can handle signals; in another thread, nothing changes.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():

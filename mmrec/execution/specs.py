@@ -1,28 +1,20 @@
-"""The trials of a plan on its data sets: what each is to do, and how it is judged."""
+"""Make the trials of a plan: hyper-parameters, data, evaluation and selection."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
-from pydantic_core import to_jsonable_python
-
-from mmrec.config import Choice, Experiment
+from mmrec.config import Experiment
 from mmrec.data import Dataset
 from mmrec.evaluation import Evaluator
-from mmrec.execution.trial import TrialSpec, trial_id
-from mmrec.files import sha256
-from mmrec.models import RecommendationFile, RecommendationFileConfig, source_digests
+from mmrec.execution.trial import TrialSpec
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
 from mmrec.planning.points import Values
+from mmrec.runs.identity import trial_id
 from mmrec.search.pruning import Pruning, Thresholds
 from mmrec.training.early_stopping import EarlyStopping
-from mmrec.training.objective import Objective
 from mmrec.training.protocol import EvaluationProtocol
 
 
@@ -43,7 +35,11 @@ class TrialRequest:
 
 
 class SpecMaker:
-    """Says what the trials of a plan are to do on the data sets of its folds.
+    """Makes the specifications of the trials of a plan.
+
+    Args:
+        plan: the experiment.
+        datasets: its data, one for each fold.
 
     Raises:
         DataError: a held-out split has no relevant item.
@@ -59,10 +55,7 @@ class SpecMaker:
         model, dataset = self._models[request.model], self._datasets[request.fold]
         protocol = self._protocols[request.fold][request.model]
         config = model.recommender.Config.model_validate(request.values)
-        facts = _selection(self._experiment, model)
-        if isinstance(config, RecommendationFileConfig):
-            facts["file"] = sha256(config.file.read_bytes())
-        identifier = trial_id(model.key, config, facts, dataset.fingerprint)
+        identifier = trial_id(self._experiment, model, config, dataset.fingerprint)
         return TrialSpec(
             trial_id=identifier,
             name=f"{model.name}_{identifier}",
@@ -77,69 +70,6 @@ class SpecMaker:
         )
 
 
-def identity(plan: Plan, datasets: Sequence[Dataset]) -> str:
-    """Return a digest that is equal for runs of the same searches under the same evaluation.
-
-    All that its trials depend on is in it, so it is known before the first of them: the code of
-    the user's models too, for a run that goes on after an edit would mix two models.
-    """
-    facts = {
-        "models": [_search_facts(plan.experiment, model) for model in plan.models],
-        "evaluation": plan.experiment.evaluation.model_dump(mode="json"),
-        "data": [dataset.fingerprint for dataset in datasets],
-        "external_models": source_digests(plan.experiment.external_models_path),
-    }
-    return sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-
-
-def _search_facts(experiment: Experiment, model: ModelPlan) -> dict[str, Any]:
-    fields_of_config = model.recommender.Config.model_fields.items()
-    facts: dict[str, Any] = {
-        "key": model.key,
-        "name": model.name,
-        "constants": dict(model.space.constants),
-        "dimensions": [
-            (name, axis.options if isinstance(axis, Choice) else str(axis))
-            for name, axis in model.space.dimensions.items()
-        ],
-        "defaults": {name: _plain(f.default) for name, f in fields_of_config},
-        "algorithm": model.meta.hyper_opt_alg,
-        "n_points": model.n_points,
-        "seeds": model.seeds,
-        "restore": model.meta.restore,
-        "selection": _selection(experiment, model),
-    }
-    if model.is_drawn:
-        facts["random_seed"] = model.random_seed
-    if model.points is None or model.meta.pruner != "none":
-        facts["batch"] = model.meta.hyper_batch
-    if model.points is None:  # another version may propose other points
-        facts["optuna"] = version("optuna")
-    if model.recommender is RecommendationFile:
-        facts["file"] = sha256(Path(model.space.constants["file"]).read_bytes())
-    return facts
-
-
-def _plain(value: object) -> Any:  # noqa: ANN401
-    return to_jsonable_python(value, fallback=lambda other: type(other).__name__)
-
-
-def _selection(experiment: Experiment, model: ModelPlan) -> dict[str, Any]:
-    """Return what the best epoch of a trial depends on beside its hyper-parameters."""
-    stopping = model.early_stopping
-    facts: dict[str, Any] = {
-        "validation_rate": model.meta.validation_rate,
-        "select_by": model.select_by,
-        "early_stopping": stopping and stopping.model_dump(mode="json"),
-        "top_k": experiment.top_k,
-    }
-    if experiment.evaluation.relevance_threshold:
-        facts["relevance_threshold"] = experiment.evaluation.relevance_threshold
-    if model.meta.pruner != "none":
-        facts["pruner"] = model.meta.pruner
-    return facts
-
-
 def _make_protocols(plan: Plan, dataset: Dataset) -> list[EvaluationProtocol]:
     """Return the protocol of each model on one fold."""
     evaluators = _make_evaluators(plan, dataset)
@@ -147,7 +77,7 @@ def _make_protocols(plan: Plan, dataset: Dataset) -> list[EvaluationProtocol]:
 
 
 def _make_evaluators(plan: Plan, dataset: Dataset) -> tuple[Evaluator, Evaluator]:
-    """Return the judges of validation and of test; without a validation split they are one."""
+    """Return the evaluators of validation and test; without a validation split, one for both."""
     settings = plan.experiment.evaluation
     judged_by = (plan.metrics, settings.cutoffs, settings.relevance_threshold)
     test = Evaluator(dataset.train, dataset.test, *judged_by)
@@ -178,7 +108,7 @@ def _early_stopping(model: ModelPlan) -> EarlyStopping | None:
     settings = model.early_stopping
     if settings is None:
         return None
-    monitored = Objective.of(model.monitor)
+    monitored = model.objective_of(model.monitor)
     if settings.mode != "auto":
         monitored = replace(monitored, higher_is_better=settings.mode == "max")
     return EarlyStopping(

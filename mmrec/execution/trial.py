@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from mmrec.data import Dataset
 from mmrec.errors import TrialError
-from mmrec.evaluation import Ranking
 from mmrec.files import sha256
 from mmrec.models import Model, ModelConfig, Recommender, RecommenderConfig
 from mmrec.runs.example_users import ExampleLists
-from mmrec.runs.folder import load_weights
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.weights import Weights
 from mmrec.search.pruning import Pruning
 from mmrec.training.allocator import keep_freed_memory
 from mmrec.training.build import build
@@ -60,28 +56,13 @@ class TrialSpec:
         return self.pruning is not None and self.pruning.pruned_at(records) is not None
 
 
-def trial_id(
-    model: str, config: RecommenderConfig, selection: Mapping[str, Any], fingerprint: str
-) -> str:
-    """Return the name of a trial, 12 hexadecimal digits.
-
-    Args:
-        model: the key of the experiment file.
-        config: the hyper-parameters with the seed.
-        selection: what the best epoch depends on in addition.
-        fingerprint: of the data set.
-    """
-    facts = [model, config.model_dump(mode="json"), dict(selection), fingerprint]
-    return sha256(json.dumps(facts, sort_keys=True).encode())[:12]
-
-
 def run_trial(
     spec: TrialSpec,
     dataset: Dataset,
     device: torch.device,
     *,
     threads: int | None = None,
-    restore_from: Path | None = None,
+    restore: Callable[[], Weights] | None = None,
     checkpoint: Checkpoint | None = None,
     on_epoch: OnEpoch | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -93,7 +74,7 @@ def run_trial(
         dataset: what it is trained and evaluated on.
         device: where it runs.
         threads: of torch while the trial runs; None leaves the number unchanged.
-        restore_from: evaluate the weights of this file instead of training.
+        restore: returns weights to evaluate instead of training.
         checkpoint: where the state of the training is saved and restored from.
         on_epoch: called after each epoch.
         stop: called after each step; when it returns True, the state is saved and training ends.
@@ -106,8 +87,8 @@ def run_trial(
         recommender = build(spec.recommender, spec.config, dataset)
         if not isinstance(recommender, Model):
             return evaluate_untrained(recommender, spec.protocol, device)
-        if restore_from is not None:
-            return _restored(recommender, restore_from, spec.protocol, device)
+        if restore is not None:
+            return _evaluate_weights(recommender, restore(), spec.protocol, device)
         assert isinstance(spec.config, ModelConfig)
         trainer = Trainer(
             recommender, spec.config, dataset, spec.protocol, device, checkpoint=checkpoint
@@ -115,23 +96,23 @@ def run_trial(
         return trainer.run(on_epoch, stop, spec.is_pruned)
 
 
-def _restored(
-    model: Model, path: Path, protocol: EvaluationProtocol, device: torch.device
+def _evaluate_weights(
+    model: Model, weights: Weights, protocol: EvaluationProtocol, device: torch.device
 ) -> Outcome:
-    state, epoch = load_weights(path)
     try:
-        model.load_state_dict(state)
+        model.load_state_dict(weights.state)
     except RuntimeError as error:
-        raise TrialError(f"restore: {path} does not fit the model: {error}") from error
+        raise TrialError(f"restore: the weights do not fit the model: {error}") from error
     model.to(device).eval()
-    return replace(evaluate_untrained(model, protocol, device, epoch=epoch), best_state=state)
+    outcome = evaluate_untrained(model, protocol, device, epoch=weights.epoch)
+    return replace(outcome, best_state=weights.state)
 
 
 def finished_record(
     spec: TrialSpec,
     outcome: Outcome,
     *,
-    lists: str,
+    lists: str | None,
     seconds: float,
     groups: Mapping[str, dict[str, float]],
     peak_bytes: int | None,
@@ -142,7 +123,7 @@ def finished_record(
     Args:
         spec: the trial.
         outcome: its result.
-        lists: the text of the recommendation lists of its best epoch.
+        lists: the text of the recommendation lists of its best epoch; None if it is not kept.
         seconds: how long it took.
         groups: test figures of groups of items.
         peak_bytes: the most memory that it needed; None if unknown.
@@ -161,7 +142,8 @@ def finished_record(
         history=[asdict(record) for record in outcome.history],
         losses=outcome.losses,
         weights_sha256=best.record.weights_sha256,
-        lists_sha256=sha256(lists.encode()),
+        lists_sha256=best.record.lists_sha256,
+        lists_file_sha256=None if lists is None else sha256(lists.encode()),
         groups=dict(groups),
         peak_bytes=peak_bytes,
         example_lists=example_lists,
@@ -188,18 +170,3 @@ def _record(spec: TrialSpec, seconds: float, **facts: Any) -> TrialRecord:  # no
         seconds=round(seconds, 3),
         **facts,
     )
-
-
-def lists_as_tsv(ranking: Ranking, dataset: Dataset) -> str:
-    """Return recommendation lists as lines of user, item and score, with the ids of the files."""
-    item_ids = np.array(dataset.items.ids, dtype=object)
-    lines: list[str] = []
-    for user_id, items, scores in zip(
-        dataset.users.ids, ranking.items, ranking.scores, strict=True
-    ):
-        listed = items >= 0
-        lines.extend(
-            f"{user_id}\t{item_id}\t{score}\n"  # numpy: the shortest exact form
-            for item_id, score in zip(item_ids[items[listed]], scores[listed], strict=True)
-        )
-    return "".join(lines)

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 
@@ -16,11 +16,13 @@ from mmrec.data import Dataset
 from mmrec.errors import MmrecError, WriteError
 from mmrec.evaluation import GroupEvaluator
 from mmrec.execution.memory import PeakMemory
-from mmrec.execution.trial import TrialSpec, failed_record, finished_record, lists_as_tsv, run_trial
+from mmrec.execution.trial import TrialSpec, failed_record, finished_record, run_trial
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.runs.example_users import ExampleLists, example_lists, example_users
-from mmrec.runs.folder import RunFolder, lists_path, weights_path
+from mmrec.runs.folder import RunFolder
+from mmrec.runs.lists import lists_as_tsv, lists_path
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.weights import load_weights, weights_path
 from mmrec.training.trainer import Interrupted, OnEpoch, Outcome
 
 logger = logging.getLogger(__name__)
@@ -65,7 +67,9 @@ class Workbench:
         started = time.perf_counter()
         try:
             outcome = self._run(model, spec, on_epoch, stop)
-            lists = lists_as_tsv(outcome.best.ranking, self.datasets[spec.fold])
+            lists = None
+            if model.meta.save_recs:
+                lists = lists_as_tsv(outcome.best.ranking, self.datasets[spec.fold])
             record = finished_record(
                 spec,
                 outcome,
@@ -100,7 +104,9 @@ class Workbench:
             self.datasets[spec.fold],
             self.device,
             threads=self.threads,
-            restore_from=weights_path(self.experiment, spec.name) if model.meta.restore else None,
+            restore=partial(load_weights, self.experiment, model.key, spec.name)
+            if model.meta.restore
+            else None,
             checkpoint=self.folder.checkpoint(spec.name, rate) if self.folder else None,
             on_epoch=on_epoch,
             stop=stop,

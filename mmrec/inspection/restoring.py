@@ -15,8 +15,9 @@ from mmrec.evaluation.ranking import BLOCK
 from mmrec.files import sha256
 from mmrec.graph import top_k as best_columns
 from mmrec.models import Model, RecommendationFile, Recommender, RecommenderConfig
-from mmrec.runs.folder import lists_path, load_weights, weights_path
+from mmrec.runs.lists import lists_path
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.weights import load_weights, weights_path
 from mmrec.training.build import build
 from mmrec.training.determinism import deterministic
 from mmrec.training.digests import digest_of_state
@@ -77,7 +78,7 @@ class Restored:
 
 
 def _scores(recommender: Recommender, dataset: Dataset, user: int) -> torch.Tensor:
-    """Return a user's scores [1, I], from the block of users that the run asked for too."""
+    """Return a user's scores [1, I], computed with the same block of users as in the run."""
     start = user // BLOCK * BLOCK
     users = torch.arange(start, start + BLOCK).clamp_(max=dataset.n_users - 1)
     scores = recommender.scorer()(users)[user - start : user - start + 1]
@@ -113,7 +114,7 @@ def restore(
     if weights.is_file():
         model = _build(kind, config, dataset)
         assert isinstance(model, Model)
-        state, _ = load_weights(weights)
+        state = load_weights(experiment, record.model, record.name).state
         if digest_of_state(state) != record.weights_sha256:
             raise DataError(f"{weights}: not the weights of the trial {record.name}")
         try:
@@ -121,13 +122,13 @@ def restore(
         except RuntimeError as error:
             raise ModelError(f"{weights} does not fit the model as it is now: {error}") from error
         return Restored(model.eval(), None)
-    if not lists.is_file():
+    if record.lists_file_sha256 is None or not lists.is_file():
         raise DataError(
-            f"{record.name}: the run has kept neither weights nor lists (no {weights}); "
-            f"set 'save_weights: True' under models.{record.model}.meta and run it again "
-            "('save_recs: True' keeps the lists alone)"
+            f"{record.name}: the run kept neither weights nor lists (no {weights}); set "
+            f"'save_weights: True' or 'save_recs: True' under models.{record.model}.meta and run "
+            "the experiment again"
         )
-    if sha256(lists.read_bytes()) != record.lists_sha256:
+    if sha256(lists.read_bytes()) != record.lists_file_sha256:
         raise DataError(f"{lists}: not the lists of the trial {record.name}")
     return Restored(None, lists)
 

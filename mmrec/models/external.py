@@ -94,7 +94,7 @@ def find_recommender(name: str, external: ModuleType | None) -> type[Recommender
         raise ModelError(f"unknown model{_hint(name, known)}; known: {listing(known, len(known))}")
     asked = name.removeprefix(PREFIX)
     if asked in own:
-        return own[asked]
+        return _only(asked, own[asked])
     if asked in MODELS:
         return MODELS[asked]
     if external is None:
@@ -108,6 +108,13 @@ def find_recommender(name: str, external: ModuleType | None) -> type[Recommender
     )
 
 
+def _only(name: str, classes: list[type[Recommender]]) -> type[Recommender]:
+    if len(classes) > 1:
+        places = (kind.__module__.partition(".")[2] + ".py" for kind in classes)
+        raise ModelError(f"several files define {name}: {listing(places)}; rename all but one")
+    return classes[0]
+
+
 def _hint(name: str, known: list[str]) -> str:
     """Return the nearest known name, or how else a model can be used."""
     return nearest(name, known) or (
@@ -116,15 +123,27 @@ def _hint(name: str, known: list[str]) -> str:
     )
 
 
-def _recommenders(external: ModuleType | None) -> dict[str, type[Recommender]]:
-    """Return the recommenders of the user's file, or of the user's folder, by class name."""
+def _recommenders(external: ModuleType | None) -> dict[str, list[type[Recommender]]]:
+    """Return the recommenders of the user's file or folder by class name.
+
+    What ``__init__.py`` has under a name is the only one of that name.
+    """
     if external is None:
         return {}
     prefix = f"{external.__name__}."
     siblings = [module for name, module in sys.modules.items() if name.startswith(prefix)]
+    found: dict[str, list[type[Recommender]]] = {}
+    for module in siblings:
+        for name, kind in _classes(module).items():
+            others = found.setdefault(name, [])
+            if kind not in others:
+                others.append(kind)
+    return found | {name: [kind] for name, kind in _classes(external).items()}
+
+
+def _classes(module: ModuleType) -> dict[str, type[Recommender]]:
     return {
         name: value
-        for module in (*siblings, external)
         for name, value in vars(module).items()
         if isinstance(value, type)
         and issubclass(value, Recommender)

@@ -13,7 +13,7 @@ from mmrec.planning.candidates import find_candidates
 from mmrec.planning.entry import Entry
 from mmrec.planning.inputs import declared_loaders, missing_loaders
 from mmrec.planning.model_plan import ModelPlan
-from mmrec.planning.objectives import ComputedFigures
+from mmrec.planning.objectives import ComputedFigures, lower_is_better
 from mmrec.planning.points import Values, most_points, plan_points, sample_points
 
 
@@ -64,6 +64,7 @@ def plan_entry(
             early_stopping=stopping,
             select_by=select_by,
             monitor=monitor,
+            lower_is_better=lower_is_better(metrics),
             recommender=model.recommender,
             space=model.space,
             points=points,

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from mmrec.config import EarlyStopping, ModelMeta, Space
 from mmrec.models import Recommender
 from mmrec.planning.points import Values, is_drawn
-from mmrec.training.objective import Objective
+from mmrec.training.objective import LOSS, Objective
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +32,22 @@ class ModelSettings:
     """The validation figure that is optimised, or ``loss``."""
     monitor: str
     """The validation figure that early stopping observes, or ``loss``."""
+    lower_is_better: frozenset[str]
+    """The metrics of the experiment for which lower values are better."""
 
     @property
     def objective(self) -> Objective:
         """What epochs, trials and points are selected by."""
-        return Objective.of(self.select_by)
+        return self.objective_of(self.select_by)
+
+    def objective_of(self, label: str) -> Objective:
+        """Return the direction of ``loss`` or of a figure of the experiment.
+
+        It does not depend on the metrics that are registered, since a finished run is read
+        without those of the user's own file.
+        """
+        is_lower = label == LOSS or label.partition("@")[0] in self.lower_is_better
+        return Objective(label, higher_is_better=not is_lower)
 
 
 @dataclass(frozen=True, eq=False)

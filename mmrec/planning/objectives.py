@@ -60,3 +60,8 @@ class ComputedFigures:
             *keys,
         )
         return None
+
+
+def lower_is_better(metrics: Sequence[str]) -> frozenset[str]:
+    """Return the metrics for which lower values are better."""
+    return frozenset(name for name in metrics if not find_metric(name).higher_is_better)

@@ -12,7 +12,7 @@ from mmrec.reporting.plots.style import draw, is_available
 from mmrec.reporting.plots.svg import to_uri
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Plot, sections_of
-from mmrec.reporting.table import decimal
+from mmrec.reporting.table import number
 from mmrec.text import duration, install_hint, moment
 
 
@@ -54,7 +54,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["moment"] = moment
-    environment.filters["decimal"] = lambda value: decimal(value).text
+    environment.filters["number"] = lambda value: number(value).text
     environment.filters["picture"] = _picture
     environment.filters["data_uri"] = _data_uri
     environment.filters["file_name"] = _file_name

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mmrec.reporting.run_tables import readable
+
 if TYPE_CHECKING:
     from mmrec.reporting.figures import Figures
     from mmrec.reporting.table import ReportTable
@@ -56,9 +58,9 @@ class Results:
         return {name: table for made in sections for name, table in made.tables.items()}
 
     def __repr__(self) -> str:
-        return f"{self.best.to_string(index=False, na_rep='')}\n\n{self.report}"
+        return f"{readable(self.best).to_string(index=False)}\n\n{self.report}"
 
     def _repr_html_(self) -> str:
         """Return the best trials as a table for a notebook."""
-        table: str = self.best.to_html(index=False, float_format="{:.4f}".format, na_rep="")
+        table: str = readable(self.best).to_html(index=False)
         return f"{table}<p>{self.report}</p>"

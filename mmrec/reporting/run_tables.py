@@ -12,6 +12,7 @@ import pandas as pd
 from mmrec.config import Evaluation, Experiment
 from mmrec.data import FloatArray
 from mmrec.evaluation import SignificanceTest, compare_in_full
+from mmrec.reporting.table import make_table
 from mmrec.runs.repetitions import spreads
 from mmrec.runs.study import Study
 
@@ -103,6 +104,16 @@ def make_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -
         if len(known) < len(values) and known and all(type(value) is int for value in known):
             frame[name] = pd.array(values, dtype="Int64")
     return frame
+
+
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the same rows as texts, with numbers as in the report."""
+    rows = [
+        [None if pd.isna(value) else value for value in row]
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    cells = make_table("", list(map(str, frame.columns)), rows).rows
+    return pd.DataFrame([[cell.text for cell in row] for row in cells], columns=frame.columns)
 
 
 def one_cell(value: object) -> object:

@@ -91,24 +91,41 @@ def make_table(
 ) -> ReportTable:
     """Return a table of plain values and cells.
 
-    The plain numbers of a column have one format: counts if all are integers by their type, else
-    four decimals.
+    The plain numbers of a column have one format: counts if all are whole, else four decimals.
     """
     placed = [list(_placed(row)) for row in rows]
     values: list[list[object]] = [[] for _ in header]
     for row in placed:
         for place, value in row:
             values[place].append(value)
-    formats = [_number_format(column) for column in values]
+    formats = [number_format(column) for column in values]
     cells = [[_cell(value, formats[place]) for place, value in row] for row in placed]
     numeric = {n for row in cells for n, cell in _placed(row) if cell.kind == "number"}
     heads = [Cell(x, kind="number" if n in numeric else "text") for n, x in enumerate(header)]
     return ReportTable(caption, heads, cells, is_folded)
 
 
-def count(value: int | None) -> Cell:
-    """Return a count with thousands separators."""
-    return _MISSING if value is None else _number(f"{value:,}", str(int(value)))
+def number_format(column: Sequence[object]) -> Callable[..., Cell]:
+    """Return :func:`count` if the numbers of a column are whole, else :func:`decimal`."""
+    numbers = [x for x in column if isinstance(x, Real) and _is_plain_number(x) and x == x]
+    if all(isinstance(x, Integral) for x in numbers):
+        return count
+    is_whole = all(float(x).is_integer() for x in numbers)
+    return (
+        count if is_whole and any(float(x) >= 2 for x in numbers) else decimal
+    )  # 0 and 1 may be shares
+
+
+def number(value: float) -> Cell:
+    """Return a number as a column of its own shows it."""
+    return number_format([value])(value)
+
+
+def count(value: float | None) -> Cell:
+    """Return a whole number with thousands separators."""
+    if value is None or value != value:
+        return _MISSING
+    return _number(f"{value:,.0f}", str(int(value)))
 
 
 def decimal(value: float | None) -> Cell:
@@ -159,11 +176,6 @@ _MISSING = Cell("\N{EN DASH}", "no value", "number", data="")
 
 def _number(text: str, data: str) -> Cell:
     return Cell(text, data if data != text.replace(",", "") else "", "number", data=data)
-
-
-def _number_format(column: Sequence[object]) -> Callable[..., Cell]:
-    numbers = [value for value in column if _is_plain_number(value)]
-    return count if all(isinstance(value, Integral) for value in numbers) else decimal
 
 
 def _is_plain_number(value: object) -> bool:

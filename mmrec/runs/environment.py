@@ -78,7 +78,7 @@ def _machine_and_versions(devices: Sequence[torch.device], threads: int) -> dict
         "propagation_backend": ", ".join(
             dict.fromkeys(default_backend(device.type) for device in devices)
         ),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": {name: version for name in PACKAGES if (version := installed_version(name))},
     }
 
 
@@ -96,7 +96,8 @@ def determinism() -> dict[str, Any]:
         }
 
 
-def _version(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
+    """Return the version of an installed package, or None."""
     if package == "torch":
         return str(torch.__version__)  # with its build, such as +cpu
     try:
@@ -128,9 +129,19 @@ def _driver(path: Path) -> str | None:
     return match[0] if match else None
 
 
+def source_versions(external_models: Path | None) -> dict[str, str]:
+    """Return the versions of the sources that the trials of a run depend on, by name.
+
+    That of mmrec is its version and the digest of its source; that of a file of external models
+    is its digest.
+    """
+    own = f"{installed_version('mmrec')} ({_mmrec_sha256()[:12]})"
+    return {"mmrec": own} | source_digests(external_models)
+
+
 @cache
 def _mmrec_sha256() -> str:
-    """Return a digest of this package's own source."""
+    """Return a digest of the source of this package."""
     folder = Path(__file__).parents[1]
     return sha256(*(part for path in _sources(folder) for part in _named(path, folder)))
 

@@ -20,21 +20,21 @@ def check_example_users(experiment: Experiment, dataset: Dataset, problems: Prob
     """Refuse an experiment whose report names users who are not in the training split.
 
     Raises:
-        ConfigError: with every such user, and ids that are near to it.
+        ConfigError: it does not; the message has every such user with similar ids.
     """
     users = () if experiment.report is None else experiment.report.users
-    for place, user_id in enumerate(() if isinstance(users, int) else users):
+    for index, user_id in enumerate(() if isinstance(users, int) else users):
         if user_id not in dataset.users:
             problems.add(
-                ("experiment", "report", "users", place), unknown_user(user_id, dataset.users.ids)
+                ("experiment", "report", "users", index), unknown_user(user_id, dataset.users.ids)
             )
     problems.raise_if_any()
 
 
 def unknown_user(user_id: str, known: Sequence[str]) -> str:
-    """Say that a user is not there, and whose id is near."""
+    """Return the message that a user does not exist, with similar ids."""
     close = difflib.get_close_matches(user_id, known, n=5, cutoff=0.5)
-    hint = f"; near to it: {listing(close)}" if close else f"; for example: {listing(known[:5], 5)}"
+    hint = f"; similar: {listing(close)}" if close else f"; for example: {listing(known[:5], 5)}"
     return f"no user {user_id!r} among the {len(known):,} users of training{hint}"
 
 
@@ -57,10 +57,12 @@ def example_users(experiment: Experiment, dataset: Dataset) -> list[int]:
         return known
     test = dataset.test
     counts = (test.ratings >= experiment.evaluation.relevance_threshold) & (test.items != COLD)
-    able = np.unique(test.users[counts])
-    by_activity = able[np.argsort(dataset.train.user_degrees[able], kind="stable")]
-    n = min(users, len(able))
-    chosen: list[int] = by_activity[[(2 * i + 1) * len(able) // (2 * n) for i in range(n)]].tolist()
+    eligible = np.unique(test.users[counts])
+    by_activity = eligible[np.argsort(dataset.train.user_degrees[eligible], kind="stable")]
+    n = min(users, len(eligible))
+    chosen: list[int] = by_activity[
+        [(2 * i + 1) * len(eligible) // (2 * n) for i in range(n)]
+    ].tolist()
     return chosen
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,13 +168,14 @@ def read_studies(run: FinishedRun) -> list[Study]:
     for name, facts in run.manifest["models"].items():
         records = list(run.trials[first : first + facts["n_trials"]])
         first += facts["n_trials"]
-        settings = _settings(name, facts, run.manifest["seeds"]["models"][name])
+        settings = _settings(name, run.manifest)
         studies.append(_study(settings, records, facts["best_trial"], folder))
     return studies
 
 
-def _settings(name: str, facts: Mapping[str, Any], seeds: Sequence[int]) -> ModelSettings:
+def _settings(name: str, manifest: Mapping[str, Any]) -> ModelSettings:
     """Read an entry of the manifest's ``models``."""
+    facts, seeds = manifest["models"][name], manifest["seeds"]["models"][name]
     stopping = facts["early_stopping"]
     return ModelSettings(
         name=name,
@@ -185,6 +186,7 @@ def _settings(name: str, facts: Mapping[str, Any], seeds: Sequence[int]) -> Mode
         early_stopping=None if stopping is None else EarlyStopping.model_validate(stopping),
         select_by=facts["select_by"],
         monitor=facts["monitor"],
+        lower_is_better=frozenset(manifest["protocol"]["lower_is_better"]),
     )
 
 

@@ -1,29 +1,27 @@
-"""The folder of one run: what has ended, what is under way, and who works in it."""
+"""The folder of one run: its trials, checkpoints and values of users, and its lock."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import shutil
 import time
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
 
 from mmrec.config import Experiment, ModelMeta
 from mmrec.data import FloatArray
-from mmrec.errors import DataError, TrialError, WriteError
+from mmrec.errors import DataError, WriteError, listing
 from mmrec.files import write_atomically
+from mmrec.runs.identity import RunIdentity
+from mmrec.runs.lists import lists_path
 from mmrec.runs.records import TrialRecord, TrialStore
+from mmrec.runs.weights import save_weights
 from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.trainer import Outcome
 
@@ -34,9 +32,9 @@ _MANIFEST = "manifest.json"
 
 
 class RunFolder:
-    """A folder ``run_<time>``; it is finished once it has a manifest.
+    """A folder ``run_<time>``; the run is finished once it has a manifest.
 
-    Get one from :meth:`open`, which goes on with an unfinished run of the same experiment.
+    Get one from :meth:`open`, which resumes an unfinished run of the same experiment.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,46 +44,54 @@ class RunFolder:
 
     @classmethod
     def open(
-        cls, performance: Path, identity: str, started: datetime, *, fresh: bool = False
+        cls, performance: Path, identity: RunIdentity, started: datetime, *, fresh: bool = False
     ) -> RunFolder:
         """Return the unfinished run of an experiment, or a new one, locked for this process.
 
-        The lock is the operating system's: it goes with the process that holds it, however that
-        ends.
+        An unfinished run of other code is not resumed, since its tables would mix results of two
+        versions; a warning says so. The operating system releases the lock when the process ends.
 
         Args:
-            performance: the folder that holds the runs.
-            identity: what is equal for runs of the same experiment on the same data.
+            performance: the folder that contains the runs.
+            identity: of the experiment.
             started: names a new folder.
-            fresh: make a new one in any case; an unfinished one stays as it is.
+            fresh: start a new run in any case; an unfinished run stays as it is.
 
         Raises:
-            DataError: another process is at work on the experiment, or no folder can be made.
+            DataError: another process is running the experiment, or no folder can be made.
         """
-        if not fresh:
-            for path in sorted(performance.glob("run_*"), reverse=True):
-                if cls._identity_of(path) == identity and not (path / _MANIFEST).exists():
-                    folder = cls(path)
-                    folder._acquire()
-                    logger.info("going on with %s", path)
-                    return folder
+        stale = []
+        for path in () if fresh else sorted(performance.glob("run_*"), reverse=True):
+            found = None if (path / _MANIFEST).exists() else _identity_of(path)
+            if found is None or found.experiment != identity.experiment:
+                continue
+            if found.code != identity.code:
+                stale.append((path, found))
+                continue
+            folder = cls(path)
+            folder._acquire()
+            logger.info("resuming %s", path)
+            return folder
+        folder = cls._make(performance, identity, started)
+        for path, found in stale:
+            logger.warning(
+                "%s is an unfinished run of this experiment, but %s changed since it was started; "
+                "starting a new run",
+                *(path, listing(found.changed_code(identity))),
+            )
+        return folder
+
+    @classmethod
+    def _make(cls, performance: Path, identity: RunIdentity, started: datetime) -> RunFolder:
         folder = cls(_make_folder(performance, started))
         folder._acquire()
         try:
-            write_atomically(folder.path / _IDENTITY, json.dumps({"identity": identity}) + "\n")
-        except WriteError:  # nobody would go on with it
+            write_atomically(folder.path / _IDENTITY, identity.to_json() + "\n")
+        except WriteError:  # nothing to resume
             folder.release()
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
         return folder
-
-    @staticmethod
-    def _identity_of(path: Path) -> str | None:
-        try:
-            identity: str = json.loads((path / _IDENTITY).read_text())["identity"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return identity
 
     def _acquire(self) -> None:
         try:
@@ -110,37 +116,37 @@ class RunFolder:
         self.release()
 
     def release(self) -> None:
-        """Let other processes at the folder."""
+        """Release the lock of the folder."""
         with contextlib.suppress(OSError):  # checkpoints of unfinished trials stay
             (self.path / "checkpoints").rmdir()
         self._lock.release()
 
     @property
     def stamp(self) -> str:
-        """Date and time of the run's start, as they stand in the names of its files."""
+        """The date and time of the run's start, as in the names of its files."""
         return self.path.name.removeprefix("run_")
 
     def checkpoint(self, name: str, rate: int | None) -> Checkpoint:
-        """Return where the state of an unfinished trial is kept."""
+        """Return the checkpoint of an unfinished trial."""
         return Checkpoint(self.path / "checkpoints" / f"{name}.pt", rate, time.monotonic)
 
     def keep(
         self,
         record: TrialRecord,
         outcome: Outcome,
-        lists: str,
+        lists: str | None,
         experiment: Experiment,
         meta: ModelMeta,
     ) -> None:
         """Write what is kept of a finished trial.
 
         These are its test values of each user, for tests of significance, and its weights and
-        recommendation lists if the model's ``meta`` asks for them.
+        recommendation lists if asked for.
 
         Args:
             record: the trial.
             outcome: its best epoch and weights.
-            lists: the text of its recommendation lists.
+            lists: the text of its recommendation lists; None to keep none.
             experiment: has the folders.
             meta: of the model.
 
@@ -148,8 +154,8 @@ class RunFolder:
             WriteError: a file cannot be written.
         """
         if meta.save_weights and outcome.best_state is not None and not meta.restore:
-            _save_weights(weights_path(experiment, record.name), outcome.best_state, record)
-        if meta.save_recs:
+            save_weights(experiment, record, outcome.best_state)
+        if lists is not None:
             write_atomically(lists_path(experiment, record), lists)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **outcome.test_per_user)
@@ -163,6 +169,13 @@ class RunFolder:
 
     def _per_user_path(self, name: str) -> Path:
         return self.path / "per_user" / f"{name}.npz"
+
+
+def _identity_of(path: Path) -> RunIdentity | None:
+    try:
+        return RunIdentity.parse((path / _IDENTITY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _make_folder(performance: Path, started: datetime) -> Path:
@@ -180,43 +193,3 @@ def _make_folder(performance: Path, started: datetime) -> Path:
         else:
             return folder
     raise DataError(f"{performance}: a thousand runs have started in this second")
-
-
-def weights_path(experiment: Experiment, name: str) -> Path:
-    """Return where the weights of a trial are kept."""
-    return experiment.path_output_rec_weight / name / f"best-weights-{name}.safetensors"
-
-
-def lists_path(experiment: Experiment, record: TrialRecord) -> Path:
-    """Return where the recommendation lists of a trial are kept."""
-    return experiment.path_output_rec_result / f"{record.name}_it={record.best_epoch}.tsv"
-
-
-def _save_weights(path: Path, state: Mapping[str, Tensor], record: TrialRecord) -> None:
-    """Write a model's best state as safetensors, with the trial's facts as metadata."""
-    facts = {
-        "trial_id": record.trial_id,
-        "best_epoch": record.best_epoch,
-        "parameters": record.parameters,
-    }
-    # One key alone: safetensors writes several in an order that changes from file to file.
-    metadata = {"mmrec": json.dumps(facts)}
-    write_atomically(path, save({k: v.contiguous() for k, v in state.items()}, metadata=metadata))
-
-
-def load_weights(path: Path) -> tuple[dict[str, Tensor], int]:
-    """Read the weights of a trial: the state and its epoch.
-
-    Raises:
-        TrialError: there is no such file, or it is damaged.
-    """
-    if not path.is_file():
-        raise TrialError(
-            f"restore: no weights at {path}; train the same trial once with save_weights: True"
-        )
-    try:
-        with safe_open(path, framework="pt") as file:
-            epoch = json.loads((file.metadata() or {}).get("mmrec", "{}")).get("best_epoch", 0)
-            return {name: file.get_tensor(name) for name in file.keys()}, epoch  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise TrialError(f"restore: {path} cannot be read as weights: {error}") from error

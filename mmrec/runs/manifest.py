@@ -18,12 +18,13 @@ from mmrec.data import Dataset, FoldFiles, Interactions
 from mmrec.data.vocabulary import sort_ids
 from mmrec.features import Loader
 from mmrec.files import sha256
+from mmrec.planning.objectives import lower_is_better
 from mmrec.planning.plan import Plan
 from mmrec.runs.environment import describe_environment
 from mmrec.runs.study import Study
 
-SCHEMA_VERSION = 1
-"""Raised whenever a key changes its meaning or goes."""
+SCHEMA_VERSION = 2
+"""Increased whenever the meaning of a key changes or a key is removed."""
 
 _TUPLE = "__tuple__"
 
@@ -114,6 +115,7 @@ def make_manifest(
                 "seconds": record.seconds,
                 "weights_sha256": record.weights_sha256,
                 "lists_sha256": record.lists_sha256,
+                "lists_file_sha256": record.lists_file_sha256,
             }
             for study in studies
             for record in study.records
@@ -128,27 +130,27 @@ def _digests(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def item_digests(datasets: Sequence[Dataset], loaders: Sequence[Loader]) -> dict[str, Any]:
-    """Return a digest of every item's vector, to tell which file has changed: ``features.json``.
+    """Return ``features.json``: a digest of every item's vector, to find the file that changed.
 
-    Items that lack a vector stand in ``lacking``, whether they were dropped or filled in.
+    Items without a vector are in ``missing``, whether they were dropped or filled in.
     """
     described = {}
     for loader in loaders:
         digests: dict[str, str] = {}
-        lacking: set[str] = set()
+        missing: set[str] = set()
         for dataset in datasets:
             report = dataset.report
-            lacking.update(report.filled_items.get(loader.name, ()))
-            lacking.update(report.missing_items.get(loader.name, ()))
+            missing.update(report.filled_items.get(loader.name, ()))
+            missing.update(report.missing_items.get(loader.name, ()))
             matrix = dataset.features[loader.name].astype("<f4", copy=False)
             for item_id, vector in zip(dataset.items.ids, matrix, strict=True):
-                if item_id not in lacking and item_id not in digests:
+                if item_id not in missing and item_id not in digests:
                     content = np.ascontiguousarray(vector).data
                     digests[item_id] = f"{zlib.crc32(content):08x}"
         described[loader.name] = {
             "path": str(loader.path),
             "crc32": {item_id: digests[item_id] for item_id in sort_ids(digests)},
-            "lacking": sort_ids(lacking),
+            "missing": sort_ids(missing),
         }
     return {"schema_version": SCHEMA_VERSION, "loaders": described}
 
@@ -220,6 +222,7 @@ def _protocol(plan: Plan, dataset: Dataset, studies: Sequence[Study]) -> dict[st
         "top_k": plan.experiment.top_k,
         "cutoffs": list(plan.experiment.evaluation.cutoffs),
         "metrics": list(plan.metrics),
+        "lower_is_better": sorted(lower_is_better(plan.metrics)),
     }
 
 
@@ -246,8 +249,8 @@ def _data(origin: Origin, plan: Plan, datasets: Sequence[Dataset]) -> dict[str, 
             loader.name: {
                 "path": str(loader.path),
                 "missing": loader.missing,
-                "items_lacking": len(first.missing_items.get(loader.name, ())),
-                "items_filled_in": len(first.filled_items.get(loader.name, ())),
+                "items_dropped": len(first.missing_items.get(loader.name, ())),
+                "items_filled": len(first.filled_items.get(loader.name, ())),
             }
             for loader in plan.loaders
         },

@@ -39,7 +39,7 @@ class TrialRecord:
     test: dict[str, float] = field(default_factory=dict)
     """Figures of the best epoch, by label; nothing is selected by them."""
     history: list[dict[str, Any]] = field(default_factory=list)
-    """Every evaluated epoch: epoch, loss, validation, test, weights_sha256, ranking_sha256,
+    """Every evaluated epoch: epoch, loss, validation, test, weights_sha256, lists_sha256,
     diagnostics."""
     losses: list[float] = field(default_factory=list)
     """Mean training loss of every epoch."""
@@ -47,7 +47,9 @@ class TrialRecord:
     weights_sha256: str | None = None
     """Digest of the best epoch's weights; None for a recommender without any."""
     lists_sha256: str | None = None
-    """Digest of the best epoch's recommendation lists."""
+    """Digest of the best epoch's recommendation lists: item numbers and bits of the scores."""
+    lists_file_sha256: str | None = None
+    """Digest of their file; None without ``save_recs``."""
     groups: dict[str, dict[str, float]] = field(default_factory=dict)
     """Test figures of the best epoch for popular, middling and rare items, see
     :class:`mmrec.evaluation.GroupEvaluator`; nothing is selected by them."""

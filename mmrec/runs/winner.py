@@ -70,7 +70,9 @@ def _common_objective(finished: Sequence[Study]) -> Objective:
     objectives = {study.objective for study in finished}
     objective = objectives.pop() if len(objectives) == 1 else None
     if objective is None or objective.label == LOSS:  # losses of different models do not compare
-        return Objective.of(next(iter(_trials(finished[0])[0].validation), LOSS))
+        return finished[0].settings.objective_of(
+            next(iter(_trials(finished[0])[0].validation), LOSS)
+        )
     return objective
 
 

@@ -1,4 +1,4 @@
-"""How a model's search goes on: batch after batch, each from what was seen of those before it."""
+"""Search algorithms: each proposes batches of points from the results of the earlier batches."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from mmrec.search.tpe import TpeSearch
 class Search(Protocol):
     """Proposes the points of one model.
 
-    The same plan and the same figures always give the same points, so a search that was
-    interrupted is gone on with by showing it again what the recorded trials came to.
+    The same plan and the same figures always give the same points, so an interrupted search is
+    resumed by replaying the recorded trials.
     """
 
     def next(self, seen: Sequence[PointView]) -> list[Values]:
         """Return the next batch; empty if there are no more points.
 
         Args:
-            seen: every point returned so far, in order; all their trials have ended.
+            seen: every point returned so far, in order. All of their trials have ended.
         """
 
 
 class ListedSearch:
-    """Points that are known beforehand: a grid, or random draws.
+    """Points that are known in advance: a grid, or random draws.
 
     Args:
         points: all of them, in order.
@@ -38,15 +38,15 @@ class ListedSearch:
         self._points, self._batch = points, batch
 
     def next(self, seen: Sequence[PointView]) -> list[Values]:
-        """Return the points that follow those seen."""
+        """Return the points after those seen."""
         end = None if self._batch is None else len(seen) + self._batch
         return list(self._points[len(seen) : end])
 
 
 def make_search(model: ModelPlan) -> Search:
-    """Return the search of a model, at its beginning."""
+    """Return a new search of a model."""
     if model.points is not None:
-        # A pruner compares with batches before, so it needs some.
+        # A pruner compares with earlier batches, so it needs several.
         batch = None if model.meta.pruner == "none" else model.meta.hyper_batch
         return ListedSearch(model.points, batch)
     return TpeSearch(

@@ -1,9 +1,9 @@
-"""Search by a tree-structured Parzen estimator. Optuna proposes; trials.jsonl is the truth.
+"""Search by Optuna's tree-structured Parzen estimator.
 
-Optuna searches numbers between 0 and 1, which stand for quantiles of the distributions, and the
-places of listed values. Its study is made anew for every batch, from the points seen so far in
-their order and with a seed of its own, so a batch does not depend on when or beside what the
-earlier trials ran, nor on whether the run was interrupted.
+Optuna searches numbers between 0 and 1, the quantiles of distributions, and indices of listed
+values. Every batch has a new study, made from the points seen so far in their order, with a seed of
+its own. So a batch does not depend on when and where the earlier trials ran, nor on whether the run
+was interrupted.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PATIENCE = 25
-"""How often, for each point of a batch, to ask for another one than was had already."""
+"""How many proposals to ask for, for each point of a batch, before giving up on new ones."""
 
 Coordinates = Mapping[str, Any]
-"""A point as Optuna sees it."""
+"""A point in the form that Optuna searches."""
 
 
 class TpeSearch:
     """Points that Optuna's TPE sampler proposes.
 
-    A proposal that was made before, or that the model does not accept, is passed over. When that
-    happens too often, a finite space gives its first untried points and another one ends.
+    Proposals that were made before, or that the model does not accept, are skipped. When TPE finds
+    no new one, a finite space continues with its first untried points; another search ends.
 
     Args:
         space: what is searched.
-        objective: what is to be best.
-        limit: how many points to propose in all.
-        batch: how many at once; the same for any number of workers.
-        seed: what the proposals come from, a number and a name.
+        objective: what is optimised.
+        limit: how many points to propose in total.
+        batch: how many points to propose at once, whatever the number of workers.
+        seed: of the proposals, a number and a name.
         is_valid: whether the model accepts a point.
     """
 
@@ -66,7 +66,7 @@ class TpeSearch:
         self._known: set[str] = set()
 
     def next(self, seen: Sequence[PointView]) -> list[Values]:
-        """Return the next batch; empty at the limit, or if nothing new is proposed."""
+        """Return the next batch; empty at the limit, or if there is no new point."""
         assert len(seen) == len(self._proposed)
         wanted = min(self._batch, self._limit - len(seen))
         points: list[Values] = []
@@ -90,15 +90,15 @@ class TpeSearch:
         from optuna.samplers import TPESampler
 
         key = seed_for(self._seed[0], "tpe", self._seed[1], len(seen)) % 2**32
-        # Points that are under way count as bad ones, so that a batch does not crowd together.
+        # Points without a value count as bad ones, so that those of a batch are not close together.
         sampler = TPESampler(seed=key, multivariate=True, constant_liar=True)
         maximize = self._objective.higher_is_better
         study = create_study(sampler=sampler, direction="maximize" if maximize else "minimize")
         axes = self._axes()
         for coordinates, point in zip(self._proposed, seen, strict=True):
-            study.add_trial(self._told(coordinates, point, axes))
+            study.add_trial(self._trial(coordinates, point, axes))
         for _ in range(wanted * _PATIENCE):
-            # One that is passed over stays in the study as if under way: it is not asked for soon.
+            # A skipped point stays in the study without a value, so it is not proposed again soon.
             yield study.ask(axes).params
 
     def _axes(self) -> dict[str, BaseDistribution]:
@@ -111,7 +111,7 @@ class TpeSearch:
             for name, dimension in self._space.dimensions.items()
         }
 
-    def _told(
+    def _trial(
         self, coordinates: Coordinates, point: PointView, axes: Mapping[str, BaseDistribution]
     ) -> FrozenTrial:
         from optuna.trial import TrialState, create_trial
@@ -146,7 +146,7 @@ class TpeSearch:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Optuna from telling of its studies and of options that it calls experimental."""
+    """Silence Optuna about its studies and about experimental options."""
     from optuna import logging as optuna_logging
     from optuna.exceptions import ExperimentalWarning
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from mmrec.errors import ConfigError
 from mmrec.evaluation import metric_of
 
 LOSS = "loss"
@@ -28,13 +27,10 @@ class Objective:
     def of(cls, label: str) -> Objective:
         """Return the objective of a label, with the direction of its metric.
 
-        A metric that is not registered counts as better when higher: a finished run is read
-        without the user's own metrics.
+        Raises:
+            ConfigError: there is no such metric.
         """
-        try:
-            return cls(label, label != LOSS and metric_of(label).higher_is_better)
-        except ConfigError:
-            return cls(label, higher_is_better=True)
+        return cls(label, label != LOSS and metric_of(label).higher_is_better)
 
     @property
     def worst(self) -> float:

@@ -27,7 +27,7 @@ class EpochRecord:
     """By label, for example ``Recall@20``."""
     weights_sha256: str | None = None
     """Digest of the model's state after the epoch; None for a recommender without a state."""
-    ranking_sha256: str | None = None
+    lists_sha256: str | None = None
     """Digest of the lists that the figures were computed from."""
     diagnostics: dict[str, float] = field(default_factory=dict)
     """What :meth:`mmrec.models.Model.diagnostics` returned, and the epoch's means of the named

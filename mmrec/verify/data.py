@@ -115,9 +115,9 @@ def _loader_details(loader: str, one: DataFacts, other: DataFacts) -> Iterator[s
     path = Path(now["path"])
     changed = [i for i, x in then["crc32"].items() if now["crc32"].get(i, x) != x]
     yield from _items(changed, "differs", "differ", path)
-    gone = [item for item in now["lacking"] if item in then["crc32"]]
+    gone = [item for item in now["missing"] if item in then["crc32"]]
     yield from _items(gone, "is missing now", "are missing now", path)
-    new = [item for item in then["lacking"] if item in now["crc32"]]
+    new = [item for item in then["missing"] if item in now["crc32"]]
     yield from _items(new, "is new", "are new", path)
 
 

@@ -9,8 +9,9 @@ from mmrec.config import Experiment
 from mmrec.errors import TrialError
 from mmrec.files import sha256
 from mmrec.runs.finished import FinishedRun
-from mmrec.runs.folder import lists_path, load_weights, weights_path
+from mmrec.runs.lists import lists_path
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.weights import read_weights, weights_path
 from mmrec.training.digests import digest_of_state
 from mmrec.verify.data import short_path
 
@@ -27,17 +28,17 @@ def changed_files(
     """
     expected = {trial["trial_id"]: trial for trial in run.manifest["trials"]}
     for record in records:
-        for what in ("status", "weights_sha256", "lists_sha256"):
+        for what in ("status", "weights_sha256", "lists_sha256", "lists_file_sha256"):
             if expected[record.trial_id][what] != getattr(record, what):
                 yield f"trials.jsonl: {what} of {record.name} is not that of manifest.json"
-    for place, key in ((run.path.parent, "tables_sha256"), (run.path, "run_tables_sha256")):
-        for name, digest in run.manifest.get(key, {}).items():  # older runs lack the second
-            table = place / name
+    for folder, key in ((run.path.parent, "tables_sha256"), (run.path, "run_tables_sha256")):
+        for name, digest in run.manifest[key].items():
+            table = folder / name
             if table.is_file() and sha256(table.read_bytes()) != digest:
                 yield f"{short_path(table)}: not what the run wrote"
     for record in records:
-        lists = lists_path(experiment, record)
-        if lists.is_file() and sha256(lists.read_bytes()) != record.lists_sha256:
+        lists, digest = lists_path(experiment, record), record.lists_file_sha256
+        if digest is not None and lists.is_file() and sha256(lists.read_bytes()) != digest:
             yield f"{short_path(lists)}: not the lists of the trial"
         weights = weights_path(experiment, record.name)
         if weights.is_file() and _digest(weights) != record.weights_sha256:
@@ -46,6 +47,6 @@ def changed_files(
 
 def _digest(weights: Path) -> str | None:
     try:
-        return digest_of_state(load_weights(weights)[0])
+        return digest_of_state(read_weights(weights).state)
     except TrialError:  # damaged
         return None

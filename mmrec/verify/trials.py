@@ -94,7 +94,7 @@ def _entry_differences(
     for key, quantity in (
         ("loss", "loss"),
         ("weights_sha256", "weights"),
-        ("ranking_sha256", "lists"),
+        ("lists_sha256", "lists"),
     ):
         if not equal(one.get(key), other.get(key)):
             yield _difference(epoch, quantity, "", one.get(key), other.get(key))

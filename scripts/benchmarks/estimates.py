@@ -22,12 +22,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from bench import machine
+from bench import CPU, machine
 
 from mmrec.config import read_experiment
 from mmrec.execution import estimate, probe
 from mmrec.planning.counts import count_trials
-from mmrec.planning.datasets import load_datasets
+from mmrec.planning.datasets import load_splits
 from mmrec.planning.plan import make_plan
 
 ROOT = Path(__file__).parents[2]
@@ -109,15 +109,15 @@ def plan(config: Path, *, processor: bool) -> tuple[float, str, int]:
         probe._probe = probe_by_processor  # type: ignore[assignment]
     loaded = read_experiment(config)
     planned = make_plan(loaded)
-    datasets = load_datasets(planned, with_features=False)
+    datasets = load_splits(planned)
     (counts,) = count_trials(planned, datasets)
     found = estimate.estimate_model(loaded, planned, 0, counts, datasets[0].n_users, threads=1)
-    whole = estimate.PlanEstimate([found], [probe.torch.device("cpu")], workers=1)
+    whole = estimate.PlanEstimate([found], [CPU], workers=1)
     assert whole.seconds is not None, list(whole.warnings())
     return whole.seconds, f"{found.n_measured} of {found.n_sizes}", counts.n_trials
 
 
-_by_clock = probe._probe
+_by_clock: Any = probe._probe
 
 
 def probe_by_processor(*request: Any) -> None:

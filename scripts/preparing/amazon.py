@@ -30,15 +30,15 @@ _ASIN = re.compile(rb"[0-9A-Za-z]{10}")
 
 @dataclass(frozen=True, eq=False)
 class Reviews:
-    """Who has reviewed what; a pair stands once, with its last review.
+    """Reviews by distinct pairs of user and item; the last review of a pair counts.
 
     Attributes:
-        users: reviewer ids, in the order in which the file first names them.
-        items: ASINs, in the order in which the file first names them.
-        user, item: [N] places in ``users`` and ``items``, in the order of the file.
+        users: reviewer ids, in the order of their first review.
+        items: ASINs, in the order of their first review.
+        user, item: [N] indices in ``users`` and ``items``, in the order of the file.
         rating: [N].
         time: [N] seconds since 1970.
-        n_repeated: how many earlier reviews of the same pair were dropped.
+        n_repeated: number of dropped earlier reviews of the same pair.
     """
 
     users: Sequence[str]
@@ -51,10 +51,10 @@ class Reviews:
 
 
 def read_reviews(path: Path, broken: BrokenLines) -> Reviews:
-    """Read ``reviews_X_5.json.gz``; of a review only four fields are kept.
+    """Read ``reviews_X_5.json.gz``, keeping four fields of each review.
 
     Raises:
-        DataError: the file is missing, damaged, or holds no review.
+        DataError: the file is missing or damaged, or contains no review.
     """
     users: dict[str, int] = {}
     items: dict[str, int] = {}
@@ -103,16 +103,16 @@ def _id(record: Mapping[str, Any], key: str) -> str:
 
 
 class ItemTexts:
-    """Titles and texts of items, spooled to a file so that none has to be in memory.
+    """Titles and texts of items, in a temporary file instead of memory.
 
     Args:
         metadata: the file ``meta_X.json.gz``.
-        asins: the items that matter; of an item that stands twice the last line counts.
-        spool: where to write; does not exist yet.
-        broken: is told of broken lines.
+        asins: requested items; the last line of an item counts.
+        spool: path of the temporary file.
+        broken: collects invalid lines.
 
     Raises:
-        DataError: the file is missing or damaged, or has none of the items.
+        DataError: the file is missing or damaged, or contains none of the items.
     """
 
     def __init__(
@@ -128,11 +128,12 @@ class ItemTexts:
                     file.write(json.dumps([title, text]).encode() + b"\n")
         if not self._starts:
             raise DataError(
-                f"{metadata}: none of the {len(wanted)} reviewed items; is it of another category?"
+                f"{metadata}: contains none of the {len(wanted)} reviewed items; is it of another "
+                "category?"
             )
 
     def read(self, asins: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Yield title and text of each item; both empty for one without metadata."""
+        """Yield title and text of each item, empty without metadata."""
         with self._spool.open("rb") as file:
             for asin in asins:
                 if asin not in self._starts:
@@ -151,9 +152,9 @@ def _product(record: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _in_one_line(value: object) -> str:
-    """Join texts, however deeply nested in lists; anything else counts as missing."""
+    """Join texts of nested lists; other values are ignored."""
     if isinstance(value, str):
-        # Half a surrogate pair, as cut texts have them, cannot be written.
+        # Lone surrogates of truncated texts cannot be written.
         return " ".join(value.encode("utf-8", "replace").decode().split())
     if isinstance(value, list | tuple):
         return " ".join(filter(None, map(_in_one_line, value)))
@@ -166,10 +167,10 @@ class Images:
 
     Attributes:
         path: a ``.npy`` file, [P, 4096] float32.
-        asins: of its rows, in the order in which the file first has them.
-        sha256: of the whole source.
-        n_records: of the source.
-        not_finite: items whose vector holds NaN or infinity; they count as missing.
+        asins: items of the rows, in the order of their first record.
+        sha256: SHA-256 of the source.
+        n_records: number of records of the source.
+        not_finite: items whose vector contains NaN or infinity; they count as missing.
     """
 
     path: Path
@@ -180,13 +181,13 @@ class Images:
 
 
 def read_images(source: Path, asins: Sequence[str], target: Path) -> Images:
-    """Copy the vectors of ``asins`` out of ``image_features_X.b`` in one pass.
+    """Copy the vectors of ``asins`` from ``image_features_X.b`` in one pass.
 
-    A record is an ASIN of 10 bytes and 4096 float32, little-endian. Of an item that stands twice
-    the last record counts.
+    A record is an ASIN of 10 bytes and 4096 float32, little-endian. The last record of an item
+    counts.
 
     Raises:
-        DataError: the source is missing, cut off or something else, or has none of the items.
+        DataError: the source is missing, truncated or another file, or contains none of the items.
     """
     wanted = frozenset(asins)
     rows: dict[str, int] = {}
@@ -200,7 +201,7 @@ def read_images(source: Path, asins: Sequence[str], target: Path) -> Images:
             if not _ASIN.fullmatch(raw):
                 raise DataError(
                     f"{source}: record {n_records + place}: expected an ASIN, found {raw!r}; "
-                    f"the file is damaged, or its vectors have not {WIDTH} numbers"
+                    f"the file is damaged, or its vectors do not have {WIDTH} numbers"
                 )
             asin = raw.decode()
             if asin in wanted:
@@ -212,7 +213,8 @@ def read_images(source: Path, asins: Sequence[str], target: Path) -> Images:
         n_records += len(records)
     if not rows:
         raise DataError(
-            f"{source}: no vector of the {len(wanted)} reviewed items; is it of another category?"
+            f"{source}: contains no vector of the {len(wanted)} reviewed items; is it of another "
+            "category?"
         )
     matrix.flush()
     del matrix
@@ -230,7 +232,7 @@ def _blocks(source: Path, n_bytes: int) -> Iterator[bytes]:
                 if len(block) % _IMAGE.itemsize:
                     record = (start + len(block)) // _IMAGE.itemsize
                     raise DataError(
-                        f"{source}: cut off within record {record} (at byte "
+                        f"{source}: truncated in record {record} (at byte "
                         f"{start + len(block)}); download it again"
                     )
                 start += len(block)
@@ -240,7 +242,7 @@ def _blocks(source: Path, n_bytes: int) -> Iterator[bytes]:
 
 
 def _cut(path: Path, n_rows: int) -> None:
-    """Leave only the first rows of a matrix; a header has the same length for any number."""
+    """Truncate a matrix to its first rows; the length of the header does not change."""
     with path.open("r+b") as file:
         write_matrix_header(file, n_rows, WIDTH)
         file.truncate(file.tell() + 4 * n_rows * WIDTH)

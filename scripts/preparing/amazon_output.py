@@ -21,7 +21,7 @@ from preparing.inputs import find_texts
 
 
 def write_interactions(folder: Path, reviews: Reviews, seed: int) -> dict[str, int]:
-    """Write the splits, all interactions, and ``users.tsv``; return what there is of each."""
+    """Write the splits, all interactions and ``users.tsv``; return the numbers of rows."""
     users, user_of = _numbered(reviews.users)
     _, item_of = _numbered(reviews.items)
     order = np.lexsort((item_of[reviews.item], user_of[reviews.user]))
@@ -45,7 +45,7 @@ def write_interactions(folder: Path, reviews: Reviews, seed: int) -> dict[str, i
 
 
 def _numbered(ids: Sequence[str]) -> tuple[list[str], IntArray]:
-    """Return distinct ids in ascending order, and the place there of each one given."""
+    """Return the ids in ascending order, and the index there of each given id."""
     order = sorted(range(len(ids)), key=ids.__getitem__)
     numbers = np.empty(len(ids), np.int64)
     numbers[order] = np.arange(len(ids))
@@ -53,7 +53,7 @@ def _numbered(ids: Sequence[str]) -> tuple[list[str], IntArray]:
 
 
 def write_texts(folder: Path, asins: Sequence[str], texts: ItemTexts) -> dict[str, int]:
-    """Write ``items.tsv`` and ``texts.tsv``; an item without text is not in the latter."""
+    """Write ``items.tsv`` and ``texts.tsv``, which omits items without text."""
     without = 0
     with (
         (folder / "items.tsv").open("w", encoding="utf-8", newline="\n") as items,
@@ -70,7 +70,7 @@ def write_texts(folder: Path, asins: Sequence[str], texts: ItemTexts) -> dict[st
 def write_images(
     target: Path, images: Images, asins: Sequence[str], *, fill: bool
 ) -> ConvertReport:
-    """Write the vectors of the items; ``fill``: those without one get the mean of the others."""
+    """Write the vectors of the items; with ``fill``, missing ones are the mean of the others."""
     numbers = {asin: str(number) for number, asin in enumerate(asins)}
     ids = [numbers[asin] for asin in images.asins]
     matrix = np.load(images.path, mmap_mode="r")
@@ -98,7 +98,7 @@ def _blocks(matrix: Features) -> Iterator[Features]:
 def write_text_features(
     target: Path, encoder: Encoder, batch_size: int, scratch: Path
 ) -> ConvertReport:
-    """Encode ``texts.tsv``, which lies beside ``target``; ``scratch`` is for temporary files."""
+    """Encode ``texts.tsv``, next to ``target``; ``scratch`` is for temporary files."""
     inputs = find_texts(target.parent / "texts.tsv")
     extraction = extract(inputs, encoder, batch_size, scratch / "batches")
     return write_vectors(target, extraction.ids, extraction.blocks(), scratch)

@@ -1,4 +1,4 @@
-"""Unpacking a data set from a zip file that need not be trusted."""
+"""Unpacking a data set from an untrusted zip file."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ SPLITS = ("train.txt", "val.txt", "test.txt")
 
 
 def unpack(archive: Path, target: Path, vector_folders: Sequence[str]) -> list[str]:
-    """Unpack the splits and the folders of vectors, wherever in the archive they stand together.
+    """Unpack the splits and the folders of vectors.
 
-    Nothing else is written, and nothing at all if one member of the archive is a link, leads out
-    of the archive, stands twice or is encrypted.
+    Nothing is unpacked if a member of the archive is a link, has a path outside of the archive, is
+    a duplicate or is encrypted.
 
     Args:
-        archive: a zip file that holds :data:`SPLITS` and ``<vector folder>/<item>.npy`` side by
-            side, at its top or in one folder.
+        archive: a zip file that contains :data:`SPLITS` and ``<vector folder>/<item>.npy``, at its
+            top or in one folder.
         target: an existing folder.
-        vector_folders: the names of the folders of vectors.
+        vector_folders: names of the folders of vectors.
 
     Returns:
-        The names of the files that were left out, in the order of the archive.
+        The names of the other files, in the order of the archive.
 
     Raises:
-        DataError: the archive is missing, damaged, suspicious or holds something else. What was
-            unpacked before damage was found stays in ``target``.
+        DataError: the archive is missing, damaged, suspicious or has other content. Files that
+            were unpacked before the error stay in ``target``.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -54,7 +54,7 @@ def unpack(archive: Path, target: Path, vector_folders: Sequence[str]) -> list[s
     except FileNotFoundError:
         raise DataError(f"{archive}: no such file") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise DataError(f"{archive}: no zip file, or a damaged one: {error}") from error
+        raise DataError(f"{archive}: not a zip file, or a damaged one: {error}") from error
     return left_out
 
 
@@ -65,19 +65,19 @@ def _refuse_suspicious(archive: Path, members: Sequence[zipfile.ZipInfo]) -> Non
         name, mode = member.filename, member.external_attr >> 16
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or re.search(r"\\|^[A-Za-z]:", name):
-            complaints.append(f"{name!r} leads out of the archive")
+            complaints.append(f"{name!r} is outside of the archive")
         elif stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
             complaints.append(f"{name!r} is a link or a special file")
         elif member.flag_bits & 1:
             complaints.append(f"{name!r} is encrypted")
         elif counts[name] > 1:
-            complaints.append(f"{name!r} stands twice")
+            complaints.append(f"{name!r} is a duplicate")
     if complaints:
         raise DataError(f"{archive}: not unpacked: {listing(dict.fromkeys(complaints))}")
 
 
 def _find_root(archive: Path, members: Sequence[zipfile.ZipInfo]) -> PurePosixPath:
-    """Return the one folder of the archive that holds the splits."""
+    """Return the folder of the archive with the splits."""
     folders: dict[PurePosixPath, set[str]] = {}
     for member in members:
         path = PurePosixPath(member.filename)
@@ -87,8 +87,8 @@ def _find_root(archive: Path, members: Sequence[zipfile.ZipInfo]) -> PurePosixPa
     if len(roots) != 1:
         found = f"in {len(roots)} folders" if roots else "nowhere"
         raise DataError(
-            f"{archive}: expected {listing(SPLITS)} together in one folder, found them {found}; "
-            f"the archive holds {listing(member.filename for member in members) or 'no file'}"
+            f"{archive}: expected {listing(SPLITS)} in one folder, found them {found}; "
+            f"the archive contains {listing(member.filename for member in members) or 'no file'}"
         )
     return roots[0]
 

@@ -1,4 +1,4 @@
-"""What surrounds a script: its exit code, its log, the libraries of the extra ``prepare``."""
+"""Exit codes, logs and optional libraries of the scripts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from mmrec.text import install_hint
 
 
 def exit_code(action: Callable[[], None]) -> int:
-    """Run the work of a script; say what went wrong in one message instead of a traceback.
+    """Run a script and print errors as messages instead of tracebacks.
 
     Returns:
-        0: all is well. 2: an error that the user can mend. 130: interrupted.
+        0: success. 2: an error that the user can correct. 130: interrupted.
     """
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("preparing").setLevel(logging.INFO)
@@ -34,7 +34,7 @@ def exit_code(action: Callable[[], None]) -> int:
 
 
 def load_extra(name: str) -> ModuleType:
-    """Import a module that only the extra ``prepare`` brings.
+    """Import a module of the extra ``prepare``.
 
     Raises:
         DataError: it is not installed, or its installation is broken.
@@ -43,7 +43,7 @@ def load_extra(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise DataError(f"{error}: {install_hint('prepare')}") from error
-    except Exception as error:  # a build for another torch fails in its own ways
+    except Exception as error:  # builds for another torch raise many types of exceptions
         raise DataError(f"{name} is installed but cannot be imported: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""Models that turn texts and images into vectors; their libraries are loaded when one is made."""
+"""Encoders of texts and images; their libraries are imported when an encoder is created."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from preparing.command import load_extra
 from preparing.folders import sha256_of_file
 
 DEFAULT_TEXT_MODEL = "sentence-transformers/stsb-roberta-large"
-"""What the authors of LATTICE encode texts with; vectors of 1024 numbers."""
+"""The text encoder of the authors of LATTICE; vectors have 1024 numbers."""
 
 
 class Encoder(Protocol):
-    """What the extraction asks of a model; anything that keeps this contract will do."""
+    """The interface of a model for the extraction."""
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """Everything beside the inputs and the batches that decides the vectors."""
+        """Everything except inputs and batches that the vectors depend on."""
         ...
 
     def read(self, content: bytes) -> Any:  # noqa: ANN401 - what encode() takes
-        """Return one input, ready to be encoded; any exception means that it is unreadable."""
+        """Return an input for :meth:`encode`; an exception means that it is unreadable."""
         ...
 
     def encode(self, inputs: Sequence[Any]) -> Features:
-        """Return the vectors [len(inputs), F] float32; the same for the same inputs."""
+        """Return the vectors [len(inputs), F] float32, equal for equal inputs."""
         ...
 
 
@@ -44,11 +44,11 @@ class SentenceEncoder:
     """A model of sentence-transformers.
 
     Args:
-        model: its name on the hub, or the folder it was saved to.
-        device: as torch calls it.
+        model: name on the hub, or the folder of a saved model.
+        device: name of a torch device.
 
     Raises:
-        DataError: sentence-transformers is missing, or the model cannot be had.
+        DataError: sentence-transformers is not installed, or the model cannot be loaded.
     """
 
     def __init__(self, model: str, device: str) -> None:
@@ -72,7 +72,7 @@ class SentenceEncoder:
         """Return the text in one line."""
         text = " ".join(content.decode("utf-8").split())
         if not text:
-            raise ValueError("there is no text")
+            raise ValueError("the text is empty")
         return text
 
     def encode(self, inputs: Sequence[str]) -> Features:
@@ -91,14 +91,14 @@ class ImageEncoder:
     """A layer of a model of torchvision.
 
     Args:
-        model: its name, for example ``resnet50``.
-        layer: a node of its graph, for example ``avgpool``; its output is flattened.
-        weights: a name of published weights (``DEFAULT`` for the best), or a file that
-            ``torch.save(model.state_dict(), file)`` wrote.
-        device: as torch calls it.
+        model: name, such as ``resnet50``.
+        layer: a node of its graph, such as ``avgpool``; its output is flattened.
+        weights: name of published weights (``DEFAULT`` for the best), or a file written by
+            ``torch.save(model.state_dict(), file)``.
+        device: name of a torch device.
 
     Raises:
-        DataError: torchvision is missing, or model, layer or weights are unknown.
+        DataError: torchvision is not installed, or model, layer or weights are unknown.
     """
 
     def __init__(self, model: str, layer: str, weights: str, device: str) -> None:
@@ -118,7 +118,7 @@ class ImageEncoder:
             )
         extractor = extraction.create_feature_extractor(network, {layer: "features"})
         self._network = extractor.to(self._device)
-        # A file of weights says nothing of how images are to be prepared; as for those published.
+        # A file of weights does not define a transformation; that of the published ones is used.
         self._transform = published[weights if weights in published.__members__ else "DEFAULT"]
         self._transform = self._transform.transforms()
         self.settings: Mapping[str, str] = {
@@ -132,7 +132,7 @@ class ImageEncoder:
         }
 
     def read(self, content: bytes) -> Tensor:
-        """Decode an image and prepare it as the model expects, [3, height, width]."""
+        """Decode and transform an image for the model, [3, height, width]."""
         tensor: Tensor = self._transform(decode_image(content))
         return tensor
 
@@ -148,8 +148,8 @@ def decode_image(content: bytes) -> Any:  # noqa: ANN401 - an image of PIL, whic
     """Return an RGB image.
 
     Raises:
-        ValueError: it is no image, as far as PIL knows.
-        Exception: PIL has many kinds for damaged images.
+        ValueError: the content is not an image known to PIL.
+        Exception: PIL raises many types for damaged images.
     """
     pil = load_extra("PIL")
     image = load_extra("PIL.Image")
@@ -157,17 +157,17 @@ def decode_image(content: bytes) -> Any:  # noqa: ANN401 - an image of PIL, whic
         warnings.simplefilter("error", image.DecompressionBombWarning)
         try:
             opened = image.open(io.BytesIO(content))
-        except pil.UnidentifiedImageError:  # its message holds the address of an object
-            raise ValueError("no image in a known format") from None
+        except pil.UnidentifiedImageError:  # its message contains the address of an object
+            raise ValueError("not an image in a known format") from None
         with opened:
             return opened.convert("RGB")
 
 
 def resolve(device: str) -> torch.device:
-    """Return the device that torch calls so.
+    """Return the torch device of a name.
 
     Raises:
-        DataError: there is no such device.
+        DataError: the device does not exist.
     """
     try:
         resolved = torch.device(device)
@@ -182,7 +182,7 @@ def resolve(device: str) -> torch.device:
 def _repeatable(device: torch.device) -> Iterator[None]:
     with deterministic(device):
         # RoBERTa numbers positions by a cumulative sum, for which CUDA has no deterministic
-        # kernel; of whole numbers it is the same in every order, so a warning is enough.
+        # kernel. Sums of integers do not depend on the order: a warning is enough.
         torch.set_deterministic_debug_mode("warn")
         yield
 
@@ -192,7 +192,9 @@ def _load_network(models: Any, model: str, published: Any, weights: str) -> torc
         try:
             network: torch.nn.Module = models.get_model(model, weights=published[weights])
         except Exception as error:  # of the network
-            raise DataError(f"the weights {weights} of {model} cannot be had: {error}") from error
+            raise DataError(
+                f"the weights {weights} of {model} cannot be loaded: {error}"
+            ) from error
         return network
     if not Path(weights).is_file():
         names = list(published.__members__)
@@ -206,19 +208,19 @@ def _load_network(models: Any, model: str, published: Any, weights: str) -> torc
         network.load_state_dict(state)
     except Exception as error:  # of the file's format, of names and shapes
         reason = " ".join(str(error).split())
-        raise DataError(f"{weights}: no weights of {model}: {reason:.300}") from error
+        raise DataError(f"{weights}: not weights of {model}: {reason:.300}") from error
     return network
 
 
 def _weights_name(weights: str, published: Mapping[str, Any]) -> str:
-    """Return what tells weights apart on every machine: their true name, or a digest."""
+    """Return an identifier of weights: the name of published weights, or a digest."""
     if weights in published:
         return str(published[weights])
     return f"sha256 {sha256_of_file(Path(weights))}"
 
 
 def _name_of(model: str) -> str:
-    """Return the name of a model, without the place of its folder."""
+    """Return an identifier of a model without the path of its folder."""
     folder = Path(model)
     if not folder.is_dir():
         return model

@@ -1,9 +1,9 @@
-"""Encoding many inputs in batches, so that an interrupted extraction goes on with the same bits.
+"""Encoding many inputs in batches; an interrupted extraction is resumed with the same bits.
 
-A batch is made of neighbours in the order of the ids. Its vectors are kept in a work folder under a
-name that stands for the model, the ids and the content of its inputs: what is found there is right,
-whatever has changed in between. Batches are never put together anew, because the vector of an input
-can depend in the last bits on how many others are encoded with it.
+Batches consist of consecutive inputs in the order of the ids. Their vectors are kept in a work
+folder under a name derived from the model, the ids and the content of the inputs: existing files
+are valid after any change. Batches are never regrouped, because the last bits of a vector can
+depend on the size of its batch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from preparing.encoders import Encoder
 logger = logging.getLogger(__name__)
 
 Inputs = Mapping[str, Callable[[], bytes]]
-"""By item id, what reads the content of its image or text."""
+"""By item id, a function that reads the image or text."""
 
 _FORMAT = 1
 _LOG_EVERY = 50
@@ -40,9 +40,9 @@ class Extraction:
     """The vectors of all inputs, on disk.
 
     Attributes:
-        ids: of the inputs that have a vector, ascending.
-        unreadable: why the others have none, by id.
-        n_found: how many batches were there from an earlier extraction.
+        ids: inputs with a vector, ascending.
+        unreadable: reasons of the others, by id.
+        n_found: number of batches of an earlier extraction.
     """
 
     ids: Sequence[str]
@@ -51,7 +51,7 @@ class Extraction:
     _files: Sequence[Path]
 
     def blocks(self) -> Iterator[Features]:
-        """Yield the vectors of ``ids`` in their order, [n, F] float32, batch by batch."""
+        """Yield the vectors of ``ids`` in their order, [n, F] float32, in batches."""
         for path in self._files:
             vectors = _Batch.load(path).vectors
             if len(vectors):
@@ -63,12 +63,12 @@ def extract(inputs: Inputs, encoder: Encoder, batch_size: int, work: Path) -> Ex
 
     Args:
         inputs: at least one.
-        encoder: makes the vectors.
-        batch_size: how many inputs are encoded at once.
-        work: where the batches are kept; made if it is missing.
+        encoder: computes the vectors.
+        batch_size: number of inputs per batch.
+        work: folder of the batches; created if missing.
 
     Raises:
-        DataError: the encoder does not keep its contract, or a batch cannot be written.
+        DataError: the encoder returns another shape, or a batch cannot be written.
     """
     ids = sort_ids(inputs)
     readable: list[str] = []
@@ -97,16 +97,16 @@ def extract(inputs: Inputs, encoder: Encoder, batch_size: int, work: Path) -> Ex
 def write_vectors(
     target: Path, ids: Sequence[str], blocks: Iterator[Features], scratch: Path
 ) -> ConvertReport:
-    """Write vectors to a new file or folder, in the format that its name asks for.
+    """Write vectors to a new file or folder, in the format of its name.
 
     Args:
         target: must not exist.
         ids: at least one.
         blocks: their vectors in the same order, [n, F] float32.
-        scratch: an existing folder on a disk with room for the vectors once more.
+        scratch: an existing folder with space for a copy of the vectors.
 
     Raises:
-        DataError: ``target`` exists or cannot be written, or a vector holds NaN or infinity.
+        DataError: ``target`` exists or cannot be written, or a vector contains NaN or infinity.
     """
     matrix = scratch / "vectors.npy"
     try:
@@ -138,13 +138,13 @@ class _Batch:
 
     @classmethod
     def find(cls, path: Path) -> _Batch | None:
-        """Return a batch that was kept; None if there is none, or a damaged one."""
+        """Return an existing batch; None if it is missing or damaged."""
         try:
             return cls.load(path)
         except FileNotFoundError:
             return None
-        except Exception as error:  # there is no end to the ways of being damaged
-            logger.warning("%s is damaged and made anew: %s", path, error)
+        except Exception as error:  # damaged files raise many types of exceptions
+            logger.warning("%s is damaged and written anew: %s", path, error)
             return None
 
 
@@ -177,8 +177,8 @@ def _encode(encoder: Encoder, contents: Mapping[str, bytes | OSError]) -> _Batch
                 raise content
             prepared[item_id] = encoder.read(content)
         except DataError:
-            raise  # a library is missing: that is not the input's fault
-        except Exception as error:  # decoders answer damaged inputs with many kinds of errors
+            raise  # a missing library, not an unreadable input
+        except Exception as error:  # decoders raise many types of exceptions
             unreadable[item_id] = _reason(error)
     vectors = np.empty((0, 0), np.float32)
     if prepared:

@@ -1,4 +1,4 @@
-"""New folders that appear whole or not at all."""
+"""Atomic creation of folders, and files about their provenance."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from mmrec.features.replacing import replacing
 from mmrec.files import write_atomically
 
 PROVENANCE = "provenance.json"
-"""Says, in a prepared folder, what it was made from and how."""
+"""The file with the provenance of a prepared folder."""
 
 
 def refuse_existing(target: Path) -> None:
-    """Raise a DataError if there is anything in the way of ``target``, even a dangling link."""
+    """Raise a DataError if ``target`` exists, even as a broken link."""
     if target.exists() or target.is_symlink():
-        raise DataError(f"{target}: exists already; remove it or choose another name")
+        raise DataError(f"{target}: already exists; remove it or choose another name")
 
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """Yield a folder to fill, which becomes ``target`` in the end; after an error it vanishes.
+    """Yield a temporary folder that becomes ``target`` at the end; after an error it is removed.
 
-    Its parent is a folder for temporary files, which vanishes in any case.
+    Its parent is a folder for temporary files, which is always removed.
 
     Raises:
         DataError: ``target`` exists, or cannot be written.

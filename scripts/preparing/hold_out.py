@@ -1,4 +1,4 @@
-"""Splitting interactions as the authors of LATTICE do."""
+"""The split of interactions by the authors of LATTICE."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from mmrec.data.vocabulary import IntArray
 SPLITS: Mapping[str, int] = MappingProxyType({"train": 0, "val": 1, "test": 2})
 
 DESCRIPTION = (
-    "per user, in the order in which the reviews first name them: with fewer than 10 items 2 are "
-    "held out, else 20 % (rounded down), drawn by numpy.random.RandomState(seed).choice without "
-    "replacement; the first half (rounded down) is test, the rest validation; users with fewer "
-    "than 3 items are in training only"
+    "per user, in the order of their first review: of fewer than 10 items, 2 are held out, else "
+    "20 % (rounded down), drawn by numpy.random.RandomState(seed).choice without replacement; the "
+    "first half (rounded down) is test, the rest validation; users with fewer than 3 items are in "
+    "training only"
 )
 
 
 def hold_out(users: IntArray, seed: int) -> IntArray:
     """Assign every interaction to a split.
 
-    This is the draw of ``data/build_data.py`` in the repository CRIPAC-DIG/LATTICE (seed 123):
-    for reviews without repeated pairs or tiny users, the same items are held out.
+    The draws are those of ``data/build_data.py`` in the repository CRIPAC-DIG/LATTICE (seed 123):
+    the same items are held out if no pair is repeated and no user has fewer than 3 items.
 
     Args:
-        users: [N] the number of the user of every interaction, in the order of the reviews; users
-            are numbered 0, 1, ... in the order in which they first occur.
-        seed: of the draws.
+        users: [N] user numbers of the interactions, in the order of the reviews; users are numbered
+            0, 1, ... by their first occurrence.
+        seed: seed of the draws.
 
     Returns:
         [N] values of :data:`SPLITS`.
     """
-    # Not a Generator: the draws are to be those that the authors' np.random.seed(123) leads to.
+    # Not a Generator: the draws must equal those after the authors' np.random.seed(123).
     rng = np.random.RandomState(seed)
     split = np.full(len(users), SPLITS["train"])
     by_user = np.argsort(users, kind="stable")

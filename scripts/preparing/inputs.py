@@ -16,7 +16,7 @@ def find_files(folder: Path, suffixes: Sequence[str]) -> Inputs:
     """Return the files ``<item><suffix>`` of a folder; the name before the suffix is the id.
 
     Raises:
-        DataError: the folder is missing or holds none, or an item has two files.
+        DataError: the folder is missing or empty, or an item has two files.
     """
     try:
         entries = sorted(folder.iterdir())
@@ -40,10 +40,10 @@ def find_files(folder: Path, suffixes: Sequence[str]) -> Inputs:
 def find_texts(path: Path) -> Inputs:
     """Return the texts of a folder of ``<item>.txt``, or of a file of lines ``id<TAB>text``.
 
-    Of a file only the places of the lines are kept in memory.
+    Only positions of lines are kept in memory.
 
     Raises:
-        DataError: there is nothing, or a line has another form or repeats an id.
+        DataError: there are no texts, or a line has another form or a duplicate id.
     """
     if path.is_dir():
         return find_files(path, TEXT_SUFFIXES)
@@ -55,7 +55,7 @@ def find_texts(path: Path) -> Inputs:
                 if line.strip():
                     item_id, before = _split(path, number, line)
                     if item_id in places:
-                        raise DataError(f"{path}:{number}: the id {item_id!r} stands twice")
+                        raise DataError(f"{path}:{number}: duplicate id {item_id!r}")
                     places[item_id] = (start + before, len(line) - before)
                 start += len(line)
     except OSError as error:
@@ -66,7 +66,7 @@ def find_texts(path: Path) -> Inputs:
 
 
 def _split(path: Path, number: int, line: bytes) -> tuple[str, int]:
-    """Return the id of a line, and where its text begins."""
+    """Return the id of a line and the start of its text."""
     field, tab, _ = line.partition(b"\t")
     try:
         item_id = field.decode("utf-8-sig" if number == 1 else "utf-8")

@@ -1,4 +1,4 @@
-"""Checking that an unpacked data set is the one that was expected."""
+"""Checking an unpacked data set against its expected properties."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from preparing.folders import sha256_of_file
 
 @dataclass(frozen=True)
 class Expected:
-    """What a data set has to be.
+    """Expected properties of a data set.
 
     Attributes:
-        splits: the SHA-256 of every split file, by name.
-        rows: the number of rows of every split file.
-        n_users: in all splits together.
-        n_items: in all splits together.
-        widths: the length of the vectors of every folder, by name.
+        splits: SHA-256 of every split file, by name.
+        rows: number of rows of every split file.
+        n_users: number of users in all splits.
+        n_items: number of items in all splits.
+        widths: length of the vectors of every folder, by name.
     """
 
     splits: Mapping[str, str]
@@ -47,12 +47,12 @@ OFFICE = Expected(
     n_items=2_420,
     widths=MappingProxyType({"image_feat": 4096, "text_feat": 1024}),
 )
-"""Amazon Office as the tutorial "Hands-on #2: Reproducibility" (LoG 2023) splits it."""
+"""Amazon Office as split for the tutorial "Hands-on #2: Reproducibility" (LoG 2023)."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a data set is, and how that differs from what was expected."""
+    """Properties of a data set, and differences from the expected ones."""
 
     n_users: int
     n_items: int
@@ -61,10 +61,10 @@ class Found:
 
 
 def inspect(folder: Path, expected: Expected) -> Found:
-    """Compare a folder with what it has to be.
+    """Compare a folder with its expected properties.
 
     Raises:
-        DataError: a split cannot be read, or there is a folder without vectors.
+        DataError: a split cannot be read, or a folder contains no vectors.
     """
     differences: list[str] = []
     users: set[str] = set()
@@ -115,12 +115,12 @@ def _inspect_vectors(folder: Path, items: set[str], width: int) -> tuple[int, li
 
 
 def _without_folder(message: str, folder: Path) -> str:
-    """Name a temporary folder as it will be called."""
+    """Replace the path of a temporary folder by its final name."""
     return message.replace(str(folder), folder.name)
 
 
 def lines(found: Found) -> Iterator[str]:
-    """Say what there is."""
+    """Return the properties as lines."""
     yield f"{found.n_users} users, {found.n_items} items"
     for name, count in found.n_vectors.items():
         yield f"{name}: {count} vectors"

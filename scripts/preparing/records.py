@@ -1,4 +1,4 @@
-"""Reading the lines of the Amazon 2014 files, one at a time."""
+"""Reading the lines of the Amazon 2014 files."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from mmrec.errors import DataError
 Record = TypeVar("Record")
 
 _SHOWN = 3
-"""How many broken lines a message shows."""
+"""Number of invalid lines in a message."""
 
 
 class BrokenLines:
-    """Counts the lines that are not what they should be, and remembers the first ones.
+    """Counts invalid lines and keeps the first ones.
 
     Args:
-        path: of the file.
-        skip: go on after a broken line instead of raising a DataError.
+        path: the file, for messages.
+        skip: skip invalid lines instead of raising a DataError.
     """
 
     def __init__(self, path: Path, *, skip: bool) -> None:
@@ -36,18 +36,18 @@ class BrokenLines:
         """Count a line.
 
         Raises:
-            DataError: broken lines are not to be skipped.
+            DataError: invalid lines are not skipped.
         """
         self.count += 1
         if not self._skip:
             raise DataError(
-                f"{self._path}:{number}: {reason}; --skip-broken-lines goes on without such lines"
+                f"{self._path}:{number}: {reason}; --skip-broken-lines skips such lines"
             )
         if len(self._first) < _SHOWN:
             self._first.append(f"{self._path}:{number}: {reason}")
 
     def lines(self) -> Iterator[str]:
-        """Say what was skipped."""
+        """Yield messages about the skipped lines."""
         yield from self._first
         if self.count > len(self._first):
             yield f"{self._path}: and {self.count - len(self._first)} more broken lines"
@@ -56,17 +56,17 @@ class BrokenLines:
 def read_records(
     path: Path, convert: Callable[[Mapping[str, Any]], Record], broken: BrokenLines
 ) -> Iterator[Record]:
-    """Yield what ``convert`` makes of every line that is not blank.
+    """Yield the converted object of every line that is not blank.
 
-    A line is a JSON object, or the same as Python writes it: both occur in these files.
+    A line is a JSON object or a Python literal: both occur in these files.
 
     Args:
         path: text, compressed by gzip if its name ends in ``.gz``.
-        convert: raises a ValueError for an object that lacks something.
-        broken: is told of every line that is no such object.
+        convert: raises a ValueError for an invalid object.
+        broken: collects invalid lines.
 
     Raises:
-        DataError: the file is missing, damaged, or cut off.
+        DataError: the file is missing, damaged or truncated.
     """
     number = 0
     try:
@@ -82,7 +82,7 @@ def read_records(
                 yield record
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
-            f"{path}: damaged or cut off after line {number} ({error}); download it again"
+            f"{path}: damaged or truncated after line {number} ({error}); download it again"
         ) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -93,7 +93,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _parse(line: bytes) -> Mapping[str, Any]:
-    shown = repr(line[:60].decode("utf-8", "replace").rstrip("\n"))
+    start = repr(line[:60].decode("utf-8", "replace").rstrip("\n"))
     try:
         text = line.decode("utf-8")
         try:
@@ -101,7 +101,7 @@ def _parse(line: bytes) -> Mapping[str, Any]:
         except ValueError:
             value = ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        raise ValueError(f"neither JSON nor a Python literal: {shown}") from None
+        raise ValueError(f"neither JSON nor a Python literal: {start}") from None
     if not isinstance(value, dict):
-        raise ValueError(f"expected an object, found {shown}")
+        raise ValueError(f"expected an object, found {start}")
     return value

@@ -187,3 +187,12 @@ def test_a_reader_that_closes_the_output_is_no_error():
         text=True,
     )
     assert (done.stdout, done.stderr) == ("{\n", "")
+
+
+def test_an_interrupted_command_ends_with_130(monkeypatch, capsys):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mmrec.cli.health.requirements", interrupt)
+    assert main(["doctor"]) == 130
+    assert capsys.readouterr().err == "mmrec: interrupted\n"

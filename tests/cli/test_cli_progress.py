@@ -133,6 +133,7 @@ class Terminal:
         os.close(self._driver)
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_two_bars(
     experiment_file: Write,
     terminal: Terminal,

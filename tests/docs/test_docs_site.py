@@ -44,9 +44,21 @@ def test_every_section_of_a_file_has_its_table(insertions: ModuleType) -> None:
     assert tables == insertions.sections().keys() - {"hyper-parameters"}
 
 
-def test_every_model_has_its_table(insertions: ModuleType) -> None:
+def test_every_model_has_its_section(insertions: ModuleType) -> None:
+    page = insertions.inserted(PAGES["models"])
+    sections = re.findall(r"^## (\w+)$", page, flags=re.MULTILINE)
+    assert len(set(sections)) == len(sections)
+    assert set(MODELS) <= set(sections)
     tables = set(re.findall(r"<!-- insert: hyper-parameters (\S+) -->", PAGES["models"]))
-    assert tables == set(MODELS)
+    (described,) = re.findall(r"<!-- insert: other-models (\S+) -->", PAGES["models"])
+    assert tables == set(described.split(","))
+
+
+def test_the_section_of_a_model_comes_from_its_class(insertions: ModuleType) -> None:
+    section = insertions.other_models(",".join(set(MODELS) - {"LATTICE"}))
+    assert section.startswith("## LATTICE\n\nMining Latent Structures")
+    assert ":pyobject: LATTICE.loss" in section
+    assert "| `l_m` | `0.1` |" in section
 
 
 def test_tables_hold_what_the_code_says(insertions: ModuleType) -> None:

@@ -15,6 +15,9 @@ from mmrec.config import read_experiment
 from mmrec.errors import ConfigError, ModelError
 from mmrec.evaluation import METRICS, Evaluator, JudgedLists, Ranking, find_metric, metric
 from mmrec.planning.plan import make_plan
+from mmrec.registry import activate_external
+from mmrec.runs.finished import FinishedRun, read_studies
+from mmrec.training.objective import Objective
 
 OWN = """
 from mmrec.data import FloatArray
@@ -65,6 +68,17 @@ def test_own_metrics_belong_to_the_experiment_that_names_their_file(
     assert make_plan(read_experiment(again)).metrics[0] == "FirstHit"
     without = experiment_file(evaluation={"simple_metrics": "FirstHit"})
     assert "unknown metric 'FirstHit'" in refusal(ConfigError, make_plan, read_experiment(without))
+
+
+def test_a_finished_run_knows_the_directions_of_its_metrics_without_their_file(
+    own_file: Path,
+) -> None:
+    content = {"MostPop": {"meta": {"validation_metric": "Repetition@5"}}, "Random": {}}
+    folder = run_experiment(change(own_file, models=content), progress=False).folder
+    activate_external(None)
+    first, _ = read_studies(FinishedRun.open(folder))
+    assert first.objective == Objective("Repetition@5", higher_is_better=False)
+    assert first.settings.objective_of("FirstHit@1").higher_is_better
 
 
 def test_a_name_of_a_built_in_metric_is_refused(own_file: Path) -> None:

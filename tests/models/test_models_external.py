@@ -194,6 +194,16 @@ def test_a_model_is_added_to_a_folder_by_its_file(package: Path) -> None:
     assert find_recommender("external.Added", module).__name__ == "Added"
 
 
+def test_a_name_that_several_files_define_is_refused(package: Path) -> None:
+    for file in ("one.py", "two.py"):
+        write_text(package.parent / file, MODEL.format(name="Same"))
+    module = load_external_module(package)
+    message = refusal(ModelError, find_recommender, "external.Same", module)
+    assert "one.py" in message
+    assert "two.py" in message
+    assert find_recommender("external.First", module).__name__ == "First"
+
+
 def test_a_failing_file_of_a_folder_is_named(package: Path) -> None:
     broken = write_text(package.parent / "broken.py", "1 / 0")
     before = set(sys.modules)

@@ -190,7 +190,7 @@ def test_a_damaged_record_is_refused(folder: Path, tmp_path: Path, damage: str) 
     assert (copy / "report.html").read_text() == (copy / "best.tsv").read_text() == "old"
 
 
-def shown_files(results: Results) -> tuple[str, list[dict[str, Any]]]:
+def example_files(results: Results) -> tuple[str, list[dict[str, Any]]]:
     records = TrialStore(results.folder / "trials.jsonl").read()
     lists = [r.example_lists for r in sorted(records, key=lambda record: record.trial_id)]
     return (results.folder / "examples.json").read_text(), lists
@@ -206,9 +206,9 @@ def interrupted(path: Path, monkeypatch: pytest.MonkeyPatch, steps: int) -> None
 def test_a_resumed_run_has_the_same_examples(experiment_file, tmp_path, monkeypatch):
     write_tiny_labels(tmp_path / "data" / "tiny")
     path = experiment_file(MODELS, report=REPORT)
-    expected = shown_files(run(path))
+    expected = example_files(run(path))
     interrupted(path, monkeypatch, 20)
-    assert shown_files(run(path)) == expected
+    assert example_files(run(path)) == expected
 
 
 def test_users_added_after_a_trial_ended(experiment_file, monkeypatch):
@@ -226,7 +226,7 @@ def test_users_added_after_a_trial_ended(experiment_file, monkeypatch):
 def test_workers_give_the_same_examples(experiment_file, tmp_path):
     write_tiny_labels(tmp_path / "data" / "tiny")
     path = experiment_file(MODELS, report=REPORT)
-    assert shown_files(run(path, workers=2)) == shown_files(run(path, fresh=True))
+    assert example_files(run(path, workers=2)) == example_files(run(path, fresh=True))
 
 
 def test_items_without_titles_and_items_not_in_the_data(experiment_file, tmp_path):

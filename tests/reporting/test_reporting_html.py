@@ -235,7 +235,7 @@ def test_the_best_value_of_a_metric_is_highlighted() -> None:
         one.best.test["ARP@20"] = popularity  # the lower the better
     html = render(studies)
     strong = re.findall(r'class="number strong"[^>]*>([^<]*)<', html)
-    assert strong == ["3.0000", "0.1900", "0.0900"]
+    assert strong == ["3", "0.1900", "0.0900"]
 
 
 def test_the_errors_of_failed_trials_are_shown() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrec.reporting.run_tables import make_frame
+from mmrec.reporting.run_tables import make_frame, readable
 from mmrec.reporting.sections.users import share_at_most, value_grid
 from mmrec.reporting.table import Cell, digest, make_table, seconds
 
@@ -53,6 +53,8 @@ def texts(*column: object) -> list[str]:
     [
         ([0.5, 1.0, 465.0], ["0.5000", "1.0000", "465.0000"]),
         ([3, 3.0127], ["3.0000", "3.0127"]),
+        ([3.0, 465.0, float("nan")], ["3", "465", "\N{EN DASH}"]),
+        ([0.0, 1.0], ["0.0000", "1.0000"]),
         ([12345, np.int64(2), None], ["12,345", "2", "\N{EN DASH}"]),
         ([float("nan"), float("inf")], ["\N{EN DASH}", "inf"]),
         ([seconds(3.0), seconds(None), seconds(3.0127)], ["3.0", "\N{EN DASH}", "3.0"]),
@@ -72,6 +74,11 @@ def test_integers_of_a_frame_stay_integers_where_a_row_has_no_value():
     rows = [{"n": 512, "lr": 0.1, "seed": 2**60 + 1}, {"n": None, "lr": None}, {"n": 3, "lr": 2.0}]
     text = make_frame(rows).to_csv(sep=" ", index=False)
     assert text.splitlines() == ["n lr seed", f"512 0.1 {2**60 + 1}", "  ", "3 2.0 "]
+
+
+def test_results_are_printed_with_counts_and_without_nan():
+    frame = readable(make_frame([{"m": "a", "seeds": 3, "C": 21.0}, {"m": "b", "C": 465.0}]))
+    assert frame.to_numpy().tolist() == [["a", "3", "21"], ["b", "\N{EN DASH}", "465"]]
 
 
 @given(st.lists(st.sampled_from([0.0, 0.1, 1 / 3, 0.3, 0.5, 1.0, np.nan]), min_size=1))

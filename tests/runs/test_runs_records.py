@@ -17,10 +17,12 @@ from tiny_experiment import Write, settings
 from mmrec.errors import DataError, WriteError
 from mmrec.experiment import run_experiment
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.identity import RunIdentity
 from mmrec.runs.log import log_to_folder
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.verify.verification import verify_run
 
+IDENTITY = RunIdentity("one", {"mmrec": "0.1.0"})
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -61,20 +63,20 @@ def test_records_of_another_version_are_refused_with_a_way_on(tmp_path: Path) ->
 
 def test_a_folder_that_cannot_be_begun_is_not_left(tmp_path: Path) -> None:
     with no_file_above(n_bytes=0):
-        message = refusal(WriteError, lambda: RunFolder.open(tmp_path, "one", MOMENT))
+        message = refusal(WriteError, lambda: RunFolder.open(tmp_path, IDENTITY, MOMENT))
     assert_contains(message, [tmp_path / "run_2026_01_31_12_00_00" / "identity.json"])
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("identity", ["", "[]", "7", '{"identity": 7}', "{}", "\xff"])
+@pytest.mark.parametrize("identity", ["", "[]", "7", '{"experiment": 7}', "{}", "\xff"])
 def test_a_damaged_identity_is_that_of_another_run(tmp_path: Path, identity: str) -> None:
     spoilt = tmp_path / "run_2026_01_30_12_00_00"
     spoilt.mkdir()
     (spoilt / "identity.json").write_text(identity, encoding="latin-1")
-    folder = RunFolder.open(tmp_path, "one", MOMENT)
+    folder = RunFolder.open(tmp_path, IDENTITY, MOMENT)
     folder.release()
     assert folder.path.name == "run_2026_01_31_12_00_00"
-    again = RunFolder.open(tmp_path, "one", MOMENT)
+    again = RunFolder.open(tmp_path, IDENTITY, MOMENT)
     again.release()
     assert again.path == folder.path
 
@@ -107,3 +109,21 @@ def test_a_run_with_an_odd_message_of_failure_is_verified(experiment_file: Write
         *("failed", "failed", "finished")
     ]
     assert verify_run(results.folder).is_identical
+
+
+def test_an_unfinished_run_of_other_code_is_not_resumed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = RunFolder.open(tmp_path, IDENTITY, MOMENT)
+    first.release()
+    upgraded = RunIdentity("one", {"mmrec": "0.2.0"})
+    second = RunFolder.open(tmp_path, upgraded, MOMENT)
+    second.release()
+    assert second.path != first.path
+    (message,) = caplog.messages
+    assert_contains(message, [first.path, "mmrec"])
+    for identity, folder in ((IDENTITY, first), (upgraded, second)):
+        again = RunFolder.open(tmp_path, identity, MOMENT)
+        again.release()
+        assert again.path == folder.path
+    assert len(caplog.messages) == 1

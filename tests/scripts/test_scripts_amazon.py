@@ -225,7 +225,7 @@ def test_items_without_image_get_the_mean_or_none(tmp_path: Path) -> None:
         )
     np.testing.assert_array_equal(np.load(folder / "image_feat" / "12.npy"), vector(12))
     counts = facts(folder)["counts"]
-    assert (counts["items without image"], counts["images that hold NaN or infinity"]) == (3, 1)
+    assert (counts["items without image"], counts["images with NaN or infinity"]) == (3, 1)
 
     folder = prepare(sources, tmp_path / "leave", fill_images=False, features="npy")
     source = open_source(folder / "image_feat.npy")
@@ -312,9 +312,9 @@ def test_files_that_are_cut_off(name: str, tmp_path: Path) -> None:
     message = refused(sources, tmp_path / "x", skip_broken=True)
     assert_contains(message, [f"{path}:", "line"])
     path.write_bytes(whole[:40] + b"\0\0\0\0" + whole[44:])
-    assert f"{path}: damaged or cut off" in refused(sources, tmp_path / "x", skip_broken=True)
+    assert f"{path}: damaged or truncated" in refused(sources, tmp_path / "x", skip_broken=True)
     path.write_bytes(b"<html>not found</html>")
-    assert f"{path}: damaged or cut off" in refused(sources, tmp_path / "x", skip_broken=True)
+    assert f"{path}: damaged or truncated" in refused(sources, tmp_path / "x", skip_broken=True)
     path.unlink()
     assert_contains(refused(sources, tmp_path / "x"), [f"{path}:", "file"])
 
@@ -409,4 +409,4 @@ def test_from_the_command_line(
     frame = pd.read_csv(tmp_path / "x" / "image_feat.tsv", sep="\t")
     assert frame.shape == (20, WIDTH + 1)
     assert prepare_amazon.main(arguments) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err

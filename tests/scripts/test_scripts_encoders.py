@@ -54,7 +54,7 @@ def test_texts_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "t.tsv").write_text("10\tthree  eels\n9\tone\n11\t  \n")
     arguments = ["texts", str(tmp_path / "t.tsv"), "--output", str(tmp_path / "text_feat")]
     assert extract_features.main(arguments) == 2
-    assert "1 of 3 inputs cannot be read: 11: there is no text" in capsys.readouterr().err
+    assert "1 of 3 inputs cannot be read: 11: the text is empty" in capsys.readouterr().err
     assert extract_features.main([*arguments, "--on-error", "skip", "--model", "m"]) == 0
     np.testing.assert_array_equal(np.load(tmp_path / "text_feat" / "10.npy"), [10, 4])
     np.testing.assert_array_equal(np.load(tmp_path / "text_feat" / "9.npy"), [3, 1])
@@ -178,7 +178,7 @@ def test_images_from_the_command_line(tmp_path: Path) -> None:
         ("tiny188", "avgpool", "V2", r"unknown image model 'tiny188' \(did you mean 'tiny18'\?\)"),
         ("tiny18", "avgpol", "V2", r"has no layer 'avgpol' \(did you mean 'avgpool'\?\)"),
         ("tiny18", "avgpool", "V22", r"unknown weights 'V22' \(did you mean 'V2'\?\)"),
-        ("tiny18", "avgpool", "V1", "the weights V1 of tiny18 cannot be had: no network"),
+        ("tiny18", "avgpool", "V1", "the weights V1 of tiny18 cannot be loaded: no network"),
     ],
 )
 def test_image_models_that_cannot_be_had(model: str, layer: str, weights: str, reason: str) -> None:
@@ -195,7 +195,7 @@ def test_weights_of_a_file(tmp_path: Path) -> None:
     loaded = encoder._network.network.fc.weight
     torch.testing.assert_close(loaded, network.fc.weight)
     torch.save({"other": torch.zeros(1)}, tmp_path / "w.pth")
-    with pytest.raises(DataError, match=r"w\.pth: no weights of tiny18"):
+    with pytest.raises(DataError, match=r"w\.pth: not weights of tiny18"):
         ImageEncoder("tiny18", "avgpool", str(tmp_path / "w.pth"), "cpu")
 
 

@@ -118,7 +118,7 @@ def test_what_is_interrupted_goes_on_with_the_same_bits(
         run(images, target, SmallNetwork(fail_at=8))
     assert not target.exists()
     assert run(images, target).n_encoded == 2
-    assert "went on: 2 batches were there already" in capsys.readouterr().out
+    assert "resumed: 2 batches" in capsys.readouterr().out
     for item in COLOURS:
         name = f"{item}.npy"
         assert (target / name).read_bytes() == (whole / name).read_bytes()
@@ -178,7 +178,7 @@ def test_unreadable_images(
         run(images, target)
     message = str(caught.value)
     assert_contains(message, ["of 10"])
-    assert "4: no image in a known format" in message
+    assert "4: not an image in a known format" in message
     assert "8: No such file or directory" in message
     assert not target.exists()
     assert run(images, target, skip=True).n_encoded == 0  # all that could be done was done
@@ -208,7 +208,7 @@ def test_two_images_of_one_item(images: Path, tmp_path: Path) -> None:
 def test_nothing_is_overwritten(images: Path, tmp_path: Path) -> None:
     for name in ("x", "x.provenance.json"):
         (tmp_path / name).write_text("precious")
-        with pytest.raises(DataError, match=f"{name}: exists already"):
+        with pytest.raises(DataError, match=f"{name}: already exists"):
             run(images, tmp_path / "x")
         (tmp_path / name).unlink()
 
@@ -251,7 +251,7 @@ def test_texts_of_a_file_and_of_a_folder(tmp_path: Path) -> None:
         (b"1\tone\n2 two\n", r"t\.tsv:2: expected id<TAB>text, found b'2 two\\n'"),
         (b"1\tone\n\ttwo\n", r"t\.tsv:2: expected id"),
         (b"1\tone\n\xff\ttwo\n", r"t\.tsv:2: expected id"),
-        (b"1\tone\n2\ttwo\n1\tthree\n", r"t\.tsv:3: the id '1' stands twice"),
+        (b"1\tone\n2\ttwo\n1\tthree\n", r"t\.tsv:3: duplicate id .1."),
         (b"\n", "expected lines of id<TAB>text, found none"),
     ],
 )

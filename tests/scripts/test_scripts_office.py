@@ -103,18 +103,18 @@ def test_download_beside_the_folder(tmp_path: Path, capsys: pytest.CaptureFixtur
     prepare_office(target, download=download, expected=EXPECTED)
     assert calls == [(DRIVE_ID, tmp_path / "new" / "office.zip")]
     assert (target / "train.txt").read_text() == SPLITS["train.txt"]
-    with pytest.raises(DataError, match="office: exists already"):
+    with pytest.raises(DataError, match="office: already exists"):
         prepare_office(target, download=download, expected=EXPECTED)
     prepare_office(tmp_path / "new" / "office2", archive=calls[0][1], expected=EXPECTED)
     (target / "train.txt").unlink()
     target.rename(tmp_path / "moved")
     prepare_office(target, download=download, expected=EXPECTED)
     assert len(calls) == 1  # the zip file is used again
-    assert "office.zip is there already" in capsys.readouterr().out
+    assert "office.zip exists" in capsys.readouterr().out
 
 
 def test_a_download_that_brings_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="did not give the file: nothing came"):
+    with pytest.raises(DataError, match="download from Google Drive failed: no file"):
         prepare_office(tmp_path / "office", download=lambda *_: None, expected=EXPECTED)
 
 
@@ -156,18 +156,18 @@ def test_vectors_of_different_lengths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"train.txt": None}, "expected train.txt, val.txt, test.txt together in one folder"),
+        ({"train.txt": None}, "expected train.txt, val.txt, test.txt in one folder"),
         ({f"b/{name}": b"1\t1\n" for name in SPLITS}, "found them in 2 folders"),
         ({"train.txt": b"1\t2\t3\n4\n"}, "train.txt:2: expected 3 tab-separated columns"),
         (
             {f"text_feat/{item}.npy": None for item in (10, 11, 12)},
             "text_feat: no such folder",
         ),
-        ({"../evil.txt": b"x"}, "'../evil.txt' leads out of the archive"),
-        ({"/etc/evil.txt": b"x"}, "'/etc/evil.txt' leads out"),
-        ({"a/../../evil.npy": b"x"}, "leads out"),
-        ({"C:evil.txt": b"x"}, "leads out"),
-        ({"a\\evil.txt": b"x"}, "leads out"),
+        ({"../evil.txt": b"x"}, "'../evil.txt' is outside of the archive"),
+        ({"/etc/evil.txt": b"x"}, "'/etc/evil.txt' is outside of the archive"),
+        ({"a/../../evil.npy": b"x"}, "outside of the archive"),
+        ({"C:evil.txt": b"x"}, "outside of the archive"),
+        ({"a\\evil.txt": b"x"}, "outside of the archive"),
     ],
 )
 def test_other_archives(changes: dict[str, bytes | None], reason: str, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_links_repeated_and_encrypted_members(tmp_path: Path) -> None:
             opened.writestr("val.txt", "1\t10\t1.0\n")
     message = refused(tmp_path, archive)
     assert "'image_feat/link.npy' is a link or a special file" in message
-    assert "'val.txt' stands twice" in message
+    assert "'val.txt' is a duplicate" in message
 
     data = bytearray(make_zip(tmp_path / "y.zip", {"train.txt": b"1"}).read_bytes())
     data[data.index(b"PK\1\2") + 8] |= 1
@@ -204,7 +204,7 @@ def flip_a_byte(data: bytes) -> bytes:
 def test_damaged_archives(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "x.zip", members())
     archive.write_bytes(damage(archive.read_bytes()))
-    assert "no zip file, or a damaged one" in refused(tmp_path, archive)
+    assert "not a zip file, or a damaged one" in refused(tmp_path, archive)
 
 
 def test_the_sum_of_the_archive(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert download_office.main([*arguments, "--accept-differences"]) == 0
     assert "differs: text_feat: vectors of 4 numbers, expected 1024" in capsys.readouterr().out
     assert download_office.main(arguments) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert download_office.main(["--zip", str(tmp_path / "none.zip"), *arguments[2:]]) == 2
 
 

@@ -21,10 +21,10 @@ from mmrec.config import Choice, Distribution, Problems, Space, parse_space, rea
 from mmrec.config.distributions import distribution
 from mmrec.data.demo import write_demo
 from mmrec.errors import ConfigError
-from mmrec.execution.specs import identity
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import make_plan
 from mmrec.planning.points import sample_points
+from mmrec.runs.identity import RunIdentity
 from mmrec.runs.selection import EpochView, PointView, ValidationView
 from mmrec.search.algorithms import ListedSearch, make_search
 from mmrec.search.tpe import TpeSearch
@@ -231,7 +231,7 @@ def test_tpe_repeats_its_proposals() -> None:
     assert points_of(tpe(), bowl)[:4] != points_of(tpe(seed=(42, "N")), bowl)[:4]
 
 
-def test_a_batch_hangs_on_the_earlier_figures_alone() -> None:
+def test_a_batch_depends_on_the_earlier_figures_alone() -> None:
     """Shown at once what was seen before, as after an interruption, tpe goes on the same way."""
     whole = batches_of(tpe(), bowl)
     resumed = tpe()
@@ -271,7 +271,7 @@ def test_tpe_learns_and_knows_its_direction() -> None:
     assert points_of(mirrored, lambda p: view(-(bowl(p).value(RECALL) or 0))) == points
 
 
-def test_a_finite_space_is_gone_through_once() -> None:
+def test_a_finite_space_is_searched_completely_and_once() -> None:
     space = Space(
         ("ws", "cf", "seed"),
         {"seed": 1},
@@ -294,7 +294,9 @@ def test_tpe_ends_when_there_is_nothing_new() -> None:
     assert sorted(point["n"] for point in points) == [0, 1, 2]
 
 
-def test_failed_and_pruned_points_are_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_optuna_knows_failed_and_pruned_points(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import optuna
 
     told: list[Any] = []
@@ -392,7 +394,7 @@ def test_the_identity_is_known_before_the_trials(experiment_file):
 
     def identify(entry: dict[str, Any], **changes: Any) -> str:
         plan = make_plan(read_experiment(experiment_file({"LightGCNM": entry}, **changes)))
-        return identity(plan, load_datasets(plan))
+        return RunIdentity.of(plan, load_datasets(plan)).to_json()
 
     def entry(**changes: Any) -> dict[str, Any]:
         meta = {"hyper_opt_alg": "tpe", "hyper_max_evals": 4} | changes.pop("meta", {})

@@ -85,7 +85,7 @@ def test_every_evaluated_epoch_has_the_digest_of_its_weights_and_lists() -> None
     first, best, last = outcome.history
     assert outcome.best_state is not None
     assert best.weights_sha256 == digest_of_state(outcome.best_state)
-    assert best.ranking_sha256 == digest_of_ranking(outcome.best.ranking)
+    assert best.lists_sha256 == digest_of_ranking(outcome.best.ranking)
     assert last.weights_sha256 == digest_of_state(model.state_dict())
-    assert last.ranking_sha256 == best.ranking_sha256 != first.ranking_sha256
+    assert last.lists_sha256 == best.lists_sha256 != first.lists_sha256
     assert len({record.weights_sha256 for record in outcome.history}) == 3

@@ -36,7 +36,7 @@ def validations(*hits: int) -> list[Epoch]:
 
 def figures(outcome: Outcome) -> list[EpochRecord]:
     """The history without its digests."""
-    return [replace(r, weights_sha256=None, ranking_sha256=None) for r in outcome.history]
+    return [replace(r, weights_sha256=None, lists_sha256=None) for r in outcome.history]
 
 
 def evaluated(outcome: Outcome) -> list[int]:
@@ -158,7 +158,7 @@ def test_a_loss_that_is_not_finite(script: list[Epoch], message: str) -> None:
 
 def test_scores_that_are_nan() -> None:
     assert refusal(TrialError, run, [Epoch(), Epoch(scores=nan)]) == (
-        "evaluation after epoch 2: the model gives user number 0 a score that is NaN"
+        "evaluation after epoch 2: the scores of user number 0 contain NaN"
     )
 
 
@@ -187,7 +187,7 @@ def test_a_learning_rate_that_blows_up(model: tuple[type, ModelConfig]) -> None:
     ("when", "message"),
     [
         ("begin_epoch", "the loss of epoch 1, batch 1 of 6, is nan"),
-        ("scorer", "evaluation after epoch 1: the model gives user number 0 a score that is NaN"),
+        ("scorer", "evaluation after epoch 1: the scores of user number 0 contain NaN"),
     ],
 )
 def test_features_that_are_nan(when: str, message: str, rows: int | slice) -> None:

@@ -197,5 +197,5 @@ def facts(features: dict[str, list[int]]) -> DataFacts:
         {"name": name, "fingerprints": dict.fromkeys(features, "a" * 64), "features": features}
         for name in ("0", "1")
     ]
-    items = {loader: {"path": "x", "crc32": {}, "lacking": []} for loader in features}
+    items = {loader: {"path": "x", "crc32": {}, "missing": []} for loader in features}
     return DataFacts({"folds": folds}, items)

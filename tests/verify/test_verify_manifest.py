@@ -50,7 +50,7 @@ def test_the_manifest_has_the_form_that_is_documented(finished: Path) -> None:
 def test_the_documented_form_is_strict(finished: Path) -> None:
     facts = manifest(finished)
     for change in (
-        {"schema_version": 2},
+        {"schema_version": 3},
         {"news": 1},
         {"started": "yesterday"},
         {"data": facts["data"] | {"fingerprint": "abc"}},
@@ -119,7 +119,7 @@ def test_every_item_has_the_digest_of_its_vector(finished: Path) -> None:
     for item, digest in digests["VisualAttribute"]["crc32"].items():
         vector = np.load(folder / f"{item}.npy")
         assert digest == f"{zlib.crc32(vector.astype('<f4').tobytes()):08x}"
-    assert digests["TextualAttribute"]["lacking"] == []
+    assert digests["TextualAttribute"]["missing"] == []
 
 
 def test_counts_tell_what_filtering_took(experiment_file: Write, tmp_path: Path) -> None:
@@ -133,9 +133,9 @@ def test_counts_tell_what_filtering_took(experiment_file: Write, tmp_path: Path)
     assert facts["splits"]["train"]["rows_read"] == len(rows) == 120
     assert facts["splits"]["train"]["rows_kept"] == 120 - lost
     assert (facts["items"], facts["items_dropped"]) == (19, 1)
-    assert facts["loaders"]["VisualAttribute"]["items_lacking"] == 1
+    assert facts["loaders"]["VisualAttribute"]["items_dropped"] == 1
     lacking = json.loads((folder / "features.json").read_text())["loaders"]
-    assert [lacking[name]["lacking"] for name in lacking] == [["30"], []]
+    assert [lacking[name]["missing"] for name in lacking] == [["30"], []]
 
 
 def test_a_run_gone_on_with_has_equal_records_and_tells_its_sessions(
@@ -151,7 +151,7 @@ def test_a_run_gone_on_with_has_equal_records_and_tells_its_sessions(
     measured = {"seconds": 0, "peak_bytes": 0}
     timeless = [[r | measured for r in records(each)] for each in (finished, folder)]
     assert timeless[0] == timeless[1]
-    assert all(e["ranking_sha256"] for r in timeless[1] for e in r["history"])
+    assert all(e["lists_sha256"] for r in timeless[1] for e in r["history"])
     sessions = manifest(folder)["sessions"]
     assert [session["differs"] for session in sessions] == [{}, {}]
     assert verify_run(folder).is_identical

@@ -14,7 +14,8 @@ from runs import KEPT, MODELS, make_run, manifest, records, run, tampered
 from tiny_experiment import Write, experiment_writer, settings
 
 from mmrec import __version__
-from mmrec.errors import ConfigError, DataError
+from mmrec.errors import ConfigError, DataError, TrialError
+from mmrec.inspection.user import view_user
 from mmrec.verify.trials import Difference
 from mmrec.verify.verification import verify_run
 
@@ -81,7 +82,7 @@ DIGEST = "0123456789ab" + "f" * 52
         (put("losses", 1, value=0.5), 2, "loss", ""),
         (put("history", 0, "loss", value=0.5), 1, "loss", ""),
         (put("history", 2, "weights_sha256", value=DIGEST), 3, "weights", ""),
-        (put("history", 1, "ranking_sha256", value=DIGEST), 2, "lists", ""),
+        (put("history", 1, "lists_sha256", value=DIGEST), 2, "lists", ""),
         (put("history", 3, "validation", "nDCG@5", value=2.0), 4, "figures", "validation nDCG@5"),
         (put("test", "Recall@3", value=2), ..., "figures", "test Recall@3"),
         (put("best_epoch", value=77), None, "best epoch", ""),
@@ -114,9 +115,9 @@ def test_the_first_of_several_differences_counts(
 ) -> None:
     def change(lines: list[dict[str, Any]]) -> None:
         for line in lines[:2]:
-            line["history"][3]["ranking_sha256"] = DIGEST
+            line["history"][3]["lists_sha256"] = DIGEST
         lines[0]["history"][1]["validation"]["Recall@3"] = 9.0
-        lines[0]["history"][1]["ranking_sha256"] = DIGEST
+        lines[0]["history"][1]["lists_sha256"] = DIGEST
 
     verification = verify_run(tampered(finished, tmp_path / "run", change), progress=True)
     names = [record["name"] for record in records(finished)]
@@ -241,6 +242,37 @@ def test_a_pruned_trial_is_run_as_far_as_it_went(finished: Path, tmp_path: Path)
     assert verification.trials == {}
 
 
+def test_weights_of_another_version_are_restored_with_a_warning(
+    experiment_file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(experiment_file({"LATTICE": settings(top_k=4, meta=KEPT)}))
+    monkeypatch.setattr("mmrec.runs.environment.installed_version", lambda package: "9.8.7")
+    path = experiment_file({"LATTICE": settings(top_k=4, meta={"restore": True})})
+    (note,) = (x for x in manifest(run(path))["notes"] if "restored" in x)
+    assert_contains(note, ["LATTICE", f"mmrec {__version__} (", "9.8.7"])
+
+
+@pytest.mark.parametrize("name", ["LATTICE", "external.Own"])
+def test_weights_of_an_edited_external_model_are_not_restored(
+    experiment_file: Write, name: str
+) -> None:
+    path = experiment_file({name: settings(top_k=4, meta=KEPT)}, external_models_path="m.py")
+    code = path.parent / "m.py"
+    code.write_text("from mmrec.models import LATTICE as Own\n")
+    folder = run(path)
+    code.write_text("from mmrec.models import LATTICE as Own  # edited\n")
+    path = experiment_file(
+        {name: settings(top_k=4, meta={"restore": True})}, external_models_path="m.py"
+    )
+    (record,) = records(run(path))
+    if name == "LATTICE":  # not defined in the file
+        assert record["status"] == "finished"
+    else:
+        assert_contains(record["error"], ["TrialError: ", "safetensors", "m.py"])
+        message = refusal(TrialError, view_user, folder, "0")
+        assert_contains(message, ["safetensors", "m.py"])
+
+
 def test_restored_weights_are_verified(experiment_file: Write) -> None:
     models = {"LATTICE": settings(top_k=4, meta=KEPT)}
     run(experiment_file(models))
@@ -301,7 +333,7 @@ def test_files_that_were_changed_after_the_run_are_named(tmp_path: Path) -> None
             lambda run: (run / "manifest.json").write_text(
                 json.dumps(manifest(run) | {"schema_version": 99})
             ),
-            ["manifest.json", "schema_version", "99", "1", __version__],
+            ["manifest.json", "schema_version", "99", "2", __version__],
         ),
         (
             lambda run: (run / "trials.jsonl").write_text('{"new": 1}\n'),

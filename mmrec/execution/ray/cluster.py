@@ -18,7 +18,7 @@ from mmrec.training.trainer import Interrupted
 logger = logging.getLogger(__name__)
 
 _OBJECT_STORE = 100 * 2**20
-"""Bytes; records are all that goes through it."""
+"""In bytes. Only records pass through it."""
 
 
 @dataclass(frozen=True)

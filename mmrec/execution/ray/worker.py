@@ -6,16 +6,13 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import torch
 
 from mmrec.errors import DataError, MmrecError
 from mmrec.execution.specs import TrialRequest
 from mmrec.execution.worker import Worker, WorkerSetup
+from mmrec.runs.environment import installed_version
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
 from mmrec.training.trainer import Interrupted
@@ -34,17 +31,13 @@ class RunSetup:
     run: str
     """Unique to the run; a process sets up its worker once for each run."""
     setup: WorkerSetup
-    versions: dict[str, str]
+    versions: dict[str, str | None]
     """The driver's versions of what the bits of a result depend on; the node's must be equal."""
 
 
-def versions() -> dict[str, str]:
+def versions() -> dict[str, str | None]:
     """Return the versions of this process."""
-    return {
-        "mmrec": metadata.version("mmrec"),
-        "torch": str(torch.__version__),  # with its build, such as +cpu
-        "numpy": np.__version__,
-    }
+    return {package: installed_version(package) for package in ("mmrec", "torch", "numpy")}
 
 
 class StopFlag:

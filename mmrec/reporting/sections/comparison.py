@@ -13,7 +13,7 @@ from mmrec.data import FloatArray
 from mmrec.evaluation import spread
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Section, section
-from mmrec.reporting.table import P_VALUE, Cell, ReportTable, decimal, make_table
+from mmrec.reporting.table import P_VALUE, Cell, ReportTable, make_table, number_format
 from mmrec.runs.records import TrialRecord
 from mmrec.training.objective import Objective
 
@@ -49,14 +49,21 @@ def best_models(data: ReportData) -> ReportTable:
     """
     trials = {study.name: study.best for study in data.finished if study.best is not None}
     labels = list(dict.fromkeys(label for trial in trials.values() for label in trial.test))
-    best = {label: _best(label, list(trials.values())) for label in labels}
+    best = {
+        label: _best(data.finished[0].settings.objective_of(label), list(trials.values()))
+        for label in labels
+    }
+    formats = {
+        label: number_format([trial.test.get(label) for trial in trials.values()])
+        for label in labels
+    }
     differing = _differing(data.significance, {label: x.name for label, x in best.items()})
     rows: list[list[object]] = []
     for study in data.finished:
         trial = trials[study.name]
         cells = [
             replace(
-                decimal(trial.test.get(label)),
+                formats[label](trial.test.get(label)),
                 strong=len(trials) > 1 and trial.test.get(label) == best[label].test.get(label),
                 mark=DIFFERS if (trial.name, label) in differing else "",
                 spread=_half_interval(study.best_per_user.get(label)),
@@ -69,9 +76,8 @@ def best_models(data: ReportData) -> ReportTable:
     return make_table("Test metrics of the best trial of each model.", head, rows)
 
 
-def _best(label: str, trials: Sequence[TrialRecord]) -> TrialRecord:
+def _best(objective: Objective, trials: Sequence[TrialRecord]) -> TrialRecord:
     """Return the trial with the best test value, the first of equals."""
-    objective = Objective.of(label)
     best, best_value = trials[0], None
     for trial in trials:
         value = objective.value(None, trial.test)

@@ -9,7 +9,7 @@ from typing import Any
 from mmrec.reporting.examples.collect import MAX_HISTORY
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Section, section
-from mmrec.reporting.table import decimal
+from mmrec.reporting.table import number_format
 from mmrec.runs.study import Study
 
 _SPLITS = {"train": "training", "validation": "validation", "test": "test"}
@@ -123,10 +123,9 @@ def _recommended(study: Study, user: Mapping[str, Any], kept: Mapping[str, Any])
         )
         return ItemRow(study.name, note, [], is_ranked=True)
     history = user["history"]
-    items = [
-        _item(kept, item_id, decimal(score).text, _hit(item_id, history))
-        for item_id, score in listed[: kept["items"]]
-    ]
+    listed = listed[: kept["items"]]
+    text = number_format([score for _, score in listed])
+    items = [_item(kept, x, text(score).text, _hit(x, history)) for x, score in listed]
     n_hits = sum(item.hit == "test" for item in items)
     n_test = len(history["test"]["items"]) + history["test"]["new"]
     nouns = "test item" if n_test == 1 else "test items"

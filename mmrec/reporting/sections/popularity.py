@@ -34,7 +34,7 @@ def popular_and_rare(data: ReportData) -> Iterator[Section]:
     trials = _trials(data)
     plots = [
         Plot(
-            f"Recall of each group and its share of the recommendations, in lists of {cutoff}.",
+            f"Recall and share of each group, in lists of {cutoff}.",
             group_table(trials, cutoff),
             partial(_draw, trials=trials, cutoff=cutoff),
         )

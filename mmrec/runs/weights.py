@@ -1,0 +1,142 @@
+"""The weights of a trial as a file, with the version of the code that trained them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from mmrec.config import Experiment
+from mmrec.errors import TrialError, listing
+from mmrec.files import write_atomically
+from mmrec.models.external import PREFIX
+from mmrec.planning.plan import Plan
+from mmrec.runs.environment import source_versions
+from mmrec.runs.records import TrialRecord
+from mmrec.runs.study import Study
+
+_OWN = "mmrec"
+"""The key of the metadata, and of mmrec's own version among those of the sources."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The best state of a model."""
+
+    state: dict[str, Tensor]
+    epoch: int
+    code: Mapping[str, str]
+    """The versions of the sources that trained it, by name."""
+
+
+def weights_path(experiment: Experiment, name: str) -> Path:
+    """Return the file of the weights of a trial."""
+    return experiment.path_output_rec_weight / name / f"best-weights-{name}.safetensors"
+
+
+def save_weights(experiment: Experiment, record: TrialRecord, state: Mapping[str, Tensor]) -> None:
+    """Write a model's best state as safetensors, with facts of the trial as metadata.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    facts = {
+        "trial_id": record.trial_id,
+        "best_epoch": record.best_epoch,
+        "parameters": record.parameters,
+        "code": _code(experiment, record.model),
+    }
+    # One key alone: safetensors writes several in an order that changes from file to file.
+    content = save(
+        {name: tensor.contiguous() for name, tensor in state.items()},
+        metadata={_OWN: json.dumps(facts)},
+    )
+    write_atomically(weights_path(experiment, record.name), content)
+
+
+def load_weights(experiment: Experiment, model: str, name: str) -> Weights:
+    """Read the weights of a trial that are to be used with the code as it is now.
+
+    Args:
+        experiment: has the folder of the weights and the external models.
+        model: key of the model in the experiment file.
+        name: of the trial.
+
+    Raises:
+        TrialError: there is no such file, it is damaged, or the external models have changed.
+    """
+    path = weights_path(experiment, name)
+    if not path.is_file():
+        raise TrialError(f"no weights at {path}; train the trial once with save_weights: True")
+    weights = read_weights(path)
+    now = _code(experiment, model)
+    sources = dict.fromkeys(name for name in [*weights.code, *now] if name != _OWN)
+    changed = [name for name in sources if weights.code.get(name) != now.get(name)]
+    if weights.code and changed:
+        raise TrialError(
+            f"{path} was trained with other external models ({listing(changed)}); train the trial "
+            "again, or use the files that trained it"
+        )
+    return weights
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a file of weights, whatever code trained them.
+
+    Raises:
+        TrialError: the file is damaged.
+    """
+    with _opened(path) as file:
+        facts = _facts(file)
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return Weights(state, facts.get("best_epoch", 0), facts.get("code", {}))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError, ValueError) as error:
+        raise TrialError(f"{path} cannot be read as weights: {error}") from error
+
+
+def _facts(file: Any) -> dict[str, Any]:  # noqa: ANN401 - the handle of safetensors has no type
+    facts: dict[str, Any] = json.loads((file.metadata() or {}).get(_OWN, "{}"))
+    return facts
+
+
+def restored_notes(plan: Plan, studies: Sequence[Study]) -> Iterator[str]:
+    """Yield a warning for each model that was restored from weights of another version."""
+    now = source_versions(None)[_OWN]
+    for study in studies:
+        if not study.settings.meta.restore:
+            continue
+        restored = [record.name for record in study.records if record.weights_sha256]
+        versions = {_version_of(weights_path(plan.experiment, name)) for name in restored}
+        others = sorted(versions - {now})
+        if others:
+            yield (
+                f"{study.name}: the restored weights were trained by mmrec {listing(others)}; this "
+                f"is {now}, so the figures may differ from those of the training"
+            )
+
+
+def _version_of(path: Path) -> str:
+    """Return the version of mmrec that trained a file of weights."""
+    with _opened(path) as file:
+        version: str = _facts(file).get("code", {}).get(_OWN, "of an unknown version")
+    return version
+
+
+def _code(experiment: Experiment, model: str) -> dict[str, str]:
+    """Return the versions of the sources of a model."""
+    is_external = model.startswith(PREFIX)
+    return source_versions(experiment.external_models_path if is_external else None)
