@@ -164,10 +164,8 @@ class _Process:
 def start_worker(connection: Connection[Any, Any]) -> subprocess.Popen[bytes]:
     """Start a process that reads its setup and its trials from a connection."""
     handle = connection.fileno()
-    command = _COMMAND.format(path=list(map(str, sys.path)), handle=handle)
-    return subprocess.Popen(
-        [sys.executable, "-c", command], stdin=subprocess.DEVNULL, pass_fds=[handle]
-    )
+    command = [sys.executable, "-c", _COMMAND.format(path=list(map(str, sys.path)), handle=handle)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[handle])
 
 
 def _reason(code: int) -> str:
