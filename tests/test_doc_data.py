@@ -28,7 +28,7 @@ def rows(title: str) -> dict[str, dict[str, Any]]:
 
 
 INTERACTIONS = rows("Interactions")
-VECTORS = rows("Vectors of items")
+VECTORS = rows("Feature vectors of items")
 ELLIOT = next(iter(INTERACTIONS.values()))
 FOLDER = next(iter(VECTORS.values()))
 
@@ -114,7 +114,7 @@ def test_one_file_that_is_not_split_yet(data: Path, tmp_path: Path) -> None:
     head = tables[0].partition("\n")[0]
     write_text(folder / "all.csv", "\n".join([head, *(t.partition("\n")[2] for t in tables)]))
     write_text(folder / "all.tsv", "".join((folder / f"{s}.tsv").read_text() for s in SPLITS))
-    written = yaml.safe_load(snippet("One file, not split yet"))["experiment"]
+    written = yaml.safe_load(snippet("One file, to be split"))["experiment"]
     splitting, keys = written["splitting"], written["data_config"]
     plain = {"strategy": "dataset", "dataset_path": "../data/{0}/all.tsv"}
     results = [

@@ -13,7 +13,7 @@ IMPORTS = "import mmrec.training.trainer"
 SPAWNS = """
 import multiprocessing
 import torch  # as in a notebook that has imported it before mmrec
-from mmrec.training.seeding import rng_for
+from mmrec.seeding import rng_for
 if __name__ == "__main__":
     process = multiprocessing.get_context("spawn").Process(target=rng_for, args=(1,))
     process.start()

@@ -7,7 +7,6 @@ With one worker, the trials run in this process.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -147,7 +146,6 @@ class _Process:
                 [sys.executable, "-c", command],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env={"OMP_WAIT_POLICY": "passive", **os.environ},
             )
         theirs.close()  # so that the death of the worker closes the connection
         self._send(self._setup)

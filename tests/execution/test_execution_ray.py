@@ -182,7 +182,7 @@ def test_a_cluster_gives_the_bits_of_a_serial_run(experiment_file, cluster, seco
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_goes_on_to_the_same_bits(watched, expected, cluster, second):
+def test_a_resumed_run_has_the_same_bits(watched, expected, cluster, second):
     path = watched(**on_ray(cluster))
     (path.parent / "wait").touch()
     interrupter = threading.Thread(
@@ -230,7 +230,7 @@ def test_a_trial_that_kills_its_worker_fails_and_ray_is_left_as_it_was(watched, 
 
 
 @pytest.mark.slow
-def test_a_node_that_goes_costs_only_time(watched, expected, cluster, second):
+def test_a_node_that_disappears_costs_only_time(watched, expected, cluster, second):
     path = watched(**on_ray(cluster))
     (path.parent / "wait").touch()
 
@@ -282,7 +282,7 @@ def test_ray_that_is_missing_is_a_problem_of_the_file(experiment_file, monkeypat
     assert not (path.parents[1] / "results").exists()
 
 
-def test_an_address_where_nobody_listens_is_told_at_once(experiment_file):
+def test_an_address_where_no_process_listens_is_reported_at_once(experiment_file):
     execution = {"backend": "ray", "address": "127.0.0.1:1", "threads": 1}
     with pytest.raises(DataError, match=r"127\.0\.0\.1:1"):
         run(experiment_file(execution=execution))

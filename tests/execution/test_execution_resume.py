@@ -83,7 +83,7 @@ def interrupt(path: Path, steps: int) -> Path:
 
 
 @pytest.mark.parametrize("steps", [1, 5, 29, 40, 61, 100, 139, 200])
-def test_an_interrupted_run_goes_on_to_the_same_bits(experiment_file, uninterrupted, steps):
+def test_a_resumed_run_has_the_same_bits(experiment_file, uninterrupted, steps):
     expected, files = uninterrupted
     path = experiment_file(GRID)
     folder = interrupt(path, steps)
@@ -105,13 +105,13 @@ def test_fresh_starts_anew_and_leaves_the_unfinished_run_as_it_is(experiment_fil
     assert {p: p.read_bytes() for p in unfinished.rglob("*") if p.is_file()} == before
 
 
-def test_another_experiment_does_not_go_on_with_it(experiment_file):
+def test_another_experiment_does_not_resume_it(experiment_file):
     unfinished = interrupt(experiment_file(GRID), 50)
     other = run(experiment_file({"MostPop": {}}))
     assert other.folder != unfinished
 
 
-def test_what_is_asked_for_after_a_trial_has_ended_is_told_to_be_missing(experiment_file, caplog):
+def test_files_asked_for_after_a_trial_has_ended_are_reported_as_missing(experiment_file, caplog):
     entry = settings(epochs=6, lr=[0.01, 0.02])
     path = experiment_file({"LightGCNM": entry, "MostPop": {}})
     interrupt(path, 40)  # in the second trial
@@ -158,7 +158,7 @@ def test_a_damaged_checkpoint_costs_time_but_not_the_result(experiment_file, uni
     pd.testing.assert_frame_equal(digests(run(path)), uninterrupted[0])
 
 
-def test_a_run_that_is_under_way_is_not_joined(experiment_file):
+def test_a_running_run_is_not_joined(experiment_file):
     path = experiment_file(GRID)
     folder = interrupt(path, 50)
     with FileLock(folder / "run.lock"), pytest.raises(DataError, match=folder.name):
@@ -322,7 +322,7 @@ def test_a_worker_that_dies_fails_only_its_trial_and_says_how_it_died(experiment
     assert "memory" not in exited
 
 
-def test_a_killed_worker_is_replaced_and_its_trial_done_again(experiment_file, tmp_path):
+def test_a_killed_worker_is_replaced_and_its_trial_repeated(experiment_file, tmp_path):
     path = experiment_file()
     (path.parent / "mine.py").write_text(
         "import os, pathlib, signal\n"
@@ -404,7 +404,7 @@ class Stuck(LightGCNM):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("comes_loose", [True, False])
-def test_a_worker_that_hangs_does_not_hold_up_the_end(
+def test_a_worker_that_hangs_does_not_delay_the_end(
     experiment_file, monkeypatch, caplog, comes_loose
 ):
     models = {"external.Stuck": settings(lr=[0.01, 0.02])}

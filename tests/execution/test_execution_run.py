@@ -206,7 +206,7 @@ def test_restore_without_weights_fails_the_trial_and_says_why(experiment_file):
     assert "save_weights: True" in results.trials["error"][0]
 
 
-def test_a_failed_trial_is_recorded_and_the_others_go_on(experiment_file):
+def test_a_failed_trial_is_recorded_and_the_others_continue(experiment_file):
     results = run(experiment_file({"LightGCNM": settings(lr=[1e30, 0.01]), "MostPop": {}}))
     assert results.trials["status"].tolist() == ["failed", "finished", "finished"]
     error = results.trials["error"][0]

@@ -231,7 +231,7 @@ def test_tpe_repeats_its_proposals() -> None:
     assert points_of(tpe(), bowl)[:4] != points_of(tpe(seed=(42, "N")), bowl)[:4]
 
 
-def test_a_batch_hangs_on_the_earlier_figures_alone() -> None:
+def test_a_batch_depends_on_the_earlier_figures_alone() -> None:
     """Shown at once what was seen before, as after an interruption, tpe goes on the same way."""
     whole = batches_of(tpe(), bowl)
     resumed = tpe()
@@ -271,7 +271,7 @@ def test_tpe_learns_and_knows_its_direction() -> None:
     assert points_of(mirrored, lambda p: view(-(bowl(p).value(RECALL) or 0))) == points
 
 
-def test_a_finite_space_is_gone_through_once() -> None:
+def test_a_finite_space_is_searched_completely_and_once() -> None:
     space = Space(
         ("ws", "cf", "seed"),
         {"seed": 1},
@@ -294,7 +294,9 @@ def test_tpe_ends_when_there_is_nothing_new() -> None:
     assert sorted(point["n"] for point in points) == [0, 1, 2]
 
 
-def test_failed_and_pruned_points_are_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_optuna_knows_failed_and_pruned_points(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import optuna
 
     told: list[Any] = []

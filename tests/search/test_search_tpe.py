@@ -59,9 +59,7 @@ def test_runs_agree_alone_and_side_by_side(experiment_file, alone):
 
 
 @pytest.mark.parametrize("steps", [3, 95, 150])
-def test_an_interrupted_search_goes_on_to_the_same_proposals(
-    experiment_file, monkeypatch, alone, steps
-):
+def test_a_resumed_search_has_the_same_proposals(experiment_file, monkeypatch, alone, steps):
     path = experiment_file(MODELS, execution=ONE_THREAD)
     with monkeypatch.context() as patched:
         stop_after(patched, steps)
@@ -75,7 +73,7 @@ def test_an_interrupted_search_goes_on_to_the_same_proposals(
     pd.testing.assert_frame_equal(facts(resumed), facts(alone))
 
 
-def test_a_failed_proposal_is_recorded_and_the_search_goes_on(experiment_file):
+def test_a_failed_proposal_is_recorded_and_the_search_continues(experiment_file):
     meta = {"hyper_opt_alg": "tpe", "hyper_max_evals": 6, "hyper_batch": 2}
     entry = settings(lr=["loguniform", -5, 80], meta=meta)
     results = run(experiment_file({"LightGCNM": entry}))
