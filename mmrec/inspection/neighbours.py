@@ -11,7 +11,7 @@ from mmrec.graph import SparseMatrix
 from mmrec.models import Recommender
 
 N_NEIGHBOURS = 3
-"""How many are shown."""
+"""How many neighbours are shown."""
 
 
 @runtime_checkable
@@ -36,7 +36,7 @@ def item_graphs(recommender: Recommender | None) -> Mapping[str, SparseMatrix]:
 def nearest_items(graph: SparseMatrix, item: int) -> list[tuple[int, float]]:
     """Return the items of the largest weights in an item's row, and the weights, largest first.
 
-    The item itself is left out; equal weights are ordered by ascending number.
+    The item itself is left out; equal weights are sorted by ascending number.
     """
     start, stop = graph.pattern.rowptr[item : item + 2].tolist()
     weights: dict[int, float] = {}
