@@ -1,8 +1,8 @@
 """Seeds by purpose: every random draw of a trial comes from the trial's one seed.
 
-Because each purpose (initial values, the triplets of epoch 7) has a seed of its own, a draw never
-depends on what was drawn before it: epochs can be repeated or resumed, and trials can run in any
-order, with the same bits.
+Each purpose (initial values, the samples of epoch 7) has its own seed. A draw therefore does not
+depend on earlier draws: epochs can be repeated or resumed, and trials can run in any order, with
+the same bits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def seed_for(seed: int, *purpose: str | int) -> int:
     """Derive the seed of one purpose, for example ``seed_for(123, "triplets", epoch)``.
 
     Returns:
-        A number in 0..2^63-1, the same on every machine and in every process.
+        A number from 0 to 2^63 - 1, the same on every machine and in every process.
     """
     text = "/".join(str(part) for part in (seed, *purpose))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1

@@ -10,12 +10,12 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 _PROBED = 16
-"""One cell in so many is searched for each item."""
+"""One cell in 16 is searched for each item."""
 _SEED = 42
 
 
 def has_approximate_neighbours() -> bool:
-    """Say whether faiss is installed (the extra ``ann``)."""
+    """Return whether faiss is installed (the extra ``ann``)."""
     return find_spec("faiss") is not None
 
 
@@ -23,19 +23,19 @@ def has_approximate_neighbours() -> bool:
 def approximate_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return ``k`` rows of large cosine for every row, as :func:`nearest_neighbours` does exactly.
 
-    The rows are dealt into about ``sqrt(I)`` cells by k-means, and each is compared with those of
-    the sixteenth part of the cells that are nearest to it (an inverted file; Johnson et al.,
-    "Billion-scale similarity search with GPUs", 2017). What is found depends on the number of
-    threads only through the rounding of the cells' means: the same version of faiss with the same
-    number of threads finds the same.
+    The rows are divided into about ``sqrt(I)`` cells by k-means, and each is compared with the rows
+    of the nearest sixteenth of the cells (an inverted file; Johnson et al., "Billion-scale
+    similarity search with GPUs", 2017). The result depends on the number of threads only through
+    the rounding of the cells' means: the same version of faiss with the same number of threads
+    returns the same neighbours.
 
     Args:
-        x: [I, F] float32; on another device than the CPU it is copied to it.
+        x: [I, F] float32; it is copied to the CPU from other devices.
         k: neighbours per row; at most I are returned.
 
     Returns:
         The neighbours [I, k] int64 and their similarities [I, k] float32, largest first. A row
-        whose cells hold fewer than k rows has itself in the places that are left.
+        whose cells contain fewer than k rows has itself in the remaining places.
     """
     import faiss
 

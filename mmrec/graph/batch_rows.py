@@ -10,7 +10,7 @@ from mmrec.graph.kernels import spmm
 from mmrec.graph.sparse import Pattern, transposed_spmm
 
 _WORTH = 3
-"""Rows with fewer than a third of the edges are cut out; more cost less with all of the matrix."""
+"""Rows with fewer than a third of the edges are cut out; with more, the whole matrix is faster."""
 
 Csr = tuple[Tensor, Tensor, Tensor]
 """Row pointer, columns, values."""
@@ -19,10 +19,10 @@ Csr = tuple[Tensor, Tensor, Tensor]
 class BatchRows:
     """The rows of a sparse matrix at some nodes, repetitions allowed.
 
-    On the CPU they are cut out of the matrix when they are few. Elsewhere all of the matrix is
-    multiplied: how many edges there are to cut is a number that the host would have to wait for.
-    Which way is taken depends on numbers of edges alone. A product has the same bits either way,
-    a transposed product may round differently.
+    On the CPU they are cut out of the matrix when they are few. On other devices the whole matrix
+    is multiplied, because the host would have to wait for the number of edges to cut. The choice
+    depends on numbers of edges alone. A product has the same bits either way; a transposed product
+    may round differently.
 
     Shapes: N rows, M columns, P nodes, D width of the embeddings.
 
@@ -56,7 +56,7 @@ def scattered(rows: Tensor, places: Tensor, n_rows: int) -> Tensor:
 
 
 def _cut(pattern: Pattern, values: Tensor, nodes: Tensor) -> Csr | None:
-    """Return the rows as a matrix [P, M] of their own; None if that is not worth it."""
+    """Return the rows as a separate matrix [P, M]; None if that is slower."""
     all_rowptr, all_cols = pattern.csr()
     starts = all_rowptr.index_select(0, nodes)
     lengths = all_rowptr.index_select(0, nodes + 1) - starts

@@ -19,7 +19,7 @@ from torch.nn.functional import embedding_bag
 Backend = Literal["embedding_bag", "csr", "torch_sparse", "segment"]
 
 _BLOCK_VALUES = 1 << 24
-"""Gathered values held at once (64 MiB in float32): bounds the memory of the edge-wise products."""
+"""Gathered values held at once (64 MiB in float32), which bounds the memory of the products."""
 
 _NARROW = 16
 """Below this width torch's CSR product is faster than its bags of embeddings."""
@@ -75,7 +75,7 @@ def sddmm(rowptr: Tensor, cols: Tensor, rows: Tensor, x: Tensor, y: Tensor) -> T
         y: [M, D].
     """
     x, y = x.detach(), y.detach()
-    # torch's sampled product refuses more edges than places: lists of whole tiny catalogues.
+    # torch's sampled product refuses more edges than places, as in tiny catalogues.
     if default_backend(x.device.type) in ("embedding_bag", "csr") and len(cols) <= len(x) * len(y):
         zeros, shape = x.new_zeros(len(cols)), (len(x), len(y))
         sampled = torch.sparse_csr_tensor(rowptr, cols, zeros, shape, check_invariants=False)
@@ -94,14 +94,14 @@ def sddmm(rowptr: Tensor, cols: Tensor, rows: Tensor, x: Tensor, y: Tensor) -> T
 def default_backend(device_type: str) -> Backend:
     """Choose the kernel of :func:`spmm` for a device type, once per process.
 
-    On the CPU the weighted sum of embedding bags (two to three times as fast as torch's CSR
-    product, which it leaves the narrow and the float64 matrices to). On CUDA torch's CSR product
-    uses a cuSPARSE algorithm which NVIDIA does not call bitwise reproducible, so there
-    torch-sparse's row-wise kernel if it was built for CUDA, else a segmented sum over the gathered
-    rows: slower and [E, D] in memory, but sequential within a row.
+    On the CPU: the weighted sum of embedding bags, two to three times as fast as torch's CSR
+    product, which computes narrow and float64 matrices. On CUDA, torch's CSR product uses a
+    cuSPARSE algorithm that is not bitwise reproducible. Therefore: the row-wise kernel of
+    torch-sparse if it was built for CUDA, else a segmented sum over the gathered rows, which is
+    slower and needs [E, D] of memory, but is sequential within a row.
     """
     if device_type == "cpu":
-        with warnings.catch_warnings():  # torch says once per process that its CSR layout is beta
+        with warnings.catch_warnings():  # torch warns once per process that its CSR layout is beta
             warnings.simplefilter("ignore")
             torch.sparse_csr_tensor([0, 0], [], [], (1, 1), check_invariants=False)
         return "embedding_bag"
@@ -110,7 +110,7 @@ def default_backend(device_type: str) -> Backend:
 
 
 def load_torch_sparse() -> bool:
-    """Register the operators of torch-sparse, and say whether it could be loaded."""
+    """Register the operators of torch-sparse, and return whether it could be loaded."""
     try:
         with warnings.catch_warnings():  # it compiles by torch.jit.script, which torch deprecates
             warnings.simplefilter("ignore")

@@ -14,7 +14,7 @@ _BLOCK_VALUES = 1 << 24
 
 @torch.no_grad()
 def nearest_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Return the ``k`` rows of the largest cosine for every row, itself among them.
+    """Return the ``k`` rows of the largest cosine for every row, usually including itself.
 
     The cosine with a zero vector is 0. Equal similarities are taken by ascending row number.
 
@@ -29,7 +29,7 @@ def nearest_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     k = min(k, len(x))
     block = block_rows(len(x))
     indices, similarities = [], []
-    # One buffer for all blocks: memory that is freed and taken again may fall into pieces.
+    # One buffer for all blocks, so that memory is not fragmented.
     buffer = x.new_empty(min(block, len(x)), len(x))
     for rows in directions.split(block):
         cosines = torch.mm(rows, directions.T, out=buffer[: len(rows)])
@@ -40,5 +40,5 @@ def nearest_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def block_rows(n_items: int) -> int:
-    """Return how many rows are held against all others at once."""
+    """Return how many rows are compared with all others at once."""
     return max(1, _BLOCK_VALUES // n_items)

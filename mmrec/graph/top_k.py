@@ -1,7 +1,7 @@
 """Exact top-k: equal values are ordered by their column, on every device.
 
-``torch.topk`` promises no order among equals, neither inside the list nor at its end, and answers
-differ between devices; the answer here is unique.
+``torch.topk`` promises no order among equals, neither inside the list nor at its end, and its
+results differ between devices; the result here is unique.
 
 Shapes: B rows, I columns, k places, C candidates of all rows together.
 """
@@ -17,10 +17,10 @@ _GROUP = 16
 """Columns that are represented by their maximum when the k-th largest value is bounded."""
 
 _CHUNK_VALUES = 1 << 19
-"""Values walked over at once on the CPU, so that a second walk finds them in its cache."""
+"""Values read at once on the CPU, so that a second pass finds them in the cache."""
 
 _CROWDED = 8
-"""A row with more than ``8 k`` candidates has its ties counted out before they are sorted."""
+"""In a row with more than ``8 k`` candidates, surplus ties are removed before sorting."""
 
 _Floats = npt.NDArray[np.float32]
 _Ints = npt.NDArray[np.int64]
@@ -30,8 +30,8 @@ def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the ``k`` largest scores of each row, equal scores by ascending column.
 
     Args:
-        scores: [B, I]; ``-0.0`` equals ``0.0``. Of a row with NaN any k columns are taken, so that
-            the NaN reaches what is computed from them and is refused there.
+        scores: [B, I]; ``-0.0`` equals ``0.0``. From a row with NaN any k columns are taken, so
+            that the NaN reaches what is computed from them and is refused there.
         k: at most I.
 
     Returns:
@@ -46,7 +46,7 @@ def _by_threshold(scores: Tensor, k: int) -> tuple[Tensor, Tensor] | None:
     """Sort only what reaches a bound of the k-th largest value: numpy is three times as fast.
 
     Returns:
-        None if NaN is in the way.
+        None if a row has NaN.
     """
     n_rows, n_columns = scores.shape
     chunk = max(1, _CHUNK_VALUES // n_columns)
@@ -80,7 +80,7 @@ def _sorted_columns(scores: _Floats, k: int) -> _Ints | None:
         rows = places // n_columns
         counts = np.bincount(rows, minlength=n_rows)
     keys = _descending(scores.ravel()[places]) << 32 | (places - rows * n_columns)
-    # Rows have different numbers of candidates; what is left of the table sorts to its end.
+    # Rows have different numbers of candidates; the rest of the table sorts to its end.
     table = np.full((n_rows, counts.max()), np.iinfo(np.int64).max)
     table[rows, np.arange(len(places)) - (np.cumsum(counts) - counts)[rows]] = keys
     table.sort(axis=1)

@@ -1,4 +1,4 @@
-"""The nearest items of an item in the graphs that a model looks at."""
+"""The nearest items of an item in the item graphs of a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmrec.graph import SparseMatrix
 from mmrec.models import Recommender
 
 N_NEIGHBOURS = 3
-"""How many are shown."""
+"""How many neighbours are shown."""
 
 
 @runtime_checkable
@@ -36,7 +36,7 @@ def item_graphs(recommender: Recommender | None) -> Mapping[str, SparseMatrix]:
 def nearest_items(graph: SparseMatrix, item: int) -> list[tuple[int, float]]:
     """Return the items of the largest weights in an item's row, and the weights, largest first.
 
-    The item itself is left out, and equal weights stand by ascending number.
+    The item itself is left out; equal weights are sorted by ascending number.
     """
     start, stop = graph.pattern.rowptr[item : item + 2].tolist()
     weights: dict[int, float] = {}
@@ -44,6 +44,6 @@ def nearest_items(graph: SparseMatrix, item: int) -> list[tuple[int, float]]:
         graph.pattern.cols[start:stop].tolist(), graph.values[start:stop].tolist(), strict=True
     )
     for other, weight in places:
-        weights[other] = weights.get(other, 0.0) + weight  # an edge may stand more than once
+        weights[other] = weights.get(other, 0.0) + weight  # an edge may occur more than once
     found = [(other, w) for other, w in weights.items() if other != item and w > 0]
     return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:N_NEIGHBOURS]

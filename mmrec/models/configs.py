@@ -20,6 +20,8 @@ from mmrec.config import (
 from mmrec.data import SAMPLERS
 from mmrec.errors import ConfigError
 from mmrec.features import default_loaders
+from mmrec.graph import NeighbourSearch, has_approximate_neighbours
+from mmrec.text import install_hint
 
 
 def _batch_size(value: int) -> int:
@@ -36,6 +38,16 @@ Share = Annotated[NonNegativeReal, Field(le=1)]
 
 Dropout = Annotated[NonNegativeReal, Field(lt=1)]
 """A number from 0 to less than 1."""
+
+
+def _installed(search: NeighbourSearch) -> NeighbourSearch:
+    if search == "approximate" and not has_approximate_neighbours():
+        raise ValueError(f"approximate needs faiss: {install_hint('ann')}")
+    return search
+
+
+InstalledSearch = Annotated[NeighbourSearch, AfterValidator(_installed)]
+"""How nearest neighbours are found; ``approximate`` needs the extra ``ann``."""
 
 
 def _known_sampler(name: str) -> str:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import torch
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from mmrec.config import Count, Natural, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, DistinctUsers
-from mmrec.graph import (
-    NeighbourSearch,
-    Pattern,
-    SparseMatrix,
-    bipartite,
-    has_approximate_neighbours,
-)
+from mmrec.graph import Pattern, SparseMatrix
 from mmrec.models import Batch, Model, MultimodalConfig, register
-from mmrec.models.collaborative import LightGCNLayers, NGCFLayers
-from mmrec.models.configs import Dropout, Share
+from mmrec.models.collaborative import Collaborative, check_ngcf_layers, collaborative_layers
+from mmrec.models.configs import Dropout, InstalledSearch, Share
 from mmrec.models.learned_graph import learned_item_graph, raw_item_graph
 from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.parts import ItemFeatures, Projections, embeddings, interactions
-from mmrec.text import install_hint
 
 
 class LATTICEConfig(MultimodalConfig):
@@ -41,9 +32,9 @@ class LATTICEConfig(MultimodalConfig):
     """Graph convolutions over users and items."""
     top_k: Count = 100
     """Neighbours of each item, including itself; at most all items are taken."""
-    neighbours: NeighbourSearch = "exact"
+    neighbours: InstalledSearch = "exact"
     """How they are found; ``approximate`` (extra ``ann``) is for hundreds of thousands of items."""
-    cf: Literal["lightgcn", "ngcf", "mf"] = "lightgcn"
+    cf: Collaborative = "lightgcn"
     """The collaborative part; ``mf`` propagates over the item graph alone."""
     l_m: Share = 0.1
     """Share of the raw features' graphs in the item graph; the rest is learned."""
@@ -56,28 +47,10 @@ class LATTICEConfig(MultimodalConfig):
     dl: tuple[Dropout, ...] = (0.1, 0.1, 0.1)
     """Dropout of each NGCF layer, in training."""
 
-    @field_validator("neighbours")
-    @classmethod
-    def _check_faiss(cls, search: NeighbourSearch) -> NeighbourSearch:
-        if search == "approximate" and not has_approximate_neighbours():
-            raise ValueError(f"approximate needs faiss: {install_hint('ann')}")
-        return search
-
     @model_validator(mode="after")
     def _check_ngcf_layers(self) -> LATTICEConfig:
-        if self.cf != "ngcf":
-            return self
-        for name, values in (("ws", self.ws), ("dl", self.dl)):
-            if len(values) < self.n_ui_layers:
-                raise ValueError(
-                    f"{name}: expected a value for each of the {self.n_ui_layers} layers "
-                    f"(n_ui_layers), found {values}"
-                )
-        if any(width != self.factors for width in self.ws[: self.n_ui_layers]):
-            raise ValueError(
-                f"ws: layers are averaged, so every width must equal factors = {self.factors}, "
-                f"found {self.ws}"
-            )
+        if self.cf == "ngcf":
+            check_ngcf_layers(self.n_ui_layers, self.factors, self.ws, self.dl)
         return self
 
 
@@ -89,10 +62,8 @@ class LATTICE(Model):
     projections; items gather over it, ``h = A^n_layers e`` (equation 7), and are ranked as
     ``collaborative embedding + normalised(h)``.
 
-    The graph is learned once per epoch: the first batch builds it with a gradient, the others
-    use it without one. Ranking always builds it from the current parameters.
-
-    Shapes: U users, I items, D ``factors``, M modalities, F_m features of modality m.
+    The first batch of an epoch builds the graph with a gradient, the others use it without one.
+    Ranking always builds it from the current parameters.
     """
 
     Config = LATTICEConfig
@@ -101,43 +72,31 @@ class LATTICE(Model):
 
     def __init__(self, config: LATTICEConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
-        tables = embeddings(self.sizes, config.factors)
-        self.user_embedding, self.item_embedding = tables
-        self.collaborative = self._collaborative_layers(dataset)
+        self.user_embedding, self.item_embedding = embeddings(self.sizes, config.factors)
+        self.collaborative = collaborative_layers(
+            config.cf, interactions(dataset), config.n_ui_layers, config.factors, config.dl
+        )
         self.features = ItemFeatures(config, dataset, trainable=True)
         self.projections = Projections(self.features.widths, config.factors_multimod)
         self.importance = nn.Parameter(torch.full((len(self.features),), 1 / len(self.features)))
         self.raw_graphs = self.shared(self.build_raw_graphs, config.top_k, config.neighbours)
         self.graph_of_epoch: SparseMatrix | None = None
 
-    def _collaborative_layers(self, dataset: Dataset) -> nn.Module | None:
-        if self.config.cf == "mf":
-            return None
-        graph = bipartite(interactions(dataset), self_loops=True).by_row()
-        if self.config.cf == "lightgcn":
-            return LightGCNLayers(graph, self.config.n_ui_layers)
-        dropouts = self.config.dl[: self.config.n_ui_layers]
-        return NGCFLayers(graph, self.config.factors, dropouts)
-
     def build_raw_graphs(self) -> list[SparseMatrix]:
         """Return the normalised graph [I, I] of each modality's raw features."""
-        k, search = self.config.top_k, self.config.neighbours
-        features = self.features.raw.values()
-        return SparseMatrix.aligned([raw_item_graph(x, k, search) for x in features])
+        how = self.config.top_k, self.config.neighbours
+        return SparseMatrix.aligned([raw_item_graph(x, *how) for x in self.features.raw.values()])
 
     def item_graph(self, raw_share: float | None = None) -> SparseMatrix:
         """Build the item graph [I, I] from the current parameters (equations 1 to 6).
 
         Args:
-            raw_share: of the raw features' graphs; by default ``l_m``. With 0 the graph is the
-                learned one, with 1 the raw one.
+            raw_share: share of the raw features' graphs; by default ``l_m``.
         """
         share = self.config.l_m if raw_share is None else raw_share
-        projected = self.projections(self.features.raw)  # eq. 1
-        weights = self.importance.softmax(0)
-        learned = learned_item_graph(
-            list(projected.values()), weights, self.config.top_k, self.config.neighbours
-        )
+        weights, how = self.importance.softmax(0), (self.config.top_k, self.config.neighbours)
+        projected = self.projections(self.features.raw).values()  # eq. 1
+        learned = learned_item_graph(list(projected), weights, *how)
         raw = SparseMatrix.weighted_sum(self.raw_graphs, weights)
         return (1 - share) * learned + share * raw  # eq. 6
 
@@ -152,15 +111,10 @@ class LATTICE(Model):
         latent = self.item_embedding.weight
         for _ in range(self.config.n_layers):
             latent = graph @ latent  # eq. 7
-        latent = normalize(latent.index_select(0, items))
-        nodes = torch.cat([users, self.n_users + items])
-        embeddings = torch.cat([self.user_embedding.weight, self.item_embedding.weight])
-        if self.collaborative is None:
-            embeddings = embeddings.index_select(0, nodes)
-        else:
-            embeddings = self.collaborative(embeddings, nodes)
-        embedded_users, embedded_items = embeddings.split([len(users), len(items)])
-        return embedded_users, embedded_items + latent
+        x = torch.cat([self.user_embedding.weight, self.item_embedding.weight])
+        rows = self.collaborative(x, torch.cat([users, self.n_users + items]))
+        embedded_users, embedded_items = rows.split([len(users), len(items)])
+        return embedded_users, embedded_items + normalize(latent.index_select(0, items))
 
     def begin_epoch(self, epoch: int, rng: np.random.Generator) -> None:
         """Forget the item graph of the last epoch."""

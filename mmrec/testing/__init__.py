@@ -1,4 +1,4 @@
-"""A test kit for models and loaders: mmrec's own, and those that others write.
+"""A test kit for models and loaders, those of mmrec and of others.
 
 The test of a model is a class of a few lines, which pytest runs::
 
@@ -10,7 +10,7 @@ The test of a model is a class of a few lines, which pytest runs::
         config = {"factors": 8}
 
 :class:`LoaderTests` does the same for a loader of side information, and :func:`tiny_dataset` is
-data for tests of one's own. pytest itself is not imported here.
+data for other tests. pytest itself is not imported here.
 """
 
 from mmrec.testing.data import tiny_dataset

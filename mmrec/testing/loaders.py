@@ -16,7 +16,7 @@ from mmrec.testing.data import refusal
 
 
 class LoaderTests:
-    """What every :class:`mmrec.features.Loader` has to keep, as tests.
+    """The rules for every :class:`mmrec.features.Loader`, as tests.
 
     Subclass it under a name that begins with ``Test``, set ``loader``, and override :meth:`write`
     unless the loader reads folders of ``<item>.npy``.
@@ -51,7 +51,7 @@ class LoaderTests:
     def test_is_registered_under_its_name(self) -> None:
         """Experiment files find it: it is decorated with ``register_loader``."""
         name = self.loader.__name__
-        assert LOADERS.get(name) is self.loader, f"{name} lacks the decorator @register_loader"
+        assert LOADERS.get(name) is self.loader, f"{name} is not decorated with @register_loader"
         assert self.loader(Path()).name == name
 
     def test_names_the_key_of_its_path(self) -> None:
@@ -95,7 +95,7 @@ class LoaderTests:
         assert not matrix[1].any()
 
     def test_an_item_without_a_vector_is_named(self, tmp_path: Path) -> None:
-        """Asked for an item that it lacks, a loader says which one."""
+        """The error for an item without a vector names the item."""
         loader, _ = self.written(tmp_path)
         message = refusal(DataError, lambda: loader.read([self.ids[0], "no-such-item"]))
         assert "no-such-item" in message, f"the message does not name the item: {message}"

@@ -29,7 +29,7 @@ _CPU = torch.device("cpu")
 
 
 class ModelTests:
-    """What every :class:`mmrec.models.Model` has to keep, as tests.
+    """The rules for every :class:`mmrec.models.Model`, as tests.
 
     Subclass it under a name that begins with ``Test`` and set ``model``. A model for which one of
     the tests makes no sense overrides that test and says why.
@@ -91,12 +91,12 @@ class ModelTests:
             _assert_same_bits(trainer().run(), self.trained(epochs=2))
 
     def test_another_seed_gives_another_training(self) -> None:
-        """The seed reaches the initial weights and the triplets."""
+        """The seed reaches the initial weights and the samples."""
         one, other = self.trained(seed=1), self.trained(seed=2)
         assert one.losses != other.losses, f"seeds 1 and 2 both gave the losses {one.losses}"
 
     def test_draws_from_torch_s_default_generator_alone(self) -> None:
-        """The global generator of numpy, which no seed of the trial reaches, is left alone."""
+        """The global generator of numpy, which the trial does not seed, is not used."""
         before = _numpy_state()
         self.trained(epochs=1)
         assert _numpy_state() == before, "the model draws from numpy's global generator"
@@ -144,7 +144,7 @@ class ModelTests:
         assert items.isfinite().all()
 
     def test_embed_is_repeatable_in_evaluation(self) -> None:
-        """Asked twice in evaluation mode, it answers with the same bits and leaves no trace."""
+        """In evaluation mode two calls return the same bits and change nothing."""
         model = self.built().eval()
         state = {name: x.clone() for name, x in model.state_dict().items()}
         with torch.no_grad():
@@ -155,22 +155,22 @@ class ModelTests:
             "embed() changes the state of the model"
         )
 
-    def test_diagnostics_are_finite_and_leave_no_trace(self) -> None:
-        """What the model tells of itself are plain numbers, and asking changes nothing."""
+    def test_diagnostics_are_finite_and_change_nothing(self) -> None:
+        """Diagnostics are plain numbers; computing them changes nothing."""
         model = self.built().eval()
         state = {name: x.clone() for name, x in model.state_dict().items()}
         with torch.no_grad():
-            told, again = model.diagnostics(), model.diagnostics()
-        for name, value in told.items():
-            assert isinstance(name, str), f"{name!r} is no name"
+            first, again = model.diagnostics(), model.diagnostics()
+        for name, value in first.items():
+            assert isinstance(name, str), f"{name!r} is not a name"
             assert np.isfinite(float(value)), f"{name} is {value}"
-        assert told == again, f"asked twice, it tells {told} and {again}"
+        assert first == again, f"two calls of diagnostics() return {first} and {again}"
         assert all(_equal(x, state[name]) for name, x in model.state_dict().items()), (
             "diagnostics() changes the state of the model"
         )
 
     def test_scores_have_a_column_for_every_item(self) -> None:
-        """A scorer answers [B, I]: the inner products of ``embed()`` unless it is overridden."""
+        """A scorer returns [B, I]: the inner products of ``embed()`` unless it is overridden."""
         model, dataset = self.built().eval(), self.dataset()
         users = torch.tensor([dataset.n_users - 1, 0, 4, 0])
         with torch.no_grad():

@@ -1,8 +1,8 @@
 """Keeping freed memory for the next step, on Linux with glibc.
 
-glibc gives every block above 32 MiB back to the system when it is freed. The gradient of wide
-features is such a block: each step would get its pages anew, zeroed one by one, which costs more
-than the product that fills them.
+glibc returns every block above 32 MiB to the system when it is freed. The gradient of wide features
+is such a block: each step would get new pages, zeroed one by one, which costs more than the product
+that fills them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _KEEP, _DEFAULT_TRIM, _DEFAULT_MMAP_MAX = 2**31 - 1, 128 * 1024, 65536
 
 @contextmanager
 def keep_freed_memory() -> Iterator[None]:
-    """Let freed memory stay with the process inside; give it back afterwards.
+    """Keep freed memory in the process inside; return it to the system afterwards.
 
-    Changes no result. Elsewhere than on Linux with glibc it does nothing.
+    Changes no result. It has an effect on Linux with glibc only.
     """
     libc = ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
     if libc is not None:

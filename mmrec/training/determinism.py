@@ -1,4 +1,4 @@
-"""A context in which torch gives the same bits every time, and after which it is as before."""
+"""A context in which torch computes the same bits every time, and which restores its settings."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _T = TypeVar("_T")
 
 @contextlib.contextmanager
 def deterministic(device: torch.device, threads: int | None = None) -> Iterator[None]:
-    """Run a trial deterministically and leave the process as it was found.
+    """Run a trial deterministically, and restore the settings of the process afterwards.
 
     Inside: deterministic algorithms only, no TF32, no autotuned convolutions, new tensors are
-    float32 and on the CPU, and torch's default generators are free to be seeded. Afterwards every
-    switch, the environment and the state of the generators are what they were, so that a
-    notebook's other cells do not notice.
+    float32 and on the CPU, and torch's default generators may be seeded. Afterwards every switch,
+    the environment and the state of the generators are restored, so that the other cells of a
+    notebook are not affected.
 
     Args:
         device: where the trial runs; the generators of the CPU and of this device are restored.
-        threads: of torch inside; None leaves their number as it is.
+        threads: number of torch's threads inside; None keeps it.
     """
     was_threads = torch.get_num_threads()
     cuda = [device] if device.type == "cuda" else []
@@ -64,7 +64,7 @@ def _full_precision() -> Iterator[None]:
     """Multiply float32 as float32: neither TF32 nor, on the CPU, bfloat16.
 
     torch has two sets of switches for it. The older ones cannot be read after the newer ones (from
-    torch 2.9 on) have been set to something else, so those are put aside first.
+    torch 2.9 on) have been set to another value, so the newer ones are reset first.
     """
     backends = torch.backends
     newer = [(x, x.fp32_precision) for x in _backends_of_precision()]
@@ -90,7 +90,7 @@ def _full_precision() -> Iterator[None]:
 def _backends_of_precision() -> list[Any]:
     """Return what has a newer switch: all backends together first, then each with its operations.
 
-    An operation's switch follows those before it unless it is set, so it is set last.
+    The switch of an operation follows the earlier ones unless it is set, so it is set last.
     """
     b = torch.backends
     every = [b, b.cudnn, b.mkldnn, b.cuda.matmul, *_operations(b.cudnn), *_operations(b.mkldnn)]
@@ -109,7 +109,7 @@ def _unless_refused(read: Callable[[], _T]) -> _T | None:
 
 
 def _on_cpu_by_default() -> contextlib.AbstractContextManager[object]:
-    """Make new tensors on the CPU where nothing else is said; costs nothing if that is so."""
+    """Create new tensors on the CPU by default; free if that is the case already."""
     cpu = torch.device("cpu")
     return contextlib.nullcontext() if torch.get_default_device() == cpu else cpu
 
@@ -117,8 +117,8 @@ def _on_cpu_by_default() -> contextlib.AbstractContextManager[object]:
 def resolve_device(gpu: int) -> tuple[torch.device, str | None]:
     """Return the device for the experiment's ``gpu``, and why it is another than asked for.
 
-    -1 is the CPU. An index that this machine lacks falls back to the CPU, so that a file written
-    for a machine with GPUs runs everywhere; the caller tells the user.
+    -1 is the CPU. An index that this machine does not have falls back to the CPU, so that a file
+    written for a machine with GPUs runs everywhere; the caller reports it to the user.
     """
     if gpu < 0:
         return torch.device("cpu"), None

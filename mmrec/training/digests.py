@@ -19,9 +19,9 @@ _PIECE = 1 << 22
 def digest_of_state(state: Mapping[str, Tensor]) -> str:
     """Return the digest of a model's state: names, types, shapes and bits, on any device.
 
-    It is the SHA-256 of the SHA-256s of the pieces: of each tensor in the order of the names, its
-    name, type and shape, and then every 4 MiB of its values. So the threads that a trial has share
-    the work, and their number does not matter.
+    It is the SHA-256 of the SHA-256s of the pieces: for each tensor in the order of the names, its
+    name, type and shape, and then every 4 MiB of its values. The threads of a trial share the
+    work; their number does not change the digest.
     """
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         return sha256("".join(pool.map(sha256, _pieces(state))).encode())
@@ -31,7 +31,7 @@ def _pieces(state: Mapping[str, Tensor]) -> Iterator[bytes | memoryview]:
     for name, tensor in sorted(state.items()):
         yield f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode()
         flat = tensor.detach().cpu().contiguous().reshape(-1)
-        values = flat.view(torch.uint8).numpy().data  # numpy lacks some types of torch
+        values = flat.view(torch.uint8).numpy().data  # numpy does not have all types of torch
         yield from (values[start : start + _PIECE] for start in range(0, len(values), _PIECE))
 
 

@@ -63,7 +63,7 @@ def test_forms(
     assert table.path == tmp_path / "train.tsv"
 
 
-def test_ids_stay_the_text_that_stands_in_the_file(tmp_path: Path) -> None:
+def test_ids_are_the_text_of_the_file(tmp_path: Path) -> None:
     ids = ["007", "7", "7.0", "1e3", "NA", "nan", "None", '"quoted"', 'half"', "'", "#1", "Zoë"]
     ids += ["北京", "two words", " led", "trailed ", "a,b", "\\N", "🎬", "\ufffd", "-0"]
     content = "".join(f"{name}\t{name}\t1\n" for name in ids)

@@ -56,7 +56,7 @@ def test_positives_are_the_user_s_and_negatives_are_not(
 
 
 @given(mask=_masks, batch_size=st.integers(1, 12))
-def test_uniform_users_draws_as_many_triplets_as_interactions(
+def test_uniform_users_draws_as_many_samples_as_interactions(
     mask: np.ndarray, batch_size: int
 ) -> None:
     assume(has_eligible_user(mask))
@@ -165,7 +165,7 @@ def test_several_negatives(
 
 @pytest.mark.parametrize("sampler", WITH_NEGATIVES)
 @pytest.mark.parametrize("mask", [np.ones((2, 3)), [[1, 1], [0, 0]], np.zeros((2, 2))])
-def test_nobody_to_draw_is_an_error(sampler: type[Sampler], mask: np.ndarray) -> None:
+def test_no_negative_item_is_an_error(sampler: type[Sampler], mask: np.ndarray) -> None:
     assert refusal(DataError, sampler, interactions(mask), 4) == (
         "every user has every item: there is no negative item to train on"
     )

@@ -56,7 +56,7 @@ def test_leave_n_out_takes_n_or_all(sizes: list[int], n: int, folds: int) -> Non
 
 
 @given(SIZES, st.integers(2, 6), st.integers(0, 5))
-def test_cross_validation_holds_every_row_out_once(sizes: list[int], folds: int, seed: int) -> None:
+def test_cross_validation_holds_out_every_row_once(sizes: list[int], folds: int, seed: int) -> None:
     users = users_of(sizes)
     masks = strategies.random_cross_validation(users, rng(seed), folds=folds)
     assert np.sum(masks, axis=0).tolist() == [1] * len(users)
@@ -166,7 +166,7 @@ def test_times_are_numbers_of_any_size(tmp_path: Path) -> None:
         ("u\ta\t1\tinf\nu\tb\t1\t1\n", ["1:", "'inf'", "timestamp", "finite", "number"]),
     ],
 )
-def test_missing_times_are_told_by_line(tmp_path: Path, content: str, facts: list[str]) -> None:
+def test_missing_times_are_reported_by_line(tmp_path: Path, content: str, facts: list[str]) -> None:
     table = read(tmp_path / "a.tsv", content)
     told = refusal(DataError, timestamps_of, table, "it")
     assert_contains(told, [tmp_path / "a.tsv", *facts])

@@ -246,7 +246,7 @@ def test_splits_have_the_forms_of_an_experiment(folder: Path) -> None:
     assert again == found
 
 
-def test_a_first_line_that_is_no_row_is_told(folder: Path) -> None:
+def test_a_first_line_that_is_not_a_row_is_reported(folder: Path) -> None:
     (folder / "test.tsv").write_text("u\ti\tr\nann\tx\t1\n")
     with pytest.raises(DataError, match=r"test\.tsv:1: .*; if this line names the columns, call"):
         evaluate(folder)

@@ -73,7 +73,7 @@ def test_values_of_different_users_are_an_error(test: PairedTest) -> None:
         test(np.zeros(2), np.zeros(3))
 
 
-def test_every_pair_stands_in_both_orders() -> None:
+def test_every_pair_occurs_in_both_orders() -> None:
     rng = np.random.default_rng(0)
     values = {
         model: {name: rng.random(30) for name in ("Recall@5", "nDCG@5")}

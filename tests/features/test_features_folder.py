@@ -80,7 +80,7 @@ def test_other_things_in_the_folder_are_left_alone(folder: Path) -> None:
     assert loader.read(IDS).shape == (7, 5)
 
 
-def test_files_of_items_that_nobody_asks_for_are_never_opened(folder: Path) -> None:
+def test_only_requested_files_are_opened(folder: Path) -> None:
     write_text(folder / "garbage.npy", "this is no array")
     np.save(folder / "longer.npy", np.ones(9, np.float32))
     np.save(folder / "nan.npy", np.full(5, np.nan, np.float32))
@@ -275,7 +275,7 @@ def test_values_that_are_no_finite_float32(value: float, folder: Path) -> None:
     )
 
 
-def test_a_folder_loader_of_one_s_own(folder: Path) -> None:
+def test_an_own_folder_loader(folder: Path) -> None:
     class MetadataAttribute(FolderLoader):
         path_key = "metadata_features"
 

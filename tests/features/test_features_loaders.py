@@ -50,7 +50,7 @@ def test_the_built_in_loaders() -> None:
     assert all(name == loader.__name__ for name, loader in LOADERS.items())
 
 
-def test_a_loader_of_one_s_own(tmp_path: Path) -> None:
+def test_an_own_loader(tmp_path: Path) -> None:
     assert register_loader(JsonAttribute) is JsonAttribute
     path = write_text(tmp_path / "f.json", '{"b": [1, 2], "a": [3, 4], "c": [5, 6]}')
     loader = LOADERS["JsonAttribute"](path)

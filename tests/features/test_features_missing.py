@@ -278,7 +278,7 @@ def test_one_loader_drops_and_the_other_fills_in(tmp_path: Path) -> None:
     assert_contains(line, ["1 of the training items", "completed: 3"])
 
 
-def test_nobody_leaves_when_all_fill_in(tmp_path: Path) -> None:
+def test_no_item_is_dropped_if_all_loaders_complete_vectors(tmp_path: Path) -> None:
     found = dataset(tmp_path, VisualAttribute="mean", TextualAttribute="neighbours")
     assert found.items.ids == ["1", "2", "3", "4"]
     # The mean of 1, 2 and 4; the mean of the texts of the items that have an image: 1 and 2.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmrec.graph import approximate_neighbours, nearest_neighbours
-from mmrec.models import lattice
+from mmrec.models import configs
 from mmrec.models.lattice import LATTICE, LATTICEConfig
 from mmrec.testing.data import tiny_dataset
 
@@ -32,7 +32,7 @@ def test_most_neighbours_are_the_exact_ones() -> None:
     assert similarities.diff(dim=1).le(0).all()
 
 
-def test_it_repeats_its_bits() -> None:
+def test_the_same_bits_every_time() -> None:
     x = clustered(2000)
     first = approximate_neighbours(x, 10)
     for _ in range(3):
@@ -66,6 +66,6 @@ def test_lattice_on_approximate_neighbours_learns() -> None:
 
 
 def test_without_faiss_the_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lattice, "has_approximate_neighbours", lambda: False)
+    monkeypatch.setattr(configs, "has_approximate_neighbours", lambda: False)
     with pytest.raises(ValueError, match=r"approximate needs faiss: pip install '\.\[ann\]'"):
         LATTICEConfig.model_validate({"neighbours": "approximate"})

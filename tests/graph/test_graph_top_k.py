@@ -61,7 +61,7 @@ def test_top_k_leaves_its_input_alone_and_is_in_float64_too() -> None:
     assert scores.tolist() == [[1, 3, 3, 2]]
 
 
-def test_top_k_of_a_row_with_a_tie_beside_nan() -> None:
+def test_top_k_of_a_row_with_a_tie_next_to_nan() -> None:
     scores = torch.tensor([[torch.nan, 5, torch.nan, 5, 1]], dtype=torch.float64)
     assert top_k(scores, 3)[1].sort().values.tolist() == [[0, 1, 2]]
 

@@ -79,7 +79,7 @@ def test_a_single_file(tmp_path: Path) -> None:
     assert find_recommender("external.Mine", load_external_module(path)).__name__ == "Mine"
 
 
-def test_two_packages_of_one_name_do_not_meet(tmp_path: Path) -> None:
+def test_two_packages_of_one_name_are_separate(tmp_path: Path) -> None:
     modules = []
     for place in ("a", "b"):
         (tmp_path / place / "models").mkdir(parents=True)

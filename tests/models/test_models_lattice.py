@@ -142,7 +142,7 @@ def _only_first_layer(layers: NGCFLayers) -> NGCFLayers:
     return single
 
 
-def test_more_rates_than_layers_are_of_no_account() -> None:
+def test_rates_beyond_the_layers_are_ignored() -> None:
     model = built(cf="ngcf", n_ui_layers=1, ws=(4, 9), dl=(0.1, 0.2, 0.3))
     assert len([name for name, _ in model.named_parameters() if name.endswith("W1")]) == 1
 
@@ -191,7 +191,7 @@ def test_modalities_keep_the_order_of_the_configuration(aggregation: str) -> Non
     assert model.features.raw["zebra"].shape[1] == DATA.features_of("VisualAttribute").shape[1]
 
 
-def test_a_loader_that_the_data_set_lacks() -> None:
+def test_a_loader_that_is_not_in_the_data_set() -> None:
     with pytest.raises(DataError, match="no side information from loader 'AudioAttribute'"):
         built(modalities=("audio",))
 

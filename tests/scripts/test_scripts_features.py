@@ -147,7 +147,7 @@ def cut_batch(images: Path, partial: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "n_encoded"), [(other_model, 10), (other_image, 6), (cut_batch, 6)]
 )
-def test_nothing_stale_or_damaged_is_gone_on_with(
+def test_stale_or_damaged_batches_are_not_used(
     change: Callable[[Path, Path], Any], n_encoded: int, images: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "a"

@@ -92,7 +92,7 @@ def test_the_data_wherever_they_are_in_the_archive(
     assert digest in out
 
 
-def test_download_beside_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_download_next_to_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     calls = []
 
     def download(drive_id: str, target: Path) -> None:
@@ -118,9 +118,7 @@ def test_a_download_that_brings_nothing(tmp_path: Path) -> None:
         prepare_office(tmp_path / "office", download=lambda *_: None, expected=EXPECTED)
 
 
-def test_all_differences_are_told_at_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_differences_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changes = {
         "val.txt": b"2\t11\t1.0\n3\t13\t1.0\n",
         "image_feat/11.npy": npy(6, np.nan),

@@ -55,17 +55,17 @@ def train(
     stop_after: int | None = None,
     settings: dict[str, object] | None = None,
 ) -> tuple[Outcome, list[int]]:
-    """Train in a model and a trainer of its own; return the outcome and the epochs told of."""
+    """Train in a model and a trainer of its own; return the outcome and the epochs reported of."""
     kit = Kit()
     config, data = kit.configured(**(settings or {})), kit.dataset()
-    told: list[int] = []
+    reported: list[int] = []
 
     def on_epoch(epoch: int, loss: float, record: EpochRecord | None) -> None:
-        told.append(epoch)
+        reported.append(epoch)
 
     with deterministic(CPU):
         trainer = Trainer(kit.built(config), config, data, judged(data), CPU, checkpoint)
-        return trainer.run(on_epoch, stop=countdown(stop_after)), told
+        return trainer.run(on_epoch, stop=countdown(stop_after)), reported
 
 
 def countdown(steps: int | None) -> Callable[[], bool]:
@@ -96,8 +96,8 @@ def assert_same(one: Outcome, other: Outcome) -> None:
 
 @pytest.fixture(scope="module")
 def uninterrupted() -> Outcome:
-    outcome, told = train()
-    assert told == [1, 2, 3]
+    outcome, reported = train()
+    assert reported == [1, 2, 3]
     # 3 epochs of 5 batches: 48 training interactions by 10.
     assert train(stop_after=N_STEPS + 1)[1] == [1, 2, 3]
     return outcome
@@ -109,9 +109,9 @@ def test_stopped_at_any_step(step: int, uninterrupted: Outcome, tmp_path: Path) 
     with pytest.raises(Interrupted):
         train(checkpoint, stop_after=step)
     torch.manual_seed(step)  # the process goes on with something else
-    outcome, told = train(checkpoint)
+    outcome, reported = train(checkpoint)
     assert_same(outcome, uninterrupted)
-    assert told == list(range((step - 1) // 5 + 1, 4))
+    assert reported == list(range((step - 1) // 5 + 1, 4))
 
 
 def test_stopped_again_and_again(uninterrupted: Outcome, tmp_path: Path) -> None:
@@ -140,15 +140,13 @@ def test_killed_between_two_checkpoints(uninterrupted: Outcome, tmp_path: Path) 
     config, data = kit.configured(), kit.dataset()
     with pytest.raises(Killed), deterministic(CPU):
         Trainer(kit.built(config), config, data, judged(data), CPU, checkpoint).run(stop=kill)
-    outcome, told = train(checkpoint)
+    outcome, reported = train(checkpoint)
     assert_same(outcome, uninterrupted)
-    assert told == [2, 3]
+    assert reported == [2, 3]
 
 
 @pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
-def test_going_on_with_a_step_on_another_device(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resuming_a_step_on_another_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # On ``meta`` a tensor of the CPU is refused, and a tensor of its own has no values to keep.
     adam = torch.optim.Adam
     monkeypatch.setattr(torch.optim, "Adam", lambda p, lr, fused: adam(p, lr))  # meta lacks fused
@@ -177,9 +175,9 @@ def test_going_on_with_a_step_on_another_device(
 def test_a_finished_training_is_not_repeated(uninterrupted: Outcome, tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "trial.ckpt")
     assert train(checkpoint)[1] == [1, 2, 3]
-    outcome, told = train(checkpoint)
+    outcome, reported = train(checkpoint)
     assert_same(outcome, uninterrupted)
-    assert told == []
+    assert reported == []
 
 
 def test_a_training_that_had_stopped_early_stays_stopped(tmp_path: Path) -> None:
@@ -195,13 +193,13 @@ def test_a_training_that_had_stopped_early_stays_stopped(tmp_path: Path) -> None
 
     Follows.script = script
     for expected in ([1, 2], []):
-        told: list[int] = []
+        reported: list[int] = []
         with deterministic(CPU):
             model: Model = Follows(config, DATA)
             trainer = Trainer(model, config, DATA, protocol(**stopping), CPU, checkpoint)
-            outcome = trainer.run(lambda epoch, *_, told=told: told.append(epoch))
+            outcome = trainer.run(lambda epoch, *_, reported=reported: reported.append(epoch))
         assert outcome.losses == [0, 1]
-        assert told == expected
+        assert reported == expected
 
 
 @pytest.mark.parametrize(
@@ -230,19 +228,19 @@ def test_without_a_place_nothing_is_saved(tmp_path: Path) -> None:
     ],
     ids=["empty", "half", "text", "reversed"],
 )
-def test_a_damaged_file_is_as_good_as_none(
+def test_a_damaged_file_is_ignored(
     damage: Callable[[bytes], bytes], uninterrupted: Outcome, tmp_path: Path
 ) -> None:
     checkpoint = Checkpoint(tmp_path / "trial.ckpt")
     with pytest.raises(Interrupted):
         train(checkpoint, stop_after=7)
     write_text(checkpoint.path, damage(checkpoint.path.read_bytes()))
-    outcome, told = train(checkpoint)
+    outcome, reported = train(checkpoint)
     assert_same(outcome, uninterrupted)
-    assert told == [1, 2, 3]
+    assert reported == [1, 2, 3]
 
 
-def test_another_format_is_as_good_as_none(tmp_path: Path) -> None:
+def test_another_format_is_ignored(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "trial.ckpt")
     checkpoint.save({"x": torch.ones(2)})
     content = checkpoint.load()

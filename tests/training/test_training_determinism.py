@@ -182,7 +182,7 @@ def test_the_number_of_threads_inside_may_be_given() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["ends", "raises"])
-def test_generators_go_on_as_if_nothing_had_been(fails: bool) -> None:
+def test_generators_continue_from_their_earlier_state(fails: bool) -> None:
     torch.manual_seed(5)
     torch.rand(3)
     expected_torch = torch.rand(2)

@@ -26,8 +26,8 @@ def test_the_digest_of_a_state_is_that_of_the_digests_of_its_pieces() -> None:
         *(b"btorch.int64()", np.array(1).tobytes()),
         *(b"ctorch.float32(1048577,)", large[:-1].tobytes(), large[-1:].tobytes()),
     ]
-    told = "".join(hashlib.sha256(piece).hexdigest() for piece in pieces)
-    expected = hashlib.sha256(told.encode()).hexdigest()
+    reported = "".join(hashlib.sha256(piece).hexdigest() for piece in pieces)
+    expected = hashlib.sha256(reported.encode()).hexdigest()
     threads = torch.get_num_threads()
     try:
         for number in (1, 3):
@@ -58,7 +58,7 @@ def test_the_digest_of_a_state_does_not_depend_on_its_layout() -> None:
     assert digest_of_state(dict(reversed(laid_out.items()))) == digest_of_state(state())
 
 
-def test_types_that_numpy_lacks_have_a_digest() -> None:
+def test_types_unknown_to_numpy_have_a_digest() -> None:
     one, other = torch.ones(2, dtype=torch.bfloat16), torch.zeros(2, dtype=torch.bfloat16)
     assert digest_of_state({"a": one}) != digest_of_state({"a": other})
 

@@ -98,15 +98,15 @@ def test_selection_by_the_loss(losses: list[float], best: int) -> None:
 
 
 def test_evaluation_every_so_many_epochs() -> None:
-    told: list[tuple[int, float, int | None]] = []
+    reported: list[tuple[int, float, int | None]] = []
 
     def on_epoch(epoch: int, loss: float, record: EpochRecord | None) -> None:
-        told.append((epoch, loss, record and record.epoch))
+        reported.append((epoch, loss, record and record.epoch))
 
     script = [Epoch((float(n),), validation=4 - n) for n in range(5)]
     outcome, _ = run(script, on_epoch, validation_rate=2)
     assert evaluated(outcome) == [2, 4]
-    assert told == [(1, 0, None), (2, 1, 2), (3, 2, None), (4, 3, 4), (5, 4, None)]
+    assert reported == [(1, 0, None), (2, 1, 2), (3, 2, None), (4, 3, 4), (5, 4, None)]
     assert outcome.losses == [0, 1, 2, 3, 4]
     assert outcome.best.record.epoch == 2
 
@@ -152,8 +152,8 @@ def test_without_early_stopping_training_goes_to_the_end() -> None:
     ],
 )
 def test_a_loss_that_is_not_finite(script: list[Epoch], message: str) -> None:
-    told = refusal(TrialError, run, script)
-    assert told == f"the loss of {message}; a lower lr may help"
+    reported = refusal(TrialError, run, script)
+    assert reported == f"the loss of {message}; a lower lr may help"
 
 
 def test_scores_that_are_nan() -> None:
@@ -178,8 +178,8 @@ def test_a_learning_rate_that_blows_up(model: tuple[type, ModelConfig]) -> None:
     changed = protocol(train=data.train, validation=evaluator, test=evaluator)
     with deterministic(CPU):
         trainer = Trainer(kind(config, data), config, data, changed, CPU)
-        told = refusal(TrialError, trainer.run)
-    assert "the loss of epoch " in told or "evaluation after epoch " in told
+        reported = refusal(TrialError, trainer.run)
+    assert "the loss of epoch " in reported or "evaluation after epoch " in reported
 
 
 @pytest.mark.parametrize("rows", [3, slice(None)], ids=["one item", "all items"])
@@ -204,8 +204,8 @@ def test_features_that_are_nan(when: str, message: str, rows: int | slice) -> No
     changed = protocol(train=data.train, validation=evaluator, test=evaluator)
     with deterministic(CPU):
         model = type("Spoilt", (LATTICE,), {when: spoil})(config, data)
-        told = refusal(TrialError, Trainer(model, config, data, changed, CPU).run)
-    assert told.startswith(message)
+        reported = refusal(TrialError, Trainer(model, config, data, changed, CPU).run)
+    assert reported.startswith(message)
 
 
 def test_the_model_trains_in_training_and_is_ranked_in_evaluation_mode() -> None:
