@@ -172,7 +172,7 @@ def test_a_cluster_gives_the_bits_of_a_serial_run(experiment_file, cluster, seco
     pd.testing.assert_frame_equal(digests(alone), digests(beside))
     check_store(beside)
     lists = [
-        {record.name: record.example_lists for record in TrialStore(x.folder / "trials.jsonl").read()}
+        {r.name: r.example_lists for r in TrialStore(x.folder / "trials.jsonl").read()}
         for x in (alone, beside)
     ]
     assert lists[0] == lists[1]
