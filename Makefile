@@ -1,24 +1,36 @@
 # Everything runs in .venv, which is made from constraints.txt; nothing else is needed but Python.
+#
+#   make demo             a small experiment, from raw files to a report
+#   make test             checks, and all tests but the exhaustive ones: six minutes on two cores
+#   make fast-test        the tests that start no processes: a minute and a half
+#   make exhaustive-test  the other tests: repeated kills, Ray clusters, the notebook
+#   make torch-sparse     builds the extra torch-sparse and runs the tests of what it is for
+#   make docs             the site
+#
+# All tests of some files: .venv/bin/python -m pytest -m "" FILE...
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 VERSIONS := $(shell cat constraints.txt pyproject.toml | cksum | cut -d' ' -f1)
 RUNS := $(VENV)/runs-$(VERSIONS)
 READY := $(VENV)/ready-$(VERSIONS)
-# Two processes; the tests of one file run in the same one, in order.
-PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadgroup
 INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Two processes; the tests of a file, or of a group that measures time, run in the same one.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
-.PHONY: demo test check fast-test torch-sparse bench docs clean
+# PyPI has torch-sparse as source, which takes ten minutes to compile: pip keeps the wheels here.
+WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mmrec-wheels
+KIND := $(BIN)/python -c 'import sysconfig as s, torch; \
+	print("torch", torch.__version__, "python", s.get_python_version(), s.get_platform(), sep="-")'
 
-# A small experiment from raw files to a report.
+.PHONY: demo test check fast-test exhaustive-test torch-sparse bench docs clean
+
 demo: $(RUNS)
 	$(BIN)/python scripts/make_demo_data.py
 	$(BIN)/mmrec run config_files/demo.yml
 
-# Style, types, imports and all tests, slow ones too.
 test: check
-	$(PYTEST)
+	$(PYTEST) $(OPTIONS)
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -26,14 +38,15 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# What one runs while writing code.
 fast-test: $(READY)
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not exhaustive"
 
-# The extra torch-sparse, which has to be compiled (ten minutes), and the tests of what it is for.
+exhaustive-test: $(READY)
+	$(PYTEST) -m exhaustive
+
 torch-sparse: $(READY)
-	$(INSTALL) --no-build-isolation --no-deps torch-scatter torch-sparse
-	$(PYTEST) -m "not slow" tests/graph tests/models tests/cli/test_cli_doctor.py
+	$(INSTALL) --no-build-isolation --no-deps --cache-dir "$(WHEELS)/$$($(KIND))" torch-scatter torch-sparse
+	$(PYTEST) -m "not slow and not exhaustive" tests/graph tests/models tests/cli/test_cli_doctor.py
 
 # How fast it is, against the usual way to write the same models: a few minutes on a quiet machine.
 bench: $(READY)

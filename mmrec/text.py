@@ -25,7 +25,7 @@ def value_text(value: object) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Say whether a hyper-parameter can be placed on a scale."""
+    """Return whether a hyper-parameter is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -54,6 +54,43 @@ def figures(without_figures: pytest.MonkeyPatch) -> Iterator[None]:
     without_figures.setattr("mmrec.reporting.page.is_available", lambda: False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def warm_workers() -> Iterator[None]:
+    """Fork the workers of runs in this process; a new interpreter takes seconds to import torch.
+
+    Commands that tests start as processes of their own start workers as users' do.
+    """
+    from warm_processes import WarmWorker
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("mmrec.execution.processes.start_worker", WarmWorker)
+        yield
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--limit",
+        type=float,
+        help="fail tests without the marker slow or exhaustive that take more seconds than this",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Let a test fail that has become slow, by processor time: the machine may be busy."""
+    before = _processor_seconds()
+    yield
+    seconds, limit = _processor_seconds() - before, item.config.getoption("limit")
+    is_marked = any(item.get_closest_marker(name) for name in ("slow", "exhaustive"))
+    if limit is not None and seconds > limit and not is_marked:
+        pytest.fail(f"takes {seconds:.1f} s of processor time: mark it as slow, or make it cheaper")
+
+
+def _processor_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests that need a device or a package that is not there."""
     impossible = [item for item in items if not _is_possible(item)]

@@ -140,13 +140,8 @@ class _Process:
 
     def _start(self) -> None:
         self.connection, theirs = Pipe()
-        command = _COMMAND.format(path=list(map(str, sys.path)), handle=theirs.fileno())
         with _without_interrupts():
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", command],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-            )
+            self._process = start_worker(theirs)
         theirs.close()  # so that the death of the worker closes the connection
         self._send(self._setup)
 
@@ -164,6 +159,13 @@ class _Process:
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
+
+
+def start_worker(connection: Connection[Any, Any]) -> subprocess.Popen[bytes]:
+    """Start a process that reads its setup and its trials from a connection."""
+    handle = connection.fileno()
+    command = [sys.executable, "-c", _COMMAND.format(path=list(map(str, sys.path)), handle=handle)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[handle])
 
 
 def _reason(code: int) -> str:

@@ -1,4 +1,4 @@
-"""What a finished trial recommends: from its weights, or from its lists."""
+"""The recommendations of a finished trial, from its weights or from its lists."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Listed:
 
 @dataclass(frozen=True, eq=False)
 class Restored:
-    """A trial that can be asked what it recommends."""
+    """A finished trial that can recommend items."""
 
     recommender: Recommender | None
-    """As after the best epoch; None where only the lists are left."""
+    """In the state of the best epoch; None if only the lists were kept."""
     lists: Path | None
     """The recommendation lists that were kept."""
 
@@ -92,16 +92,16 @@ def restore(
     experiment: Experiment,
     record: TrialRecord,
 ) -> Restored:
-    """Build the recommender of a finished trial again.
+    """Restore the recommender of a finished trial.
 
-    What is not trained needs nothing; a model needs the weights that ``save_weights`` kept, else
-    the lists that ``save_recs`` kept serve.
+    A recommender that is not trained needs no files. A model needs the weights that
+    ``save_weights`` kept, or else the lists that ``save_recs`` kept.
 
     Args:
         kind: the class of the recommender.
         config: its hyper-parameters.
         dataset: of the run.
-        experiment: says where weights and lists are kept.
+        experiment: has the folders of weights and lists.
         record: the trial.
 
     Raises:

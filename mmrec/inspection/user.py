@@ -1,4 +1,4 @@
-"""``mmrec show``: what a finished run recommends to a user, and what stands behind it."""
+"""``mmrec show``: the recommendations of a finished run for a user, with their item graphs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Recommended:
 
 @dataclass(frozen=True)
 class UserView:
-    """What a trial recommends to a user, beside what the user has taken."""
+    """What a trial recommends to a user, next to the items of the user."""
 
     trial: str
     epoch: int | None
@@ -68,11 +68,11 @@ class UserView:
             hit = f"  <- {item.hit}" if item.hit else ""
             lines.append(f"  {rank:>3}. {named(item.item_id)}  {item.score:.4f}{hit}")
             for graph, near in item.neighbours.items():
-                told = ", ".join(
+                edges = ", ".join(
                     f"{named(other)}{'*' if other in taken else ''} ({weight:.3f})"
                     for other, weight in near
                 )
-                lines.append(f"       {graph} graph: {told or 'no other item'}")
+                lines.append(f"       {graph} graph: {edges or 'no other item'}")
         return lines
 
 
@@ -89,9 +89,9 @@ def view_user(
     Args:
         path: the folder of a finished run.
         user_id: as in the files of the data.
-        model: its name in the tables; by default the one that came out best.
-        top_k: how many items; of lists that were kept instead of weights, at most their length.
-        base_dir: where relative paths of the experiment start, if they have moved since.
+        model: its name in the tables; by default the best model of the run.
+        top_k: the number of items; at most the length of the lists if no weights were kept.
+        base_dir: where relative paths of the experiment start, if the data have moved.
 
     Raises:
         DataError: there is no such run, model or user, the data are not those of the run, or it
@@ -138,14 +138,14 @@ def _study(run: FinishedRun, name: str | None) -> Study:
     if name is None:
         winner = find_winner(studies, run.manifest["protocol"]["selected_on"])
         if winner is None:
-            raise DataError(f"{run.path}: no trial of the run has ended well")
+            raise DataError(f"{run.path}: no trial of the run finished")
         return by_name[winner.model]
     if name not in by_name:
         raise DataError(
             f"{run.path}: no model {name!r}{nearest(name, by_name)}; it has: {listing(by_name)}"
         )
     if by_name[name].best is None:
-        raise DataError(f"{run.path}: no trial of {name} has ended well")
+        raise DataError(f"{run.path}: no trial of {name} finished")
     return by_name[name]
 
 
@@ -153,8 +153,8 @@ def _dataset(run: FinishedRun, plan: Plan, fold: str) -> Dataset:
     datasets = load_datasets(plan)
     if all_fingerprint(datasets) != run.manifest["data"]["fingerprint"]:
         raise DataError(
-            f"{run.path}: the data are not those that the run was made on; "
-            f"'mmrec verify {run.path}' says what differs"
+            f"{run.path}: the data differ from those of the run; "
+            f"'mmrec verify {run.path}' shows the differences"
         )
     return next(dataset for dataset in datasets if dataset.fold == fold)
 

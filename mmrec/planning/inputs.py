@@ -15,7 +15,7 @@ _DATA = ("experiment", "data_config")
 
 
 def check_files(data: DataConfig, problems: Problems) -> None:
-    """Note every file of interactions that is not there."""
+    """Add a problem for every missing file of interactions."""
     for key, path in dict(data.split_paths.values()).items():
         problem = path_problem(path, wants_file=True)
         if problem is not None:
@@ -23,9 +23,9 @@ def check_files(data: DataConfig, problems: Problems) -> None:
 
 
 def plan_folds(experiment: Experiment, problems: Problems) -> tuple[FoldFiles, ...]:
-    """Return the folds and the files that they come from.
+    """Return the folds and their files.
 
-    A validation split that has to be and is not is a problem, and so is a faulty folder of folds.
+    A missing validation split that is required is a problem, and so is a damaged folder of folds.
     """
     data = experiment.data_config
     if data.strategy == "hierarchy":
@@ -38,14 +38,14 @@ def plan_folds(experiment: Experiment, problems: Problems) -> tuple[FoldFiles, .
         folds = (FoldFiles("", ready),)
     validated = all("validation" in fold.paths for fold in folds)
     if experiment.evaluation.require_validation and not validated:
-        lacking = {
+        missing = {
             "fixed": "data_config has no validation_path",
             "dataset": "splitting has no validation_splitting",
             "hierarchy": "the folds have no validation split",
         }
         problems.add(
             ("experiment", "evaluation", "require_validation"),
-            f"{lacking[data.strategy]}, so epochs and trials would be selected on test",
+            f"{missing[data.strategy]}, so epochs and trials would be selected on test",
         )
     return folds
 
@@ -75,7 +75,7 @@ def _made_folds(experiment: Experiment) -> tuple[FoldFiles, ...]:
 
 
 def plan_loaders(data: DataConfig, problems: Problems, *, use_cache: bool) -> tuple[Loader, ...]:
-    """Return the loaders of ``side_information``; what is wrong with an entry is a problem."""
+    """Return the loaders of ``side_information``; an invalid entry is a problem."""
     loaders = []
     cache_dir = feature_cache() if use_cache else None
     for place, entry in enumerate(data.side_information):
@@ -95,7 +95,7 @@ def plan_loaders(data: DataConfig, problems: Problems, *, use_cache: bool) -> tu
 
 
 def feature_cache() -> Path | None:
-    """Return the folder that packed features are kept in, made or not; None without a home."""
+    """Return the folder of packed features, which may not exist; None without a home folder."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not base.is_absolute():  # unset, or to be ignored as the XDG specification demands
         try:
@@ -131,9 +131,9 @@ def _loader_path(
 
 
 def path_problem(path: Path, *, wants_file: bool = False, wants_folder: bool = False) -> str | None:
-    """Say what is wrong with a path, if anything is.
+    """Return what is wrong with a path; None if it is fine.
 
-    If it is missing: how far it exists, and which name there is like it.
+    For a missing path: the folder that exists, and the nearest name in it.
     """
     try:
         if path.is_file() if wants_file else path.is_dir() if wants_folder else path.exists():
@@ -168,14 +168,13 @@ def declared_loaders(data: DataConfig | None) -> list[str] | None:
 
 
 def missing_loaders(sources: Mapping[str, str], declared: Sequence[str]) -> Iterator[str]:
-    """Yield what to say of each modality whose loader ``side_information`` does not have.
+    """Yield a message for each modality whose loader ``side_information`` does not have.
 
-    Nothing is said where the loader may be one of ``declared`` that is misspelt, and so told
-    already.
+    A loader that may be a misspelt one of ``declared`` is already reported there.
     """
     for modality, loader in sources.items():
-        is_told = nearest(loader, [name for name in declared if name not in LOADERS])
-        if loader not in declared and not is_told:
+        is_reported = nearest(loader, [name for name in declared if name not in LOADERS])
+        if loader not in declared and not is_reported:
             like = "" if loader in LOADERS else nearest(loader, declared)
             yield (
                 f"modality {modality!r} needs the loader {loader!r}, which side_information does "

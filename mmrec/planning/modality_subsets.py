@@ -12,7 +12,7 @@ from mmrec.features import default_loaders
 from mmrec.models import MultimodalConfig, RecommenderConfig
 
 EACH_SUBSET = "each_subset"
-"""The word that stands for all subsets of the modalities but the empty one."""
+"""The word for all subsets of the modalities except the empty one."""
 
 _MODALITIES, _LOADERS = "modalities", "loaders"
 
@@ -31,7 +31,7 @@ def with_subsets(
         config: what reads them.
         declared: the loaders of ``side_information``, in order; None if they are not known.
         problems: takes what is wrong.
-        path: where the entry stands in the file.
+        path: of the entry in the file.
 
     Returns:
         The entry with a list of tuples, smaller ones first. After a problem the other keys can
@@ -79,7 +79,7 @@ def _problem(
         )
     if _LOADERS in entry:
         return (
-            f"{EACH_SUBSET} takes the default loader of every modality and cannot stand beside "
+            f"{EACH_SUBSET} takes the default loader of every modality and cannot be combined with "
             f"loaders; accepted: {EACH_SUBSET} without loaders, or tuples as long as loaders, such "
             "as [('visual', 'textual'), ('visual', 'audio')]"
         )

@@ -29,7 +29,7 @@ _Part = Literal["test", "validation"]
 
 @dataclass(frozen=True, eq=False)
 class SplitFile:
-    """The rows that filters have left of a file, and how they are split.
+    """The rows of a file after filtering, and how they are split.
 
     Get one from :meth:`read`.
     """
@@ -40,7 +40,7 @@ class SplitFile:
     missing_items: Mapping[str, tuple[str, ...]]
     """By loader: the ids of the file's items that it has no vector for."""
     users_dropped: int
-    """Users who had nothing but such items."""
+    """The number of users who had such items only."""
     header: bool
     """Whether the first line names the columns."""
     splitting: Splitting
@@ -50,11 +50,11 @@ class SplitFile:
     def read(cls, experiment: Experiment, known_items: Mapping[str, Collection[str]]) -> SplitFile:
         """Read and filter the file of an experiment.
 
-        Rows of items without a vector leave first, as in Elliot, so that what a filter promises
-        holds for what the models are trained on.
+        Rows of items without a vector are dropped first, as in Elliot, so that the filters hold
+        for the rows that the models are trained on.
 
         Raises:
-            DataError: the file cannot be read, or nothing is left of it.
+            DataError: the file cannot be read, or no row remains.
         """
         data, splitting = experiment.data_config, experiment.splitting
         path = data.dataset_path
@@ -75,8 +75,8 @@ class SplitFile:
             before, frame = frame, _filtered(replace(table, frame=frame), entry, place)
             steps.append(FilterStep.of(_name(entry), before, frame))
             if frame.empty:
-                told = "; ".join(map(str, steps))
-                raise DataError(f"{path}: prefiltering[{place}] leaves no row: {told}")
+                counts = "; ".join(map(str, steps))
+                raise DataError(f"{path}: prefiltering[{place}] leaves no row: {counts}")
         table = replace(table, frame=frame.reset_index(drop=True), n_duplicates=0)
         return cls(
             table=table,
@@ -122,7 +122,7 @@ class SplitFile:
         """Yield the folds: for each test fold, its validation folds.
 
         Raises:
-            DataError: a split is empty, or a time is needed that the file lacks.
+            DataError: a split is empty, or the file does not have the timestamps that are needed.
         """
         inner = self.splitting.validation_splitting
         outer = self._parts(self.table.frame, "test", self.splitting.test_splitting)
@@ -138,7 +138,7 @@ class SplitFile:
     def _parts(
         self, frame: pd.DataFrame, part: _Part, split: Split, *fold: int
     ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]]:
-        """Yield what is left, what is held out, and what there is to tell of it."""
+        """Yield the rows that remain, the rows that are held out, and notes on the split."""
         name = f"splitting.{part}_splitting"
         masks, note = self._masks(frame, part, split, *fold)
         for number, mask in enumerate(masks):
@@ -186,11 +186,11 @@ class SplitFile:
 
 def _name(entry: Prefilter) -> str:
     settings = entry.model_dump(exclude={"strategy"}, exclude_none=True)
-    told = ", ".join(
+    text = ", ".join(
         f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
         for key, value in settings.items()
     )
-    return f"{entry.strategy} ({told})" if told else entry.strategy
+    return f"{entry.strategy} ({text})" if text else entry.strategy
 
 
 def _filtered(table: Table, entry: Prefilter, place: int) -> pd.DataFrame:
@@ -198,8 +198,8 @@ def _filtered(table: Table, entry: Prefilter, place: int) -> pd.DataFrame:
     core, rounds = entry.core or 0, entry.rounds or 0  # a strategy that uses one has it
     if entry.strategy in ("global_threshold", "user_average") and not table.has_ratings:
         raise DataError(
-            f"{table.path}: prefiltering[{place}] ({entry.strategy}) needs ratings, which the file "
-            "lacks"
+            f"{table.path}: prefiltering[{place}] ({entry.strategy}) needs ratings, but the "
+            "file has none"
         )
     match entry.strategy:
         case "global_threshold":

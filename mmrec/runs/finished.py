@@ -1,4 +1,4 @@
-"""A finished run as its folder tells it."""
+"""Reading a finished run from its folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, eq=False)
 class FinishedRun:
-    """What a run has left: manifest, trials, and the digests of item vectors."""
+    """A finished run: its manifest, its trials, and the digests of item vectors."""
 
     path: Path
     manifest: Mapping[str, Any]
@@ -37,7 +37,7 @@ class FinishedRun:
         """Read the folder of a finished run.
 
         Raises:
-            DataError: it is none, or it is damaged; the message says what is wrong.
+            DataError: the folder is not that of a finished run, or it is damaged.
         """
         path = path.parent if path.name == _MANIFEST else path
         manifest = _manifest(path)
@@ -56,10 +56,10 @@ class FinishedRun:
         return sum(len(record.history) for record in self.trials)
 
     def trial(self, name: str) -> TrialRecord:
-        """Return a trial by its trial_id, its name, or a beginning of one that only it has.
+        """Return a trial by its trial_id, its name, or a unique beginning of one of them.
 
         Raises:
-            DataError: there is none, or there are several.
+            DataError: no trial matches, or several do.
         """
         known = [(record, (record.trial_id, record.name)) for record in self.trials]
         found = [r for r, names in known if name in names] or [
@@ -69,7 +69,9 @@ class FinishedRun:
             return found[0]
         names = [record.name for record in found or self.trials]
         if found:
-            raise DataError(f"{self.path}: {name!r} begins several trials: {listing(names)}")
+            raise DataError(
+                f"{self.path}: {name!r} is the beginning of several trials: {listing(names)}"
+            )
         raise DataError(
             f"{self.path}: no trial {name!r}{nearest(name, names)}; it has: {listing(names)}"
         )
@@ -86,7 +88,7 @@ def read_plan(
         use_cache: as for :func:`~mmrec.planning.plan.make_plan`.
 
     Raises:
-        ConfigError: it cannot be run here, for example because a path is missing.
+        ConfigError: it is not valid here, for example because a path is missing.
     """
     loaded = read_written(run, base_dir)
     try:
@@ -96,13 +98,14 @@ def read_plan(
         if base_dir is not None or then.is_dir():
             raise
         raise ConfigError(
-            f"{error}\nthe run was started in {then}, which is not there; say with --base-dir "
-            "(base_dir in Python) where the relative paths of its experiment start now"
+            f"{error}\nthe run was started in {then}, which does not exist; pass the "
+            "folder that relative paths of its experiment start from with --base-dir (base_dir in "
+            "Python)"
         ) from error
 
 
 def read_written(run: FinishedRun, base_dir: Path | None = None) -> Loaded:
-    """Return the experiment of a run as it was read then, with what is wrong with it now."""
+    """Return the experiment of a run as written, with the problems that it has now."""
     written = run.manifest["written"]
     start = Path(written["base_dir"]) if base_dir is None else base_dir
     return read_experiment(from_json(written["document"]), start)
@@ -115,10 +118,10 @@ def _manifest(path: Path) -> Mapping[str, Any]:
     if not (path / _MANIFEST).exists():
         if (path / "identity.json").exists():
             raise DataError(
-                f"{path}: the run has not finished; run its experiment again to go on with it"
+                f"{path}: the run has not finished; run its experiment again to resume it"
             )
         inner = sorted((p.parent.name for p in path.glob(f"run_*/{_MANIFEST}")), reverse=True)
-        hint = f"; it holds {listing(inner, limit=3)}" if inner else ""
+        hint = f"; it contains {listing(inner, limit=3)}" if inner else ""
         raise DataError(f"{path}: not the folder of a run: it has no {_MANIFEST}{hint}")
     manifest = _json(path / _MANIFEST)
     version = manifest.get("schema_version")
@@ -147,13 +150,13 @@ def read_settings(run: FinishedRun) -> Experiment:
     """Return the experiment of a run.
 
     Raises:
-        DataError: this version does not accept it.
+        DataError: it is not valid in this version.
     """
     try:
         loaded = read_written(run)
         loaded.problems.raise_if_any()
     except ConfigError as error:
-        raise DataError(f"{run.path}: its experiment is not accepted any more: {error}") from error
+        raise DataError(f"{run.path}: its experiment is not valid any more: {error}") from error
     assert loaded.experiment is not None
     return loaded.experiment
 

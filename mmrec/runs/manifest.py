@@ -1,6 +1,6 @@
 """The manifest of a run: everything that its figures depend on, and the digests of its results.
 
-Its form is docs/manifest.schema.json.
+docs/manifest.schema.json is its schema.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TUPLE = "__tuple__"
 
 @dataclass(frozen=True)
 class Origin:
-    """What a run starts from: known before its first trial."""
+    """What a run starts from, known before its first trial."""
 
     started: str
     """ISO date and time."""
@@ -51,7 +51,7 @@ class Origin:
         threads: int,
         started: str,
     ) -> Origin:
-        """Describe what an experiment is about to be run from."""
+        """Return what an experiment starts from."""
         external = plan.experiment.external_models_path
         return cls(
             started=started,
@@ -83,10 +83,10 @@ def make_manifest(
         origin: what the run was started from.
         plan: the experiment.
         datasets: what it was run on, fold by fold.
-        studies: what has become of it.
+        studies: the trials of every model.
         tables: {name: content} of the tables in the performance folder.
         run_tables: the same of those in the folder of the run.
-        notes: what the user was warned of.
+        notes: the warnings of the run.
         sessions: of a resumed run, when each session started and its environment.
         ended: ISO date and time.
     """
@@ -207,8 +207,8 @@ def _protocol(plan: Plan, dataset: Dataset, studies: Sequence[Study]) -> dict[st
     held_out = {"validation": dataset.validation, "test": dataset.test}
     return {
         "candidates": "all items of the training split that the user has not trained on",
-        "cold_items": "held-out items that the training split lacks count as relevant, and cannot "
-        "be recommended",
+        "cold_items": "held-out items that are not in the training split count as relevant, and "
+        "cannot be recommended",
         "relevance": f"held-out interactions with a rating of at least {threshold:g}",
         "relevance_threshold": threshold,
         "averaged_over": "users with at least one relevant held-out item",
@@ -231,7 +231,7 @@ def _n_users(split: Interactions, threshold: float) -> int:
 
 
 def _data(origin: Origin, plan: Plan, datasets: Sequence[Dataset]) -> dict[str, Any]:
-    """Describe the first fold, the whole that all of them are, and each if there are several."""
+    """Describe the first fold, all folds together, and each if there are several."""
     first = datasets[0].report
     facts = [
         describe_data(dataset, files) for dataset, files in zip(datasets, origin.files, strict=True)

@@ -14,7 +14,7 @@ from mmrec.runs.example_users import ExampleLists
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """What is kept of a trial: one line of ``trials.jsonl``."""
+    """The record of a trial: one line of ``trials.jsonl``."""
 
     trial_id: str
     """Hash of the model, its parameters, the protocol of selection and the data."""
@@ -23,7 +23,7 @@ class TrialRecord:
     model: str
     """The key of the experiment file, for example ``external.LATTICE``."""
     index: int
-    """Place in the model's search, from 0."""
+    """Position in the model's search, from 0."""
     parameters: dict[str, Any]
     """Every hyper-parameter, given or default."""
     status: Literal["finished", "pruned", "failed"]
@@ -32,7 +32,7 @@ class TrialRecord:
     worker_died: bool = False
     """Whether the trial failed because its process died, so that it cannot be repeated."""
     pruned_at: int | None = None
-    """The epoch after which a pruned trial was ended; its figures are the best up to there."""
+    """The epoch after which the trial was pruned; its figures are the best up to then."""
     best_epoch: int | None = None
     validation: dict[str, float] = field(default_factory=dict)
     """Figures of the best epoch, by label."""
@@ -71,10 +71,10 @@ class TrialRecord:
 
 
 class TrialStore:
-    """An append-only file of trial records; one process writes, anybody may read.
+    """An append-only file of trial records; one process writes, any process may read.
 
-    Every record is on the disk before :meth:`append` returns. A last line that a killed process
-    left unfinished is passed over by readers.
+    Every record is on the disk before :meth:`append` returns. Readers ignore an incomplete last
+    line, as a killed process may leave one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -92,12 +92,12 @@ class TrialStore:
         """Return the complete records, in the order they ended.
 
         Raises:
-            DataError: the file cannot be read, or another version of mmrec has written it.
+            DataError: the file cannot be read, or another version of mmrec wrote it.
         """
         try:
             return [TrialRecord(**facts) for facts in read_json_lines(self.path)]
         except TypeError as error:
             raise DataError(
-                f"{self.path}: is of another version of mmrec ({error}); use that one, or start a "
-                "run of its own with --fresh"
+                f"{self.path}: written by another version of mmrec ({error}); use that version, or "
+                "start a new run with --fresh"
             ) from error

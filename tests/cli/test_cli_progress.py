@@ -29,6 +29,8 @@ from mmrec.progress.display import LINE_EVERY, Progress
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
 
+pytestmark = pytest.mark.xdist_group("timed")
+
 MODELS = {"MostPop": {}, "LightGCNM": settings(lr=[0.01, 0.02], meta={"validation_rate": 2})}
 
 
@@ -131,6 +133,7 @@ class Terminal:
         os.close(self._driver)
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_two_bars(
     experiment_file: Write,
     terminal: Terminal,

@@ -91,7 +91,8 @@ print(results.trials["status"].tolist())
 """
 
 
-@pytest.mark.parametrize("how", ["file", "stdin"])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [pytest.param("file", marks=pytest.mark.exhaustive), "stdin"])
 def test_a_script_without_a_guard_may_use_workers(experiment_file, tmp_path, how):
     path = experiment_file({"LightGCNM": settings(lr=[0.01, 0.02])}, execution={"threads": 1})
     script = tmp_path / "script.py"

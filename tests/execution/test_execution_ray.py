@@ -30,6 +30,8 @@ from mmrec.progress.display import Progress
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialStore
 
+pytestmark = pytest.mark.xdist_group("timed")
+
 KEPT = {"save_recs": True, "save_weights": True}
 MEMORY = {"object_store_memory": 80 * 2**20}
 WATCHED = """
@@ -172,7 +174,10 @@ def test_a_cluster_gives_the_bits_of_a_serial_run(experiment_file, cluster, seco
     pd.testing.assert_frame_equal(digests(alone), digests(beside))
     check_store(beside)
     lists = [
-        {r.name: r.example_lists for r in TrialStore(x.folder / "trials.jsonl").read()}
+        {
+            record.name: record.example_lists
+            for record in TrialStore(x.folder / "trials.jsonl").read()
+        }
         for x in (alone, beside)
     ]
     assert lists[0] == lists[1]
@@ -181,7 +186,7 @@ def test_a_cluster_gives_the_bits_of_a_serial_run(experiment_file, cluster, seco
     assert not (beside.folder / "stop").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_resumed_run_has_the_same_bits(watched, expected, cluster, second):
     path = watched(**on_ray(cluster))
     (path.parent / "wait").touch()
@@ -203,7 +208,7 @@ def test_a_resumed_run_has_the_same_bits(watched, expected, cluster, second):
         assert sorted(set(epochs)) == list(range(1, 31))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_trial_that_kills_its_worker_fails_and_ray_is_left_as_it_was(watched, cluster):
     import ray
 
@@ -229,7 +234,7 @@ def test_a_trial_that_kills_its_worker_fails_and_ray_is_left_as_it_was(watched, 
     check_store(results)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_node_that_disappears_costs_only_time(watched, expected, cluster, second):
     path = watched(**on_ray(cluster))
     (path.parent / "wait").touch()
@@ -254,7 +259,7 @@ def test_a_node_that_disappears_costs_only_time(watched, expected, cluster, seco
     assert sorted([epochs_of(path, 0.01), epochs_of(path, 0.02)]) == sorted([once, again])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_ctrl_c_ends_a_ray_of_its_own(watched):
     """A terminal sends SIGINT to all processes of the command."""
     path = watched(backend="ray", workers=2, checkpoint_rate=1000)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
 import os
 import random
 import signal
 import sys
 import threading
 import time
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pandas as pd
@@ -21,12 +20,15 @@ from filelock import FileLock
 from helpers import assert_contains
 from stopping import command, stop_after
 from tiny_experiment import experiment_writer, settings
+from warm_processes import CONTEXT
 
 from mmrec.cli import main
 from mmrec.errors import DataError
 from mmrec.experiment import run_experiment
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialStore
+
+pytestmark = pytest.mark.xdist_group("timed")
 
 KEPT = {"save_recs": True, "save_weights": True}
 GRID = {
@@ -166,6 +168,7 @@ def test_a_running_run_is_not_joined(experiment_file):
     run(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
 )
@@ -204,20 +207,19 @@ def unkilled(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, di
     return digests(run(path)), output_files(path)
 
 
-@pytest.fixture(scope="module")
-def prepared() -> ForkServerContext:
-    """What starts processes that have everything imported already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mmrec.run", "mmrec.cli"])
-    return context
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "workers"), [(1, 1), (2, 1), (3, 2)])
+@pytest.mark.parametrize(
+    ("seed", "workers", "n_kills"),
+    [
+        (4, 2, 3),
+        *(pytest.param(seed, 1, 10, marks=pytest.mark.exhaustive) for seed in (1, 2)),
+        pytest.param(3, 2, 10, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_killed_at_random_points_nothing_is_lost_or_repeated(
-    experiment_file, unkilled, prepared, seed, workers
+    experiment_file, unkilled, seed, workers, n_kills
 ):
-    """Ten kills for each seed, anywhere: in training, in a checkpoint, while results are written.
+    """Killed anywhere: in training, in a checkpoint, while results are written.
 
     With workers, it is in turn one of them and the driver that is killed.
     """
@@ -226,14 +228,14 @@ def test_killed_at_random_points_nothing_is_lost_or_repeated(
     expected, files = unkilled
     command = ["run", "--quiet", "--workers", str(workers), str(path)]
     kills, folder, process = 0, None, None
-    while kills < 10:
+    while kills < n_kills:
         if folder is None or (folder / "manifest.json").exists():
             known = runs(path)
-            process = started(prepared, [*command, "--fresh"])
+            process = started([*command, "--fresh"])
             wait_for(lambda known=known: runs(path) != known)
             folder, seen = runs(path)[-1], ""
         elif process is None:
-            process = started(prepared, command)
+            process = started(command)
         wait_for(lambda p=process, f=folder: not p.is_alive() or is_locked(f))
         time.sleep(draw.uniform(0, 1.2 if workers > 1 else 0.6))
         children = psutil.Process(process.pid).children() if process.is_alive() else []
@@ -260,8 +262,8 @@ def test_killed_at_random_points_nothing_is_lost_or_repeated(
     assert {n: d for n, d in output_files(path).items() if n not in left_over} == files
 
 
-def started(context: ForkServerContext, arguments: list[str]) -> ForkServerProcess:
-    process = context.Process(target=_in_silence, args=(arguments,))
+def started(arguments: list[str]) -> ForkServerProcess:
+    process = CONTEXT.Process(target=_in_silence, args=(arguments,))
     process.start()
     return process
 
@@ -341,6 +343,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_repeated(experiment_file, tmp
     pd.testing.assert_frame_equal(digests(beside), digests(run(path)))
 
 
+@pytest.mark.slow
 def test_interrupting_workers_keeps_their_checkpoints(experiment_file, tmp_path):
     path = experiment_file()
     (path.parent / "mine.py").write_text(

@@ -163,6 +163,7 @@ def test_two_runs_agree_bit_for_bit_alone_and_after_other_models(experiment_file
     pd.testing.assert_frame_equal(digests(reverse).head(1), lattice)
 
 
+@pytest.mark.slow
 def test_processes_with_other_hash_seeds_agree(experiment_file):
     program = (
         "import sys; from mmrec import run_experiment; "

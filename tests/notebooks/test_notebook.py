@@ -96,7 +96,7 @@ def printed(cell: Any) -> str:
     return "".join(output.text for output in cell.outputs if output.output_type == "stream")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("default")  # those of the Jupyter client are not ours
 def test_the_results_are_shown(cells: dict[str, Any]) -> None:
     assert printed(cells["install"]) == ""
@@ -113,7 +113,7 @@ def test_the_results_are_shown(cells: dict[str, Any]) -> None:
     assert "LATTICE" in told
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_progress_is_one_output_that_moves(cells: dict[str, Any]) -> None:
     for name, n_trials in (("run-lightgcnm", 4), ("run-lattice", 2)):
         outputs = cells[name].outputs
@@ -130,13 +130,13 @@ def test_progress_is_one_output_that_moves(cells: dict[str, Any]) -> None:
         assert "best Recall@20" in bar
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_another_process_comes_to_the_same_bits(cells: dict[str, Any]) -> None:
     assert printed(cells["verify"]).startswith("identical: run_")
     assert "2 trials" in printed(cells["verify"])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_nothing_is_left_behind(cells: dict[str, Any]) -> None:
     same = json.loads(shown(cells["same"], "text/plain")[0].lower())
     assert same == [True] * len(same)
@@ -147,6 +147,6 @@ def test_nothing_is_left_behind(cells: dict[str, Any]) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_it_is_quick(cells: dict[str, Any]) -> None:
     assert float(shown(cells["cost"], "text/plain")[0]) < AT_MOST
