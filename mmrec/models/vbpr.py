@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from mmrec.config import Count, NonNegativeReal
+from mmrec.config import Count, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, EachInteraction, Sampler, UniformUsers
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.configs import BatchSize
@@ -21,6 +21,8 @@ class VBPRConfig(MultimodalConfig):
 
     batch_size: BatchSize = 1024
     """Samples in an optimisation step; -1 for as many as there are users."""
+    lr: PositiveReal = 0.001
+    """Learning rate of Adam."""
     factors: Count = 64
     """Width of the collaborative embeddings, and that of the projected features."""
     l_w: NonNegativeReal = 0.01
