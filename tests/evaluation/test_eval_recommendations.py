@@ -103,9 +103,7 @@ def test_relevance_threshold_and_binarize(folder: Path) -> None:
 
 def test_files_without_common_users_are_an_error(folder: Path) -> None:
     write(folder / "recs.tsv", "1 1 1\n2 1 1\n")
-    with pytest.raises(
-        DataError, match=r"recs\.tsv: no user is in .*has 1, 2, the training split ann, bob"
-    ):
+    with pytest.raises(DataError, match=r"recs\.tsv: .* 1, 2, .* ann, bob"):
         evaluate(folder)
 
 
@@ -142,18 +140,18 @@ def test_long_lists_are_cut_and_an_unknown_item_keeps_its_place() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the file is empty; expected lines of user"),
-        ("\n\n", "the file is empty"),
-        ("u i s\n", r":1: expected a number .* found 's'.*header"),
-        ("user item score\n", "the file is empty"),
-        ("user item a b\nu i 1 2\n", r":1: expected a header with one user, one item and a score"),
-        ("user uid item score\n1 2 3 4\n", r":1: expected a header with one user"),
-        ("a b 1\na c\n", r":2: expected 3 tab-separated columns .* found 2: 'a\\tc'"),
-        ("a b 1\n\na c 1 1\n", r":3: expected 3 tab-separated columns .* found 4"),
-        ("a b 1\na c x\n", r":2: expected a number as the score, found 'x'$"),
-        ("a b 1\na c nan\n", r":2: expected a number as the score, found 'nan'"),
-        ("a b 1\n  1\n", r":2: the user or the item is empty"),
-        ("a b 1\nc b 1\n\na b 2\n", r":4: duplicate of line 1: user 'a', item 'b'"),
+        ("", ": .* empty"),
+        ("\n\n", ": .* empty"),
+        ("u i s\n", r":1: .* 's'.*header"),
+        ("user item score\n", ": .* empty"),
+        ("user item a b\nu i 1 2\n", r":1: .*header"),
+        ("user uid item score\n1 2 3 4\n", r":1: .*header"),
+        ("a b 1\na c\n", r":2: expected 3 .* found 2: 'a\\tc'"),
+        ("a b 1\n\na c 1 1\n", r":3: expected 3 .* found 4"),
+        ("a b 1\na c x\n", r":2: .*number.*score.* 'x'$"),
+        ("a b 1\na c nan\n", r":2: .*number.*score.* 'nan'"),
+        ("a b 1\n  1\n", r":2: .*empty"),
+        ("a b 1\nc b 1\n\na b 2\n", r":4: .* line 1: user 'a', item 'b'"),
     ],
 )
 def test_malformed_files_are_errors(text: str, message: str, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_other_shapes(array: np.ndarray, shape: str, folder: Path) -> None:
     ids=["complex", "bool", "text", "date", "record"],
 )
 def test_other_kinds(array: np.ndarray, kind: str, folder: Path) -> None:
-    assert read_one(folder, npy(array)) == f"{{path}}: expected a vector of numbers, found {kind}"
+    assert_contains(read_one(folder, npy(array)), ["{path}: ", "vector of numbers", kind])
 
 
 class Bomb:
@@ -197,11 +197,11 @@ def test_nothing_is_unpickled(wrapped: bool, folder: Path, tmp_path: Path) -> No
     marker = tmp_path / "exploded"
     if wrapped:
         content = npy(np.array([Bomb(marker)], object), allow_pickle=True)
-        expected = "it contains a pickled object"
+        expected = "pickled object"
     else:
         content = pickle.dumps(Bomb(marker))
-        expected = f"the magic string is not correct; expected b'\\x93NUMPY', got {content[:6]!r}"
-    assert read_one(folder, content) == f"{{path}}: cannot be read as a vector: {expected}"
+        expected = f"expected b'\\x93NUMPY', got {content[:6]!r}"
+    assert_contains(read_one(folder, content), ["{path}: ", expected])
     assert not marker.exists()
     np.load(folder / "42.npy", allow_pickle=True)
     assert marker.exists()  # the bomb does work
@@ -209,19 +209,13 @@ def test_nothing_is_unpickled(wrapped: bool, folder: Path, tmp_path: Path) -> No
 
 def test_an_object_array_of_numbers_is_refused_too(folder: Path) -> None:
     content = npy(np.array([1.0, None], object), allow_pickle=True)
-    assert read_one(folder, content) == (
-        "{path}: cannot be read as a vector: it contains a pickled object"
-    )
+    assert_contains(read_one(folder, content), ["{path}: ", "pickled object"])
 
 
 def test_a_file_cut_short(folder: Path) -> None:
     whole = npy(np.ones(5))
-    assert read_one(folder, b"") == (
-        "{path}: cannot be read as a vector: EOF: reading magic string, expected 8 bytes got 0"
-    )
-    assert read_one(folder, whole[:20]).startswith(
-        "{path}: cannot be read as a vector: EOF: reading array header, expected "
-    )
+    assert_contains(read_one(folder, b""), ["{path}: ", "expected 8 bytes got 0"])
+    assert_contains(read_one(folder, whole[:20]), ["{path}: ", "EOF"])
     # The rest of the sentence is numpy's and differs between its versions.
     for n_missing in (1, 8, 40):
         told = read_one(folder, whole[:-n_missing])
@@ -233,17 +227,13 @@ def test_a_file_cut_short(folder: Path) -> None:
 def test_an_npz_under_the_name_of_an_npy(n_bytes: int | None, folder: Path) -> None:
     archive = io.BytesIO()
     np.savez(archive, np.ones(5))
-    assert read_one(folder, archive.getvalue()[:n_bytes]) == (
-        "{path}: cannot be read as a vector: the magic string is not correct; expected "
-        f"b'\\x93NUMPY', got {archive.getvalue()[:6]!r}"
-    )
+    told = read_one(folder, archive.getvalue()[:n_bytes])
+    assert_contains(told, ["{path}: ", f"expected b'\\x93NUMPY', got {archive.getvalue()[:6]!r}"])
 
 
 def test_text_under_the_name_of_an_npy(folder: Path) -> None:
-    assert read_one(folder, b"0.1,0.2,0.3,0.4,0.5\n") == (
-        "{path}: cannot be read as a vector: the magic string is not correct; expected "
-        "b'\\x93NUMPY', got b'0.1,0.'"
-    )
+    told = read_one(folder, b"0.1,0.2,0.3,0.4,0.5\n")
+    assert_contains(told, ["{path}: ", "expected b'\\x93NUMPY', got b'0.1,0.'"])
 
 
 @given(data=st.data())

@@ -57,7 +57,7 @@ def table(path: Path) -> list[list[str]]:
     return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def facts(folder: Path) -> dict[str, Any]:
+def facts_of(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
 
 
@@ -97,7 +97,7 @@ def test_the_split_is_that_of_lattice(seed: int, tmp_path: Path) -> None:
         for user, item, _ in table(folder / f"{name}.txt")
     }
     assert found == lattice(category.pairs, seed)
-    assert facts(folder)["counts"]["train"] == sum(name == "train" for name in found.values())
+    assert facts_of(folder)["counts"]["train"] == sum(name == "train" for name in found.values())
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
@@ -141,7 +141,7 @@ def test_what_is_written(tmp_path: Path) -> None:
     parts = [row for name in SPLITS for row in table(folder / f"{name}.txt")]
     assert sorted(parts) == sorted(row[:3] for row in every)
 
-    provenance = facts(folder)
+    provenance = facts_of(folder)
     for path in (sources.reviews, sources.metadata, sources.images):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         assert provenance["inputs"][path.name] == digest
@@ -201,7 +201,7 @@ def test_repeated_reviews_count_once(tmp_path: Path) -> None:
     category = Category.of()
     category.reviews.append(category.reviews[0] | {"overall": 2.5, "unixReviewTime": 7})
     folder = prepare(category.write(tmp_path / "raw"), tmp_path / "x")
-    counts = facts(folder)["counts"]
+    counts = facts_of(folder)["counts"]
     assert counts["repeated reviews"] == 1
     assert counts["interactions"] == len(category.reviews) - 1
     assert [row[2:] for row in table(folder / "interactions.tsv") if row[3] == "7"] == [
@@ -224,7 +224,7 @@ def test_items_without_image_get_the_mean_or_none(tmp_path: Path) -> None:
             np.load(folder / "image_feat" / f"{item}.npy"), np.mean(others, axis=0), rtol=1e-6
         )
     np.testing.assert_array_equal(np.load(folder / "image_feat" / "12.npy"), vector(12))
-    counts = facts(folder)["counts"]
+    counts = facts_of(folder)["counts"]
     assert (counts["items without image"], counts["images with NaN or infinity"]) == (3, 1)
 
     folder = prepare(sources, tmp_path / "leave", fill_images=False, features="npy")
@@ -250,7 +250,7 @@ def test_items_without_metadata_or_text_have_no_text_vector(tmp_path: Path) -> N
     product |= {"asin": asin(7), "title": "\n", "categories": [[]], "description": None}
     folder = prepare(category.write(tmp_path / "raw"), tmp_path / "x")
     assert not {"6.npy", "7.npy"} & {path.name for path in (folder / "text_feat").iterdir()}
-    assert facts(folder)["counts"]["items without text"] == 2
+    assert facts_of(folder)["counts"]["items without text"] == 2
     assert table(folder / "items.tsv")[6] == ["6", asin(6), ""]
 
 
@@ -265,31 +265,30 @@ GOOD = {"reviewerID": "A1", "asin": asin(1), "overall": 5.0, "unixReviewTime": 1
 
 
 @pytest.mark.parametrize(
-    ("line", "reason"),
+    ("line", "facts"),
     [
-        ("{'asin': ", "neither JSON nor a Python literal: \"{'asin': \""),
-        ("[1, 2]", "expected an object, found '[1, 2]'"),
-        ("__import__('os').abort()", "neither JSON nor a Python literal"),
-        ("(" * 5000, "neither JSON nor a Python literal"),
-        (json.dumps(GOOD | {"overall": None}), "expected a number as 'overall', found None"),
-        (json.dumps(GOOD | {"overall": float("nan")}), "expected a number as 'overall', found nan"),
-        (json.dumps(GOOD | {"overall": 10**400}), "int too large to convert to float"),
-        (json.dumps(GOOD | {"unixReviewTime": "1"}), "expected a whole number"),
-        (json.dumps(GOOD | {"asin": "A B"}), "expected an id as 'asin', found 'A B'"),
-        (json.dumps(GOOD | {"reviewerID": ""}), "expected an id as 'reviewerID', found ''"),
+        ("{'asin': ", ["JSON", "\"{'asin': \""]),
+        ("[1, 2]", ["object", "'[1, 2]'"]),
+        ("__import__('os').abort()", ["JSON"]),
+        ("(" * 5000, ["JSON"]),
+        (json.dumps(GOOD | {"overall": None}), ["number", "'overall'", "None"]),
+        (json.dumps(GOOD | {"overall": float("nan")}), ["number", "'overall'", "nan"]),
+        (json.dumps(GOOD | {"overall": 10**400}), ["too large"]),
+        (json.dumps(GOOD | {"unixReviewTime": "1"}), ["whole number"]),
+        (json.dumps(GOOD | {"asin": "A B"}), ["'asin'", "'A B'"]),
+        (json.dumps(GOOD | {"reviewerID": ""}), ["'reviewerID'", "''"]),
     ],
 )
-def test_broken_lines_of_reviews(line: str, reason: str, tmp_path: Path) -> None:
+def test_broken_lines_of_reviews(line: str, facts: list[str], tmp_path: Path) -> None:
     category = Category.of()
     sources = category.write(tmp_path / "raw")
     lines = list(map(json.dumps, category.reviews))
     write_gz(sources.reviews, [*lines[:2], "", line, *lines[2:]])
     message = refused(sources, tmp_path / "x")
-    assert_contains(message, [f"{sources.reviews}:4:", reason])
-    assert "--skip-broken-lines" in message
-    folder = prepare(sources, tmp_path / "x", skip_broken=True)
-    assert facts(folder)["counts"]["broken lines"] == 1
-    assert facts(folder)["counts"]["interactions"] == len(lines)
+    assert_contains(message, [f"{sources.reviews}:4:", *facts, "--skip-broken-lines"])
+    counts = facts_of(prepare(sources, tmp_path / "x", skip_broken=True))["counts"]
+    assert counts["broken lines"] == 1
+    assert counts["interactions"] == len(lines)
 
 
 def test_many_broken_lines_are_summed_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -340,7 +339,7 @@ def test_damaged_image_files(tmp_path: Path) -> None:
     sources.images.write_bytes(whole[:16394] + b"\x01" + whole[16395:])
     assert_contains(refused(sources, tmp_path / "x"), [f"{sources.images}:", "ASIN"])
     sources.images.write_bytes(b"")
-    assert "no vector of the 20 reviewed items" in refused(sources, tmp_path / "x")
+    assert_contains(refused(sources, tmp_path / "x"), ["20 reviewed items"])
 
 
 def test_files_of_another_category(tmp_path: Path) -> None:
@@ -349,11 +348,9 @@ def test_files_of_another_category(tmp_path: Path) -> None:
         product["asin"] = f"X{product['asin'][1:]}"
     sources, others = category.write(tmp_path / "raw"), other.write(tmp_path / "other")
     mixed = Sources(sources.reviews, others.metadata, sources.images)
-    assert "none of the 20 reviewed items; is it of another category?" in refused(
-        mixed, tmp_path / "x"
-    )
+    assert_contains(refused(mixed, tmp_path / "x"), [others.metadata, "20 reviewed items"])
     write_gz(sources.reviews, [])
-    assert "expected a review on each line, found none" in refused(sources, tmp_path / "x")
+    assert_contains(refused(sources, tmp_path / "x"), [sources.reviews, "none"])
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -64,9 +64,9 @@ def test_texts_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 @pytest.mark.usefixtures("sentences")
 def test_text_models_that_cannot_be_had() -> None:
-    with pytest.raises(DataError, match="the text model 'nowhere' cannot be loaded: not a model"):
+    with pytest.raises(DataError, match=r"'nowhere'.*: not a model"):
         SentenceEncoder("nowhere", "cpu")
-    with pytest.raises(DataError, match="the device 'abacus' cannot be used"):
+    with pytest.raises(DataError, match="device 'abacus'"):
         SentenceEncoder("m", "abacus")
 
 
@@ -175,10 +175,10 @@ def test_images_from_the_command_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "layer", "weights", "reason"),
     [
-        ("tiny188", "avgpool", "V2", r"unknown image model 'tiny188' \(did you mean 'tiny18'\?\)"),
-        ("tiny18", "avgpol", "V2", r"has no layer 'avgpol' \(did you mean 'avgpool'\?\)"),
-        ("tiny18", "avgpool", "V22", r"unknown weights 'V22' \(did you mean 'V2'\?\)"),
-        ("tiny18", "avgpool", "V1", "the weights V1 of tiny18 cannot be loaded: no network"),
+        ("tiny188", "avgpool", "V2", r"'tiny188' .*'tiny18'"),
+        ("tiny18", "avgpol", "V2", r"'avgpol' .*'avgpool'"),
+        ("tiny18", "avgpool", "V22", r"'V22' .*'V2'"),
+        ("tiny18", "avgpool", "V1", r"V1 .*tiny18.*: no network"),
     ],
 )
 def test_image_models_that_cannot_be_had(model: str, layer: str, weights: str, reason: str) -> None:
@@ -195,7 +195,7 @@ def test_weights_of_a_file(tmp_path: Path) -> None:
     loaded = encoder._network.network.fc.weight
     torch.testing.assert_close(loaded, network.fc.weight)
     torch.save({"other": torch.zeros(1)}, tmp_path / "w.pth")
-    with pytest.raises(DataError, match=r"w\.pth: not weights of tiny18"):
+    with pytest.raises(DataError, match=r"w\.pth: .*tiny18"):
         ImageEncoder("tiny18", "avgpool", str(tmp_path / "w.pth"), "cpu")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import ROOT
+from helpers import ROOT, assert_contains
 
 import download_office
 from download_office import DRIVE_ID, PAGE, fetch_with_gdown, prepare_office
@@ -129,16 +129,18 @@ def test_all_differences_are_reported(tmp_path: Path, capsys: pytest.CaptureFixt
     archive = make_zip(tmp_path / "x.zip", members(**changes))
     message = refused(tmp_path, archive)
     differences = message.split("\n  ")[1:]
-    assert [line.split(", expected")[0].split("\n")[0] for line in differences] == [
-        "val.txt: 2 rows",
-        f"val.txt: its SHA-256 is {hashlib.sha256(changes['val.txt']).hexdigest()}",
-        "the splits have 3 users",
-        "the splits have 4 items",
-        "image_feat: no vector for the items 13",
-        "image_feat: NaN or infinity in 11",
-        "text_feat: no vector for the items 13",
-        "text_feat: vectors of 5 numbers",
+    expected = [
+        ["val.txt", "2 rows"],
+        ["val.txt", hashlib.sha256(changes["val.txt"]).hexdigest()],
+        ["3 users"],
+        ["4 items"],
+        ["image_feat", "13"],
+        ["image_feat", "NaN", "11"],
+        ["text_feat", "13"],
+        ["text_feat", "5 "],
     ]
+    for line, facts in zip(differences, expected, strict=True):
+        assert_contains(line, facts)
     prepare_office(tmp_path / "office", archive=archive, expected=EXPECTED, accept_differences=True)
     assert capsys.readouterr().out.count("differs: ") == 8
     facts = json.loads((tmp_path / "office" / "provenance.json").read_text())
@@ -148,29 +150,26 @@ def test_all_differences_are_reported(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_vectors_of_different_lengths(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "x.zip", members(**{"text_feat/11.npy": npy(3)}))
     message = refused(tmp_path, archive)
-    assert "\n  text_feat: vectors of different lengths: most have 4, but 11.npy (3)" in message
+    assert_contains(message, ["\n  text_feat: ", "4", "11.npy (3)"])
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("changes", "facts"),
     [
-        ({"train.txt": None}, "expected train.txt, val.txt, test.txt in one folder"),
-        ({f"b/{name}": b"1\t1\n" for name in SPLITS}, "found them in 2 folders"),
-        ({"train.txt": b"1\t2\t3\n4\n"}, "train.txt:2: expected 3 tab-separated columns"),
-        (
-            {f"text_feat/{item}.npy": None for item in (10, 11, 12)},
-            "text_feat: no such folder",
-        ),
-        ({"../evil.txt": b"x"}, "'../evil.txt' is outside of the archive"),
-        ({"/etc/evil.txt": b"x"}, "'/etc/evil.txt' is outside of the archive"),
-        ({"a/../../evil.npy": b"x"}, "outside of the archive"),
-        ({"C:evil.txt": b"x"}, "outside of the archive"),
-        ({"a\\evil.txt": b"x"}, "outside of the archive"),
+        ({"train.txt": None}, ["train.txt, val.txt, test.txt"]),
+        ({f"b/{name}": b"1\t1\n" for name in SPLITS}, ["2 folders"]),
+        ({"train.txt": b"1\t2\t3\n4\n"}, ["train.txt:2: ", "3 tab-separated columns"]),
+        ({f"text_feat/{item}.npy": None for item in (10, 11, 12)}, ["text_feat: ", "folder"]),
+        ({"../evil.txt": b"x"}, ["'../evil.txt'", "outside"]),
+        ({"/etc/evil.txt": b"x"}, ["'/etc/evil.txt'", "outside"]),
+        ({"a/../../evil.npy": b"x"}, ["outside"]),
+        ({"C:evil.txt": b"x"}, ["outside"]),
+        ({"a\\evil.txt": b"x"}, ["outside"]),
     ],
 )
-def test_other_archives(changes: dict[str, bytes | None], reason: str, tmp_path: Path) -> None:
+def test_other_archives(changes: dict[str, bytes | None], facts: list[str], tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "x.zip", members(**changes))
-    assert reason in refused(tmp_path, archive, accept_differences=True)
+    assert_contains(refused(tmp_path, archive, accept_differences=True), facts)
 
 
 def test_links_repeated_and_encrypted_members(tmp_path: Path) -> None:
@@ -182,13 +181,12 @@ def test_links_repeated_and_encrypted_members(tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match="Duplicate name"):
             opened.writestr("val.txt", "1\t10\t1.0\n")
     message = refused(tmp_path, archive)
-    assert "'image_feat/link.npy' is a link or a special file" in message
-    assert "'val.txt' is a duplicate" in message
+    assert_contains(message, ["'image_feat/link.npy'", "link", "'val.txt'", "duplicate"])
 
     data = bytearray(make_zip(tmp_path / "y.zip", {"train.txt": b"1"}).read_bytes())
     data[data.index(b"PK\1\2") + 8] |= 1
     (tmp_path / "y.zip").write_bytes(data)
-    assert "'train.txt' is encrypted" in refused(tmp_path, tmp_path / "y.zip")
+    assert_contains(refused(tmp_path, tmp_path / "y.zip"), ["'train.txt'", "encrypted"])
 
 
 def flip_a_byte(data: bytes) -> bytes:
@@ -202,13 +200,13 @@ def flip_a_byte(data: bytes) -> bytes:
 def test_damaged_archives(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "x.zip", members())
     archive.write_bytes(damage(archive.read_bytes()))
-    assert "not a zip file, or a damaged one" in refused(tmp_path, archive)
+    assert_contains(refused(tmp_path, archive), [archive, "zip"])
 
 
 def test_the_sum_of_the_archive(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "x.zip", members())
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    assert f"its SHA-256 is {digest}, expected 00ff" in refused(tmp_path, archive, sha256="00FF")
+    assert_contains(refused(tmp_path, archive, sha256="00FF"), [digest, "00ff"])
     prepare_office(tmp_path / "office", archive=archive, sha256=digest.upper(), expected=EXPECTED)
 
 

@@ -8,7 +8,7 @@ from math import inf, nan
 
 import pytest
 import torch
-from helpers import refusal
+from helpers import assert_contains, refusal
 from scripted import CPU, DATA, Epoch, Scripted, protocol, run
 from torch import Tensor
 
@@ -143,23 +143,21 @@ def test_without_early_stopping_training_goes_to_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "message"),
+    ("script", "facts"),
     [
-        ([Epoch(), Epoch((1.0, nan))], "epoch 2, batch 2 of 2, is nan"),
-        ([Epoch((nan,))], "epoch 1, batch 1 of 2, is nan"),
-        ([Epoch(), Epoch(), Epoch((inf, 0.0))], "epoch 3, batch 1 of 2, is inf"),
-        ([Epoch((1.0, -inf))], "epoch 1, batch 2 of 2, is -inf"),
+        ([Epoch(), Epoch((1.0, nan))], ["epoch 2, batch 2 of 2", " nan"]),
+        ([Epoch((nan,))], ["epoch 1, batch 1 of 2", " nan"]),
+        ([Epoch(), Epoch(), Epoch((inf, 0.0))], ["epoch 3, batch 1 of 2", " inf"]),
+        ([Epoch((1.0, -inf))], ["epoch 1, batch 2 of 2", " -inf"]),
     ],
 )
-def test_a_loss_that_is_not_finite(script: list[Epoch], message: str) -> None:
-    reported = refusal(TrialError, run, script)
-    assert reported == f"the loss of {message}; a lower lr may help"
+def test_a_loss_that_is_not_finite(script: list[Epoch], facts: list[str]) -> None:
+    assert_contains(refusal(TrialError, run, script), ["loss", *facts])
 
 
 def test_scores_that_are_nan() -> None:
-    assert refusal(TrialError, run, [Epoch(), Epoch(scores=nan)]) == (
-        "evaluation after epoch 2: the scores of user number 0 contain NaN"
-    )
+    message = refusal(TrialError, run, [Epoch(), Epoch(scores=nan)])
+    assert_contains(message, ["epoch 2", "user number 0", "NaN"])
 
 
 @pytest.mark.parametrize(
@@ -179,18 +177,18 @@ def test_a_learning_rate_that_blows_up(model: tuple[type, ModelConfig]) -> None:
     with deterministic(CPU):
         trainer = Trainer(kind(config, data), config, data, changed, CPU)
         reported = refusal(TrialError, trainer.run)
-    assert "the loss of epoch " in reported or "evaluation after epoch " in reported
+    assert_contains(reported, ["epoch "])
 
 
 @pytest.mark.parametrize("rows", [3, slice(None)], ids=["one item", "all items"])
 @pytest.mark.parametrize(
-    ("when", "message"),
+    ("when", "facts"),
     [
-        ("begin_epoch", "the loss of epoch 1, batch 1 of 6, is nan"),
-        ("scorer", "evaluation after epoch 1: the scores of user number 0 contain NaN"),
+        ("begin_epoch", ["loss", "epoch 1, batch 1 of 6", " nan"]),
+        ("scorer", ["epoch 1", "user number 0", "NaN"]),
     ],
 )
-def test_features_that_are_nan(when: str, message: str, rows: int | slice) -> None:
+def test_features_that_are_nan(when: str, facts: list[str], rows: int | slice) -> None:
     # LATTICE looks for nearest neighbours before there is a loss or a score to refuse.
     def spoil(self: LATTICE, *given: object) -> object:
         with torch.no_grad():
@@ -205,7 +203,7 @@ def test_features_that_are_nan(when: str, message: str, rows: int | slice) -> No
     with deterministic(CPU):
         model = type("Spoilt", (LATTICE,), {when: spoil})(config, data)
         reported = refusal(TrialError, Trainer(model, config, data, changed, CPU).run)
-    assert reported.startswith(message)
+    assert_contains(reported, facts)
 
 
 def test_the_model_trains_in_training_and_is_ranked_in_evaluation_mode() -> None:
