@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from mmrec.data.demo import write_demo
@@ -11,7 +11,9 @@ from mmrec.data.demo import write_demo
 def main() -> None:
     """Write the data and print a summary."""
     default = Path(__file__).parents[1] / "data" / "demo"
-    demo = write_demo(Path(sys.argv[1]) if len(sys.argv) > 1 else default)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=default, help="default: data/demo")
+    demo = write_demo(parser.parse_args().folder)
     print(
         f"{demo.folder}: {demo.n_users} users, {demo.n_items} items, "
         f"{demo.n_interactions} interactions, visual and textual vectors, titles, pictures"

@@ -31,7 +31,7 @@ def make_study(
         early_stopping=None,
         select_by=by,
         monitor=by,
-        lower_is_better=frozenset(),
+        lower_is_better=frozenset({"ARP"}),
     )
     return Study(settings, list(records), best)
 
