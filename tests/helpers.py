@@ -54,8 +54,8 @@ def assert_repeated_elsewhere(program: str, *arguments: object) -> None:
         text=True,
         check=True,
     )
-    *lines, told = elsewhere.stdout.splitlines(keepends=True)
-    assert int(told) != hash("any text")  # the hashes of the two processes do differ
+    *lines, reported = elsewhere.stdout.splitlines(keepends=True)
+    assert int(reported) != hash("any text")  # the hashes of the two processes do differ
     assert "".join(lines) == here.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""docs/data.md: whatever it tells users to write is read from it and run, and all is the same."""
+"""Every command and form of data in docs/data.md, read from the page and run."""
 
 from __future__ import annotations
 

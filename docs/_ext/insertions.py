@@ -1,4 +1,4 @@
-"""A Sphinx extension: what the code can tell stands in the pages by a comment of one line.
+"""A Sphinx extension that inserts generated tables and lists at comments in the pages.
 
 ``<!-- insert: hyper-parameters LATTICE -->`` is replaced, before the page is parsed, by Markdown
 that is made from the code; see :data:`MAKERS` for what there is.

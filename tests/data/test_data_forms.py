@@ -94,10 +94,10 @@ def test_a_header_gives_the_columns_in_any_order(
     table = read_split(path, header=name != "t.inter")
     assert rows(table) == ROWS
     if name != "t.inter":
-        told = refused(path)
-        assert_contains(told, ["{path}:2:"])
-        assert "write 'header: true' in data_config" in told
-        assert head.replace("\t", "\\t").replace('"', "") in told
+        reported = refused(path)
+        assert_contains(reported, ["{path}:2:"])
+        assert "write 'header: true' in data_config" in reported
+        assert head.replace("\t", "\\t").replace('"', "") in reported
 
 
 def test_other_columns_are_left_out_and_the_log_says_so(
@@ -182,9 +182,9 @@ def test_labels_that_are_refused(name: str, content: str, facts: list[str], tmp_
 
 
 def test_a_file_of_all_splits_is_not_taken_for_one(tmp_path: Path) -> None:
-    told = refused(write_text(tmp_path / "t.inter", LABELLED))
-    assert_contains(told, ["{path}:", "'x_label'", "column", "split", "row"])
-    assert "'dataset_path'" in told
+    reported = refused(write_text(tmp_path / "t.inter", LABELLED))
+    assert_contains(reported, ["{path}:", "'x_label'", "column", "split", "row"])
+    assert "'dataset_path'" in reported
 
 
 def test_lists_of_lattice(tmp_path: Path) -> None:
@@ -334,5 +334,5 @@ def test_lines_are_counted_across_chunks(end: bytes, tmp_path: Path) -> None:
 
 def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t.tsv")
-    told = refused(tmp_path / "t.tsv")
-    assert_contains(told, ["{path}:", "file"])
+    reported = refused(tmp_path / "t.tsv")
+    assert_contains(reported, ["{path}:", "file"])

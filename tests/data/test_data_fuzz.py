@@ -41,14 +41,14 @@ def read(path: Path) -> list[Table]:
 def check(path: Path) -> None:
     """The file is refused by its name, or read as tables that can be brought together."""
     before = {entry.name: entry.read_bytes() for entry in path.parent.iterdir()}
-    told, tables = "", []
+    reported, tables = "", []
     try:
         tables = read(path)
     except DataError as error:  # either outcome will do
-        told = str(error)
-    if told:
-        assert told.startswith(str(path))
-        assert len(told) < len(str(path)) + 700
+        reported = str(error)
+    if reported:
+        assert reported.startswith(str(path))
+        assert len(reported) < len(str(path)) + 700
     else:
         for table in tables:
             frame = table.frame

@@ -168,8 +168,8 @@ def test_times_are_numbers_of_any_size(tmp_path: Path) -> None:
 )
 def test_missing_times_are_reported_by_line(tmp_path: Path, content: str, facts: list[str]) -> None:
     table = read(tmp_path / "a.tsv", content)
-    told = refusal(DataError, timestamps_of, table, "it")
-    assert_contains(told, [tmp_path / "a.tsv", *facts])
+    reported = refusal(DataError, timestamps_of, table, "it")
+    assert_contains(reported, [tmp_path / "a.tsv", *facts])
 
 
 def test_lines_are_counted_from_the_header(tmp_path: Path) -> None:
@@ -295,8 +295,8 @@ def test_a_folder_is_written_whole_and_never_over_another(tmp_path: Path) -> Non
         (files[:1], "b.tsv"),
         ([("0/a.tsv", "9\n"), files[1]], "0/a.tsv"),
     ):
-        told = refusal(DataError, write_folder, folder, other)
-        assert_contains(told, [f"{folder}:", "other content", name])
+        reported = refusal(DataError, write_folder, folder, other)
+        assert_contains(reported, [f"{folder}:", "other content", name])
     assert (folder / "0/a.tsv").read_text() == "1\n"
     assert [path.name for path in folder.parent.iterdir()] == ["folds"]
 

@@ -86,8 +86,8 @@ def test_unknown_ids_are_named_once_each_and_not_by_the_hundred() -> None:
         refusal(DataError, vocabulary.numbers, ["x", "a", "y", "x"]), ["unknown", "ids"]
     )
     many = [f"x{n}" for n in range(10)]
-    told = "unknown ids: x0, x1, x2, x3, x4, x5, x6, x7 and 2 more"
-    assert refusal(DataError, vocabulary.numbers, many) == told
+    reported = "unknown ids: x0, x1, x2, x3, x4, x5, x6, x7 and 2 more"
+    assert refusal(DataError, vocabulary.numbers, many) == reported
 
 
 def test_repr_shows_the_size_and_a_few_ids() -> None:

@@ -79,20 +79,20 @@ def check(command: str, *, run: Path, user: str, may_run: bool) -> None:
     elif words[0] == "python" and words[1].startswith("scripts/"):
         _script(words[1:])
     else:
-        told = "no test knows this command; mark its block <!-- not run: the reason -->"
-        assert not may_run, f"{told}: {command}"
+        reported = "no test knows this command; mark its block <!-- not run: the reason -->"
+        assert not may_run, f"{reported}: {command}"
 
 
 def _mmrec(arguments: list[str], is_run: bool) -> None:
-    told = f"mmrec {' '.join(arguments)}"
+    reported = f"mmrec {' '.join(arguments)}"
     with _only_parsing():
-        _accepted(lambda: main(arguments), told)
+        _accepted(lambda: main(arguments), reported)
     if not is_run:
         return
     errors = io.StringIO()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
         code = main(arguments)
-    assert code == 0, f"{told}: exit code {code}: {errors.getvalue()}"
+    assert code == 0, f"{reported}: exit code {code}: {errors.getvalue()}"
 
 
 def _script(words: list[str]) -> None:
@@ -109,7 +109,7 @@ def _script(words: list[str]) -> None:
         _accepted(lambda: runpy.run_path(str(script), run_name="__main__"), " ".join(words))
 
 
-def _accepted(parse: Callable[[], object], told: str) -> None:
+def _accepted(parse: Callable[[], object], reported: str) -> None:
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
@@ -118,9 +118,9 @@ def _accepted(parse: Callable[[], object], told: str) -> None:
         return
     except SystemExit as end:
         if end.code:
-            raise AssertionError(f"{told}: {errors.getvalue()}") from end
+            raise AssertionError(f"{reported}: {errors.getvalue()}") from end
         return  # --help and --version
-    raise AssertionError(f"{told}: read no arguments")
+    raise AssertionError(f"{reported}: read no arguments")
 
 
 @contextlib.contextmanager

@@ -135,7 +135,7 @@ def started(path: Path) -> dict[str, str]:
 
 
 def interrupt(path: Path, send: Callable[[], None]) -> None:
-    """Send a signal when both trials wait in their fourth epoch; let them go on once told."""
+    """Send a signal when both trials wait in their fourth epoch; let them go on once reported."""
     performance = path.parents[1] / "results/tiny/performance"
     try:
         wait_for(lambda: len(list(path.parent.glob("node_*"))) == 2)
@@ -164,11 +164,11 @@ def test_a_cluster_gives_the_bits_of_a_serial_run(experiment_file, cluster, seco
     }
     shown = {"users": 2}
     alone = run(experiment_file(models, execution={"threads": 1}, report=shown))
-    told: dict[str, list[int]] = {}
+    reported: dict[str, list[int]] = {}
     monkeypatch.setattr(
         Progress,
         "epoch_ended",
-        lambda self, spec, epoch, loss, record: told.setdefault(spec.name, []).append(epoch),
+        lambda self, spec, epoch, loss, record: reported.setdefault(spec.name, []).append(epoch),
     )
     beside = run(experiment_file(models, execution=on_ray(cluster), report=shown))
     pd.testing.assert_frame_equal(digests(alone), digests(beside))
@@ -182,7 +182,7 @@ def test_a_cluster_gives_the_bits_of_a_serial_run(experiment_file, cluster, seco
     ]
     assert lists[0] == lists[1]
     assert all(len(users) == 2 for users in lists[0].values())
-    assert list(told.values()) == [[1, 2, 3, 4, 5, 6]] * 4
+    assert list(reported.values()) == [[1, 2, 3, 4, 5, 6]] * 4
     assert not (beside.folder / "stop").exists()
 
 

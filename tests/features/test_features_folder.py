@@ -218,22 +218,24 @@ def test_a_file_cut_short(folder: Path) -> None:
     assert_contains(read_one(folder, whole[:20]), ["{path}: ", "EOF"])
     # The rest of the sentence is numpy's and differs between its versions.
     for n_missing in (1, 8, 40):
-        told = read_one(folder, whole[:-n_missing])
-        assert_contains(told, ["{path}:", "vector"])
-        assert len(told) > 50
+        reported = read_one(folder, whole[:-n_missing])
+        assert_contains(reported, ["{path}:", "vector"])
+        assert len(reported) > 50
 
 
 @pytest.mark.parametrize("n_bytes", [None, 50], ids=["whole", "cut short"])
 def test_an_npz_under_the_name_of_an_npy(n_bytes: int | None, folder: Path) -> None:
     archive = io.BytesIO()
     np.savez(archive, np.ones(5))
-    told = read_one(folder, archive.getvalue()[:n_bytes])
-    assert_contains(told, ["{path}: ", f"expected b'\\x93NUMPY', got {archive.getvalue()[:6]!r}"])
+    reported = read_one(folder, archive.getvalue()[:n_bytes])
+    assert_contains(
+        reported, ["{path}: ", f"expected b'\\x93NUMPY', got {archive.getvalue()[:6]!r}"]
+    )
 
 
 def test_text_under_the_name_of_an_npy(folder: Path) -> None:
-    told = read_one(folder, b"0.1,0.2,0.3,0.4,0.5\n")
-    assert_contains(told, ["{path}: ", "expected b'\\x93NUMPY', got b'0.1,0.'"])
+    reported = read_one(folder, b"0.1,0.2,0.3,0.4,0.5\n")
+    assert_contains(reported, ["{path}: ", "expected b'\\x93NUMPY', got b'0.1,0.'"])
 
 
 @given(data=st.data())

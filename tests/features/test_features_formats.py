@@ -306,7 +306,7 @@ def test_parquet(tmp_path: Path) -> None:
     for table in (*tables, arrow.table({"id": IDS, **wide})):
         parquet.write_table(table, path, row_group_size=3)
         np.testing.assert_array_equal(read(path), MATRIX)
-    for table, told in (
+    for table, reported in (
         ({"item": ["a"], "x": [1.0]}, "expected one column 'id', found item, x"),
         ({"id": ["a"]}, "found none"),
         ({"id": ["a"], "x": ["b"]}, "found x (string)"),
@@ -318,4 +318,4 @@ def test_parquet(tmp_path: Path) -> None:
         ({"id": ["a", "b"], "x": [[1.0], [1, 2]]}, "different lengths: 1 in row 0, 2 in row 1"),
     ):
         parquet.write_table(arrow.table(table), path)
-        assert told in refused(path, ["a"])
+        assert reported in refused(path, ["a"])

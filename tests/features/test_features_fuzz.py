@@ -31,10 +31,10 @@ def refused(path: Path, ids: list[str] | None = None) -> str:
     """What is said about a path, which {path} stands for; and nothing is written."""
     before = state(path.parent)
     loader = VisualAttribute(path)
-    told = refusal(DataError, lambda: load_features([loader], ids or sorted(loader.items())))
+    reported = refusal(DataError, lambda: load_features([loader], ids or sorted(loader.items())))
     assert state(path.parent) == before
-    assert str(path) in told or str(path.with_suffix("")) in told
-    return told.replace(str(path), "{path}")
+    assert str(path) in reported or str(path.with_suffix("")) in reported
+    return reported.replace(str(path), "{path}")
 
 
 def state(folder: Path) -> dict[str, bytes]:

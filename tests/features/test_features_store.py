@@ -403,9 +403,9 @@ def test_two_processes_pack_at_once(folder: Path, cache: Path) -> None:
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    told = [process.communicate(timeout=30)[0].strip() for process in processes]
+    reported = [process.communicate(timeout=30)[0].strip() for process in processes]
     expected = stacked(folder)
-    assert told == [hashlib.sha256(expected.tobytes()).hexdigest()] * 2
+    assert reported == [hashlib.sha256(expected.tobytes()).hexdigest()] * 2
     spoil(folder)
     np.testing.assert_array_equal(load(folder, cache), expected)
     assert len(files(cache)) == 2

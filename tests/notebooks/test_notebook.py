@@ -108,9 +108,9 @@ def test_the_results_are_shown(cells: dict[str, Any]) -> None:
     for name in figures:
         assert len(shown(cells[name], "image/png")) == 1, name
         assert len(cells[name].outputs) == 1, name
-    told = shown(cells["compare"], "text/plain")[0]
-    assert "LightGCNM" in told
-    assert "LATTICE" in told
+    reported = shown(cells["compare"], "text/plain")[0]
+    assert "LightGCNM" in reported
+    assert "LATTICE" in reported
 
 
 @pytest.mark.exhaustive

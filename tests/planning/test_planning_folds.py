@@ -219,9 +219,9 @@ def test_problems_before_anything_is_read(folded: Write, tmp_path: Path) -> None
     (tmp_path / "data/tiny/all.tsv").rename(tmp_path / "data/tiny/al.tsv")
     with pytest.raises(ConfigError) as caught:
         make_plan(read_experiment(path))
-    told = str(caught.value)
-    assert told.count("\n") == 2
-    assert_contains(told, ["'all.tsv'", "'al.tsv'", "validation_splitting", "3 folds"])
+    reported = str(caught.value)
+    assert reported.count("\n") == 2
+    assert_contains(reported, ["'all.tsv'", "'al.tsv'", "validation_splitting", "3 folds"])
 
 
 # Folds on the disk
@@ -428,9 +428,9 @@ def test_a_run_on_folds_is_verified(folded: Write, tmp_path: Path) -> None:
     assert list(verify_run(folder).trials) == [record["name"]]
     data = tmp_path / "data/tiny/all.tsv"
     data.write_text("\n".join(rows(data)[1:]) + "\n")
-    told = list(map(str, verify_run(folder).data))
-    assert any(line.startswith("fold 0/0: train: ") and "all.tsv" in line for line in told)
-    assert any(line.startswith("fold 0/1: ") for line in told)
+    reported = list(map(str, verify_run(folder).data))
+    assert any(line.startswith("fold 0/0: train: ") and "all.tsv" in line for line in reported)
+    assert any(line.startswith("fold 0/1: ") for line in reported)
 
 
 def test_the_manifest_of_folds_is_documented(folded: Write) -> None:
@@ -472,9 +472,9 @@ def test_the_report_and_the_outline_have_every_fold_and_filter(
         counts = f"{train} train, {validation} validation, {test} test"
         assert f"  fold {fold['name']}: {sizes}{counts}" in lines
     assert sum(row[0].endswith((", train", ", test")) for row in cells if row) == 6
-    told = "user_k_core (core 2): 168 -> 168 rows, 24 -> 24 users, 20 -> 20 items"
-    assert lines.count(f"  {told}") == 1
-    assert (folder / "run.log").read_text().count(told) == 1
+    reported = "user_k_core (core 2): 168 -> 168 rows, 24 -> 24 users, 20 -> 20 items"
+    assert lines.count(f"  {reported}") == 1
+    assert (folder / "run.log").read_text().count(reported) == 1
     assert ["user_k_core (core 2)", "168", "168", "24", "24", "20", "20"] in cells
     results.report.unlink()
     assert rebuild_report(folder).report.read_text() == page

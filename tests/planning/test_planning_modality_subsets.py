@@ -113,11 +113,11 @@ def test_tables_name_the_modalities_of_every_trial(experiment_file: Write) -> No
 
 def test_loaders_cannot_stand_beside_it(experiment_file: Write) -> None:
     path = ablated(experiment_file, "Visual", "Textual", loaders="('VisualAttribute')", lr=-1)
-    told = refused(path)
-    assert told.count("\n") == 1  # beside the learning rate, nothing that only follows from it
+    reported = refused(path)
+    assert reported.count("\n") == 1  # beside the learning rate, nothing that only follows from it
     line = next(n for n, t in enumerate(path.read_text().splitlines(), 1) if "each_subset" in t)
     assert_contains(
-        told,
+        reported,
         [
             "experiment.models.LightGCNM.lr: found -1",
             f"{line}: experiment.models.LightGCNM.modalities: each_subset ",
@@ -131,11 +131,11 @@ def test_loaders_cannot_stand_beside_it(experiment_file: Write) -> None:
     ["each_subsets", "Each_Subset", "eachsubset", ["each_subest"], "each_subset('visual', 'mine')"],
 )
 def test_a_misspelling_is_told_with_the_right_word(experiment_file: Write, written: object) -> None:
-    told = refused(ablated(experiment_file, "Audio", modalities=written))
+    reported = refused(ablated(experiment_file, "Audio", modalities=written))
     assert_contains(
-        told, ["LightGCNM.modalities: found ", "'each_subset'", "accepted: each_subset"]
+        reported, ["LightGCNM.modalities: found ", "'each_subset'", "accepted: each_subset"]
     )
-    assert "\n" not in told
+    assert "\n" not in reported
 
 
 def test_a_modality_of_ones_own_is_no_misspelling(experiment_file: Write) -> None:
@@ -145,10 +145,10 @@ def test_a_modality_of_ones_own_is_no_misspelling(experiment_file: Write) -> Non
 
 
 def test_there_has_to_be_a_modality(experiment_file: Write) -> None:
-    told = refused(ablated(experiment_file))
-    assert_contains(told, ["each_subset", "side_information"])
-    assert_contains(told, ["VisualAttribute, TextualAttribute, AudioAttribute"])
-    assert "\n" not in told
+    reported = refused(ablated(experiment_file))
+    assert_contains(reported, ["each_subset", "side_information"])
+    assert_contains(reported, ["VisualAttribute, TextualAttribute, AudioAttribute"])
+    assert "\n" not in reported
 
 
 def test_only_models_that_read_features_know_it(experiment_file: Write) -> None:

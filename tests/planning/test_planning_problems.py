@@ -1,4 +1,4 @@
-"""What a stranger is told about a wrong experiment, a wrong path and wrong data."""
+"""What is reported about a wrong experiment, a wrong path and wrong data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmrec.errors import ConfigError, DataError
 from mmrec.experiment import run_experiment
 
 
-def told(path: Path) -> list[str]:
+def reported(path: Path) -> list[str]:
     """The lines of the error, without the path of the file, and proof that nothing was written."""
     with pytest.raises(ConfigError) as error:
         run_experiment(path, progress=False)
@@ -37,7 +37,7 @@ def test_everything_wrong_is_told_at_once_with_its_line(experiment_file):
         gpu="first",
     )
     path.write_text(path.read_text().replace("train.txt", "tran.txt").replace("Textual", "Txtual"))
-    lines = told(path)
+    lines = reported(path)
     for written, key, *facts in (
         ("gpu", "gpu", "'first'"),
         ("tran.txt", "data_config.train_path", "tran.txt", "'train.txt'"),
@@ -89,7 +89,7 @@ def test_everything_wrong_is_told_at_once_with_its_line(experiment_file):
 def test_a_wrong_name_in_the_data(experiment_file, old, new, key, facts):
     path = experiment_file()
     path.write_text(path.read_text().replace(old, new))
-    (line,) = (line for line in told(path) if f" experiment.data_config.{key}: " in line)
+    (line,) = (line for line in reported(path) if f" experiment.data_config.{key}: " in line)
     assert_contains(line, (fact.replace("{root}", str(path.parents[1])) for fact in facts))
 
 
@@ -159,7 +159,7 @@ def test_a_wrong_name_in_the_data(experiment_file, old, new, key, facts):
     ],
 )
 def test_a_wrong_entry_of_a_model(experiment_file, models, changes, facts):
-    *others, line = told(experiment_file(models, **changes))
+    *others, line = reported(experiment_file(models, **changes))
     assert_contains(line, facts)
     assert len(others) == ("path" in models.get("RecommendationFolder", {}))  # folder is missing
 
@@ -168,7 +168,7 @@ def test_an_external_file_that_fails_is_told_with_its_error(experiment_file):
     path = experiment_file()
     (path.parent / "mine.py").write_text("import no_such_package\n")
     path = experiment_file({"external.Mine": {}}, external_models_path="mine.py")
-    (line,) = told(path)
+    (line,) = reported(path)
     assert_contains(line, ["mine.py", "ModuleNotFoundError: No module named 'no_such_package'"])
 
 
@@ -222,9 +222,9 @@ def test_items_without_a_vector_leave_with_their_rows_and_the_log_says_so(experi
     (path.parents[1] / "data/tiny/text_feat/30.npy").unlink()
     with caplog.at_level("INFO"):
         results = run_experiment(path, progress=False)
-    told = [line for line in caplog.messages if "TextualAttribute" in line]
-    assert_contains(" ".join(told), ["1 of ", "30"])
-    assert told[0] in (results.folder / "run.log").read_text()
+    reported = [line for line in caplog.messages if "TextualAttribute" in line]
+    assert_contains(" ".join(reported), ["1 of ", "30"])
+    assert reported[0] in (results.folder / "run.log").read_text()
 
 
 def test_one_file_of_all_splits(experiment_file):
@@ -233,7 +233,7 @@ def test_one_file_of_all_splits(experiment_file):
         evaluation={"simple_metrics": ["Recall"], "require_validation": True},
     )
     file = path.parents[1] / "data" / "tiny" / "tiny.inter"
-    (line,) = told(path)
+    (line,) = reported(path)
     assert_contains(line, ["experiment.data_config.dataset_path: ", file])
     file.write_text("userID\titemID\tx_label\n1\t2\t0\n1\t3\t2\n2\t3\t0\n")
     with pytest.raises(DataError) as error:

@@ -98,8 +98,16 @@ def test_a_run_goes_the_same_way_whatever_its_test_figures(experiment_file, monk
 
     monkeypatch.setattr(Trainer, "run", blind)
     blinded = run(path)
-    told = ["trial", "status", "lr", "seed", "best_epoch", "validation Recall@3", "weights_sha256"]
-    pd.testing.assert_frame_equal(blinded.trials[told], honest.trials[told])
+    reported = [
+        "trial",
+        "status",
+        "lr",
+        "seed",
+        "best_epoch",
+        "validation Recall@3",
+        "weights_sha256",
+    ]
+    pd.testing.assert_frame_equal(blinded.trials[reported], honest.trials[reported])
     assert "pruned" in set(honest.trials["status"])
     assert blinded.best["trial"].tolist() == honest.best["trial"].tolist()
     for one, other in zip(*(lines(results) for results in (honest, blinded)), strict=True):
@@ -122,8 +130,8 @@ def test_other_test_data_change_no_choice(experiment_file):
     other = run(path)
     assert not set(other.trials["trial"]) & set(honest.trials["trial"])
     assert other.trials["Recall@3"].tolist() != honest.trials["Recall@3"].tolist()
-    told = ["status", "lr", "best_epoch", "validation Recall@3", "weights_sha256"]
-    pd.testing.assert_frame_equal(other.trials[told], honest.trials[told])
+    reported = ["status", "lr", "best_epoch", "validation Recall@3", "weights_sha256"]
+    pd.testing.assert_frame_equal(other.trials[reported], honest.trials[reported])
     assert [t.losses for t in lines(other)] == [t.losses for t in lines(honest)]
     places = [r.trials["trial"].tolist().index(r.best["trial"][0]) for r in (honest, other)]
     assert places[0] == places[1]

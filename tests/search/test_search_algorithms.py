@@ -299,18 +299,18 @@ def test_optuna_knows_failed_and_pruned_points(
 ) -> None:
     import optuna
 
-    told: list[Any] = []
+    reported: list[Any] = []
     add = optuna.Study.add_trial
     monkeypatch.setattr(
-        optuna.Study, "add_trial", lambda self, trial: (told.append(trial), add(self, trial))
+        optuna.Study, "add_trial", lambda self, trial: (reported.append(trial), add(self, trial))
     )
     search = tpe()
     search.next([])
     outcomes = [view(0.5), view(None, "failed"), view(0.25, "pruned", 6), view(math.nan)]
     search.next(outcomes)
-    assert [trial.state.name for trial in told] == ["COMPLETE", "FAIL", "PRUNED", "FAIL"]
-    assert told[0].value == 0.5
-    assert told[2].intermediate_values == {6: 0.25}
+    assert [trial.state.name for trial in reported] == ["COMPLETE", "FAIL", "PRUNED", "FAIL"]
+    assert reported[0].value == 0.5
+    assert reported[2].intermediate_values == {6: 0.25}
 
 
 def test_optuna_is_left_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:

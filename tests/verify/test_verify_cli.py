@@ -52,9 +52,9 @@ def test_a_bad_folder_ends_with_2(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*command, str(tmp_path)]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert_contains(told.err, ["manifest.json"])
+    reported = capsys.readouterr()
+    assert reported.out == ""
+    assert_contains(reported.err, ["manifest.json"])
 
 
 def test_data_that_are_gone_end_with_2(

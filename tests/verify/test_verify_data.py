@@ -25,8 +25,8 @@ def data_of(folder: Path) -> Path:
     return folder.parents[3] / "data" / "tiny"
 
 
-def told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is told of the data, with paths from the data's folder; no trial may run."""
+def reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is reported of the data, with paths from the data's folder; no trial may run."""
     monkeypatch.chdir(data_of(folder))
     monkeypatch.delattr("mmrec.verify.rerun.Workbench")
     verification = verify_run(folder)
@@ -38,7 +38,7 @@ def test_one_bit_of_one_vector_names_its_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flip_bit(data_of(folder) / "image_feat" / "30.npy")
-    (line,) = told(folder, monkeypatch)
+    (line,) = reported(folder, monkeypatch)
     assert_contains(line, ["VisualAttribute: ", "item 30", "image_feat/30.npy"])
 
 
@@ -54,7 +54,7 @@ def test_a_bit_is_found_though_size_and_time_of_the_file_are_as_before(
     status = file.stat()
     flip_bit(file)
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-    (line,) = told(folder, monkeypatch)
+    (line,) = reported(folder, monkeypatch)
     assert_contains(line, ["TextualAttribute: ", "item 190", "text_feat/190.npy"])
 
 
@@ -64,7 +64,7 @@ def test_many_vectors_are_counted_and_some_of_them_named(
     for item in range(0, 80, 10):
         flip_bit(data_of(folder) / "image_feat" / f"{item}.npy")
     flip_bit(data_of(folder) / "text_feat" / "0.npy")
-    textual, visual = told(folder, monkeypatch)
+    textual, visual = reported(folder, monkeypatch)
     assert_contains(textual, ["TextualAttribute: ", "item 0", "text_feat/0.npy"])
     assert_contains(
         visual, ["VisualAttribute: 8 items", "image_feat/0.npy", "image_feat/40.npy", "3 more"]
@@ -76,7 +76,7 @@ def test_a_vector_that_is_gone_is_named_as_what_shrank_the_splits(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (data_of(folder) / "image_feat" / "30.npy").unlink()
-    lines = told(folder, monkeypatch)
+    lines = reported(folder, monkeypatch)
     assert_contains(lines[0], ["items: ", "20 -> 19"])
     assert_contains(lines[1], ["train: ", "120 rows -> "])
     assert "train.txt" not in lines[1]  # the file itself is the same
@@ -93,7 +93,7 @@ def test_a_vector_that_was_not_there_is_named(
     vector.unlink()
     folder = run(path)
     vector.write_bytes(content)
-    *_, line = told(folder, monkeypatch)
+    *_, line = reported(folder, monkeypatch)
     assert_contains(line, ["VisualAttribute: ", "item 30", "image_feat/30.npy", "new"])
 
 
@@ -111,7 +111,7 @@ def test_filled_in_vectors_do_not_hide_the_file_that_changed_them(
     assert verify_run(folder).is_identical
     file = data_of(folder) / "image_feat" / "50.npy"
     np.save(file, np.load(file) + np.float32(1))
-    (line,) = told(folder, monkeypatch)
+    (line,) = reported(folder, monkeypatch)
     assert_contains(line, ["VisualAttribute: ", "item 50", "image_feat/50.npy"])
 
 
@@ -120,7 +120,7 @@ def test_vectors_of_another_width_are_told_by_it(
 ) -> None:
     for file in (data_of(folder) / "text_feat").iterdir():
         np.save(file, np.load(file)[:3])
-    lines = told(folder, monkeypatch)
+    lines = reported(folder, monkeypatch)
     assert_contains(lines[0], ["TextualAttribute: ", "4 ", "-> 3"])
     assert_contains(lines[1], ["TextualAttribute: ", "20 items"])
 
@@ -137,7 +137,7 @@ def test_a_file_of_all_vectors_is_named_with_the_item(
     folder = run(path)
     vectors[ids.index("70")] += 1
     np.savez(data / "image.npz", ids=np.array(ids), features=vectors)
-    (line,) = told(folder, monkeypatch)
+    (line,) = reported(folder, monkeypatch)
     assert_contains(line, ["VisualAttribute: ", "item 70", "image.npz"])
 
 
@@ -150,7 +150,7 @@ def test_a_changed_row_names_its_split(
 ) -> None:
     path = data_of(folder) / file
     path.write_text(path.read_text().replace("\t1\n", "\t2\n", 1))
-    (line,) = told(folder, monkeypatch)
+    (line,) = reported(folder, monkeypatch)
     assert line.startswith(f"{split}: ")
     assert_contains(line, [file, f"{rows} rows"])
 
@@ -158,7 +158,7 @@ def test_a_changed_row_names_its_split(
 def test_a_row_less_is_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = data_of(folder) / "test.txt"
     path.write_text(path.read_text().partition("\n")[2])
-    (line,) = told(folder, monkeypatch)
+    (line,) = reported(folder, monkeypatch)
     assert_contains(line, ["test: ", "test.txt", "24 rows -> 23 rows"])
 
 
@@ -167,7 +167,7 @@ def test_a_user_more_is_told_with_the_split_that_has_it(
 ) -> None:
     path = data_of(folder) / "train.txt"
     path.write_text(path.read_text() + "-5\t30\t1\n")  # comes first: every number shifts
-    users, train = told(folder, monkeypatch)
+    users, train = reported(folder, monkeypatch)
     assert_contains(users, ["users: ", "24 -> 25"])
     assert_contains(train, ["train: ", "train.txt", "120 rows -> 121 rows"])
 

@@ -46,8 +46,8 @@ def test_a_run_is_identical_to_itself_and_nothing_is_written(finished: Path) -> 
 
 def test_one_trial_by_its_id_its_name_or_the_beginning_of_either(finished: Path) -> None:
     name = records(finished)[2]["name"]
-    for told in (name, name.removeprefix("LATTICE_"), "LATT", name[:-3]):
-        verification = verify_run(finished, told)
+    for reported in (name, name.removeprefix("LATTICE_"), "LATT", name[:-3]):
+        verification = verify_run(finished, reported)
         assert (verification.is_identical, verification.n_trials) == (True, 1)
         assert verification.n_epochs == 2
 
@@ -121,8 +121,8 @@ def test_the_first_of_several_differences_counts(
 
     verification = verify_run(tampered(finished, tmp_path / "run", change), progress=True)
     names = [record["name"] for record in records(finished)]
-    told = [line.split(":")[0] for line in capsys.readouterr().err.splitlines()]
-    assert told == [f"[{number}/4] {name}" for number, name in enumerate(names, 1)]
+    reported = [line.split(":")[0] for line in capsys.readouterr().err.splitlines()]
+    assert reported == [f"[{number}/4] {name}" for number, name in enumerate(names, 1)]
     first, second = verification.trials.values()
     assert_contains(str(first), ["epoch 2: lists: 0123456789ab -> "])
     assert_contains(str(second), ["epoch 4: lists: 0123456789ab -> "])

@@ -22,7 +22,7 @@ _FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, 
 def to_svg(figure: Figure) -> str:
     """Return a figure as an SVG document. The same figure always gives the same text."""
     with styled(), warnings.catch_warnings():
-        # Text stays text, so the browser has the glyphs that matplotlib's font lacks.
+        # Text stays text: browsers have glyphs that the font of matplotlib does not have.
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         written = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
