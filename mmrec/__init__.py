@@ -6,9 +6,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 # OpenMP reads this when torch is loaded, and child processes inherit it: threads that wait for
-# each other sleep. By default they spin, and take the cores from the threads that they wait for
-# when other programs run too. Results do not depend on it.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# each other soon sleep. By default they spin for milliseconds, and take the cores from the threads
+# that they wait for when other programs run too. If they slept at once (OMP_WAIT_POLICY=PASSIVE), a
+# run on a quiet machine would be slower: scripts/benchmarks/busy.py. Results do not depend on it.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 __version__ = "0.1.0"
 __all__ = ["Results", "__version__", "run_experiment"]

@@ -40,18 +40,18 @@ def spins_of(tmp_path, program: str, **environment: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_threads_sleep_while_they_wait(tmp_path) -> None:
-    assert spins_of(tmp_path, IMPORTS) == ["0"]
+def test_threads_that_wait_soon_sleep(tmp_path) -> None:
+    assert spins_of(tmp_path, IMPORTS) == ["3000"]
 
 
 @pytest.mark.slow
 def test_what_the_user_has_set_is_respected(tmp_path) -> None:
     assert spins_of(tmp_path, IMPORTS, GOMP_SPINCOUNT="7") == ["7"]
-    assert spins_of(tmp_path, IMPORTS, OMP_WAIT_POLICY="ACTIVE") != ["0"]
+    assert spins_of(tmp_path, IMPORTS, OMP_WAIT_POLICY="PASSIVE") == ["0"]
 
 
 @pytest.mark.slow
-def test_workers_sleep_though_torch_was_loaded_before_mmrec(tmp_path) -> None:
+def test_workers_soon_sleep_though_torch_was_loaded_before_mmrec(tmp_path) -> None:
     driver, worker = spins_of(tmp_path, SPAWNS)
-    assert driver != "0"  # it is too late for the process itself
-    assert worker == "0"
+    assert driver != "3000"  # it is too late for the process itself
+    assert worker == "3000"
