@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 # OpenMP reads this when torch is loaded, and child processes inherit it: threads that wait for
-# each other soon sleep. By default they spin for milliseconds, and take the cores from the threads
-# that they wait for when other programs run too. If they slept at once (OMP_WAIT_POLICY=PASSIVE), a
-# run on a quiet machine would be slower: scripts/benchmarks/busy.py. Results do not depend on it.
+# each other spin briefly and then sleep. By default they spin for milliseconds, and take the cores
+# from the threads that they wait for when other programs run too; scripts/benchmarks/busy.py
+# measures it. Results do not depend on it.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
