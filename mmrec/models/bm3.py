@@ -11,7 +11,7 @@ from mmrec.config import Count, Natural, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, Pairs
 from mmrec.graph import bipartite, mean_of_layers
 from mmrec.models import Batch, Model, MultimodalConfig, register
-from mmrec.models.configs import BatchSize, Dropout
+from mmrec.models.configs import BatchSize, Dropout, check_same_width
 from mmrec.models.losses import alignment_loss, norm_penalty
 from mmrec.models.parts import ItemFeatures, embeddings, interactions
 
@@ -38,11 +38,7 @@ class BM3Config(MultimodalConfig):
 
     @model_validator(mode="after")
     def _check_widths(self) -> BM3Config:
-        if self.multimod_factors not in (None, self.factors):
-            raise ValueError(
-                f"multimod_factors: expected the value of factors, {self.factors}, "
-                f"found {self.multimod_factors}"
-            )
+        check_same_width("multimod_factors", self.multimod_factors, self.factors)
         return self
 
 

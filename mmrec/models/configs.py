@@ -58,6 +58,16 @@ def _known_sampler(name: str) -> str:
     return name
 
 
+def check_same_width(key: str, width: int | None, factors: int) -> None:
+    """Refuse a width of projected features that is not that of the embeddings.
+
+    Raises:
+        ValueError: ``width`` is neither None nor ``factors``; the message contains the key.
+    """
+    if width not in (None, factors):
+        raise ValueError(f"{key}: expected the value of factors, {factors}, found {width}")
+
+
 class RecommenderConfig(Section):
     """Hyper-parameters of a recommender; every field may be a search dimension in the file."""
 

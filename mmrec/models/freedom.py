@@ -11,7 +11,7 @@ from mmrec.config import Count, Natural, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, EachInteraction
 from mmrec.graph import SparseMatrix, bipartite, drop_edges, knn_graph, mean_of_layers
 from mmrec.models import Batch, Model, MultimodalConfig, register
-from mmrec.models.configs import BatchSize, Dropout, Share
+from mmrec.models.configs import BatchSize, Dropout, Share, check_same_width
 from mmrec.models.losses import bpr_loss
 from mmrec.models.parts import ItemFeatures, embeddings, interactions
 
@@ -42,11 +42,7 @@ class FREEDOMConfig(MultimodalConfig):
 
     @model_validator(mode="after")
     def _check_modalities(self) -> FREEDOMConfig:
-        if self.factors_multimod not in (None, self.factors):
-            raise ValueError(
-                f"factors_multimod: expected the value of factors, {self.factors}, "
-                f"found {self.factors_multimod}"
-            )
+        check_same_width("factors_multimod", self.factors_multimod, self.factors)
         if len(self.modalities) > 1 and len(self.mw) != len(self.modalities):
             raise ValueError(
                 f"mw: expected a share for each of the modalities {self.modalities}, "

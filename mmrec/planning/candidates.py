@@ -1,4 +1,4 @@
-"""Which models an entry of ``models`` stands for, and their search spaces."""
+"""The models that an entry of ``models`` names, and their search spaces."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def find_candidates(
     external: ModuleType | None,
     n_folds: int,
 ) -> Iterator[Candidate]:
-    """Yield the models that an entry stands for: one, or one for each file of a folder of lists.
+    """Yield the models that an entry names: one, or one for each file of a folder of lists.
 
     Args:
         entry: the entry; takes the problems.
