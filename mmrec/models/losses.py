@@ -8,10 +8,25 @@ Shapes: B rows of a batch, K negatives of each, D width of the embeddings.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, cross_entropy, normalize, softplus
+
+
+def total_loss(loss: Tensor | Mapping[str, Tensor]) -> Tensor:
+    """Return what :meth:`mmrec.models.Model.loss` returns as one scalar.
+
+    Args:
+        loss: a scalar, or one or more terms by name, which are added in their order.
+    """
+    if isinstance(loss, Tensor):
+        return loss
+    first, *others = loss.values()
+    for term in others:
+        first = first + term
+    return first
 
 
 def bpr_loss(user: Tensor, positive: Tensor, negative: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 from mmrec.data import Dataset
 from mmrec.evaluation import Evaluator
 from mmrec.models import Batch, Model, ModelConfig, MultimodalConfig
+from mmrec.models.losses import total_loss
 from mmrec.seeding import rng_for
 from mmrec.testing.data import refusal, tiny_dataset
 from mmrec.training.build import build
@@ -108,7 +109,7 @@ class ModelTests:
         terms = [loss] if isinstance(loss, Tensor) else list(loss.values())
         for term in terms:
             assert term.shape == (), f"expected a scalar loss, found the shape {tuple(term.shape)}"
-        loss = _total(loss)
+        loss = total_loss(loss)
         assert loss.requires_grad, "the loss does not depend on any parameter"
         assert loss.isfinite(), f"the loss is {loss.item()}"
 
@@ -116,7 +117,7 @@ class ModelTests:
         """Over the batches of an epoch, every parameter that is trained moves."""
         model = self.built()
         for batch in _batches(model, self.configured(), self.dataset()):
-            _total(model.loss(batch)).backward()
+            total_loss(model.loss(batch)).backward()
         trained = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
         assert trained, "the model has no parameter to train"
         for name, gradient in trained.items():
@@ -239,11 +240,6 @@ def _batches(model: Model, config: ModelConfig, dataset: Dataset) -> list[Batch]
     model.train().begin_epoch(1, rng_for(config.seed, "begin_epoch", 1))
     sampler = model.make_sampler(config, dataset.train)
     return Batch.of_epoch(sampler, rng_for(config.seed, "triplets", 1), _CPU)
-
-
-def _total(loss: Tensor | Mapping[str, Tensor]) -> Tensor:
-    """Return the sum of the terms of a loss."""
-    return loss if isinstance(loss, Tensor) else torch.stack(list(loss.values())).sum()
 
 
 def _equal(x: Tensor, y: Tensor) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor
 from mmrec.data import Dataset, FloatArray
 from mmrec.errors import ModelError, TrialError
 from mmrec.models import Batch, Model, ModelConfig, Recommender
+from mmrec.models.losses import total_loss
 from mmrec.seeding import rng_for, seed_for
 from mmrec.training.checkpoint import Checkpoint, TrainingState
 from mmrec.training.protocol import EpochRecord, Evaluated, EvaluationProtocol
@@ -183,10 +184,7 @@ class Trainer:
             raise ModelError(f"{type(self.model).__name__}.loss returned no terms")
         for name, term in loss.items():
             self.state.step_terms.setdefault(name, []).append(term.detach())
-        first, *others = loss.values()
-        for term in others:
-            first = first + term
-        return first
+        return total_loss(loss)
 
     def _check_finite(self, losses: list[Tensor], terms: Mapping[str, list[Tensor]]) -> None:
         values = torch.stack(losses)

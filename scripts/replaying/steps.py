@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mmrec.models import MODELS, Batch, Model
+from mmrec.models.losses import total_loss
 from replaying.comparison import RELATIVE, Comparison, compare
 from replaying.recording import Recording
 
@@ -126,7 +127,7 @@ class StepReplay(ABC):
                 self.begin_epoch(model, recording.epoch_starts.index(step))
             self.begin_step(model, step)
             model.zero_grad()
-            loss = _total(model.loss(Batch(*batch)))
+            loss = total_loss(model.loss(Batch(*batch)))
             loss.backward()
             yield compare(f"loss of step {step}", loss, recording["loss"][step])
             if step == 0:
@@ -180,13 +181,3 @@ class StepReplay(ABC):
         yield compare("final user embeddings", users, recorded[0])
         yield compare("final item embeddings", items, recorded[1])
         yield compare("final scores", scores, recorded[2])
-
-
-def _total(loss: Tensor | Mapping[str, Tensor]) -> Tensor:
-    """Return the sum of the terms in their order, as the trainer does."""
-    if isinstance(loss, Tensor):
-        return loss
-    first, *others = loss.values()
-    for term in others:
-        first = first + term
-    return first
