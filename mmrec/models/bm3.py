@@ -11,7 +11,7 @@ from mmrec.config import Count, Natural, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, Pairs
 from mmrec.graph import bipartite, mean_of_layers
 from mmrec.models import Batch, Model, MultimodalConfig, register
-from mmrec.models.configs import BatchSize, Dropout, check_same_width
+from mmrec.models.configs import Dropout, check_same_width
 from mmrec.models.losses import alignment_loss, norm_penalty
 from mmrec.models.parts import ItemFeatures, embeddings, interactions
 
@@ -19,8 +19,6 @@ from mmrec.models.parts import ItemFeatures, embeddings, interactions
 class BM3Config(MultimodalConfig):
     """Hyper-parameters of :class:`BM3`."""
 
-    batch_size: BatchSize = 1024
-    """Samples in an optimisation step; -1 for as many as there are users."""
     lr: PositiveReal = 0.001
     """Learning rate of Adam."""
     factors: Count = 64

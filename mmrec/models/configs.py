@@ -88,7 +88,7 @@ class ModelConfig(RecommenderConfig):
 
     epochs: Count = 2
     """Passes over the training interactions."""
-    batch_size: BatchSize = -1
+    batch_size: BatchSize = 1024
     """Samples in an optimisation step; -1 for as many as there are users."""
     lr: PositiveReal = 0.0005
     """Learning rate of Adam."""

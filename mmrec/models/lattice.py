@@ -13,7 +13,7 @@ from mmrec.data import Dataset, DistinctUsers
 from mmrec.graph import Pattern, SparseMatrix
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.collaborative import Collaborative, check_ngcf_layers, collaborative_layers
-from mmrec.models.configs import Dropout, InstalledSearch, Share
+from mmrec.models.configs import BatchSize, Dropout, InstalledSearch, Share
 from mmrec.models.learned_graph import learned_item_graph, raw_item_graph
 from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.parts import ItemFeatures, Projections, embeddings, interactions
@@ -22,6 +22,8 @@ from mmrec.models.parts import ItemFeatures, Projections, embeddings, interactio
 class LATTICEConfig(MultimodalConfig):
     """Hyper-parameters of :class:`LATTICE`."""
 
+    batch_size: BatchSize = -1
+    """Samples in an optimisation step; -1 for as many as there are users."""
     factors: Count = 64
     """Width of the user and item embeddings."""
     factors_multimod: Count = 64

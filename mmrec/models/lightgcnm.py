@@ -12,6 +12,7 @@ from mmrec.config import Count, Flag, Natural, NonNegativeReal
 from mmrec.data import Dataset
 from mmrec.graph import bipartite, mean_of_layers
 from mmrec.models import Batch, Model, MultimodalConfig, register
+from mmrec.models.configs import BatchSize
 from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.parts import ItemFeatures, Projections, embedding, interactions
 
@@ -19,6 +20,8 @@ from mmrec.models.parts import ItemFeatures, Projections, embedding, interaction
 class LightGCNMConfig(MultimodalConfig):
     """Hyper-parameters of :class:`LightGCNM`."""
 
+    batch_size: BatchSize = -1
+    """Samples in an optimisation step; -1 for as many as there are users."""
     factors: Count = 64
     """Width of the user and item embeddings."""
     n_layers: Natural = 1

@@ -10,7 +10,6 @@ from mmrec.config import Count, Natural, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, EachInteraction
 from mmrec.graph import SparseMatrix, bipartite, mean_of_layers
 from mmrec.models import Batch, Model, MultimodalConfig, register
-from mmrec.models.configs import BatchSize
 from mmrec.models.losses import bpr_loss, info_nce, l2_penalty
 from mmrec.models.parts import (
     Gate,
@@ -27,8 +26,6 @@ TEMPERATURE = 0.2
 class MGCNConfig(MultimodalConfig):
     """Hyper-parameters of :class:`MGCN`."""
 
-    batch_size: BatchSize = 1024
-    """Samples in an optimisation step; -1 for as many as there are users."""
     lr: PositiveReal = 0.001
     """Learning rate of Adam."""
     lr_sched: tuple[PositiveReal, PositiveReal] = (0.96, 50.0)

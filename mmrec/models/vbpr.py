@@ -19,8 +19,6 @@ from mmrec.models.parts import ItemFeatures, embedding
 class VBPRConfig(MultimodalConfig):
     """Hyper-parameters of :class:`VBPR`."""
 
-    batch_size: BatchSize = 1024
-    """Samples in an optimisation step; -1 for as many as there are users."""
     lr: PositiveReal = 0.001
     """Learning rate of Adam."""
     factors: Count = 64

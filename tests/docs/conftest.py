@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,13 @@ from page_sandbox import Sandbox
 from mmrec.data import SAMPLERS
 from mmrec.data.demo import write_demo
 from mmrec.evaluation import METRICS
+from mmrec.execution.executors import EXECUTORS
 from mmrec.experiment import run_experiment
 from mmrec.features import LOADERS
 from mmrec.models import MODELS
 from mmrec.reporting.results import Results
+from mmrec.reporting.sections.base import FIGURES, SECTIONS
+from mmrec.tracking.tracker import TRACKERS
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +72,9 @@ def sandbox(finished: Sandbox, tmp_path: Path) -> Sandbox:
 
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
-    """Forget the models, samplers, loaders and metrics that a page registers."""
-    with MODELS.isolated(), SAMPLERS.isolated(), LOADERS.isolated(), METRICS.isolated():
+    """Forget what a page registers."""
+    models_and_data = (MODELS, SAMPLERS, LOADERS, METRICS)
+    with contextlib.ExitStack() as stack:
+        for registry in (*models_and_data, SECTIONS, FIGURES, TRACKERS, EXECUTORS):
+            stack.enter_context(registry.isolated())
         yield
