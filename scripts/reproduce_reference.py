@@ -4,10 +4,10 @@
     python scripts/reproduce_reference.py LightGCN EASER       # some of them
     python scripts/reproduce_reference.py --list
 
-``recorded_runs.yml`` names for each run the data set, the model with its hyper-parameters, and
-where in the recordings (``../shared``) the figures of the public code are. Both sides select the
-best epoch by validation Recall@20. The random draws differ from those of the public code, so single
-seeds differ too: each figure is a mean over seeds, and its spread is the larger range over the
+``reproducing/recorded_runs.yml`` names for each run the data set, the model with its
+hyper-parameters, and where in the recordings (``../shared``) the figures of the public code are.
+Both sides select the best epoch by validation Recall@20. The random draws differ from those of the
+public code, so single seeds differ too: each figure is a mean over seeds, and its spread is the larger range over the
 seeds of the two sides. A difference beyond the spread is marked.
 """
 
@@ -23,18 +23,14 @@ from typing import Any
 
 import yaml
 
-from mmrec.experiment import run_experiment
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from mmrec.experiment import run_experiment  # noqa: E402
+from reproducing.experiments import experiment  # noqa: E402
+
 SHARED = ROOT.parent / "shared"
 SEEDS = (123, 7, 2024)
-LOADERS = {
-    "image_feat": ("VisualAttribute", "visual_features"),
-    "text_feat": ("TextualAttribute", "textual_features"),
-    "audio_feat": ("AudioAttribute", "audio_features"),
-}
-"""The loader of a folder of vectors, and its key for the folder."""
-
 FIGURES = {
     "validation Recall@20": ("validation Recall@20", "val_recall20"),
     "Recall@20": ("Recall@20", "test Recall@20", "test_recall20"),
@@ -71,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[*SEEDS])
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder of the runs")
     options = parser.parse_args(arguments)
-    known = yaml.safe_load((Path(__file__).parent / "recorded_runs.yml").read_text())
+    known = yaml.safe_load((ROOT / "scripts/reproducing/recorded_runs.yml").read_text())
     if unknown := set(options.runs) - set(known):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; accepted: {', '.join(known)}")
     if options.list:
@@ -118,31 +114,11 @@ def trained(run: Mapping[str, Any], seeds: Sequence[int], output: Path) -> dict[
     settings = {**given, "meta": meta}
     if run.get("seeds", True):
         settings["seed"] = [*seeds]
-    files = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
-    outputs = {"result": "recs", "weight": "weights", "performance": "performance"}
-    experiment = {
-        "dataset": run["data"],
-        "data_config": {
-            "strategy": "fixed",
-            **{f"{split}_path": str(data / file) for split, file in files.items()},
-            "side_information": [
-                {"dataloader": loader, key: str(data / folder)}
-                for folder, (loader, key) in LOADERS.items()
-                if loader in run.get("loaders", ())
-            ],
-        },
-        "top_k": 20,
-        "evaluation": {"cutoffs": [20], "simple_metrics": ["Recall", NDCG]},
-        "execution": {"threads": 1},
-        **{
-            f"path_output_rec_{kind}": str(output.resolve() / "{0}" / folder)
-            for kind, folder in outputs.items()
-        },
-        "models": {name: settings},
-    }
-    if not experiment["data_config"]["side_information"]:
-        del experiment["data_config"]["side_information"]
-    trials = run_experiment({"experiment": experiment}, base_dir=ROOT, progress=False).trials
+    content = experiment(
+        data, {name: settings}, ["Recall", NDCG], output, tuple(run.get("loaders", ()))
+    )
+    content["experiment"]["execution"] = {"threads": 1}
+    trials = run_experiment(content, base_dir=ROOT, progress=False).trials
     columns = {figure: figure.replace("nDCG", NDCG) for figure in FIGURES}
     return {figure: Side(trials[column].tolist()) for figure, column in columns.items()}
 
