@@ -52,7 +52,41 @@ MODELS_NAMES = [
     "vbpr_mbpr",
     "vbpr_mmrec_concat",
 ]
-CLOSED_FORM_NAMES: list[str] = []
+CLOSED_FORM_NAMES: list[str] = [
+    "itemknn_aiolli_adjusted",
+    "itemknn_aiolli_asymmetric",
+    "itemknn_aiolli_cosine_shrink10",
+    "itemknn_aiolli_cosine_unnormalised_shrink10",
+    "itemknn_aiolli_dice",
+    "itemknn_aiolli_jaccard",
+    "itemknn_aiolli_pearson",
+    "itemknn_aiolli_tversky",
+    "itemknn_standard_correlation",
+    "itemknn_standard_cosine_binary",
+    "itemknn_standard_cosine_graded",
+    "itemknn_standard_dot",
+    "itemknn_standard_euclidean",
+    "itemknn_standard_jaccard",
+    "p3alpha_graded",
+    "rp3beta_binary",
+    "rp3beta_default_graded",
+    "rp3beta_normalised_alpha08",
+    "rp3beta_uncut",
+    "userknn_aiolli_adjusted",
+    "userknn_aiolli_asymmetric",
+    "userknn_aiolli_cosine_shrink10",
+    "userknn_aiolli_cosine_unnormalised_shrink10",
+    "userknn_aiolli_dice",
+    "userknn_aiolli_jaccard",
+    "userknn_aiolli_pearson",
+    "userknn_aiolli_tversky",
+    "userknn_standard_correlation",
+    "userknn_standard_cosine_binary",
+    "userknn_standard_cosine_graded",
+    "userknn_standard_dot",
+    "userknn_standard_euclidean",
+    "userknn_standard_jaccard",
+]
 recorded_files = pytest.mark.skipif(
     not STEPS.is_dir(), reason="the recorded values (../shared/reference) are not here"
 )
