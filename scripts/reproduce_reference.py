@@ -7,8 +7,8 @@
 ``reproducing/recorded_runs.yml`` names for each run the data set, the model with its
 hyper-parameters, and where in the recordings (``../shared``) the figures of the public code are.
 Both sides select the best epoch by validation Recall@20. The random draws differ from those of the
-public code, so single seeds differ too: each figure is a mean over seeds, and its spread is the larger range over the
-seeds of the two sides. A difference beyond the spread is marked.
+public code, so single seeds differ too: each figure is a mean over seeds, and its spread is the
+larger range over the seeds of the two sides. A difference beyond the spread is marked.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ FIGURES = {
     "nDCG@20": ("nDCG@20", "test nDCG@20 (binary)", "test_ndcg20"),
 }
 """Names of each figure in the recordings."""
+
+ROUNDING = 1e-5
+"""Figures of models without random draws are recorded with five digits."""
 
 NDCG = "nDCGRendle2020"
 """The recorded nDCG has binary gains."""
@@ -89,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def compared(theirs: Side, ours: Side) -> list[str]:
     """Return both means, their difference, the spread, and a mark."""
     difference, spread = ours.mean - theirs.mean, max(theirs.range, ours.range)
-    mark = "" if abs(difference) <= spread else "beyond"
+    mark = "" if abs(difference) <= spread + ROUNDING else "beyond"
     return [f"{theirs.mean:.4f}", f"{ours.mean:.4f}", f"{difference:+.4f}", f"{spread:.4f}", mark]
 
 
