@@ -6,6 +6,7 @@ from mmrec.graph.builders import (
     bipartite,
     co_occurrence_graph,
     drop_edges,
+    drop_uniformly,
     knn_graph,
 )
 from mmrec.graph.kernels import Backend, default_backend, spmm
@@ -26,6 +27,7 @@ __all__ = [
     "coalesce",
     "default_backend",
     "drop_edges",
+    "drop_uniformly",
     "edge_products",
     "has_approximate_neighbours",
     "knn_graph",
