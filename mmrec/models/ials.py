@@ -12,7 +12,8 @@ from torch import Tensor
 
 from mmrec.config import Count, Natural, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, FloatArray
-from mmrec.models.closed_form import ClosedForm, SparseArray, training_matrix
+from mmrec.graph.row_blocks import SparseArray
+from mmrec.models.closed_form import ClosedForm, training_matrix
 from mmrec.models.configs import RecommenderConfig
 from mmrec.models.least_squares import LeastSquares
 from mmrec.models.registry import register

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from mmrec.data import FloatArray
 from mmrec.errors import ModelError
-from mmrec.models.closed_form import SparseArray
+from mmrec.graph.row_blocks import SparseArray
 from mmrec.models.threads import one_thread
 
 _BLOCK_VALUES = 1 << 22

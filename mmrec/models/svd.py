@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mmrec.errors import ModelError
-from mmrec.models.closed_form import SparseArray
+from mmrec.graph.row_blocks import SparseArray
 from mmrec.models.threads import one_thread
 
 _BLOCK = 4

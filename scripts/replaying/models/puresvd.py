@@ -47,8 +47,9 @@ class Replay(ScoresReplay):
         ]
         return 1e-4 if last > _GAP * following else 2e-2
 
-    def _recorded(self, key: str) -> Array | None:
-        recorded = super()._recorded(key)
+    def recorded(self, key: str) -> Array | None:
+        """Return the recorded array; of the singular values those that are kept."""
+        recorded = super().recorded(key)
         if recorded is None or key != "singular_values_exact":
             return recorded
         return recorded[: self.parameters["factors"]]
