@@ -17,6 +17,7 @@ from mmrec.errors import MmrecError, WriteError
 from mmrec.evaluation import GroupEvaluator
 from mmrec.execution.memory import PeakMemory
 from mmrec.execution.trial import TrialSpec, failed_record, finished_record, run_trial
+from mmrec.files import is_file
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.runs.example_users import ExampleLists, example_lists, example_users
 from mmrec.runs.folder import RunFolder
@@ -171,9 +172,9 @@ def unsaved(
         weights = [r for r in records if r.weights_sha256 and not model.meta.restore]
         asked = {
             "save_weights": model.meta.save_weights
-            and sum(not weights_path(experiment, r.name).is_file() for r in weights),
+            and sum(not is_file(weights_path(experiment, r.name)) for r in weights),
             "save_recs": model.meta.save_recs
-            and sum(not lists_path(experiment, r).is_file() for r in records),
+            and sum(not is_file(lists_path(experiment, r)) for r in records),
         }
         for key, n_missing in asked.items():
             if n_missing:
