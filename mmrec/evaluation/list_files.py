@@ -78,7 +78,7 @@ def read_recommendations(path: Path) -> pd.DataFrame:
     elif scores:
         _check_ranks(path, frame, np.array(ranks), is_trec=layout.is_trec)
         users, _ = pd.factorize(frame["user_id"])
-        frame = frame.iloc[np.lexsort((ranks, users))]
+        frame = frame.iloc[np.lexsort((np.array(ranks), users))]
     return frame
 
 

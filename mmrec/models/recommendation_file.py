@@ -16,7 +16,6 @@ from mmrec.evaluation import Ranking, ranking_from_frame, read_recommendations
 from mmrec.models.base import Recommender
 from mmrec.models.configs import RecommenderConfig
 
-
 logger = logging.getLogger(__name__)
 
 
@@ -24,7 +23,7 @@ class RecommendationFileConfig(RecommenderConfig):
     """Where the lists are."""
 
     file: Path
-    """Users, items and scores or ranks, in a form that :func:`mmrec.evaluation.read_recommendations` reads."""
+    """The lists, in a form that :func:`mmrec.evaluation.read_recommendations` reads."""
 
 
 class RecommendationFile(Recommender):
