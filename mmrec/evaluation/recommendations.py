@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mmrec.data import FloatArray, IntArray, Interactions, Vocabulary, read_labelled, read_split
 from mmrec.errors import DataError, listing
+from mmrec.evaluation.complex_metrics import Ids, read_complex_metrics
 from mmrec.evaluation.evaluator import Evaluator
 from mmrec.evaluation.list_files import read_recommendations
 from mmrec.evaluation.ranking import NO_ITEM, Ranking
@@ -77,6 +79,7 @@ def evaluate_file(
     cutoffs: Sequence[int],
     relevance_threshold: float = 0.0,
     binarize: bool = False,
+    complex_metrics: Path | Sequence[Mapping[str, Any]] = (),
 ) -> FileEvaluation:
     """Evaluate the lists of a recommendation file without changes.
 
@@ -94,11 +97,15 @@ def evaluate_file(
         cutoffs: lengths at which lists are cut.
         relevance_threshold: the least test rating that is relevant.
         binarize: set every rating to 1.
+        complex_metrics: metrics with settings, see
+            :func:`~mmrec.evaluation.complex_metrics.read_complex_metrics`.
 
     Raises:
-        ConfigError: a metric is unknown or a cutoff is not positive.
+        ConfigError: a metric is unknown or invalid, or a cutoff is not positive.
         DataError: a file cannot be used, or the files have no user in common.
+        ModelError: a metric needs lists of all candidates, and these are not.
     """
+    configured = read_complex_metrics(complex_metrics) if complex_metrics else ()
     frame = read_recommendations(recs)
     trained, held_out = _read_splits(train, test)
     users = Vocabulary(trained["user_id"].cat.categories)
@@ -112,10 +119,20 @@ def evaluate_file(
     training = _interactions(trained, users, items)
     testing = _interactions(held_out, users, items)
 
-    evaluator = Evaluator(training, testing, metrics, cutoffs, relevance_threshold)
-    top_k = evaluator.cutoffs[-1]
-    evaluation = evaluator.evaluate(ranking_from_frame(frame, users, items, top_k))
+    evaluator = Evaluator(
+        training,
+        testing,
+        metrics,
+        cutoffs,
+        relevance_threshold,
+        complex_metrics=configured,
+        ids=Ids(users, items),
+    )
     ignored, kept, lengths = _row_facts(frame, users, items, training, testing)
+    top_k = evaluator.cutoffs[-1]
+    if any(metric.complete for metric in evaluator.metrics):
+        top_k = max(top_k, int(lengths.max()))
+    evaluation = evaluator.evaluate(ranking_from_frame(frame, users, items, top_k))
     return FileEvaluation(
         figures=evaluation.figures,
         per_user=evaluation.per_user,
