@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 from mmrec.graph.kernels import spmm
 from mmrec.graph.sparse import Pattern, transposed_spmm
@@ -17,7 +21,7 @@ Csr = tuple[Tensor, Tensor, Tensor]
 
 
 class BatchRows:
-    """The rows of a sparse matrix at some nodes, repetitions allowed.
+    """The rows of a sparse matrix at some nodes, repetitions allowed; ``rows @ x`` has a gradient.
 
     On the CPU they are cut out of the matrix when they are few. On other devices the whole matrix
     is multiplied, because the host would have to wait for the number of edges to cut. The choice
@@ -36,18 +40,40 @@ class BatchRows:
         self._pattern, self._values, self._nodes = pattern, values, nodes
         self._cut = _cut(pattern, values, nodes) if nodes.device.type == "cpu" else None
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Selected rows and columns, (P, M)."""
+        return len(self._nodes), self._pattern.shape[1]
+
+    def __matmul__(self, x: Tensor) -> Tensor:
+        """Return ``(A x)[nodes]``, [P, D] for ``x`` [M, D]; differentiable in ``x``."""
+        product: Tensor = _Product.apply(self, x)  # type: ignore[no-untyped-call]
+        return product
+
     def product(self, x: Tensor) -> Tensor:
-        """Return ``(A x)[nodes]``, [P, D] for ``x`` [M, D]."""
+        """Return ``(A x)[nodes]``, [P, D] for ``x`` [M, D], without gradient."""
         if self._cut is None:
             return spmm(*self._pattern.csr(), self._values, x).index_select(0, self._nodes)
         return spmm(*self._cut, x)
 
     def transposed_product(self, y: Tensor) -> Tensor:
-        """Return ``A[nodes]^T y``, [M, D] for ``y`` [P, D]."""
+        """Return ``A[nodes]^T y``, [M, D] for ``y`` [P, D], without gradient."""
         if self._cut is None:
             spread = scattered(y, self._nodes, self._pattern.shape[0])
             return transposed_spmm(self._pattern, self._values, spread)
         return spmm(*_transposed(self._cut, self._pattern.shape[1]), y)
+
+
+class _Product(Function):
+    @staticmethod
+    def forward(ctx: Any, rows: BatchRows, x: Tensor) -> Tensor:  # noqa: ANN401 - ctx is torch's
+        ctx.rows = rows
+        return rows.product(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:  # noqa: ANN401
+        return None, ctx.rows.transposed_product(gradient)
 
 
 def scattered(rows: Tensor, places: Tensor, n_rows: int) -> Tensor:

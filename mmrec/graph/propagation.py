@@ -18,11 +18,8 @@ from torch.autograd.function import once_differentiable
 
 from mmrec.graph.batch_rows import BatchRows, scattered
 from mmrec.graph.matrix import SparseMatrix
+from mmrec.graph.normalisation import gradient_of_normalised, inverse_norms
 from mmrec.graph.sparse import propagate, transposed_spmm
-
-_TINY = 1e-12
-"""Least norm that a row is divided by, as in :func:`torch.nn.functional.normalize`."""
-
 
 def layers(matrix: SparseMatrix, x: Tensor, n_layers: int) -> Tensor:
     """Return ``x``, ``A x``, ..., ``A^L x``, [L+1, N, D]; the result of layer l is at index l.
@@ -93,7 +90,7 @@ class _MeanOfLayers(Function):
             else:
                 z = rows.product(z)
             if normalised:
-                scale = z.norm(dim=1, keepdim=True).clamp_(min=_TINY).reciprocal_()
+                scale = inverse_norms(z)
                 z.mul_(scale)
                 kept += [z, scale]
             total.add_(z if layer == n_layers else _rows(z, nodes))
@@ -118,11 +115,10 @@ class _MeanOfLayers(Function):
 
 
 def _unscaled(dz: Tensor, z: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
-    """Return dy for the normalised ``z = y / |y|``: ``(dz - z <z, dz>) / |y|``; dz without them."""
+    """Return dy for ``z = scale y``, normalised; dz where layers are not normalised."""
     if z is None or scale is None:
         return dz
-    along = torch.linalg.vecdot(z, dz).unsqueeze(1)
-    return torch.addcmul(dz, z, along, value=-1).mul_(scale)
+    return gradient_of_normalised(dz, z, scale)
 
 
 def _rows(x: Tensor, nodes: Tensor | None, *, copy: bool = False) -> Tensor:

@@ -53,14 +53,15 @@ class Projections(nn.Module):
 
     Args:
         widths: F_m of each modality.
-        width: D.
+        width: D, or that of each modality.
     """
 
-    def __init__(self, widths: Mapping[str, int], width: int) -> None:
+    def __init__(self, widths: Mapping[str, int], width: int | Mapping[str, int]) -> None:
         super().__init__()
         self._names = {modality: attribute_name(modality) for modality in widths}
         for modality, features in widths.items():
-            self.add_module(self._names[modality], nn.Linear(features, width))
+            projected = width if isinstance(width, int) else width[modality]
+            self.add_module(self._names[modality], nn.Linear(features, projected))
 
     def __getitem__(self, modality: str) -> nn.Linear:
         """Return the map of a modality."""
