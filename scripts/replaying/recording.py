@@ -17,6 +17,15 @@ from mmrec.data import Dataset, Interactions, Vocabulary
 Array = NDArray[Any]
 
 _NOT_FEATURES = ("batches", "final", "fresh", "train", "item_graph", "user_")
+"""How the names of arrays begin that are no features."""
+
+_CLOSED_FORM = frozenset(
+    (
+        *("similarity", "after_row_cut", "profile", "B", "W", "W_optimum", "item_vec"),
+        *("scores", "scores_tie_free", "scores_exact", "scores_optimum"),
+    )
+)
+"""Names of arrays that are no features, in the files of recommenders in closed form."""
 
 
 class Recording(Mapping[str, Array]):
@@ -46,6 +55,7 @@ class Recording(Mapping[str, Array]):
             name: values.astype(np.float64 if self.dtype == torch.float64 else np.float32)
             for name, values in self.items()
             if not name.startswith(_NOT_FEATURES)
+            and name not in _CLOSED_FORM
             and not name.endswith("_dense")
             and "/" not in name
             and values.ndim == 2

@@ -31,9 +31,13 @@ MODELS_NAMES = [
     "bm3_dropout",
     "bm3_plain",
     "bm3_visual",
+    "bprmf_formal",
+    "bprmf_formal_strongreg",
     "freedom_full",
     "freedom_pruned",
     "freedom_textual",
+    "lightgcn_formal_3layers",
+    "lightgcn_formal_unnormalized",
     "mgcn_deep",
     "mgcn_default",
     "vbpr_formal_concat",
@@ -41,6 +45,7 @@ MODELS_NAMES = [
     "vbpr_mbpr",
     "vbpr_mmrec_concat",
 ]
+CLOSED_FORM_NAMES: list[str] = []
 recorded_files = pytest.mark.skipif(
     not STEPS.is_dir(), reason="the recorded values (../shared/reference) are not here"
 )
@@ -127,6 +132,16 @@ def test_command_line() -> None:
     assert "2 files" in lines[-1]
     assert "0 quantities out of bounds" in lines[-1]
     assert "OUT OF BOUNDS" not in done.stdout
+
+
+@recorded_files
+@pytest.mark.parametrize("name", CLOSED_FORM_NAMES)
+def test_agrees_with_the_public_code_of_recommenders_in_closed_form(
+    name: str, script: ModuleType
+) -> None:
+    rows = {row.quantity: row for row in script.replay(MODELS_STEPS / f"{name}.npz")}
+    assert [quantity for quantity, row in rows.items() if not row.within] == []
+    assert any(quantity.startswith("scores") for quantity in rows)
 
 
 def perturbed(source: Path, target: Path, key: str) -> Path:
