@@ -34,16 +34,19 @@ class BatchRows:
         pattern: the edges, [N, M].
         values: [E], without gradient.
         nodes: [P] int64.
+
+    Attributes:
+        nodes: [P] int64.
     """
 
     def __init__(self, pattern: Pattern, values: Tensor, nodes: Tensor) -> None:
-        self._pattern, self._values, self._nodes = pattern, values, nodes
+        self._pattern, self._values, self.nodes = pattern, values, nodes
         self._cut = _cut(pattern, values, nodes) if nodes.device.type == "cpu" else None
 
     @property
     def shape(self) -> tuple[int, int]:
         """Selected rows and columns, (P, M)."""
-        return len(self._nodes), self._pattern.shape[1]
+        return len(self.nodes), self._pattern.shape[1]
 
     def __matmul__(self, x: Tensor) -> Tensor:
         """Return ``(A x)[nodes]``, [P, D] for ``x`` [M, D]; differentiable in ``x``."""
@@ -53,13 +56,13 @@ class BatchRows:
     def product(self, x: Tensor) -> Tensor:
         """Return ``(A x)[nodes]``, [P, D] for ``x`` [M, D], without gradient."""
         if self._cut is None:
-            return spmm(*self._pattern.csr(), self._values, x).index_select(0, self._nodes)
+            return spmm(*self._pattern.csr(), self._values, x).index_select(0, self.nodes)
         return spmm(*self._cut, x)
 
     def transposed_product(self, y: Tensor) -> Tensor:
         """Return ``A[nodes]^T y``, [M, D] for ``y`` [P, D], without gradient."""
         if self._cut is None:
-            spread = scattered(y, self._nodes, self._pattern.shape[0])
+            spread = scattered(y, self.nodes, self._pattern.shape[0])
             return transposed_spmm(self._pattern, self._values, spread)
         return spmm(*_transposed(self._cut, self._pattern.shape[1]), y)
 

@@ -26,7 +26,8 @@ def normalise_rows(x: Tensor) -> Tensor:
 
 def inverse_norms(x: Tensor) -> Tensor:
     """Return ``1 / max(|x_i|, 1e-12)`` for every row, [N, 1], without gradient."""
-    return torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp_(min=TINY).reciprocal_()
+    norms: Tensor = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    return norms.clamp_(min=TINY).reciprocal_()
 
 
 def gradient_of_normalised(dz: Tensor, z: Tensor, scale: Tensor) -> Tensor:

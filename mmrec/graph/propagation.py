@@ -21,6 +21,7 @@ from mmrec.graph.matrix import SparseMatrix
 from mmrec.graph.normalisation import gradient_of_normalised, inverse_norms
 from mmrec.graph.sparse import propagate, transposed_spmm
 
+
 def layers(matrix: SparseMatrix, x: Tensor, n_layers: int) -> Tensor:
     """Return ``x``, ``A x``, ..., ``A^L x``, [L+1, N, D]; the result of layer l is at index l.
 

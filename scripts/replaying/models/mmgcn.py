@@ -18,7 +18,8 @@ class Replay(StepReplay):
     def __init__(self, recording: Recording) -> None:
         super().__init__(recording)
         self.is_formal = "factors" in recording.config
-        recording.keep_constant_parameters()
+        recording.split_nodes("id_embedding")
+        recording.keep_constants()
 
     def settings(self) -> dict[str, Any]:
         """Return the hyper-parameters."""
@@ -37,17 +38,17 @@ class Replay(StepReplay):
 
     def names(self, model: Model) -> dict[str, str]:
         """Return our names of the parameters."""
-        return self.formal_names(model) if self.is_formal else self.mmrec_names(model)
+        return self.formal_names() if self.is_formal else self.mmrec_names()
 
-    def formal_names(self, model: Model) -> dict[str, str]:
+    def formal_names(self) -> dict[str, str]:
         """Return our names of the parameters of Formal-MultiMod-Rec."""
         names = {"Gu.weight": "users.weight", "Gi.weight": "items.weight"}
         for place, modality in enumerate(self.recording.multimodal["modalities"]):
-            names[f"Gum.{modality}"] = f"preferences.{place}.weight"
+            names[f"Gum.{modality}"] = f"convolutions.{place}.preferences"
             if f"init/proj_multimodal.{modality}.weight" in self.recording:
                 names |= linear(f"proj_multimodal.{modality}", f"projections.{modality}")
             for number in range(self.recording.config["num_layers"]):
-                layer = f"branches.{place}.{number}"
+                layer = f"convolutions.{place}.layers.{number}"
                 module = f"propagation_network_multimodal.{modality}.module_{number}"
                 names[f"{module}.weight"] = f"{layer}.weight"
                 own = f"linear_network_multimodal.{modality}.linear_{number}"
@@ -55,16 +56,16 @@ class Replay(StepReplay):
                 names |= linear(own, f"{layer}.own") | linear(join, f"{layer}.join")
         return names
 
-    def mmrec_names(self, model: Model) -> dict[str, str]:
+    def mmrec_names(self) -> dict[str, str]:
         """Return our names of the parameters of MMRec."""
-        names = {"id_embedding": "users+items"}
+        names = {f"id_embedding/{nodes}": f"{nodes}.weight" for nodes in ("users", "items")}
         for place, modality in enumerate(self.recording.multimodal["modalities"]):
             net = f"{modality[0]}_gcn"
-            names[f"{net}.preference"] = f"preferences.{place}.weight"
+            names[f"{net}.preference"] = f"convolutions.{place}.preferences"
             if f"init/{net}.MLP.weight" in self.recording:
                 names |= linear(f"{net}.MLP", f"projections.{modality}")
             for number in range(3):
-                layer = f"branches.{place}.{number}"
+                layer = f"convolutions.{place}.layers.{number}"
                 names[f"{net}.conv_embed_{number + 1}.weight"] = f"{layer}.weight"
                 names |= linear(f"{net}.linear_layer{number + 1}", f"{layer}.own")
                 names |= linear(f"{net}.g_layer{number + 1}", f"{layer}.join")
