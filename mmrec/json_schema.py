@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from mmrec.config import EarlyStopping, ExperimentFile, Missing, ModelMeta, SeedRepeat
 from mmrec.config.distributions import NAMES
 from mmrec.evaluation import METRICS
-from mmrec.features import LOADERS
+from mmrec.features import LOADERS, FolderLoader
 from mmrec.models import MODELS, MultimodalConfig, RecommenderConfig
 from mmrec.models.external import PREFIX
 from mmrec.planning.candidates import FOLDER
@@ -185,9 +185,13 @@ def _loader(name: str) -> Node:
     path_key = LOADERS[name].path_key
     path = {"description": "Folder or file of feature vectors.", "type": "string"}
     missing = {"description": "Policy for items without a vector.", "enum": list(get_args(Missing))}
+    column = {"description": "Column with the ids, if the file is a table.", "type": "string"}
+    keys = {path_key: path, "missing": missing}
+    if issubclass(LOADERS[name], FolderLoader):
+        keys["id"] = column
     return {
         "type": "object",
-        "properties": {"dataloader": {"const": name}, path_key: path, "missing": missing},
+        "properties": {"dataloader": {"const": name}, **keys},
         "required": ["dataloader", path_key],
         "additionalProperties": False,
     }

@@ -22,6 +22,21 @@ BLOCK_BYTES = 1 << 23
 """Bytes that are read at a time if the whole matrix need not be in memory (8 MiB)."""
 
 
+class RowNumbers(dict[str, int]):
+    """The row of each id if the file has no ids: the ids are the numbers of the rows."""
+
+    @classmethod
+    def of(cls, n_rows: int) -> RowNumbers:
+        """Number rows from 0."""
+        return cls((str(row), row) for row in range(n_rows))
+
+    @classmethod
+    def if_equal(cls, rows: dict[str, int]) -> dict[str, int]:
+        """Return ``rows``, as row numbers if their ids are."""
+        numbered = cls.of(len(rows))
+        return numbered if numbered == rows else rows
+
+
 class Source(ABC):
     """Item vectors of a file or folder, in a format of :mod:`mmrec.features.formats`.
 
@@ -38,6 +53,11 @@ class Source(ABC):
     @abstractmethod
     def ids(self) -> Set[str]:
         """The ids of all items with a vector, in the order of the rows."""
+
+    @property
+    def has_row_numbers(self) -> bool:
+        """Whether the file has no ids, so that the ids are the row numbers 0 to N-1."""
+        return False
 
     @abstractmethod
     def read(self, item_ids: Sequence[str]) -> Features:
@@ -64,7 +84,7 @@ class MatrixSource(Source):
 
     Args:
         path: for messages.
-        rows: the row of every id.
+        rows: the row of every id; :class:`RowNumbers` if the file has no ids.
         matrix: [N, F] of numbers.
         is_bfloat16: the numbers are uint16 with the bits of bfloat16, which numpy does not have.
 
@@ -86,6 +106,11 @@ class MatrixSource(Source):
     def ids(self) -> Set[str]:
         """The ids, in the order of the rows."""
         return self._rows.keys()
+
+    @property
+    def has_row_numbers(self) -> bool:
+        """Whether the file has no ids, so that the ids are the row numbers 0 to N-1."""
+        return isinstance(self._rows, RowNumbers)
 
     def read(self, item_ids: Sequence[str]) -> Features:
         """Return the rows of ``item_ids``, [len(item_ids), F] float32.

@@ -107,6 +107,10 @@ class _SavedSource(Source):
     def ids(self) -> Set[str]:
         return self._opened.ids
 
+    @property
+    def has_row_numbers(self) -> bool:
+        return self._opened.has_row_numbers
+
     def read(self, item_ids: Sequence[str]) -> Features:
         vectors = self._opened.read(item_ids)
         self._n_bytes += vectors.nbytes

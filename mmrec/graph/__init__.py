@@ -8,6 +8,7 @@ from mmrec.graph.builders import (
     bipartite,
     co_occurrence_graph,
     drop_edges,
+    drop_uniformly,
     knn_graph,
 )
 from mmrec.graph.kernels import Backend, default_backend, spmm
@@ -30,6 +31,7 @@ __all__ = [
     "coalesce",
     "default_backend",
     "drop_edges",
+    "drop_uniformly",
     "edge_products",
     "edge_softmax",
     "has_approximate_neighbours",

@@ -167,6 +167,37 @@ def drop_edges(
     return matrix.select(torch.from_numpy(np.sort(kept)).to(matrix.device))
 
 
+def drop_uniformly(
+    matrix: SparseMatrix,
+    share: float,
+    rng: np.random.Generator,
+    what: Literal["edges", "nodes"] = "edges",
+) -> SparseMatrix:
+    """Return a matrix without some edges, drawn uniformly and without replacement.
+
+    Args:
+        matrix: for example the interactions [U, I], E edges.
+        share: of what is left out, from 0 to 1.
+        rng: draws what is left out.
+        what: ``edges`` leaves out ``round(E share)`` of them; ``nodes`` leaves out all edges of
+            ``round(U share)`` rows and of ``round(I share)`` columns. Halves are rounded to even.
+    """
+    pattern = matrix.pattern
+    if what == "edges":
+        kept = _kept(len(matrix), share, rng).to(matrix.device)
+    else:
+        rows, cols = (_kept(n, share, rng).to(matrix.device) for n in matrix.shape)
+        kept = rows[pattern.rows] & cols[pattern.cols]
+    return matrix.select(kept.nonzero()[:, 0])
+
+
+def _kept(n: int, share: float, rng: np.random.Generator) -> Tensor:
+    """Return [n] bool, False at ``round(n share)`` places."""
+    kept = torch.ones(n, dtype=torch.bool)
+    kept[torch.from_numpy(rng.choice(n, size=round(n * share), replace=False))] = False
+    return kept
+
+
 def _int64(parts: list[np.ndarray[tuple[int], np.dtype[np.int64]]]) -> Tensor:
     whole = np.concatenate(parts) if parts else np.empty(0)
     return torch.from_numpy(whole.astype(np.int64))

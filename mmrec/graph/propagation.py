@@ -9,6 +9,7 @@ Shapes: N nodes, P selected nodes, L layers, D width of the embeddings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -37,7 +38,7 @@ def layers(matrix: SparseMatrix, x: Tensor, n_layers: int) -> Tensor:
 
 
 def mean_of_layers(
-    matrix: SparseMatrix,
+    matrix: SparseMatrix | Sequence[SparseMatrix],
     x: Tensor,
     n_layers: int,
     nodes: Tensor | None = None,
@@ -49,7 +50,7 @@ def mean_of_layers(
     It is differentiable in ``x`` alone, and quicker than ``layers(...).mean(0)`` at some nodes.
 
     Args:
-        matrix: A, [N, N]; constant.
+        matrix: A, [N, N], constant; or one for each layer, the first layer's first.
         x: [N, D].
         n_layers: L; 0 returns the rows of ``x``.
         nodes: [P] int64, in any order and with repetitions; without them all nodes.
@@ -59,12 +60,15 @@ def mean_of_layers(
         [P, D], or [N, D] without ``nodes``.
 
     Raises:
-        ValueError: the values of the matrix require a gradient.
+        ValueError: the values of a matrix require a gradient, or there are not L of them.
     """
-    if matrix.values.requires_grad:
+    matrices = [matrix] * n_layers if isinstance(matrix, SparseMatrix) else list(matrix)
+    if len(matrices) != n_layers:
+        raise ValueError(f"expected a matrix for each of {n_layers} layers, found {len(matrices)}")
+    if any(each.values.requires_grad for each in matrices):
         raise ValueError("mean_of_layers expects a constant matrix; use layers(...).mean(0)")
     mean: Tensor = _MeanOfLayers.apply(  # type: ignore[no-untyped-call]
-        matrix, x, n_layers, nodes, normalised
+        matrices, x, nodes, normalised
     )
     return mean
 
@@ -73,19 +77,19 @@ class _MeanOfLayers(Function):
     @staticmethod
     def forward(
         ctx: Any,  # noqa: ANN401
-        matrix: SparseMatrix,
+        matrices: Sequence[SparseMatrix],
         x: Tensor,
-        n_layers: int,
         nodes: Tensor | None,
         normalised: bool,
     ) -> Tensor:
         rows = None
+        n_layers = len(matrices)
         if nodes is not None and n_layers:
-            rows = BatchRows(matrix.pattern, matrix.values, nodes)
+            rows = BatchRows(matrices[-1].pattern, matrices[-1].values, nodes)
         total = _rows(x, nodes, copy=True)
         kept: list[Tensor] = []
         z = x
-        for layer in range(1, n_layers + 1):
+        for layer, matrix in enumerate(matrices, start=1):
             if layer < n_layers or rows is None:
                 z = propagate(matrix.pattern, matrix.values, z)
             else:
@@ -95,7 +99,7 @@ class _MeanOfLayers(Function):
                 z.mul_(scale)
                 kept += [z, scale]
             total.add_(z if layer == n_layers else _rows(z, nodes))
-        ctx.matrix, ctx.rows, ctx.n_layers, ctx.n_nodes = matrix, rows, n_layers, len(x)
+        ctx.matrices, ctx.rows, ctx.n_nodes = matrices, rows, len(x)
         ctx.save_for_backward(nodes, *kept)
         return total.div_(n_layers + 1)
 
@@ -103,16 +107,17 @@ class _MeanOfLayers(Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         nodes, *kept = ctx.saved_tensors
-        matrix: SparseMatrix = ctx.matrix
-        shared_rows = gradient / (ctx.n_layers + 1)  # every layer has this share in the mean
+        matrices: Sequence[SparseMatrix] = ctx.matrices
+        shared_rows = gradient / (len(matrices) + 1)  # every layer has this share in the mean
         shared = shared_rows if nodes is None else scattered(shared_rows, nodes, ctx.n_nodes)
         dz = shared
         if ctx.rows is not None:
             dz = ctx.rows.transposed_product(_unscaled(shared_rows, *kept[-2:])).add_(shared)
-        for layer in range(ctx.n_layers - (ctx.rows is not None), 0, -1):
+        for layer in range(len(matrices) - (ctx.rows is not None), 0, -1):
             dy = _unscaled(dz, *kept[2 * layer - 2 : 2 * layer])
+            matrix = matrices[layer - 1]
             dz = transposed_spmm(matrix.pattern, matrix.values, dy).add_(shared)
-        return None, dz, None, None, None
+        return None, dz, None, None
 
 
 def _unscaled(dz: Tensor, z: Tensor | None = None, scale: Tensor | None = None) -> Tensor:

