@@ -6,6 +6,7 @@ from mmrec.graph.batch_rows import BatchRows
 from mmrec.graph.builders import (
     NeighbourSearch,
     bipartite,
+    block_diagonal,
     co_occurrence_graph,
     drop_edges,
     drop_uniformly,
@@ -27,6 +28,7 @@ __all__ = [
     "SparseMatrix",
     "approximate_neighbours",
     "bipartite",
+    "block_diagonal",
     "co_occurrence_graph",
     "coalesce",
     "default_backend",

@@ -85,7 +85,7 @@ class _MeanOfLayers(Function):
         rows = None
         n_layers = len(matrices)
         if nodes is not None and n_layers:
-            rows = BatchRows(matrices[-1].pattern, matrices[-1].values, nodes)
+            rows = BatchRows(matrices[-1], nodes)
         total = _rows(x, nodes, copy=True)
         kept: list[Tensor] = []
         z = x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from pydantic import model_validator
@@ -11,10 +11,11 @@ from torch.nn.functional import leaky_relu
 
 from mmrec.config import Count, Flag, Natural, NonNegativeReal
 from mmrec.data import Dataset, EachInteraction
-from mmrec.graph import SparseMatrix, edge_products, edge_softmax, normalise_rows
+from mmrec.graph import BatchRows, SparseMatrix, normalise_rows
 from mmrec.models import Batch, Model, MultimodalConfig, register
+from mmrec.models.graph_refining import GraphRefining, Graphs, WeightMode
 from mmrec.models.losses import bpr_loss, l2_penalty
-from mmrec.models.parts import ItemFeatures, embedding, embeddings, interactions
+from mmrec.models.parts import ItemFeatures, draw_as_one_table, embeddings, interactions
 
 
 class GRCNConfig(MultimodalConfig):
@@ -24,11 +25,11 @@ class GRCNConfig(MultimodalConfig):
     """Width of the embeddings."""
     factors_multimod: Count = 64
     """Width of the projected features and of the preferences of users."""
-    num_layers: Natural = 3
+    num_layers: Count = 3
     """Graph convolutions over the weighted graph."""
     num_routings: Natural = 10
     """Times that the preferences of a user move towards the user's items."""
-    weight_mode: Literal["mean", "max", "confid"] = "max"
+    weight_mode: WeightMode = "max"
     """How the attention of the modalities becomes the weight of an edge: its mean, its maximum, or
     its maximum after a multiplication by a trained confidence."""
     pruning: Flag = True
@@ -55,19 +56,6 @@ class GRCNConfig(MultimodalConfig):
                 "concat and id"
             )
         return self
-
-
-class View(NamedTuple):
-    """Users and items in one modality."""
-
-    users: Tensor
-    """Preferences, [U, K]."""
-    items: Tensor
-    """Projected features, [I, K]."""
-    to_users: SparseMatrix
-    """The attention of users to their items, [U, I]."""
-    to_items: SparseMatrix
-    """The attention of items to their users, [I, U]."""
 
 
 @register("GRCN")
@@ -115,117 +103,96 @@ class GRCN(Model):
 
     def __init__(self, config: GRCNConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
-        width = config.factors_multimod
         self.users, self.items = embeddings(self.sizes, config.factors)
-        self.features = ItemFeatures(config, dataset, width)
-        self.preferences = nn.ModuleList(embedding(self.n_users, width) for _ in self.features)
-        self.confidence: nn.ModuleList | None = None
-        if config.weight_mode == "confid":
-            self.confidence = nn.ModuleList(embeddings(self.sizes, len(self.features)))
-        if config.variant == "mmrec":
-            for name, parameter in self.named_parameters():
+        self.features = ItemFeatures(config, dataset, config.factors_multimod)
+        is_formal = config.variant == "formal"
+        self.refining = GraphRefining(
+            interactions(dataset),
+            len(self.features),
+            config.factors_multimod,
+            weight_mode=config.weight_mode,
+            n_routings=config.num_routings,
+            has_act=config.has_act,
+            aligned=config.item_attention == "aligned",
+            confidence_of="target" if is_formal else "source",
+        )
+        if not is_formal:
+            draw_as_one_table(self.users, self.items)
+            for name, parameter in (
+                *self.features.named_parameters(),
+                *self.refining.named_parameters(),
+            ):
                 if not name.endswith("bias"):
                     nn.init.xavier_normal_(parameter)
-        self.by_user = interactions(dataset)
-        self.by_item = self.by_user.transposed()
 
     def embed(self) -> tuple[Tensor, Tensor]:
         """Return users [U, D'] and items [I, D']; D' depends on ``fusion_mode``."""
-        users, items = self.everyone()
-        return self.propagated(users, items)
+        return self.propagated(*self.everyone())
 
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items."""
-        projected = self.features.projected().values()
-        views = [self.view(*pair) for pair in zip(self.preferences, projected, strict=True)]
-        parts = [self.convolved(*self.weighted_graphs(views))]
-        if self.config.fusion_mode != "id":
-            for x in views:
-                from_items, from_users = x.to_users @ x.items, x.to_items @ x.users
-                parts.append((x.users + self.act(from_items), x.items + self.act(from_users)))
-        embedded_users, embedded_items = (
-            [x.index_select(0, nodes) for x in side]
-            for side, nodes in zip(zip(*parts, strict=True), (users, items), strict=True)
+        features = normalise_rows(leaky_relu(torch.cat([*self.features.projected().values()])))
+        preferences = self.refining.users(features)
+        to_users, to_items = self.refining.attention(preferences, features)
+        weights = self.refining.weighted((to_users, to_items), pruning=self.config.pruning)
+        user_ids, item_ids = self.convolved(weights, users, items)
+        return (
+            self.fused(user_ids, to_users, preferences, features, users),
+            self.fused(item_ids, to_items, features, preferences, items),
         )
+
+    def convolved(self, graphs: Graphs, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sums of all layers at some users and items; the last one only there."""
+        x, y = normalise_rows(self.users.weight), normalise_rows(self.items.weight)
+        total_users, total_items = x.index_select(0, users), y.index_select(0, items)
+        for _ in range(self.config.num_layers - 1):
+            x, y = self.layer(graphs[0], y), self.layer(graphs[1], x)
+            total_users = total_users + x.index_select(0, users)
+            total_items = total_items + y.index_select(0, items)
+        return (
+            total_users + self.layer(BatchRows(graphs[0], users), y),
+            total_items + self.layer(BatchRows(graphs[1], items), x),
+        )
+
+    def layer(self, graph: SparseMatrix | BatchRows, neighbours: Tensor) -> Tensor:
+        """Return the output of a graph convolution, [P, D]."""
+        received = self.refining.act(graph @ neighbours)
+        return normalise_rows(received) if self.config.variant == "formal" else received
+
+    def fused(
+        self, ids: Tensor, graph: SparseMatrix, own: Tensor, neighbours: Tensor, nodes: Tensor
+    ) -> Tensor:
+        """Join the convolved embeddings of P nodes, [P, D], with what they are in each modality.
+
+        Args:
+            ids: [P, D].
+            graph: the attention of all N nodes of this side, [MN, MN'].
+            own: [MN, K].
+            neighbours: [MN', K].
+            nodes: [P] int64.
+        """
+        if self.config.fusion_mode == "id":
+            return ids
+        starts = range(0, len(own), len(own) // len(self.features))
+        rows = torch.cat([nodes + start for start in starts])
+        received = self.refining.act(BatchRows(graph, rows) @ neighbours)
+        views = (own.index_select(0, rows) + received).split(len(nodes))
         if self.config.fusion_mode == "mean":
-            return torch.stack(embedded_users).mean(0), torch.stack(embedded_items).mean(0)
-        return torch.cat(embedded_users, dim=1), torch.cat(embedded_items, dim=1)
-
-    def act(self, received: Tensor) -> Tensor:
-        """Return what a node receives, activated with ``has_act``."""
-        return leaky_relu(received) if self.config.has_act else received
-
-    def view(self, preference: nn.Embedding, projected: Tensor) -> View:
-        """Return users and items in a modality, after routing, and their attention."""
-        edges, edges_by_item = self.by_user.pattern, self.by_item.pattern
-        users, items = normalise_rows(preference.weight), normalise_rows(leaky_relu(projected))
-        for _ in range(self.config.num_routings):
-            attention = edge_softmax(edges, edge_products(edges, users, items))
-            received = SparseMatrix(edges, attention) @ items
-            users = normalise_rows(users + self.act(received))
-        affinity = edge_products(edges, users, items)
-        to_users = SparseMatrix(edges, edge_softmax(edges, affinity))
-        affinity = self.ordered_by_item(affinity)
-        to_items = SparseMatrix(edges_by_item, edge_softmax(edges_by_item, affinity))
-        return View(users, items, to_users, to_items)
-
-    def ordered_by_item(self, values: Tensor) -> Tensor:
-        """Return values of edges, [E], in the order of the items; as they are if ``published``."""
-        if self.config.item_attention == "published":
-            return values
-        return values.index_select(0, self.by_user.pattern.transposed()[2])
-
-    def weighted_graphs(self, views: list[View]) -> tuple[SparseMatrix, SparseMatrix]:
-        """Return the weights of the edges to users, [U, I], and to items, [I, U]."""
-        to_users = torch.stack([view.to_users.values for view in views])
-        to_items = torch.stack([view.to_items.values for view in views])
-        if self.confidence is not None:
-            of_users, of_items = self.confidences()
-            if self.config.variant == "mmrec":
-                of_users, of_items = of_items, of_users
-            to_users = to_users * torch.stack(of_users)
-            to_items = to_items * torch.stack([self.ordered_by_item(x) for x in of_items])
-        graphs = []
-        for matrix, values in ((self.by_user, to_users), (self.by_item, to_items)):
-            weights = values.mean(0) if self.config.weight_mode == "mean" else values.amax(0)
-            weights = weights.relu() if self.config.pruning else weights
-            graphs.append(SparseMatrix(matrix.pattern, weights))
-        return graphs[0], graphs[1]
-
-    def confidences(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the confidence in each modality of the user and of the item of each edge, [E]."""
-        assert self.confidence is not None
-        edges = self.by_user.pattern
-        users, items = (table.weight for table in self.confidence)
-        one_user, one_item = torch.ones_like(users[:, :1]), torch.ones_like(items[:, :1])
-        of_users = [edge_products(edges, x, one_item) for x in users.split(1, dim=1)]
-        of_items = [edge_products(edges, one_user, x) for x in items.split(1, dim=1)]
-        return of_users, of_items
-
-    def convolved(self, to_users: SparseMatrix, to_items: SparseMatrix) -> tuple[Tensor, Tensor]:
-        """Return the sum of the embeddings and their convolutions, [U, D] and [I, D]."""
-        users, items = normalise_rows(self.users.weight), normalise_rows(self.items.weight)
-        total_users, total_items = users, items
-        for _ in range(self.config.num_layers):
-            users, items = self.act(to_users @ items), self.act(to_items @ users)
-            if self.config.variant == "formal":
-                users, items = normalise_rows(users), normalise_rows(items)
-            total_users, total_items = total_users + users, total_items + items
-        return total_users, total_items
+            return torch.stack([ids, *views]).mean(0)
+        return torch.cat([ids, *views], dim=1)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the BPR loss of the batch and the penalties."""
         user, items = self.propagated(batch.users, batch.items)
         ids = self.users(batch.users), *batch.split(self.items(batch.items))
-        penalty = l2_penalty(ids[0], *ids) / self.config.factors
-        tables = dict(zip(self.features, self.preferences, strict=True))
-        squares = sum(table(batch.users).square().mean() for table in tables.values())
+        tables = dict(zip(self.features, self.refining.preferences, strict=True))
+        squares = [x.index_select(0, batch.users).square().mean() for x in tables.values()]
+        weight = 1.0
         if self.config.variant == "mmrec":
-            if "visual" in tables:
-                squares = squares + tables["visual"].weight.square().mean()
-            squares = self.config.l_w * squares
+            weight = self.config.l_w
+            squares += [x.square().mean() for m, x in tables.items() if m == "visual"]
         return {
             "ranking": bpr_loss(user, *batch.split(items)),
-            "penalty": self.config.l_w * penalty,
-            "preferences": squares,
+            "penalty": self.config.l_w * l2_penalty(ids[0], *ids) / self.config.factors,
+            "preferences": weight * torch.stack(squares).sum(),
         }

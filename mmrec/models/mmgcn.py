@@ -15,7 +15,13 @@ from mmrec.graph import BatchRows
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.modality_convolution import ModalityConvolution, Variant
-from mmrec.models.parts import ItemFeatures, Projections, embeddings, interactions
+from mmrec.models.parts import (
+    ItemFeatures,
+    Projections,
+    draw_as_one_table,
+    embeddings,
+    interactions,
+)
 
 Width = Annotated[Count | None, BeforeValidator(lambda value: None if value == "None" else value)]
 
@@ -120,8 +126,9 @@ class MMGCN(Model):
             for m in self.features
         )
         if config.variant == "mmrec":
+            draw_as_one_table(self.users, self.items)
             for table in (self.users, self.items):
-                nn.init.xavier_normal_(table.weight).requires_grad_(False)
+                table.weight.requires_grad_(False)
         to_users = interactions(dataset)
         self.graphs = to_users, to_users.transposed()
         if config.aggregation == "mean":
@@ -134,19 +141,16 @@ class MMGCN(Model):
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items."""
         to_users, to_items = self.graphs
-        rows = BatchRows.of(to_users, users), BatchRows.of(to_items, items)
+        rows = BatchRows(to_users, users), BatchRows(to_items, items)
         ids = (self.users.weight, self.items.weight) if self.config.has_id else None
+        raw = self.features.raw
+        features = raw | self.projections({m: raw[m] for m in self.projections})
         outputs = [
-            convolution(self.item_features(modality), ids, self.graphs, rows)
-            for modality, convolution in zip(self.features, self.convolutions, strict=True)
+            convolution(x, ids, self.graphs, rows)
+            for x, convolution in zip(features.values(), self.convolutions, strict=True)
         ]
         embedded_users, embedded_items = zip(*outputs, strict=True)
         return torch.stack(embedded_users).mean(0), torch.stack(embedded_items).mean(0)
-
-    def item_features(self, modality: str) -> Tensor:
-        """Return the projected features, or the raw ones, [I, K]."""
-        raw = self.features.raw[modality]
-        return self.projections[modality](raw) if modality in self.projections else raw
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the BPR loss of the batch and the weighted penalty."""
@@ -155,5 +159,8 @@ class MMGCN(Model):
         penalty = l2_penalty(ids[0], *ids) / self.config.factors
         for modality, convolution in zip(self.features, self.convolutions, strict=True):
             if modality == self.config.penalised:
-                penalty = penalty + convolution.preferences.square().mean()
-        return {"ranking": bpr_loss(user, *batch.split(items)), "penalty": self.config.l_w * penalty}
+                penalty = penalty + convolution.get_parameter("preferences").square().mean()
+        return {
+            "ranking": bpr_loss(user, *batch.split(items)),
+            "penalty": self.config.l_w * penalty,
+        }

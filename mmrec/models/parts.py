@@ -31,6 +31,15 @@ def embeddings(sizes: Sequence[int], width: int) -> list[nn.Embedding]:
     return tables
 
 
+@torch.no_grad()
+def draw_as_one_table(*tables: nn.Embedding) -> None:
+    """Draw new values of tables of one width, Xavier-normal for one table of all their rows."""
+    sizes, width = [x.num_embeddings for x in tables], tables[0].embedding_dim
+    whole = nn.init.xavier_normal_(torch.empty(sum(sizes), width))
+    for table, values in zip(tables, whole.split(sizes), strict=True):
+        table.weight.copy_(values)
+
+
 def interactions(dataset: Dataset) -> SparseMatrix:
     """Return the training interactions as a matrix of ones, [U, I]."""
     users, items = torch.from_numpy(dataset.train.users), torch.from_numpy(dataset.train.items)

@@ -26,7 +26,6 @@ class Replay(StepReplay):
             # In float32, noise changes the sign of some confidences, which cuts or adds edges.
             recording.config["replay_dtype"] = "float64"
         recording.split_nodes("id_gcn.id_embedding")
-        recording.split_nodes(CONFIDENCE[self.variant])
         if not self.has_confidence:
             recording.drop(CONFIDENCE["formal"])
 
@@ -59,13 +58,11 @@ class Replay(StepReplay):
                 f"id_gcn.id_embedding/{nodes}": f"{nodes}.weight" for nodes in ("users", "items")
             }
         if self.has_confidence:
-            theirs = CONFIDENCE[self.variant]
-            names |= {f"{theirs}/users": "confidence.0.weight"}
-            names |= {f"{theirs}/items": "confidence.1.weight"}
+            names[CONFIDENCE[self.variant]] = "refining.confidence"
         for place, modality in enumerate(self.recording.multimodal["modalities"]):
             net = f"{modality[0]}_gcn"
             preference = f"Gum.{modality}" if is_formal else f"{net}.preference"
             projection = f"projection_multimodal.{modality}" if is_formal else f"{net}.MLP"
-            names[preference] = f"preferences.{place}.weight"
+            names[preference] = f"refining.preferences.{place}"
             names |= linear(projection, f"features.projections.{modality}")
         return names
