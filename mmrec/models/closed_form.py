@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeAlias
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from mmrec.data import FloatArray, Interactions
+from mmrec.data import Interactions
+from mmrec.graph.row_blocks import DenseArray, Matrix, SparseArray
 from mmrec.models.base import Recommender
 
 logger = logging.getLogger(__name__)
-
-SparseArray: TypeAlias = "csr_array[np.float64, tuple[int, int]]"
-"""A sparse float64 matrix of scipy by rows."""
-
-Matrix: TypeAlias = "SparseArray | FloatArray"
-"""A sparse matrix, or a dense one, in float64."""
 
 
 def training_matrix(train: Interactions, *, implicit: bool) -> SparseArray:
@@ -71,14 +65,14 @@ class ClosedForm(Recommender):
         return scores
 
 
-def _product(rows: Matrix, right: Matrix) -> FloatArray:
+def _product(rows: Matrix, right: Matrix) -> DenseArray:
     """Return ``rows @ right`` as a dense matrix, [B, I].
 
     Sparse products add the terms of each row in the order of its columns. Dense ones are torch's,
     which runs with the threads of the trial.
     """
     if isinstance(rows, np.ndarray) and isinstance(right, np.ndarray):
-        product: FloatArray = (torch.from_numpy(rows) @ torch.from_numpy(right)).numpy()
+        product: DenseArray = (torch.from_numpy(rows) @ torch.from_numpy(right)).numpy()
         return product
     if isinstance(rows, np.ndarray):
         return np.asarray((right.T @ rows.T).T)

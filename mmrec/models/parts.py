@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mmrec.data import Dataset
 from mmrec.errors import ModelError
 from mmrec.graph import SparseMatrix, knn_graph
-from mmrec.models.configs import MultimodalConfig
+from mmrec.models.configs import FeaturesConfig
 
 
 def embedding(n: int, width: int) -> nn.Embedding:
@@ -46,7 +46,7 @@ def interactions(dataset: Dataset) -> SparseMatrix:
     return SparseMatrix.from_edges(users, items, (dataset.n_users, dataset.n_items))
 
 
-def control_order(config: MultimodalConfig, n_items: int) -> Tensor | None:
+def control_order(config: FeaturesConfig, n_items: int) -> Tensor | None:
     """Return the item whose vectors each item gets, [I] int64; None if each has its own.
 
     It is the same for all modalities, whose vectors stay together. It has a generator of its own,
@@ -123,7 +123,7 @@ class ItemFeatures(nn.Module):
 
     def __init__(
         self,
-        config: MultimodalConfig,
+        config: FeaturesConfig,
         dataset: Dataset,
         width: int | None = None,
         *,

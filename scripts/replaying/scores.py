@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from mmrec.graph.row_blocks import Matrix, Rows, blocks
 from mmrec.models import MODELS, Recommender
 from replaying.comparison import Comparison, compare
 from replaying.recording import Array, Recording
@@ -73,6 +74,10 @@ class ScoresReplay(ABC):
         """Return the scores [U, I] by each key that they are compared with."""
         return {"scores": model.scorer()(torch.arange(model.n_users)).numpy()}
 
+    def further(self, model: Recommender) -> Iterator[Comparison]:
+        """Compare what the recordings hold in another form; the default compares nothing."""
+        yield from ()
+
     def build(self) -> Recommender:
         """Return the recommender on the recorded data."""
         kind = MODELS[self.model]
@@ -85,15 +90,17 @@ class ScoresReplay(ABC):
         """Yield a comparison for each recorded array."""
         model = self.build()
         for key, ours in {**self.arrays(model), **self.scores(model)}.items():
-            theirs, tolerance = self._recorded(key), self.tolerance(key)
+            theirs, tolerance = self.recorded(key), self.tolerance(key)
             if theirs is None or tolerance is None:
                 continue
             if key == WEIGHTS and self.sorts_columns and "tied_columns" in self.recording:
                 columns = np.sort(ours, axis=0), np.sort(theirs, axis=0)
-                yield _compare("sorted columns of W", *columns, tolerance)
-            yield _compare(key, self._where_defined(key, ours, theirs), theirs, tolerance)
+                yield compare_closed_form("sorted columns of W", *columns, tolerance)
+            ours = self._where_defined(key, ours, theirs)
+            yield compare_closed_form(key, ours, theirs, tolerance)
+        yield from self.further(model)
 
-    def _recorded(self, key: str) -> Array | None:
+    def recorded(self, key: str) -> Array | None:
         """Return the recorded array, None if the file does not have it."""
         if key == WEIGHTS and "nbr_row" in self.recording:
             columns = ("nbr_row", "nbr_col", "nbr_value")
@@ -120,5 +127,18 @@ class ScoresReplay(ABC):
         return np.where(is_defined[key], ours, theirs) if key in is_defined else ours
 
 
-def _compare(key: str, ours: Array, theirs: Array, tolerance: float) -> Comparison:
-    return compare(key, torch.from_numpy(ours), theirs, relative=tolerance, of_largest=True)
+def compare_closed_form(
+    quantity: str, ours: Array, theirs: Array, tolerance: float = CLOSED_FORM
+) -> Comparison:
+    """Compare an array with a bound relative to its largest entry."""
+    return compare(quantity, torch.from_numpy(ours), theirs, relative=tolerance, of_largest=True)
+
+
+def dense(matrix: Matrix) -> Array:
+    """Return a sparse or dense matrix as a dense one."""
+    return matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
+
+
+def dense_rows(rows: Rows, n: int) -> Array:
+    """Return the whole [n, n] matrix of a function that computes rows."""
+    return np.concatenate([dense(rows(start, stop)) for start, stop in blocks(n)])

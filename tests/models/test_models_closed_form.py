@@ -11,8 +11,9 @@ from helpers import interactions
 from scipy.sparse import csr_array
 
 from mmrec.data import Dataset, Interactions, Vocabulary
+from mmrec.graph.row_blocks import Matrix
 from mmrec.models import RecommenderConfig
-from mmrec.models.closed_form import ClosedForm, Matrix, training_matrix
+from mmrec.models.closed_form import ClosedForm, training_matrix
 
 RATINGS = np.array([[4.0, 0, 2.5, 0], [0, 1, 0, 0], [0, 0, 0, 5], [3, 0, 0, -1]])
 
