@@ -33,6 +33,7 @@ from mmrec.planning.counts import count_trials
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.notes import plan_notes
 from mmrec.planning.outline import Outline
+from mmrec.planning.outputs import check_outputs
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.progress.display import Progress
 from mmrec.reporting.elliot_files import elliot_files
@@ -95,9 +96,9 @@ def run_experiment(
     """
     started = datetime.now().astimezone()
     loaded, plan, item_info = check_experiment(config, base_dir)
-    resources = _Resources.of(plan.experiment, workers)
     with log_to_folder() as log:
         datasets = load_datasets(plan, save=True)
+        resources = _Resources.of(plan.experiment, workers, datasets[0])
         check_examples(plan.experiment, datasets[0], item_info, loaded.problems)
         specs = SpecMaker(plan, datasets)
         origin = Origin.of(loaded, plan, resources.devices, resources.threads, _iso(started))
@@ -139,7 +140,7 @@ def check_experiment(
     """
     loaded = read_experiment(config, base_dir)
     item_info = find_item_info(loaded)
-    plan = make_plan(loaded, checks=(check_executor, check_trackers))
+    plan = make_plan(loaded, checks=(check_executor, check_trackers, check_outputs))
     return loaded, plan, item_info
 
 
@@ -161,12 +162,14 @@ class _Resources:
         return self.devices, self.number, self.threads
 
     @classmethod
-    def of(cls, experiment: Experiment, number: int | None) -> _Resources:
+    def of(cls, experiment: Experiment, number: int | None, dataset: Dataset) -> _Resources:
         execution = experiment.execution
         number = number or execution.workers
         executor = EXECUTORS.find(execution.backend)
         devices, notes = executor.devices(experiment)
-        return cls(executor, number, devices, threads_of_trial(execution, number), notes)
+        widths = {loader: x.shape[1] for loader, x in dataset.features.items()}
+        threads = threads_of_trial(execution, number, dataset, widths)
+        return cls(executor, number, devices, threads, notes)
 
     def executor_of(
         self,

@@ -1,4 +1,7 @@
-"""Atomic writes: a reader sees the old or the new content, never a part of it."""
+"""Files: atomic writes, and errors that name the path.
+
+A reader of a file that is written atomically sees the old or the new content, never a part of it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,40 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mmrec.errors import DataError, WriteError
+
+
+@contextmanager
+def path_errors(path: Path, problem: str = "cannot be read") -> Iterator[None]:
+    """Return a context that turns an OSError into a DataError with the path and the reason.
+
+    Args:
+        path: named in the message, unless the error has a path of its own.
+        problem: what went wrong with the path.
+
+    Raises:
+        DataError: the block raised an OSError, for example because a folder may not be entered
+            or a name is too long.
+    """
+    try:
+        yield
+    except OSError as error:
+        named = path if error.filename is None else error.filename
+        raise DataError(f"{named}: {problem}: {error.strerror or error}") from error
+
+
+def encoded(text: str) -> bytes:
+    r"""Return a text as UTF-8.
+
+    A byte of a path that is not UTF-8, which Python keeps as a lone surrogate, is written as an
+    escape such as ``\udce9``. In JSON this is the same text.
+    """
+    return text.encode(errors="backslashreplace")
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -21,7 +53,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises:
         WriteError: the disk is full or the folder read-only; the earlier file is unchanged.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = encoded(content) if isinstance(content, str) else content
     write_through(path, lambda file: file.write(data))
 
 
@@ -114,7 +146,7 @@ def append_line(path: Path, line: str) -> None:
         with path.open("ab") as file:
             if file.tell() and not _ends_with_newline(path):
                 file.write(b"\n")  # after a torn line of a killed process
-            file.write(line.encode() + b"\n")
+            file.write(encoded(line) + b"\n")
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -153,6 +185,26 @@ def sha256(*parts: bytes | memoryview) -> str:
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    with path_errors(path):
+        return sha256(path.read_bytes())
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a path is a file.
+
+    Raises:
+        DataError: the system does not tell, for example because a folder may not be entered.
+    """
+    with path_errors(path):
+        return path.is_file()
 
 
 def _ends_with_newline(path: Path) -> bool:

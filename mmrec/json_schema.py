@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from mmrec.config import EarlyStopping, ExperimentFile, Missing, ModelMeta, SeedRepeat
 from mmrec.config.distributions import NAMES
 from mmrec.evaluation import COMPLEX_METRICS, METRICS, ComplexMetric
-from mmrec.features import LOADERS
-from mmrec.models import MODELS, MultimodalConfig, RecommenderConfig
+from mmrec.features import LOADERS, FolderLoader
+from mmrec.models import MODELS, FeaturesConfig, RecommenderConfig
 from mmrec.models.external import PREFIX
 from mmrec.planning.candidates import FOLDER
 from mmrec.planning.modality_subsets import EACH_SUBSET
@@ -147,7 +147,7 @@ def _model(config: type[RecommenderConfig] | None, definitions: dict[str, Node])
         definitions[definition] = _about(node) | (_tuples if is_tuple else _values)(node)
         properties[name] = _ref(definition)
     properties["seed"] = _any_of(properties["seed"], _ref("seed_repeat"))
-    if issubclass(config, MultimodalConfig):
+    if issubclass(config, FeaturesConfig):
         properties["modalities"] = _any_of(properties["modalities"], {"const": EACH_SUBSET})
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
@@ -199,9 +199,13 @@ def _loader(name: str) -> Node:
     path_key = LOADERS[name].path_key
     path = {"description": "Folder or file of feature vectors.", "type": "string"}
     missing = {"description": "Policy for items without a vector.", "enum": list(get_args(Missing))}
+    column = {"description": "Column with the ids, if the file is a table.", "type": "string"}
+    keys = {path_key: path, "missing": missing}
+    if issubclass(LOADERS[name], FolderLoader):
+        keys["id"] = column
     return {
         "type": "object",
-        "properties": {"dataloader": {"const": name}, path_key: path, "missing": missing},
+        "properties": {"dataloader": {"const": name}, **keys},
         "required": ["dataloader", path_key],
         "additionalProperties": False,
     }

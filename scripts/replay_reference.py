@@ -10,10 +10,12 @@ exit status is 1 if a quantity is out of bounds.
 
 The model of a file is found by the beginning of the file's name, up to the first ``_``, or by
 ``model`` in its configuration. A module per model in ``replaying/models`` says what the reference
-calls the hyper-parameters and the parameters; see :class:`replaying.steps.StepReplay`.
+calls the hyper-parameters and the parameters; see :class:`replaying.steps.StepReplay`, and for
+recommenders in closed form :class:`replaying.scores.ScoresReplay`.
 
 Bounds: losses, parameters, embeddings, scores and graphs within 1e-5 absolute plus 1e-4 relative,
-entry by entry; gradients within 1e-4 of their largest recorded entry.
+entry by entry; gradients within 1e-4 of their largest recorded entry; what recommenders in closed
+form compute within 1e-6 of its largest recorded entry, with the exceptions in their modules.
 """
 
 from __future__ import annotations

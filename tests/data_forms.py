@@ -77,6 +77,13 @@ def _write_vectors(folder: Path, name: str, matrix: np.ndarray) -> None:
     layer = folder / "visual_embeddings/torch/ResNet50/avgpool"
     layer.mkdir(parents=True)
     write_vectors(layer, {item: vector[None] for item, vector in vectors.items()})
+    rows = [
+        [*map(repr, vector), item] for item, vector in zip(ids, matrix[::-1].tolist(), strict=True)
+    ]
+    head = ",".join(f"f{n}" for n in range(matrix.shape[1]))
+    lines = [f"{row},{','.join(fields)}\n" for row, fields in enumerate(rows)]
+    write_text(folder / "image_indexed.csv", f",{head},item_id\n" + "".join(lines))
+    write_text(folder / "image_named.csv", f"Unnamed: 0,{head},song\n" + "".join(lines))
     for target in _targets(name):
         convert(source, folder / target)
 

@@ -6,9 +6,9 @@ Nothing here imports torch before a command needs it, so ``mmrec --help`` is qui
 from __future__ import annotations
 
 import argparse
-import os
+import errno
+import logging
 import signal
-import sys
 from collections.abc import Sequence
 
 from mmrec import __version__
@@ -26,14 +26,20 @@ from mmrec.cli import (
     validate,
     verify,
 )
-from mmrec.cli.terminal import log_to_terminal
+from mmrec.cli.terminal import end_output, log_to_terminal, prepare_streams, say
 from mmrec.errors import MmrecError
+
+logger = logging.getLogger(__name__)
 
 COMMANDS = (
     *(validate, plan, run, show, report, verify, diff, evaluate, convert),
     *(new_model, schema, doctor),
 )
 """The modules of the commands, in the order of the help; each has ``add_to(commands)``."""
+
+_OF_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT)
+"""Errors of writing. Files are written by functions that raise a WriteError, so an error of these
+without a path is that of standard output."""
 
 EXAMPLES = """examples:
   mmrec validate config_files/demo.yml
@@ -52,21 +58,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: success. 1: a trial failed, or two runs differ. 2: an error that the user can fix.
     3: a run could not be reproduced. 128 and above: stopped by a signal.
     """
+    prepare_streams()
     options = _parser().parse_args(arguments)
     log_to_terminal(verbose=options.verbose, quiet=getattr(options, "quiet", False))
     try:
         code: int = options.command(options)
-        sys.stdout.flush()
     except MmrecError as error:
-        print(f"mmrec: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader of the output, such as head, has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        say(f"mmrec: {error}")
+        code = 2
+    except OSError as error:
+        code = _system_error(error)
     except KeyboardInterrupt as interruption:
-        print(f"mmrec: {str(interruption) or 'interrupted'}", file=sys.stderr)
-        return 128 + getattr(interruption, "signal", signal.SIGINT)
-    return code
+        say(f"mmrec: {str(interruption) or 'interrupted'}")
+        code = 128 + getattr(interruption, "signal", signal.SIGINT)
+    unwritten = end_output()
+    return code if unwritten is None else _unwritten(unwritten)
+
+
+def _system_error(error: OSError) -> int:
+    """Report an error of the system that the command has no message for; return the exit code."""
+    if error.filename is None and error.errno in _OF_OUTPUT:
+        return _unwritten(error)
+    logger.debug("%s", error, exc_info=True)
+    reason = error.strerror or f"{type(error).__name__}: {error}"
+    say(f"mmrec: {reason if error.filename is None else f'{error.filename}: {reason}'}")
+    return 2
+
+
+def _unwritten(error: OSError) -> int:
+    """Report that standard output cannot be written; return the exit code."""
+    end_output()
+    if isinstance(error, BrokenPipeError):  # its reader, such as head, has closed it
+        return 128 + signal.SIGPIPE
+    say(f"mmrec: standard output cannot be written: {error.strerror or error}")
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -26,6 +26,12 @@ def add_to(commands: Commands) -> None:
         "--from", dest="source_format", metavar="FORMAT", help="the format of the source"
     )
     convert.add_argument(
+        "--id",
+        dest="id_column",
+        metavar="COLUMN",
+        help="the column with the ids, if the source is a table with a header",
+    )
+    convert.add_argument(
         "--to", dest="target_format", metavar="FORMAT", help="the format of the target"
     )
 
@@ -43,6 +49,7 @@ def _convert(options: argparse.Namespace) -> int:
         options.target,
         source_format=options.source_format,
         target_format=options.target_format,
+        id_column=options.id_column,
     )
     print("\n".join(report.lines()))
     return 0

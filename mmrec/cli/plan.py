@@ -56,10 +56,11 @@ def _plan(options: argparse.Namespace) -> int:
 
     loaded, plan, _ = check_experiment(Path(options.config), options.base_dir)
     execution = plan.experiment.execution
-    workers, threads = execution.workers, threads_of_trial(execution, execution.workers)
     devices, warnings = EXECUTORS.find(execution.backend).devices(plan.experiment)
     datasets = load_splits(plan)
     counts, widths = count_trials(plan, datasets), feature_widths(plan, datasets[0])
+    workers = execution.workers
+    threads = threads_of_trial(execution, workers, datasets[0], widths)
     outline = Outline(plan, counts, datasets, widths, devices, workers, threads)
     content = outline.as_plain()
     if not options.json:

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 
 from mmrec.errors import ModelError
-from mmrec.files import write_atomically
+from mmrec.files import path_errors, write_atomically
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ def write_model(name: str, folder: Path) -> NewModel:
     module = _snake(name)
     model_file, test_file = folder / f"{module}.py", folder / f"test_{module}.py"
     init_file = folder / "__init__.py"
-    for path in (model_file, test_file):
-        if path.exists():
-            raise ModelError(f"{path} already exists; choose another name, or remove the file")
+    with path_errors(folder, "cannot be written"):
+        existing = [path for path in (model_file, test_file) if path.exists()]
+    if existing:
+        raise ModelError(f"{existing[0]} already exists; choose another name, or remove the file")
     values = {"name": name, "test_file": test_file.as_posix()}
     write_atomically(model_file, _filled("model.py.txt", values))
     write_atomically(test_file, _filled("test_model.py.txt", values))

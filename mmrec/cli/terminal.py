@@ -1,9 +1,51 @@
-"""The log on the terminal, printed above the progress bars."""
+"""Standard output and standard error, and the log, printed above the progress bars."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
+import os
 import sys
+
+
+def prepare_streams() -> None:
+    """Let no output end a command: escape what cannot be encoded, replace what is closed.
+
+    A closed descriptor would be given to the next file that is opened, and what libraries print
+    would then be written into that file.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free descriptor, which is this one
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8", errors="backslashreplace"))
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: object) -> None:
+    """Print a line on standard error, unless that is closed or full."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def end_output() -> OSError | None:
+    """Flush standard output; return the error if it cannot be written.
+
+    In this case it is replaced, since Python would report the error again at its end.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None
 
 
 class TerminalHandler(logging.Handler):

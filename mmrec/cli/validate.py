@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmrec.cli.arguments import Commands, add_command
+from mmrec.cli.terminal import say
 from mmrec.errors import ConfigError
 
 EXAMPLES = """
@@ -40,7 +40,7 @@ def _check(path: Path) -> int:
     try:
         loaded, plan, _ = check_experiment(path)
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        say(error)
         return 2
     for note in loaded.notes:
         print(note)

@@ -35,6 +35,8 @@ class SideInformation(Section):
     """Name of the loader, such as ``VisualAttribute``."""
     missing: Missing = "drop"
     """Policy for items without a vector."""
+    id: str | None = None
+    """Name of the column with the ids, if the features are a table."""
 
     @property
     def options(self) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Execution(Section):
     ] = None
     """Devices, assigned to the workers in turn; ``gpu`` for all by default."""
     threads: Count | None = None
-    """Threads of a trial; by default, the cores divided by the workers. Results may differ in the
-    last bits between numbers of threads."""
+    """Threads of a trial; by default one for small data, otherwise the cores divided by the
+    workers. Results may differ in the last bits between numbers of threads."""
     checkpoint_rate: Count | None = None
     """Epochs between two checkpoints; by default, a checkpoint follows each evaluation."""

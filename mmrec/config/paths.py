@@ -44,7 +44,7 @@ def locate(text: str, context: FileContext) -> Path:
     ``..`` is removed by name, as in Elliot; symbolic links are not followed.
 
     Raises:
-        ValueError: The text is empty or contains a brace outside of ``{0}``.
+        ValueError: The text is empty, contains a brace outside of ``{0}`` or cannot be a path.
     """
     if not text.strip():
         raise ValueError("found an empty path")
@@ -53,8 +53,15 @@ def locate(text: str, context: FileContext) -> Path:
     named = text if context.dataset is None else text.replace(PLACEHOLDER, context.dataset)
     try:
         path = Path(named).expanduser()
+        if b"\0" in os.fsencode(path):
+            raise ValueError(f"found {text!r}; a path cannot contain a NUL byte")
     except RuntimeError as error:
         raise ValueError(f"found {text!r}; {error}") from None
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"found {text!r}, which cannot be a path: the system's names of files are "
+            f"{error.encoding}; PYTHONUTF8=1 makes them UTF-8"
+        ) from None
     return Path(os.path.normpath(context.base_dir / path))
 
 

@@ -185,6 +185,8 @@ def _line(node: Node) -> int:
 
 
 def _yaml_files(folder: Path) -> list[str]:
-    if not folder.is_dir():
+    try:
+        names = [entry.name for entry in folder.iterdir() if entry.suffix in (".yml", ".yaml")]
+    except OSError:  # they are only a hint
         return []
-    return sorted(entry.name for entry in folder.iterdir() if entry.suffix in (".yml", ".yaml"))
+    return sorted(names)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mmrec.errors import DataError, listing, nearest
+from mmrec.files import path_errors
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 """Suffixes of picture files, in any case, by descending priority."""
@@ -36,16 +37,14 @@ def find_pictures(path: Path) -> Mapping[str, Path]:
         DataError: the folder contains no picture, or the file is malformed or a picture missing;
             the message contains the file and the line.
     """
-    return _listed_pictures(path) if path.is_file() else _pictures_in(path)
+    with path_errors(path):
+        return _listed_pictures(path) if path.is_file() else _pictures_in(path)
 
 
 def _pictures_in(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     ranks = {suffix: rank for rank, suffix in enumerate(PICTURE_SUFFIXES)}
-    try:
-        files = [entry for entry in folder.iterdir() if entry.suffix.lower() in ranks]
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    files = [entry for entry in folder.iterdir() if entry.suffix.lower() in ranks]
     for file in sorted(files, key=lambda file: (ranks[file.suffix.lower()], file.name)):
         found.setdefault(file.stem, file)
     if not found:

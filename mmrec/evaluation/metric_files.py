@@ -15,7 +15,7 @@ from mmrec.config import Accepts, FileContext, locate, path_problem
 from mmrec.data import IntArray, Vocabulary
 from mmrec.data.reading.text import check_text, read_records, shown
 from mmrec.errors import DataError, listing
-from mmrec.files import sha256
+from mmrec.files import sha256_of_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ def read_groups(path: Path) -> GroupFile:
             f"{path}:{lines[most]}: found the group {most}, but no group {absent[0]}; expected the "
             f"{len(lines)} groups to be 0 to {len(lines) - 1}"
         )
-    return GroupFile(path, sha256(path.read_bytes()), values)
+    return GroupFile(path, sha256_of_file(path), values)
 
 
 def read_features(path: Path) -> FeatureFile:
@@ -109,7 +109,7 @@ def read_features(path: Path) -> FeatureFile:
             message contains the file and the line.
     """
     values = {name: numbers for _, name, numbers in _rows(path, "a feature")}
-    return FeatureFile(path, sha256(path.read_bytes()), values)
+    return FeatureFile(path, sha256_of_file(path), values)
 
 
 def _rows(path: Path, what: str) -> Iterator[tuple[int, str, tuple[int, ...]]]:

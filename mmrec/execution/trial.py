@@ -11,7 +11,7 @@ import torch
 
 from mmrec.data import Dataset
 from mmrec.errors import TrialError
-from mmrec.files import sha256
+from mmrec.files import encoded, sha256
 from mmrec.models import Model, ModelConfig, Recommender, RecommenderConfig
 from mmrec.runs.example_users import ExampleLists
 from mmrec.runs.records import TrialRecord
@@ -154,7 +154,7 @@ def failed_record(spec: TrialSpec, error: BaseException, seconds: float) -> Tria
     """Describe a trial that failed."""
     # A message may contain the name of a file that is not Unicode, which a file in UTF-8 cannot
     # hold, or a lone CR, which ends a row of a table that is read again.
-    message = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
+    message = encoded(f"{type(error).__name__}: {error}").decode()
     message = message.replace("\r\n", "\n").replace("\r", "\n")
     return _record(spec, seconds, status="failed", error=message)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -17,6 +17,7 @@ from mmrec.errors import MmrecError, WriteError
 from mmrec.evaluation import GroupEvaluator
 from mmrec.execution.memory import PeakMemory
 from mmrec.execution.trial import TrialSpec, failed_record, finished_record, run_trial
+from mmrec.files import is_file
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.runs.example_users import ExampleLists, example_lists, example_users
 from mmrec.runs.folder import RunFolder
@@ -26,6 +27,12 @@ from mmrec.runs.weights import load_weights, weights_path
 from mmrec.training.trainer import Interrupted, OnEpoch, Outcome
 
 logger = logging.getLogger(__name__)
+
+_SMALL = 1 << 22
+"""Values of features and embeddings below which one thread is quicker than two, or as quick."""
+
+_USUAL_FACTORS = 64
+"""Width of the embeddings in most experiments."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,13 +141,26 @@ class Workbench:
         return {}
 
 
-def threads_of_trial(execution: Execution, n_workers: int) -> int:
-    """Return the threads of a trial: those of the file, or the machine's divided by the workers."""
-    return (
-        execution.threads
-        or execution.cpus_per_trial
-        or max(1, torch.get_num_threads() // n_workers)
-    )
+def threads_of_trial(
+    execution: Execution, n_workers: int, dataset: Dataset, widths: Mapping[str, int]
+) -> int:
+    """Return the threads of a trial: those of the file, else what its data can occupy.
+
+    The operations on small data end before a second thread has started, and next to other
+    processes the threads wait for each other most of the time: small data get one thread. Larger
+    data get the machine's divided by the workers.
+
+    Args:
+        execution: the key of the experiment file.
+        n_workers: trials that run at the same time.
+        dataset: with or without its features.
+        widths: of the features, by loader.
+    """
+    if execution.threads or execution.cpus_per_trial:
+        return execution.threads or execution.cpus_per_trial or 1
+    n_values = dataset.n_items * sum(widths.values())
+    n_values += _USUAL_FACTORS * (dataset.n_users + dataset.n_items)
+    return 1 if n_values < _SMALL else max(1, torch.get_num_threads() // n_workers)
 
 
 def unsaved(
@@ -152,9 +172,9 @@ def unsaved(
         weights = [r for r in records if r.weights_sha256 and not model.meta.restore]
         asked = {
             "save_weights": model.meta.save_weights
-            and sum(not weights_path(experiment, r.name).is_file() for r in weights),
+            and sum(not is_file(weights_path(experiment, r.name)) for r in weights),
             "save_recs": model.meta.save_recs
-            and sum(not lists_path(experiment, r).is_file() for r in records),
+            and sum(not is_file(lists_path(experiment, r)) for r in records),
         }
         for key, n_missing in asked.items():
             if n_missing:

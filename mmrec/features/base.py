@@ -62,6 +62,11 @@ class Loader(ABC):
         """The name in experiment files: the name of the class."""
         return type(self).__name__
 
+    @property
+    def has_row_numbers(self) -> bool:
+        """Whether the path has no ids, so that the ids are the row numbers 0 to N-1."""
+        return False
+
     @abstractmethod
     def items(self) -> Set[str]:
         """Return the ids of all items with a vector.

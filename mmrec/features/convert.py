@@ -47,6 +47,7 @@ def convert(
     *,
     source_format: str | None = None,
     target_format: str | None = None,
+    id_column: str | None = None,
 ) -> ConvertReport:
     """Write the vectors of ``source`` to ``target`` as float32, in ascending order of their ids.
 
@@ -58,6 +59,7 @@ def convert(
         source_format: a key of :data:`mmrec.features.formats.SUFFIXES`; by default derived from
             the path.
         target_format: as ``source_format``; a folder by default if the name has no suffix.
+        id_column: the name of the column with the ids, if the source is a table.
 
     Raises:
         DataError: the source is malformed or contains NaN or infinity, or the target exists, cannot
@@ -65,7 +67,7 @@ def convert(
     """
     with _writing(target):
         target_format = _target_format(target, target_format)
-    opened = open_source(source, source_format)
+    opened = open_source(source, source_format, id_column=id_column)
     ids = sort_ids(opened.ids)
     digest = _Digest(ids)
     with _writing(target), replacing(target) as temporary:

@@ -6,8 +6,8 @@
 ``npz``          ``.npz``: the arrays ``ids`` and ``features``, or one vector for each id
 ``safetensors``  ``.safetensors``: the tensor ``features``; ids in the metadata or next to it
 ``pt``           ``.pt``, ``.pth``: a tensor, ``{"ids", "features"}``, or a dict from id to tensor
-``parquet``      ``.parquet``: ``id`` and a column of lists or columns of numbers (needs pyarrow)
-``csv``          ``.csv``, ``.csv.gz``: an id, then numbers
+``parquet``      ``.parquet``: ids and a column of lists or columns of numbers (needs pyarrow)
+``csv``          ``.csv``, ``.csv.gz``: an id and numbers, with or without a header
 ``tsv``          ``.tsv``, ``.tsv.gz``: the same, tab-separated
 ``recbole``      an atomic file such as ``.itememb``, recognised by its header
 ===============  ==========================================================================
@@ -49,6 +49,10 @@ _OPENERS: Mapping[str, Callable[[Path], Source]] = MappingProxyType(
         "npz": open_npz,
         "safetensors": open_safetensors,
         "pt": open_pt,
+    }
+)
+_TABLES: Mapping[str, Callable[[Path, str | None], Source]] = MappingProxyType(
+    {
         "parquet": open_parquet,
         "csv": open_csv,
         "tsv": open_tsv,
@@ -58,7 +62,11 @@ _OPENERS: Mapping[str, Callable[[Path], Source]] = MappingProxyType(
 
 
 def open_source(
-    path: Path, source_format: str | None = None, *, cache_dir: Path | None = None
+    path: Path,
+    source_format: str | None = None,
+    *,
+    cache_dir: Path | None = None,
+    id_column: str | None = None,
 ) -> Source:
     """Open item vectors.
 
@@ -66,9 +74,11 @@ def open_source(
         path: a file or folder.
         source_format: a key of :data:`SUFFIXES`; by default derived from the path.
         cache_dir: where vectors of a folder are packed; None for nowhere.
+        id_column: the name of the column with the ids of a table; by default, it is found.
 
     Raises:
-        DataError: the path does not exist or cannot be read.
+        DataError: the path does not exist or cannot be read, or ``id_column`` is given for a
+            format without columns.
     """
     with reading(path, "item vectors"):
         name = find_format(path) if source_format is None else check_format(source_format)
@@ -83,6 +93,13 @@ def open_source(
         wanted = "a folder of <item>.npy files" if name in (None, "folder") else f"a {name} file"
         either = f", or a file that ends in {endings}" if name is None else ""
         raise DataError(f"{path}: expected {wanted}{either}")
+    if name in _TABLES:
+        return _TABLES[name](path, id_column)
+    if id_column is not None:
+        raise DataError(
+            f"{path}: 'id: {id_column}' names a column, but {name} has no columns; accepted for "
+            f"{listing(_TABLES)}"
+        )
     if name == "folder":
         return FolderSource(path, cache_dir)
     return _OPENERS[name](path)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmrec.errors import DataError, listing
-from mmrec.features.source import Numbers, reading
+from mmrec.features.source import Numbers, RowNumbers, reading
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def rows_of_id_file(path: Path, n_rows: int) -> dict[str, int]:
             ID_SUFFIXES[0],
             n_rows - 1,
         )
-        return {str(row): row for row in range(n_rows)}
+        return RowNumbers.of(n_rows)
     rows = _read_rows(found[0])
     if len(rows) != n_rows:
         raise DataError(f"{found[0]}: {len(rows)} ids for the {n_rows} rows of {path.name}")

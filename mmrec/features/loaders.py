@@ -13,12 +13,18 @@ from mmrec.features.source import Source
 
 
 class FolderLoader(Loader):
-    """Reads a folder of ``<item>.npy``, or another format of :mod:`mmrec.features.formats`."""
+    """Reads a folder of ``<item>.npy``, or another format of :mod:`mmrec.features.formats`.
+
+    Attributes:
+        id_column: name of the column with the ids of a table, from the key ``id``; None to find it.
+    """
+
+    id_column: str | None = None
 
     @cached_property
     def _source(self) -> Source:
         try:
-            return open_source(self.path, cache_dir=self.cache_dir)
+            return open_source(self.path, cache_dir=self.cache_dir, id_column=self.id_column)
         except DataError as error:
             raise DataError(f"{error} ({self.name})") from error
 
@@ -29,6 +35,11 @@ class FolderLoader(Loader):
             DataError: the path cannot be read; the message names it and the loader.
         """
         return self._source.ids
+
+    @property
+    def has_row_numbers(self) -> bool:
+        """Whether the path has no ids, so that the ids are the row numbers."""
+        return self._source.has_row_numbers
 
     def read(self, item_ids: Sequence[str]) -> Features:
         """Return the vectors of ``item_ids``, [len(item_ids), F] float32, possibly memory-mapped.

@@ -11,6 +11,7 @@ import numpy as np
 
 from mmrec.data import Features
 from mmrec.errors import DataError, listing, nearest
+from mmrec.features.columns import NAME_IDS, is_id_name, vector_columns
 from mmrec.features.ids import ids_of_values, number_rows
 from mmrec.features.source import MatrixSource, Source, as_float32, block_rows, reading
 from mmrec.features.unpacking import unpack
@@ -20,8 +21,11 @@ _BUFFER_BYTES = 1 << 20
 """Bytes of a column that are read at a time; by default, it would be a whole row group."""
 
 
-def open_parquet(path: Path) -> Source:
-    """Read the column ``id`` and one column of lists or any number of columns of numbers.
+def open_parquet(path: Path, id_column: str | None = None) -> Source:
+    """Read a column of ids and one column of lists or any number of columns of numbers.
+
+    The ids are in the column ``id_column``, or in the only one that is called ``id`` or has one of
+    the names of the items in interactions.
 
     Raises:
         DataError: pyarrow is not installed, or the file is damaged or has other columns.
@@ -30,13 +34,13 @@ def open_parquet(path: Path) -> Source:
     with reading(path, "a Parquet table"), path.open("rb") as raw:
         metadata = parquet.read_metadata(raw)
         schema = metadata.schema.to_arrow_schema()
-        columns = _vector_columns(path, arrow, schema)
+        id_name, columns = _columns(path, arrow, schema, id_column)
         if not metadata.num_rows:
             raise DataError(f"{path}: the table has no rows")
         file = parquet.ParquetFile(
             raw, metadata=metadata, buffer_size=_BUFFER_BYTES, pre_buffer=False
         )
-        ids = ids_of_values(_read_column(file, "id").to_pylist(), f"{path}: id")
+        ids = ids_of_values(_read_column(file, id_name).to_pylist(), f"{path}: {id_name}")
         rows = number_rows(ids, path)
         if _is_list(arrow, schema.field(columns[0]).type):
             return MatrixSource(path, rows, _read_lists(path, file, columns[0]))
@@ -55,22 +59,31 @@ def pyarrow(path: Path) -> tuple[Any, Any]:
         raise DataError(f"{path}: Parquet files need pyarrow: {install_hint('parquet')}") from error
 
 
-def _vector_columns(path: Path, arrow: Any, schema: Any) -> list[str]:  # noqa: ANN401 - untyped
-    """Return the names of the columns with the vectors."""
+def _columns(
+    path: Path,
+    arrow: Any,  # noqa: ANN401 - untyped
+    schema: Any,  # noqa: ANN401
+    id_column: str | None,
+) -> tuple[str, list[str]]:
+    """Return the names of the column with the ids and of those with the vectors."""
     names = list(schema.names)
-    if names.count("id") != 1:
+    if id_column is None and not any(map(is_id_name, names)):
         raise DataError(
-            f"{path}: expected one column 'id'{nearest('id', names)}, found {listing(names)}"
+            f"{path}: expected one column 'id'{nearest('id', names)}, found {listing(names)}; "
+            f"{NAME_IDS}"
         )
-    others = [name for name in names if name != "id"]
+    if len(set(names)) < len(names):
+        raise DataError(f"{path}: several columns have the same name: {listing(names, 20)}")
+    columns = vector_columns(path, names, id_column)
+    id_name, others = names[columns.id], [names[column] for column in columns.numbers]
     lists = [name for name in others if _is_list(arrow, schema.field(name).type)]
     numbers = [name for name in others if _is_number(arrow, schema.field(name).type)]
     if (len(lists) == 1 and len(others) == 1) or (others and len(numbers) == len(others)):
-        return others
-    columns = listing(f"{name} ({schema.field(name).type})" for name in others)
+        return id_name, others
+    found = listing(f"{name} ({schema.field(name).type})" for name in others)
     raise DataError(
-        f"{path}: expected 'id' and one column of lists, or 'id' and columns of numbers; "
-        f"found {columns or 'none'}"
+        f"{path}: expected {id_name!r} and one column of lists, or {id_name!r} and columns of "
+        f"numbers; found {found or 'none'}"
     )
 
 

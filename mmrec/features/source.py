@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,21 @@ Numbers = npt.NDArray[Any]
 
 BLOCK_BYTES = 1 << 23
 """Bytes that are read at a time if the whole matrix need not be in memory (8 MiB)."""
+
+
+class RowNumbers(dict[str, int]):
+    """The row of each id if the file has no ids: the ids are the numbers of the rows."""
+
+    @classmethod
+    def of(cls, n_rows: int) -> RowNumbers:
+        """Number rows from 0."""
+        return cls((str(row), row) for row in range(n_rows))
+
+    @classmethod
+    def if_equal(cls, rows: dict[str, int]) -> dict[str, int]:
+        """Return ``rows``, as row numbers if their ids are."""
+        numbered = cls.of(len(rows))
+        return numbered if numbered == rows else rows
 
 
 class Source(ABC):
@@ -38,6 +53,11 @@ class Source(ABC):
     @abstractmethod
     def ids(self) -> Set[str]:
         """The ids of all items with a vector, in the order of the rows."""
+
+    @property
+    def has_row_numbers(self) -> bool:
+        """Whether the file has no ids, so that the ids are the row numbers 0 to N-1."""
+        return False
 
     @abstractmethod
     def read(self, item_ids: Sequence[str]) -> Features:
@@ -64,7 +84,7 @@ class MatrixSource(Source):
 
     Args:
         path: for messages.
-        rows: the row of every id.
+        rows: the row of every id; :class:`RowNumbers` if the file has no ids.
         matrix: [N, F] of numbers.
         is_bfloat16: the numbers are uint16 with the bits of bfloat16, which numpy does not have.
 
@@ -86,6 +106,11 @@ class MatrixSource(Source):
     def ids(self) -> Set[str]:
         """The ids, in the order of the rows."""
         return self._rows.keys()
+
+    @property
+    def has_row_numbers(self) -> bool:
+        """Whether the file has no ids, so that the ids are the row numbers 0 to N-1."""
+        return isinstance(self._rows, RowNumbers)
 
     def read(self, item_ids: Sequence[str]) -> Features:
         """Return the rows of ``item_ids``, [len(item_ids), F] float32.
@@ -187,6 +212,19 @@ def check_matrix(place: Path | str, matrix: Numbers) -> Numbers:
             f"{place}: expected a matrix with a row for each item, found the shape {matrix.shape}"
         )
     return matrix
+
+
+def could_be_vector(shape: Sequence[int]) -> bool:
+    """Return whether an array of this shape can be the vector of an item, [F] or [1, F]."""
+    return len(shape) == 1 or (len(shape) == 2 and shape[0] == 1)
+
+
+def other_names(path: Path, names: Iterable[object]) -> DataError:
+    """Return the error about a file whose arrays are neither ids and features nor vectors."""
+    return DataError(
+        f"{path}: expected 'ids' and 'features', or a vector for each item; "
+        f"found {listing(names) or 'nothing'}"
+    )
 
 
 def check_vector(place: Path | str, vector: Numbers) -> Numbers:

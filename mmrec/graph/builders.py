@@ -51,6 +51,15 @@ def bipartite(matrix: SparseMatrix, *, self_loops: bool = False) -> SparseMatrix
     )
 
 
+def block_diagonal(matrix: SparseMatrix, n: int) -> SparseMatrix:
+    """Return n copies of a matrix along a diagonal, [nN, nM] for [N, M], block after block."""
+    (n_rows, n_columns), pattern = matrix.shape, matrix.pattern
+    blocks = torch.arange(n, device=matrix.device).repeat_interleave(len(matrix))
+    rows = pattern.rows.repeat(n) + n_rows * blocks
+    cols = pattern.cols.repeat(n) + n_columns * blocks
+    return SparseMatrix(Pattern(rows, cols, (n * n_rows, n * n_columns)), matrix.values.repeat(n))
+
+
 @torch.no_grad()
 def knn_graph(
     x: Tensor,
@@ -165,6 +174,37 @@ def drop_edges(
         keys -= np.log(degrees) / 2
     kept = np.argsort(-keys, kind="stable")[: int(n_edges * (1 - share))]
     return matrix.select(torch.from_numpy(np.sort(kept)).to(matrix.device))
+
+
+def drop_uniformly(
+    matrix: SparseMatrix,
+    share: float,
+    rng: np.random.Generator,
+    what: Literal["edges", "nodes"] = "edges",
+) -> SparseMatrix:
+    """Return a matrix without some edges, drawn uniformly and without replacement.
+
+    Args:
+        matrix: for example the interactions [U, I], E edges.
+        share: of what is left out, from 0 to 1.
+        rng: draws what is left out.
+        what: ``edges`` leaves out ``round(E share)`` of them; ``nodes`` leaves out all edges of
+            ``round(U share)`` rows and of ``round(I share)`` columns. Halves are rounded to even.
+    """
+    pattern = matrix.pattern
+    if what == "edges":
+        kept = _kept(len(matrix), share, rng).to(matrix.device)
+    else:
+        rows, cols = (_kept(n, share, rng).to(matrix.device) for n in matrix.shape)
+        kept = rows[pattern.rows] & cols[pattern.cols]
+    return matrix.select(kept.nonzero()[:, 0])
+
+
+def _kept(n: int, share: float, rng: np.random.Generator) -> Tensor:
+    """Return [n] bool, False at ``round(n share)`` places."""
+    kept = torch.ones(n, dtype=torch.bool)
+    kept[torch.from_numpy(rng.choice(n, size=round(n * share), replace=False))] = False
+    return kept
 
 
 def _int64(parts: list[np.ndarray[tuple[int], np.dtype[np.int64]]]) -> Tensor:

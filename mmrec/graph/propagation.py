@@ -9,6 +9,7 @@ Shapes: N nodes, P selected nodes, L layers, D width of the embeddings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,10 +19,8 @@ from torch.autograd.function import once_differentiable
 
 from mmrec.graph.batch_rows import BatchRows, scattered
 from mmrec.graph.matrix import SparseMatrix
+from mmrec.graph.normalisation import gradient_of_normalised, inverse_norms
 from mmrec.graph.sparse import propagate, transposed_spmm
-
-_TINY = 1e-12
-"""Least norm that a row is divided by, as in :func:`torch.nn.functional.normalize`."""
 
 
 def layers(matrix: SparseMatrix, x: Tensor, n_layers: int) -> Tensor:
@@ -39,7 +38,7 @@ def layers(matrix: SparseMatrix, x: Tensor, n_layers: int) -> Tensor:
 
 
 def mean_of_layers(
-    matrix: SparseMatrix,
+    matrix: SparseMatrix | Sequence[SparseMatrix],
     x: Tensor,
     n_layers: int,
     nodes: Tensor | None = None,
@@ -51,7 +50,7 @@ def mean_of_layers(
     It is differentiable in ``x`` alone, and quicker than ``layers(...).mean(0)`` at some nodes.
 
     Args:
-        matrix: A, [N, N]; constant.
+        matrix: A, [N, N], constant; or one for each layer, the first layer's first.
         x: [N, D].
         n_layers: L; 0 returns the rows of ``x``.
         nodes: [P] int64, in any order and with repetitions; without them all nodes.
@@ -61,12 +60,15 @@ def mean_of_layers(
         [P, D], or [N, D] without ``nodes``.
 
     Raises:
-        ValueError: the values of the matrix require a gradient.
+        ValueError: the values of a matrix require a gradient, or there are not L of them.
     """
-    if matrix.values.requires_grad:
+    matrices = [matrix] * n_layers if isinstance(matrix, SparseMatrix) else list(matrix)
+    if len(matrices) != n_layers:
+        raise ValueError(f"expected a matrix for each of {n_layers} layers, found {len(matrices)}")
+    if any(each.values.requires_grad for each in matrices):
         raise ValueError("mean_of_layers expects a constant matrix; use layers(...).mean(0)")
     mean: Tensor = _MeanOfLayers.apply(  # type: ignore[no-untyped-call]
-        matrix, x, n_layers, nodes, normalised
+        matrices, x, nodes, normalised
     )
     return mean
 
@@ -75,29 +77,29 @@ class _MeanOfLayers(Function):
     @staticmethod
     def forward(
         ctx: Any,  # noqa: ANN401
-        matrix: SparseMatrix,
+        matrices: Sequence[SparseMatrix],
         x: Tensor,
-        n_layers: int,
         nodes: Tensor | None,
         normalised: bool,
     ) -> Tensor:
         rows = None
+        n_layers = len(matrices)
         if nodes is not None and n_layers:
-            rows = BatchRows(matrix.pattern, matrix.values, nodes)
+            rows = BatchRows(matrices[-1], nodes)
         total = _rows(x, nodes, copy=True)
         kept: list[Tensor] = []
         z = x
-        for layer in range(1, n_layers + 1):
+        for layer, matrix in enumerate(matrices, start=1):
             if layer < n_layers or rows is None:
                 z = propagate(matrix.pattern, matrix.values, z)
             else:
                 z = rows.product(z)
             if normalised:
-                scale = z.norm(dim=1, keepdim=True).clamp_(min=_TINY).reciprocal_()
+                scale = inverse_norms(z)
                 z.mul_(scale)
                 kept += [z, scale]
             total.add_(z if layer == n_layers else _rows(z, nodes))
-        ctx.matrix, ctx.rows, ctx.n_layers, ctx.n_nodes = matrix, rows, n_layers, len(x)
+        ctx.matrices, ctx.rows, ctx.n_nodes = matrices, rows, len(x)
         ctx.save_for_backward(nodes, *kept)
         return total.div_(n_layers + 1)
 
@@ -105,24 +107,24 @@ class _MeanOfLayers(Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         nodes, *kept = ctx.saved_tensors
-        matrix: SparseMatrix = ctx.matrix
-        shared_rows = gradient / (ctx.n_layers + 1)  # every layer has this share in the mean
+        matrices: Sequence[SparseMatrix] = ctx.matrices
+        shared_rows = gradient / (len(matrices) + 1)  # every layer has this share in the mean
         shared = shared_rows if nodes is None else scattered(shared_rows, nodes, ctx.n_nodes)
         dz = shared
         if ctx.rows is not None:
             dz = ctx.rows.transposed_product(_unscaled(shared_rows, *kept[-2:])).add_(shared)
-        for layer in range(ctx.n_layers - (ctx.rows is not None), 0, -1):
+        for layer in range(len(matrices) - (ctx.rows is not None), 0, -1):
             dy = _unscaled(dz, *kept[2 * layer - 2 : 2 * layer])
+            matrix = matrices[layer - 1]
             dz = transposed_spmm(matrix.pattern, matrix.values, dy).add_(shared)
-        return None, dz, None, None, None
+        return None, dz, None, None
 
 
 def _unscaled(dz: Tensor, z: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
-    """Return dy for the normalised ``z = y / |y|``: ``(dz - z <z, dz>) / |y|``; dz without them."""
+    """Return dy for ``z = scale y``, normalised; dz where layers are not normalised."""
     if z is None or scale is None:
         return dz
-    along = torch.linalg.vecdot(z, dz).unsqueeze(1)
-    return torch.addcmul(dz, z, along, value=-1).mul_(scale)
+    return gradient_of_normalised(dz, z, scale)
 
 
 def _rows(x: Tensor, nodes: Tensor | None, *, copy: bool = False) -> Tensor:

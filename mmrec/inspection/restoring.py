@@ -12,7 +12,7 @@ from mmrec.data import Dataset
 from mmrec.errors import DataError, ModelError
 from mmrec.evaluation import ranking_from_frame, read_recommendations
 from mmrec.evaluation.ranking import BLOCK
-from mmrec.files import sha256
+from mmrec.files import is_file, sha256_of_file
 from mmrec.graph import top_k as best_columns
 from mmrec.models import Model, RecommendationFile, Recommender, RecommenderConfig
 from mmrec.runs.lists import lists_path
@@ -111,7 +111,7 @@ def restore(
     if not issubclass(kind, Model):
         return Restored(_build(kind, config, dataset), None)
     weights = weights_path(experiment, record.name)
-    if weights.is_file():
+    if is_file(weights):
         model = _build(kind, config, dataset)
         assert isinstance(model, Model)
         state = load_weights(experiment, record.model, record.name).state
@@ -122,13 +122,13 @@ def restore(
         except RuntimeError as error:
             raise ModelError(f"{weights} does not fit the model as it is now: {error}") from error
         return Restored(model.eval(), None)
-    if record.lists_file_sha256 is None or not lists.is_file():
+    if record.lists_file_sha256 is None or not is_file(lists):
         raise DataError(
             f"{record.name}: the run kept neither weights nor lists (no {weights}); set "
             f"'save_weights: True' or 'save_recs: True' under models.{record.model}.meta and run "
             "the experiment again"
         )
-    if sha256(lists.read_bytes()) != record.lists_file_sha256:
+    if sha256_of_file(lists) != record.lists_file_sha256:
         raise DataError(f"{lists}: not the lists of the trial {record.name}")
     return Restored(None, lists)
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, leaky_relu, normalize
 
-from mmrec.graph import SparseMatrix, bipartite, mean_of_layers
+from mmrec.graph import SparseMatrix, mean_of_layers
+from mmrec.models.ngcf_layers import NGCFLayers, ngcf_graph
 
 Collaborative = Literal["lightgcn", "ngcf", "mf"]
 
@@ -36,7 +35,7 @@ def collaborative_layers(
     """
     if kind == "mf":
         return NoLayers()
-    graph = bipartite(interactions, self_loops=True).by_row()
+    graph = ngcf_graph(interactions)
     if kind == "lightgcn":
         return LightGCNLayers(graph, n_layers)
     return NGCFLayers(graph, factors, dropouts[:n_layers])
@@ -82,44 +81,3 @@ class LightGCNLayers(nn.Module):
     def forward(self, x: Tensor, nodes: Tensor) -> Tensor:
         """Return the mean of layers 0 to ``n_layers`` at the nodes [P], [P, D]."""
         return mean_of_layers(self.graph, x, self.n_layers, nodes, normalised=True)
-
-
-class NGCFLayers(nn.Module):
-    """``x <- normalised(dropout(LeakyReLU((A x) W1 + b1 + ((A x) * x) W2 + b2)))``.
-
-    Neural Graph Collaborative Filtering (Wang et al., SIGIR 2019), equation 7, with a slope of
-    0.2 and self-loops in A.
-    """
-
-    def __init__(self, graph: SparseMatrix, factors: int, dropouts: Sequence[float]) -> None:
-        super().__init__()
-        self.graph = graph
-        self.dropouts = tuple(dropouts)
-        self.layers = nn.ModuleList(_NGCFWeights(factors) for _ in self.dropouts)
-
-    def forward(self, x: Tensor, nodes: Tensor) -> Tensor:
-        """Return the mean of the input and of one output for each dropout rate, [P, D].
-
-        Every layer is computed at every node, because dropout draws for all of them.
-        """
-        outputs = [x]
-        for layer, rate in zip(self.layers, self.dropouts, strict=True):
-            x = outputs[-1]
-            message = dropout(layer(self.graph @ x, x), rate, training=self.training)
-            outputs.append(normalize(message))
-        return torch.stack(outputs).mean(0).index_select(0, nodes)
-
-
-class _NGCFWeights(nn.Module):
-    def __init__(self, factors: int) -> None:
-        super().__init__()
-        self.W1 = nn.Parameter(torch.empty(factors, factors))
-        self.b1 = nn.Parameter(torch.empty(1, factors))
-        self.W2 = nn.Parameter(torch.empty(factors, factors))
-        self.b2 = nn.Parameter(torch.empty(1, factors))
-        for weight in (self.W1, self.b1, self.W2, self.b2):
-            nn.init.xavier_uniform_(weight)
-
-    def forward(self, side: Tensor, x: Tensor) -> Tensor:
-        messages = side @ self.W1 + self.b1 + (side * x) @ self.W2 + self.b2
-        return leaky_relu(messages, negative_slope=0.2)

@@ -31,11 +31,12 @@ def load_external_module(path: Path) -> ModuleType:
     """
     try:
         path = path / "__init__.py" if path.is_dir() else path
+        if not path.is_file():
+            raise ModelError(f"{path}: no such file")
+        code = json.dumps([str(path.resolve()), source_digests(path)])
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file")
-    code = json.dumps([str(path.resolve()), source_digests(path)])
+        named = error.filename or path
+        raise ModelError(f"{named}: cannot be read: {error.strerror or error}") from error
     name = f"{EXTERNAL_PREFIX}{sha256(code.encode())[:12]}"
     activate_external(name)
     if name in sys.modules:

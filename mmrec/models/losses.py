@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import cosine_similarity, cross_entropy, normalize, softplus
+
+_BLOCK_VALUES = 1 << 22
+"""Similarities that are held at once (16 MiB in float32)."""
+
+_LEAST_ROWS = 64
+"""Rows of a block at least, whatever they have in columns: products of fewer rows are slow."""
 
 
 def total_loss(loss: Tensor | Mapping[str, Tensor]) -> Tensor:
@@ -71,6 +80,64 @@ def info_nce(x: Tensor, y: Tensor, temperature: float) -> Tensor:
     """
     logits = normalize(x) @ normalize(y).T / temperature
     return cross_entropy(logits, torch.arange(len(x), device=x.device))
+
+
+def info_nce_to_all(
+    x: Tensor, y: Tensor, positives: Tensor, temperature: float, weights: Tensor | None = None
+) -> Tensor:
+    """Return ``sum_i w_i * -log softmax_j(cos(x_i, y_j) / temperature)`` at j = positives_i.
+
+    InfoNCE of some rows against all users or all items: all rows of ``y`` but the positive are
+    negatives. Both views have a gradient. The [B, N] similarities exist in blocks of rows only,
+    once: the gradient of a block is computed with its loss.
+
+    Args:
+        x: [B, D], one view of some nodes.
+        y: [N, D], the other view of all nodes.
+        positives: [B] int64, the row of ``y`` that belongs to each row of ``x``.
+        temperature: above 0.
+        weights: w, [B]; without them 1.
+    """
+    if weights is None:
+        weights = x.new_ones(len(x))
+    loss: Tensor = _InfoNCEToAll.apply(  # type: ignore[no-untyped-call]
+        normalize(x), normalize(y), positives, temperature, weights.to(x.dtype)
+    )
+    return loss
+
+
+class _InfoNCEToAll(Function):
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        x: Tensor,
+        y: Tensor,
+        positives: Tensor,
+        temperature: float,
+        weights: Tensor,
+    ) -> Tensor:
+        dx, dy, losses = torch.empty_like(x), torch.zeros_like(y), torch.empty_like(weights)
+        n_rows = max(_LEAST_ROWS, _BLOCK_VALUES // max(len(y), 1))
+        for start in range(0, len(x), n_rows):
+            rows = slice(start, start + n_rows)
+            scaled, places, weight = x[rows] / temperature, positives[rows, None], weights[rows]
+            logits = scaled @ y.T
+            positive, largest = logits.gather(1, places), logits.amax(1, keepdim=True)
+            shares = logits.sub_(largest).exp_()
+            sums = shares.sum(1, keepdim=True)
+            losses[rows] = (largest - positive + sums.log())[:, 0]
+            shares.mul_(weight[:, None] / sums)
+            shares.scatter_(1, places, shares.gather(1, places) - weight[:, None])
+            torch.matmul(shares, y, out=dx[rows])
+            dy.addmm_(shares.T, scaled)
+        ctx.save_for_backward(dx.div_(temperature), dy)
+        return losses @ weights
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        dx, dy = ctx.saved_tensors
+        return dx * gradient, dy * gradient, None, None, None
 
 
 def alignment_loss(prediction: Tensor, target: Tensor) -> Tensor:

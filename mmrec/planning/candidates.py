@@ -9,7 +9,8 @@ from types import ModuleType
 from typing import Any, get_origin
 
 from mmrec.config import Loaded, Space, parse_space, path_problem
-from mmrec.errors import ModelError, nearest
+from mmrec.errors import DataError, ModelError, nearest
+from mmrec.files import encoded, path_errors
 from mmrec.models import RecommendationFile, Recommender, find_recommender
 from mmrec.planning.entry import Entry
 from mmrec.planning.inputs import declared_loaders
@@ -49,7 +50,8 @@ def find_candidates(
         if n_folds > 1:
             entry.add(f"lists made elsewhere belong to one split; the data have {n_folds} folds")
         for file in _list_files(entry, hyper_parameters, loaded):
-            yield Candidate(file.stem, RecommendationFile, Space(("file",), {"file": file}, {}))
+            name = encoded(file.stem).decode()  # tables hold Unicode only
+            yield Candidate(name, RecommendationFile, Space(("file",), {"file": file}, {}))
         return
     if entry.key.startswith("external.") and external is None and loaded.external_models_path:
         return  # the file of external models is already reported as broken
@@ -90,7 +92,12 @@ def _list_files(entry: Entry, settings: Mapping[str, Any], loaded: Loaded) -> li
     if problem is not None:
         entry.add(problem, "folder")
         return []
-    files = sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))
+    try:
+        with path_errors(folder):
+            files = sorted(f for f in folder.iterdir() if f.is_file() and f.name[0] != ".")
+    except DataError as error:
+        entry.add(str(error), "folder")
+        return []
     if not files:
         entry.add(f"{folder} contains no file", "folder")
     return files

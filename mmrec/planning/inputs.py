@@ -9,7 +9,7 @@ from pathlib import Path
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation, path_problem
 from mmrec.data import FoldFiles, find_folds, name_folds
 from mmrec.errors import DataError, listing, nearest
-from mmrec.features import LOADERS, Loader
+from mmrec.features import LOADERS, FolderLoader, Loader
 
 _DATA = ("experiment", "data_config")
 
@@ -89,8 +89,11 @@ def plan_loaders(data: DataConfig, problems: Problems, *, use_cache: bool) -> tu
             continue
         features = _loader_path(entry, path, problems)
         if features is not None:
-            loader = LOADERS[entry.dataloader]
-            loaders.append(loader(features, missing=entry.missing, cache_dir=cache_dir))
+            kind = LOADERS[entry.dataloader]
+            loader = kind(features, missing=entry.missing, cache_dir=cache_dir)
+            if isinstance(loader, FolderLoader):
+                loader.id_column = entry.id
+            loaders.append(loader)
     return tuple(loaders)
 
 
@@ -109,8 +112,9 @@ def _loader_path(
     entry: SideInformation, path: tuple[str | int, ...], problems: Problems
 ) -> Path | None:
     wanted = LOADERS[entry.dataloader].path_key
-    known = (wanted, "missing")
-    for option in entry.options:
+    reads_tables = issubclass(LOADERS[entry.dataloader], FolderLoader)
+    known = (wanted, "missing", "id") if reads_tables else (wanted, "missing")
+    for option in [*entry.options, *(["id"] if entry.id is not None else [])]:
         if option not in known:
             problems.add(
                 (*path, option),

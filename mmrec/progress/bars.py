@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,8 +17,21 @@ _TRIALS = "{{desc}} |{{bar}}| {{elapsed}}<{left}{{postfix}}"
 
 
 def say(text: str) -> None:
-    """Print a line on standard error that stays, above the bars if there are any."""
-    tqdm.write(text, file=sys.stderr)
+    """Print a line on standard error that stays, above the bars if there are any.
+
+    Nothing happens where standard error is closed or full: no result depends on it.
+    """
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            tqdm.write(text, file=sys.stderr)
+
+
+def is_terminal() -> bool:
+    """Return whether standard error is a terminal; a closed one is none."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        return False
 
 
 def interval(seconds: float | None) -> str:

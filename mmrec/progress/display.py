@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from mmrec.execution.trial import TrialSpec
-from mmrec.progress.bars import Bars, interval, say
+from mmrec.progress.bars import Bars, interval, is_terminal, say
 from mmrec.progress.notebook import NotebookArea, is_in_notebook
 from mmrec.progress.running import RunningTrial, RunProgress
 from mmrec.runs.records import TrialRecord
@@ -45,8 +44,7 @@ class Progress:
         if enabled and is_in_notebook():
             self._display = Bars(verbose=verbose, make_bar=NotebookArea().bar)
         elif enabled:
-            is_terminal = sys.stderr.isatty()
-            self._display = Bars(verbose=verbose) if is_terminal else _Lines(verbose=verbose)
+            self._display = Bars(verbose=verbose) if is_terminal() else _Lines(verbose=verbose)
 
     def __enter__(self) -> Progress:
         return self

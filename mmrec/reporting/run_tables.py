@@ -12,6 +12,7 @@ import pandas as pd
 from mmrec.config import Evaluation, Experiment
 from mmrec.data import FloatArray
 from mmrec.evaluation import SignificanceTest, compare_in_full
+from mmrec.files import encoded
 from mmrec.reporting.table import make_table
 from mmrec.runs.repetitions import spreads
 from mmrec.runs.study import Study
@@ -117,8 +118,10 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def one_cell(value: object) -> object:
-    """Return a list as one text."""
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    """Return a list as one text, and a path with bytes that are not UTF-8 with escapes."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return encoded(value).decode() if isinstance(value, str) else value
 
 
 def user_tests(evaluation: Evaluation) -> Iterator[SignificanceTest]:

@@ -11,6 +11,7 @@ from zipfile import BadZipFile
 
 from mmrec.config import EarlyStopping, Experiment, Loaded, ModelMeta, read_experiment
 from mmrec.errors import ConfigError, DataError, listing, nearest
+from mmrec.files import path_errors
 from mmrec.planning.model_plan import ModelSettings
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.runs.folder import RunFolder
@@ -40,7 +41,8 @@ class FinishedRun:
             DataError: the folder is not that of a finished run, or it is damaged.
         """
         path = path.parent if path.name == _MANIFEST else path
-        manifest = _manifest(path)
+        with path_errors(path):
+            manifest = _manifest(path)
         features = _json(path / "features.json")
         try:
             store = TrialStore(path / "trials.jsonl").read()

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from mmrec.config import Experiment, ModelMeta
 from mmrec.data import FloatArray
 from mmrec.errors import DataError, WriteError, listing
-from mmrec.files import write_atomically
+from mmrec.files import path_errors, write_atomically
 from mmrec.runs.identity import RunIdentity
 from mmrec.runs.lists import lists_path
 from mmrec.runs.records import TrialRecord, TrialStore
@@ -61,9 +61,8 @@ class RunFolder:
             DataError: another process is running the experiment, or no folder can be made.
         """
         stale = []
-        for path in () if fresh else sorted(performance.glob("run_*"), reverse=True):
-            found = None if (path / _MANIFEST).exists() else _identity_of(path)
-            if found is None or found.experiment != identity.experiment:
+        for path, found in () if fresh else _unfinished(performance):
+            if found.experiment != identity.experiment:
                 continue
             if found.code != identity.code:
                 stale.append((path, found))
@@ -171,6 +170,14 @@ class RunFolder:
         return self.path / "per_user" / f"{name}.npz"
 
 
+def _unfinished(performance: Path) -> list[tuple[Path, RunIdentity]]:
+    """Return the unfinished runs in a folder and their identities, the latest first."""
+    with path_errors(performance):
+        paths = sorted(performance.glob("run_*"), reverse=True)
+        found = [(p, _identity_of(p)) for p in paths if not (p / _MANIFEST).exists()]
+    return [(path, identity) for path, identity in found if identity is not None]
+
+
 def _identity_of(path: Path) -> RunIdentity | None:
     try:
         return RunIdentity.parse((path / _IDENTITY).read_text(encoding="utf-8"))
@@ -186,7 +193,9 @@ def _make_folder(performance: Path, started: datetime) -> Path:
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
-            if not performance.is_dir():
+            with path_errors(performance):
+                is_folder = performance.is_dir()
+            if not is_folder:
                 raise DataError(f"{performance}: is not a folder") from None
         except OSError as error:
             raise DataError(f"{folder}: cannot be made: {error.strerror or error}") from error

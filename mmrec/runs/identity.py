@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 
 from mmrec.config import Choice, Experiment
 from mmrec.data import Dataset
-from mmrec.files import sha256
+from mmrec.files import sha256, sha256_of_file
 from mmrec.models import RecommendationFile, RecommendationFileConfig, RecommenderConfig
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
@@ -75,7 +75,7 @@ def trial_id(
     """
     selection = _selection_facts(experiment, model)
     if isinstance(config, RecommendationFileConfig):
-        selection["file"] = sha256(config.file.read_bytes())
+        selection["file"] = sha256_of_file(config.file)
     facts = [model.key, config.model_dump(mode="json"), selection, fingerprint]
     return sha256(json.dumps(facts, sort_keys=True).encode())[:12]
 
@@ -104,7 +104,7 @@ def _search_facts(experiment: Experiment, model: ModelPlan) -> dict[str, Any]:
     if model.points is None:  # another version may propose other points
         facts["optuna"] = version("optuna")
     if model.recommender is RecommendationFile:
-        facts["file"] = sha256(Path(model.space.constants["file"]).read_bytes())
+        facts["file"] = sha256_of_file(Path(model.space.constants["file"]))
     return facts
 
 

@@ -17,7 +17,7 @@ from mmrec.config import Loaded
 from mmrec.data import Dataset, FoldFiles, Interactions
 from mmrec.data.vocabulary import sort_ids
 from mmrec.features import Loader
-from mmrec.files import sha256
+from mmrec.files import encoded, sha256, sha256_of_file
 from mmrec.planning.plan import Plan
 from mmrec.runs.environment import describe_environment
 from mmrec.runs.study import Study
@@ -125,7 +125,7 @@ def make_manifest(
 
 
 def _digests(texts: Mapping[str, str]) -> dict[str, str]:
-    return {name: sha256(text.encode()) for name, text in texts.items()}
+    return {name: sha256(encoded(text)) for name, text in texts.items()}
 
 
 def item_digests(datasets: Sequence[Dataset], loaders: Sequence[Loader]) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def item_digests(datasets: Sequence[Dataset], loaders: Sequence[Loader]) -> dict
 def split_files(folds: Sequence[FoldFiles]) -> list[dict[str, dict[str, str]]]:
     """Return for each fold path and SHA-256 of the file that each split comes from."""
     digests = {
-        path: sha256(path.read_bytes())
+        path: sha256_of_file(path)
         for path in dict.fromkeys(path for fold in folds for path in fold.paths.values())
     }
     return [

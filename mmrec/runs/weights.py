@@ -14,8 +14,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mmrec.config import Experiment
-from mmrec.errors import TrialError, listing
-from mmrec.files import write_atomically
+from mmrec.errors import DataError, TrialError, listing
+from mmrec.files import is_file, write_atomically
 from mmrec.models.external import PREFIX
 from mmrec.planning.plan import Plan
 from mmrec.runs.environment import source_versions
@@ -73,7 +73,11 @@ def load_weights(experiment: Experiment, model: str, name: str) -> Weights:
         TrialError: there is no such file, it is damaged, or the external models have changed.
     """
     path = weights_path(experiment, name)
-    if not path.is_file():
+    try:
+        exists = is_file(path)
+    except DataError as error:
+        raise TrialError(str(error)) from error
+    if not exists:
         raise TrialError(f"no weights at {path}; train the trial once with save_weights: True")
     weights = read_weights(path)
     now = _code(experiment, model)

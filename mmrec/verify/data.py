@@ -133,9 +133,12 @@ def _items(items: Sequence[str], verb: str, plural: str, path: Path) -> Iterator
 def _file_of(item: str, path: Path) -> str:
     """Return the file that contains, or contained, the vector of an item."""
     name = f"{item}.npy"
-    if os.sep in name or path.is_file():
-        return short_path(path)
     inner = path / name
-    if not inner.exists():  # Ducho's folders are nested
-        inner = next(path.glob(f"**/{glob.escape(name)}"), inner)
+    try:
+        if os.sep in name or path.is_file():
+            return short_path(path)
+        if not inner.exists():  # Ducho's folders are nested
+            inner = next(path.glob(f"**/{glob.escape(name)}"), inner)
+    except OSError:  # gone, or not to be entered
+        return short_path(path)
     return short_path(inner)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmrec.config import Experiment
 from mmrec.errors import TrialError
-from mmrec.files import sha256
+from mmrec.files import is_file, sha256_of_file
 from mmrec.runs.finished import FinishedRun
 from mmrec.runs.lists import lists_path
 from mmrec.runs.records import TrialRecord
@@ -34,14 +34,14 @@ def changed_files(
     for folder, key in ((run.path.parent, "tables_sha256"), (run.path, "run_tables_sha256")):
         for name, digest in run.manifest[key].items():
             table = folder / name
-            if table.is_file() and sha256(table.read_bytes()) != digest:
+            if is_file(table) and sha256_of_file(table) != digest:
                 yield f"{short_path(table)}: not what the run wrote"
     for record in records:
         lists, digest = lists_path(experiment, record), record.lists_file_sha256
-        if digest is not None and lists.is_file() and sha256(lists.read_bytes()) != digest:
+        if digest is not None and is_file(lists) and sha256_of_file(lists) != digest:
             yield f"{short_path(lists)}: not the lists of the trial"
         weights = weights_path(experiment, record.name)
-        if weights.is_file() and _digest(weights) != record.weights_sha256:
+        if is_file(weights) and _digest(weights) != record.weights_sha256:
             yield f"{short_path(weights)}: not the weights of the trial"
 
 

@@ -320,7 +320,7 @@ def test_a_misspelt_key_is_a_problem_too(tmp_path: Path) -> None:
     message = refusal(ConfigError, lambda: make_plan(read_experiment(raw, tmp_path)))
     assert message.endswith(
         "side_information[0].mising: unknown key (did you mean 'missing'?); VisualAttribute "
-        "accepts: visual_features, missing"
+        "accepts: visual_features, missing, id"
     )
 
 

@@ -11,7 +11,14 @@ from scipy import stats
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from mmrec.graph import SparseMatrix, builders, co_occurrence_graph, drop_edges, knn_graph
+from mmrec.graph import (
+    SparseMatrix,
+    builders,
+    co_occurrence_graph,
+    drop_edges,
+    drop_uniformly,
+    knn_graph,
+)
 
 
 def vectors(n: int = 12, seed: int = 0) -> Tensor:
@@ -106,3 +113,40 @@ def test_the_probability_of_an_edge(by: str) -> None:
         counts += kept[whole.pattern.rows, whole.pattern.cols].numpy()
     expected = 4000 * weights / weights.sum()
     assert stats.chisquare(counts, expected).pvalue > 1e-4
+
+
+@given(n=st.integers(1, 40), share=st.floats(0, 1), seed=st.integers(0, 100))
+def test_a_rounded_number_of_edges_is_dropped(n: int, share: float, seed: int) -> None:
+    whole = matrix(torch.ones(2, n)) * 3.0
+    kept = drop_uniformly(whole, share, np.random.default_rng(seed))
+    assert len(kept) == 2 * n - round(2 * n * share)
+    assert torch.equal(kept.to_dense().ne(0), kept.to_dense() == 3)
+    assert int(kept.to_dense().ne(0).sum()) == len(kept)
+
+
+@given(
+    n_rows=st.integers(1, 9),
+    n_columns=st.integers(1, 9),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 100),
+)
+def test_a_rounded_number_of_nodes_is_dropped(
+    n_rows: int, n_columns: int, share: float, seed: int
+) -> None:
+    whole = matrix(torch.ones(n_rows, n_columns))
+    kept = drop_uniformly(whole, share, np.random.default_rng(seed), "nodes").to_dense()
+    left = n_rows - round(n_rows * share), n_columns - round(n_columns * share)
+    assert kept.sum() == left[0] * left[1]
+    assert kept.any(1).sum() == (left[0] if left[1] else 0)
+    assert kept.any(0).sum() == (left[1] if left[0] else 0)
+
+
+@pytest.mark.parametrize("what", ["edges", "nodes"])
+def test_edges_and_nodes_are_dropped_uniformly(what: str) -> None:
+    # A quarter of the edges, or one of two rows and one of two columns: three of four edges.
+    whole, rng, counts = matrix(torch.ones(2, 2)), np.random.default_rng(0), torch.zeros(2, 2)
+    share = 0.75 if what == "edges" else 0.5
+    for _ in range(2000):
+        counts += drop_uniformly(whole, share, rng, what).to_dense()  # type: ignore[arg-type]
+    assert counts.sum() == 2000
+    assert stats.chisquare(counts.flatten().numpy()).pvalue > 1e-4

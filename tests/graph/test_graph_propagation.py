@@ -162,6 +162,32 @@ def test_layers(n_layers: int) -> None:
     torch.testing.assert_close(found.mean(0), mean_of_layers(graph, x, n_layers))
 
 
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("nodes", [None, SOME])
+def test_a_matrix_for_each_layer(nodes: Tensor | None) -> None:
+    graphs, x = [adjacency(seed=seed) for seed in range(3)], embeddings().requires_grad_()
+    outputs = [x]
+    for graph in graphs:
+        outputs.append(graph.to_dense() @ outputs[-1])
+    expected = torch.stack(outputs).mean(0)
+    expected = expected if nodes is None else expected[nodes]
+    found = mean_of_layers(graphs, x, 3, nodes)
+    torch.testing.assert_close(found, expected)
+    weights = embeddings(len(expected), seed=2)
+    for one, other in zip(
+        torch.autograd.grad((found * weights).sum(), x),
+        torch.autograd.grad((expected * weights).sum(), x),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("n_layers", [1, 3])
+def test_the_number_of_matrices_is_that_of_the_layers(n_layers: int) -> None:
+    with pytest.raises(ValueError, match=f"{n_layers} layers, found 2"):
+        mean_of_layers([adjacency(), adjacency()], embeddings(), n_layers)
+
+
 def test_the_mean_of_layers_refuses_a_matrix_with_a_gradient() -> None:
     graph = adjacency()
     trained = SparseMatrix(graph.pattern, graph.values.clone().requires_grad_())

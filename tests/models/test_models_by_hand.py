@@ -13,9 +13,10 @@ from torch import Tensor
 from mmrec.data import Dataset, Vocabulary
 from mmrec.graph import SparseMatrix
 from mmrec.models import Batch
-from mmrec.models.collaborative import LightGCNLayers, NGCFLayers
+from mmrec.models.collaborative import LightGCNLayers
 from mmrec.models.lattice import LATTICE, LATTICEConfig
 from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
+from mmrec.models.ngcf_layers import NGCFLayers
 
 H = 1 / sqrt(2)
 

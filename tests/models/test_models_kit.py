@@ -42,6 +42,26 @@ SETTINGS: dict[str, list[Settings]] = {
         {"factors": 8, "top_k": 4, "cf": "ngcf", "n_ui_layers": 2, "ws": (8, 8), "dl": (0.2, 0.2)},
         {"factors": 8, "top_k": 4, "cf": "mf", "modalities": ("visual", "textual", "audio")},
     ],
+    "LightGCN": [{"factors": 8}, {"factors": 8, "n_layers": 3, "normalize": False}],
+    "NGCF": [
+        {"factors": 8, "weight_size": 5},
+        {"factors": 4, "n_layers": 2, "normalize": False, "node_dropout": 0.3},
+    ],
+    "NGCFM": [
+        {"factors": 8},
+        {"factors": 4, "n_layers": 1, "node_dropout": 0.3, "modalities": ("textual",)},
+    ],
+    "SGL": [
+        {"factors": 8, "n_layers": 2, "ssl_ratio": 0.2},
+        {"factors": 8, "sampling": "ed", "ssl_ratio": 1},
+        {"factors": 8, "sampling": "rw", "n_layers": 3},
+        {"factors": 8, "sampling": "rw", "n_layers": 0},
+    ],
+    "SimGCL": [
+        {"factors": 8},
+        {"factors": 8, "n_layers": 3, "reg_cl": 0.5},
+        {"factors": 8, "n_layers": 2, "normalize": False, "eps": 0, "lr": 0.001},
+    ],
 }
 """Hyper-parameters to test a model with; a model that is not here is tested with its defaults."""
 

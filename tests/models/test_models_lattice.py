@@ -10,9 +10,9 @@ from mmrec.data import Dataset
 from mmrec.errors import DataError
 from mmrec.graph import SparseMatrix
 from mmrec.models import Batch
-from mmrec.models.collaborative import NGCFLayers
 from mmrec.models.lattice import LATTICE, LATTICEConfig
 from mmrec.models.lightgcnm import LightGCNM, LightGCNMConfig
+from mmrec.models.ngcf_layers import NGCFLayers
 from mmrec.testing.data import tiny_dataset
 
 DATA = tiny_dataset()

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
+from mmrec.models import losses
 from mmrec.models.losses import (
     alignment_loss,
     bpr_from_scores,
     bpr_loss,
     info_nce,
+    info_nce_to_all,
     kl_to_normal,
     l2_penalty,
     norm_penalty,
@@ -88,6 +90,42 @@ def test_info_nce_is_finite_at_extreme_values(scale: float) -> None:
     y = (scale * torch.eye(3, 2)).requires_grad_()
     loss = info_nce(x, y, 1e-3)
     assert loss.isfinite()
+    assert finite_gradients(loss, x, y)
+
+
+@pytest.mark.parametrize("block", [1, 1 << 22])
+@given(n=sizes, n_all=sizes, seed=seeds, temperature=st.sampled_from([0.1, 0.5, 2.0]))
+def test_info_nce_to_all(block: int, n: int, n_all: int, seed: int, temperature: float) -> None:
+    x, y = (
+        random(n, 4, seed=seed).requires_grad_(),
+        random(n_all, 4, seed=seed + 1).requires_grad_(),
+    )
+    generator = torch.Generator().manual_seed(seed)
+    positives = torch.randint(n_all, (n,), generator=generator)
+    weights = torch.randint(3, (n,), generator=generator)
+    directions, keys = (z / z.norm(dim=1, keepdim=True) for z in (x, y))
+    logits = directions @ keys.T / temperature
+    terms = logits.exp().sum(1).log() - logits[torch.arange(n), positives]
+    for given_weights, expected in ((None, terms.sum()), (weights, terms @ weights.double())):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(losses, "_BLOCK_VALUES", block)
+            patch.setattr(losses, "_LEAST_ROWS", 1)
+            found = info_nce_to_all(x, y, positives, temperature, given_weights)
+        torch.testing.assert_close(found, expected)
+        for one, other in zip(
+            torch.autograd.grad(found, (x, y)),
+            torch.autograd.grad(expected, (x, y), retain_graph=True),
+            strict=True,
+        ):
+            torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-18, 1e18])
+def test_info_nce_to_all_is_finite_at_extreme_values(scale: float) -> None:
+    x = (scale * torch.ones(2, 2)).requires_grad_()
+    y = (-scale * torch.ones(3, 2)).requires_grad_()
+    loss = info_nce_to_all(x, y, torch.tensor([0, 2]), 1e-3)
+    assert loss.item() == pytest.approx(2 * log(3), rel=1e-3)
     assert finite_gradients(loss, x, y)
 
 

@@ -31,15 +31,82 @@ MODELS_NAMES = [
     "bm3_dropout",
     "bm3_plain",
     "bm3_visual",
+    "bprmf_formal",
+    "bprmf_formal_strongreg",
     "freedom_full",
     "freedom_pruned",
     "freedom_textual",
+    "lightgcn_formal_3layers",
+    "lightgcn_formal_unnormalized",
+    "grcn_aligned_confid",
+    "grcn_aligned_mean_noprune_act",
+    "grcn_formal_published",
+    "grcn_mmrec",
     "mgcn_deep",
     "mgcn_default",
+    "mmgcn_formal_concat_noid",
+    "mmgcn_formal_published",
+    "mmgcn_mmrec",
+    "ngcf_formal_3layers",
+    "ngcf_formal_dropout",
+    "ngcf_formal_unnormalized",
+    "ngcfm_ducho_3layers",
+    "ngcfm_ducho_dropout",
+    "ngcfm_ducho_textual_unnormalized",
+    "sgl_ducho_ed",
+    "sgl_ducho_nd",
+    "sgl_ducho_noaug",
+    "sgl_ducho_rw",
+    "simgcl_ducho_noeps",
+    "simgcl_ducho_published",
+    "simgcl_ducho_unnormalized",
     "vbpr_formal_concat",
     "vbpr_formal_textual",
     "vbpr_mbpr",
     "vbpr_mmrec_concat",
+]
+CLOSED_FORM_NAMES = [
+    "ials2022",
+    "ials2022_nu05",
+    "ials_linear",
+    "ials_linear_alpha20",
+    "ials_log",
+    "itemknn_aiolli_adjusted",
+    "itemknn_aiolli_asymmetric",
+    "itemknn_aiolli_cosine_shrink10",
+    "itemknn_aiolli_cosine_unnormalised_shrink10",
+    "itemknn_aiolli_dice",
+    "itemknn_aiolli_jaccard",
+    "itemknn_aiolli_pearson",
+    "itemknn_aiolli_tversky",
+    "itemknn_standard_correlation",
+    "itemknn_standard_cosine_binary",
+    "itemknn_standard_cosine_graded",
+    "itemknn_standard_dot",
+    "itemknn_standard_euclidean",
+    "itemknn_standard_jaccard",
+    "p3alpha_graded",
+    "puresvd_f10",
+    "puresvd_f3",
+    "puresvd_gap",
+    "rp3beta_binary",
+    "rp3beta_default_graded",
+    "rp3beta_normalised_alpha08",
+    "rp3beta_uncut",
+    "userknn_aiolli_adjusted",
+    "userknn_aiolli_asymmetric",
+    "userknn_aiolli_cosine_shrink10",
+    "userknn_aiolli_cosine_unnormalised_shrink10",
+    "userknn_aiolli_dice",
+    "userknn_aiolli_jaccard",
+    "userknn_aiolli_pearson",
+    "userknn_aiolli_tversky",
+    "userknn_standard_correlation",
+    "userknn_standard_cosine_binary",
+    "userknn_standard_cosine_graded",
+    "userknn_standard_dot",
+    "userknn_standard_euclidean",
+    "userknn_standard_jaccard",
 ]
 recorded_files = pytest.mark.skipif(
     not STEPS.is_dir(), reason="the recorded values (../shared/reference) are not here"
@@ -127,6 +194,16 @@ def test_command_line() -> None:
     assert "2 files" in lines[-1]
     assert "0 quantities out of bounds" in lines[-1]
     assert "OUT OF BOUNDS" not in done.stdout
+
+
+@recorded_files
+@pytest.mark.parametrize("name", CLOSED_FORM_NAMES)
+def test_agrees_with_the_public_code_of_recommenders_in_closed_form(
+    name: str, script: ModuleType
+) -> None:
+    rows = {row.quantity: row for row in script.replay(MODELS_STEPS / f"{name}.npz")}
+    assert [quantity for quantity, row in rows.items() if not row.within] == []
+    assert any(quantity.startswith("scores") for quantity in rows)
 
 
 def perturbed(source: Path, target: Path, key: str) -> Path:

@@ -29,7 +29,7 @@ def line_of(path: Path, text: str) -> int:
 def test_everything_wrong_is_told_at_once_with_its_line(experiment_file):
     path = experiment_file(
         {
-            "LightGCMN": {},
+            "LigthGCNM": {},
             "LATTICE": settings(top_k=0, lm=0.7, meta={"validation_metric": "Recal@5"}),
             "LightGCNM": settings(aggregation="avg", lr=[0.1, "fast"]),
         },
@@ -42,7 +42,7 @@ def test_everything_wrong_is_told_at_once_with_its_line(experiment_file):
         ("gpu", "gpu", "'first'"),
         ("tran.txt", "data_config.train_path", "tran.txt", "'train.txt'"),
         ("Txtual", "data_config.side_information[1].dataloader", "'TextualAttribute'"),
-        ("LightGCMN", "models.LightGCMN", "'LightGCNM'"),
+        ("LigthGCNM", "models.LigthGCNM", "'LightGCNM'"),
         ("nDGC", "evaluation.simple_metrics[1]", "'nDGC'", "'nDCG'", "Recall"),
         ("top_k: 0", "models.LATTICE.top_k", "0"),
         ("lm: 0.7", "models.LATTICE.lm", "'l_m'"),

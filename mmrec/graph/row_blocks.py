@@ -1,0 +1,148 @@
+"""All pairs of rows of a matrix by blocks, of which each row keeps the largest values.
+
+Shapes: N rows, F columns, B rows of a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+SparseArray: TypeAlias = "csr_array[np.float64, tuple[int, int]]"
+"""A sparse float64 matrix of scipy by rows."""
+
+DenseArray: TypeAlias = npt.NDArray[np.float64]
+"""A dense float64 matrix or vector."""
+
+Matrix: TypeAlias = "SparseArray | DenseArray"
+"""A sparse or a dense float64 matrix."""
+
+Rows: TypeAlias = Callable[[int, int], Matrix]
+"""First and last row (excluded) -> these rows of an [N, N] matrix, [B, N]."""
+
+DenseRows: TypeAlias = Callable[[int, int], DenseArray]
+"""The same, always dense."""
+
+IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
+"""Numbers of rows or columns."""
+
+_BLOCK_VALUES = 1 << 22
+"""Values of a dense block (32 MiB); the [N, N] matrix never exists."""
+
+_GROUP = 16
+"""Values that are represented by their largest one when the k-th largest is bounded."""
+
+_NOISE_BITS = 12
+"""Last bits of a float64 that do not count in comparisons, a relative difference of 1e-12."""
+
+
+def keep_largest(rows: Rows, n: int, k: int, *, zeros_compete: bool = False) -> SparseArray:
+    """Return a matrix whose rows keep the ``k`` largest values and no zeros, [N, N].
+
+    Equal values are taken by ascending column. Values are equal here if they differ by rounding,
+    by less than about 1e-12 of themselves.
+
+    Args:
+        rows: returns rows of the whole matrix; in a sparse block what is absent is zero.
+        n: N.
+        k: from 1 up; N and more keep everything.
+        zeros_compete: zeros take places of the k before they are dropped, so that negative values
+            are kept only if fewer than k values are positive or zero.
+    """
+    counts, columns, values = [], [], []
+    for start, stop in blocks(n):
+        for places, found in _entries(rows(start, stop)):
+            room = k
+            n_positive = int((found > 0).sum())
+            if zeros_compete and n_positive < k:
+                room = max(n_positive, k - (n - len(found)))
+            kept = largest(found, room)
+            counts.append(len(kept))
+            columns.append(places[kept])
+            values.append(found[kept])
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    parts = (np.concatenate(values), np.concatenate(columns), offsets)
+    return csr_array(parts, shape=(n, n))
+
+
+def blocks(n: int) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last row (excluded) of each block of an [n, n] matrix."""
+    size = max(1, _BLOCK_VALUES // max(1, n))
+    for start in range(0, n, size):
+        yield start, min(start + size, n)
+
+
+def largest(values: DenseArray, k: int) -> IntArray:
+    """Return the places of the ``k`` largest values, ascending; of equal ones the first."""
+    if k <= 0 or k >= len(values):
+        return np.arange(min(max(k, 0), len(values)))
+    candidates = np.flatnonzero(values >= _lower_bound(values, k))
+    rounded = _without_noise(values[candidates])
+    least = np.partition(rounded, len(rounded) - k)[len(rounded) - k]
+    is_kept = rounded > least
+    equal = np.flatnonzero(rounded == least)
+    is_kept[equal[: k - int(is_kept.sum())]] = True
+    kept: IntArray = candidates[is_kept]
+    return kept
+
+
+def transposed(matrix: SparseArray) -> SparseArray:
+    """Return the transposed matrix by rows, with sorted columns."""
+    return matrix.T.tocsr()
+
+
+def by_pairs(
+    block: Matrix, start: int, function: Callable[[DenseArray, IntArray, IntArray], DenseArray]
+) -> Matrix:
+    """Replace the values of some rows of an [N, N] matrix.
+
+    Args:
+        block: [B, N]; in a sparse block what is absent stays zero.
+        start: number of the first row.
+        function: returns the new values for values, the numbers of their rows and those of their
+            columns, three arrays that broadcast.
+    """
+    if isinstance(block, np.ndarray):
+        numbers = np.arange(start, start + len(block))[:, None], np.arange(block.shape[1])[None]
+        return function(block, *numbers)
+    rows = np.repeat(np.arange(start, start + block.shape[0]), np.diff(block.indptr))
+    values = function(block.data, rows, block.indices)
+    return csr_array((values, block.indices, block.indptr), shape=block.shape)
+
+
+def _entries(block: Matrix) -> Iterator[tuple[IntArray, DenseArray]]:
+    """Yield the columns, ascending, and the values of each row that are not zero."""
+    if not isinstance(block, np.ndarray):
+        block.sort_indices()
+    for row in range(block.shape[0]):
+        if isinstance(block, np.ndarray):
+            there = np.flatnonzero(block[row])
+            yield there, block[row][there]
+        else:
+            entries = slice(block.indptr[row], block.indptr[row + 1])
+            columns, values = block.indices[entries], block.data[entries]
+            is_there = values != 0
+            yield columns[is_there], values[is_there]
+
+
+def _lower_bound(values: DenseArray, k: int) -> float:
+    """Return a value that at least k values reach, and all that are equal to the k-th largest.
+
+    It is the k-th largest of the maxima of groups, or of the values themselves if they are few.
+    """
+    n_groups = len(values) // _GROUP
+    if n_groups >= 2 * k:
+        values = values[: n_groups * _GROUP].reshape(_GROUP, n_groups).max(axis=0)
+    bound = float(np.partition(values, len(values) - k)[len(values) - k])
+    return bound - 1e-11 * abs(bound)
+
+
+def _without_noise(values: DenseArray) -> DenseArray:
+    """Return the values rounded to 40 bits, so that rounding noise does not order them."""
+    half = 1 << (_NOISE_BITS - 1)
+    bits = (values + 0.0).view(np.int64) + half  # -0.0 becomes 0.0
+    return (bits >> _NOISE_BITS << _NOISE_BITS).view(np.float64)

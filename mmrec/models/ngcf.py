@@ -1,0 +1,105 @@
+"""NGCF: propagation with weights and products of neighbours, all layers side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmrec.config import Count, Flag, Natural, NonNegativeReal
+from mmrec.data import Dataset, DistinctUsers
+from mmrec.models import Batch, Model, ModelConfig, register
+from mmrec.models.configs import Dropout
+from mmrec.models.losses import bpr_loss, l2_penalty
+from mmrec.models.ngcf_layers import NGCFLayers, ngcf_graph
+from mmrec.models.parts import embeddings, interactions
+
+
+class NGCFConfig(ModelConfig):
+    """Hyper-parameters of :class:`NGCF`."""
+
+    factors: Count = 64
+    """Width of the user and item embeddings."""
+    n_layers: Natural = 3
+    """Graph convolutions; 0 is matrix factorisation."""
+    weight_size: Count = 64
+    """Width of the output of every layer."""
+    node_dropout: Dropout = 0.0
+    """Rate of the edges of the graph that are left out in an epoch."""
+    message_dropout: Dropout = 0.5
+    """Rate of the entries of a layer's output that are left out in a batch."""
+    l_w: NonNegativeReal = 0.01
+    """Weight of the L2 penalty on the propagated embeddings of a batch."""
+    normalize: Flag = True
+    """Propagate over ``D^-1 (A + I)`` instead of A, which has no self-loops."""
+
+
+@register("NGCF")
+class NGCF(Model):
+    """Neural Graph Collaborative Filtering (Wang et al., SIGIR 2019).
+
+    With A the adjacency of users and items, ``G = D^-1 (A + I)`` and ``x_0`` the table of all
+    embeddings, a layer is
+
+        s = G x_l
+        y = dropout(LeakyReLU_0.2(s W1 + b1 + (s * x_l) W2 + b2))
+        x_(l+1) = y / |y|
+
+    for each node. The scores are ``s(u, i) = <x_u, x_i>`` with ``x = [x_0, x_1, ..., x_L]`` side
+    by side, L = ``n_layers``. The loss of a batch is BPR plus ``l_w / (2 B)`` times the squares
+    of its rows of ``x``. Outputs have unit length, so in effect only ``x_0`` is penalised. The
+    weights of the layers are not.
+
+    ``node_dropout`` leaves out edges of G, the self-loops among them, each direction by itself;
+    the others are divided by ``1 - node_dropout``. They are drawn once for each epoch.
+    ``message_dropout`` is drawn for each batch and layer. Ranking uses all edges and messages.
+
+    As in the public code (Formal-MultiMod-Rec), and other than in the paper: G stands in both
+    terms, where the paper has ``L + I`` in the first and L in the second with a symmetric L, and
+    the penalty is on the embeddings of the batch instead of all parameters.
+
+    What differs from the public code: there ``eval()`` does not reach the dropout of messages, so
+    that one random draw is ranked. Here it is off in evaluation. A batch is of at most all users.
+
+    Cost: L - 1 products in a step with a graph of twice as many edges as interactions and with two
+    matrices [D, D] at all nodes; the last layer only at the nodes of the batch.
+
+    Shapes: U users, I items, D ``factors``, W ``weight_size``.
+    """
+
+    Config = NGCFConfig
+    sampler = DistinctUsers
+    config: NGCFConfig
+
+    def __init__(self, config: NGCFConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.users, self.items = embeddings(self.sizes, config.factors)
+        self.layers = NGCFLayers(
+            ngcf_graph(interactions(dataset), normalize=config.normalize),
+            config.factors,
+            [config.message_dropout] * config.n_layers,
+            config.weight_size,
+            config.node_dropout,
+        )
+
+    def begin_epoch(self, epoch: int, rng: np.random.Generator) -> None:
+        """Draw the edges of this epoch."""
+        self.layers.begin_epoch(rng)
+
+    def embed(self) -> tuple[Tensor, Tensor]:
+        """Return users [U, D + LW] and items [I, D + LW]."""
+        return self.propagated(*self.everyone())
+
+    def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows of some users and items, all layers side by side."""
+        x = torch.cat([self.users.weight, self.items.weight])
+        nodes = torch.cat([users, self.n_users + items])
+        rows = torch.cat(self.layers.outputs(x, nodes), dim=1)
+        embedded_users, embedded_items = rows.split([len(users), len(items)])
+        return embedded_users, embedded_items
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the BPR loss of the batch plus the weighted penalty on its embeddings."""
+        user, items = self.propagated(batch.users, batch.items)
+        rows = user, *batch.split(items)
+        return bpr_loss(*rows) + self.config.l_w * l2_penalty(*rows)

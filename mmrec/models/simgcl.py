@@ -1,0 +1,145 @@
+"""SimGCL: LightGCN with a contrast of two views of the embeddings, to which noise is added."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mmrec.config import Count, Flag, NonNegativeReal
+from mmrec.data import Dataset, EachInteraction
+from mmrec.graph import bipartite, mean_of_layers
+from mmrec.graph.batch_rows import BatchRows
+from mmrec.models import Batch, Model, ModelConfig, register
+from mmrec.models.losses import info_nce, norm_penalty
+from mmrec.models.parts import embeddings, interactions, uniform
+
+TEMPERATURE = 0.2
+"""Of the contrastive loss."""
+
+OFFSET = 1e-5
+"""Added to the probability whose logarithm is the loss of ranking."""
+
+_TINY = 1e-12
+"""Least norm that noise is divided by."""
+
+
+class SimGCLConfig(ModelConfig):
+    """Hyper-parameters of :class:`SimGCL`."""
+
+    factors: Count = 64
+    """Width of the embeddings."""
+    n_layers: Count = 1
+    """Graph convolutions over users and items."""
+    normalize: Flag = True
+    """Propagate over ``D^-1/2 A D^-1/2`` instead of A."""
+    l_w: NonNegativeReal = 0.01
+    """Weight of the penalty."""
+    reg_cl: NonNegativeReal = 0.01
+    """Weight of the contrastive loss."""
+    eps: NonNegativeReal = 0.2
+    """Length of the noise that is added to the embedding of a node in a layer."""
+
+
+@register("SimGCL")
+class SimGCL(Model):
+    """Are Graph Augmentations Necessary? Simple Graph Contrastive Learning (Yu et al., SIGIR 2022).
+
+    ``z`` is the mean of the layers 1 to ``n_layers`` of ``x^(l) = A x^(l-1)``, without layer 0.
+    Two views ``z1`` and ``z2`` of it add noise to each layer before the next one reads it,
+    ``x^(l) = y + eps * sign(y) * d / |d|`` with ``y = A x^(l-1)`` and ``d`` uniform between 0 and
+    1; the noise has no gradient. The loss of a batch of B samples (u, p, n) is::
+
+        mean -log(1e-5 + sigmoid(<z_u, z_p> - <z_u, z_n>))
+        + l_w * (|Z_u| + |Z_p|) / B
+        + reg_cl * (c(users) + c(positives))
+        c(S) = mean over v in S of -log softmax_w(cos(z1_v, z2_w) / 0.2) at w = v, w in S
+
+    where ``|Z|`` is the Frobenius norm of the rows of the batch, not squared, and S are the
+    distinct users or positives of the batch. The paper penalises the squares of the parameters;
+    this is what the public code computes. Public code that seeds its generator again in each epoch
+    trains on the same batches and negatives throughout; here every epoch has its own.
+
+    Cost: all three propagations are the same linear map up to the noise. They share their first
+    layer and the whole backward pass, and the last layer is computed at the nodes of the batch
+    only, its noise too.
+
+    Shapes: U users, I items, N = U + I nodes, B samples of a batch, D ``factors``.
+    """
+
+    Config = SimGCLConfig
+    sampler = EachInteraction
+    config: SimGCLConfig
+
+    def __init__(self, config: SimGCLConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.users, self.items = embeddings(self.sizes, config.factors)
+        graph = bipartite(interactions(dataset))
+        self.graph = graph.symmetric() if config.normalize else graph
+
+    def embed(self) -> tuple[Tensor, Tensor]:
+        """Return users [U, D] and items [I, D]."""
+        users, items = self.plain(self.first_layer()).split(self.sizes)
+        return users, items
+
+    def first_layer(self) -> Tensor:
+        """Return ``A x^(0)``, [N, D]."""
+        return self.graph @ torch.cat([self.users.weight, self.items.weight])
+
+    def plain(self, first: Tensor, nodes: Tensor | None = None) -> Tensor:
+        """Return the mean of the layers without noise, [N, D], or at some nodes."""
+        return mean_of_layers(self.graph, first, self.config.n_layers - 1, nodes)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return BPR, the penalty, and the contrast of the two views."""
+        users, user_rows = batch.users.unique(return_inverse=True)
+        positives, positive_rows = batch.positives.unique(return_inverse=True)
+        first = self.first_layer()
+        contrasted = torch.cat([users, self.n_users + positives])
+        nodes = torch.cat([contrasted, self.n_users + batch.split(batch.items)[1]])
+        plain, negative = self.plain(first, nodes).split([len(contrasted), len(batch)])
+        sizes = len(users), len(positives)
+        user, positive = (
+            x.index_select(0, rows)
+            for x, rows in zip(plain.split(sizes), (user_rows, positive_rows), strict=True)
+        )
+        probability = OFFSET + (user * (positive - negative)).sum(1).sigmoid()
+        views = [self.view(first, plain, contrasted).split(sizes) for _ in range(2)]
+        of_users, of_positives = (info_nce(x, y, TEMPERATURE) for x, y in zip(*views, strict=True))
+        return {
+            "ranking": -probability.log().mean(),
+            "penalty": self.config.l_w * norm_penalty(user, positive),
+            "contrast": self.config.reg_cl * (of_users + of_positives),
+        }
+
+    def view(self, first: Tensor, plain: Tensor, nodes: Tensor) -> Tensor:
+        """Return the mean of the layers with noise at some nodes, with the gradient of ``plain``.
+
+        Args:
+            first: the first layer without noise, [N, D].
+            plain: the mean without noise at the nodes, [P, D].
+            nodes: [P] int64.
+        """
+        return self.noisy(first.detach(), nodes) + (plain - plain.detach())
+
+    @torch.no_grad()
+    def noisy(self, first: Tensor, nodes: Tensor) -> Tensor:
+        """Return the value of a view at some nodes, [P, D]."""
+        n_layers = self.config.n_layers
+        last = BatchRows(self.graph, nodes)
+        y = first if n_layers > 1 else first.index_select(0, nodes)
+        total = first.new_zeros(len(nodes), first.shape[1])
+        for layer in range(2, n_layers + 1):
+            x = self.perturbed(y)
+            total += x.index_select(0, nodes)
+            y = last.product(x) if layer == n_layers else self.graph @ x
+        return (total + self.perturbed(y, nodes)) / n_layers
+
+    def perturbed(self, y: Tensor, nodes: Tensor | None = None) -> Tensor:
+        """Return ``y + eps * sign(y) * d / |d|`` for all nodes, or for the rows of some."""
+        noise = self.draw(y, nodes)
+        scale = self.config.eps / noise.norm(dim=1, keepdim=True).clamp_(min=_TINY)
+        return torch.addcmul(y, noise.mul_(y.sign()), scale)
+
+    def draw(self, y: Tensor, nodes: Tensor | None) -> Tensor:
+        """Return numbers between 0 and 1 in the shape of y, drawn for the nodes of its rows."""
+        return uniform(y)

@@ -1,0 +1,145 @@
+"""Tables of vectors with columns of row numbers, and with the ids in any column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import assert_contains, refusal, write_text
+
+from mmrec.errors import DataError
+from mmrec.features.formats import open_source
+
+IDS = ["3", "5", "0", "2", "1", "4"]
+VECTORS = pd.DataFrame(
+    {"f0": [1, 1, 0, 0, 0.5, 0.5], "f1": [0, 0, 1, 1, 0.5, -0.5]}, dtype="float32"
+)
+BY_ID = dict(zip(IDS, VECTORS.to_numpy().tolist(), strict=True))
+
+Write = Callable[[pd.DataFrame, Path], Path]
+
+
+def as_csv(frame: pd.DataFrame, folder: Path) -> Path:
+    frame.to_csv(folder / "f.csv", index=False)
+    return folder / "f.csv"
+
+
+def as_tsv(frame: pd.DataFrame, folder: Path) -> Path:
+    frame.to_csv(folder / "f.tsv.gz", index=False, sep="\t")
+    return folder / "f.tsv.gz"
+
+
+def as_parquet(frame: pd.DataFrame, folder: Path) -> Path:
+    pytest.importorskip("pyarrow")
+    frame.to_parquet(folder / "f.parquet", index=False)
+    return folder / "f.parquet"
+
+
+def with_ids(name: str = "item_id", place: int = 0) -> pd.DataFrame:
+    frame = VECTORS.copy()
+    frame.insert(place, name, [int(item) for item in IDS])
+    return frame
+
+
+def vectors(path: Path, id_column: str | None = None) -> dict[str, list[float]]:
+    source = open_source(path, id_column=id_column)
+    ids = list(source.ids)
+    return dict(zip(ids, source.read(ids).tolist(), strict=True))
+
+
+each_form = pytest.mark.parametrize("write", [as_csv, as_tsv, as_parquet])
+
+
+@each_form
+@pytest.mark.parametrize("id_name", ["id", "item_id", "itemID", "asin", "iid", "Product_ID"])
+@pytest.mark.parametrize("index", ["Unnamed: 0", "Unnamed: 0.1", "", "__index_level_0__", "index"])
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_row_numbers_are_neither_ids_nor_features(
+    write: Write, id_name: str, index: str, place: int, tmp_path: Path
+) -> None:
+    frame = with_ids(id_name)
+    frame.insert(place, index, range(10, 16))
+    assert vectors(write(frame, tmp_path)) == BY_ID
+
+
+@each_form
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_ids_may_be_in_any_column(write: Write, place: int, tmp_path: Path) -> None:
+    assert vectors(write(with_ids("movieId", place), tmp_path)) == BY_ID
+
+
+@each_form
+def test_id_names_the_column(write: Write, tmp_path: Path) -> None:
+    frame = with_ids("sku", 1)
+    frame.insert(0, "item_id", range(6))
+    path = write(frame, tmp_path)
+    assert vectors(path, "sku") == BY_ID
+    message = refusal(DataError, lambda: open_source(path, id_column="skus"))
+    assert_contains(message, [path, "'skus'", "'sku'"])
+
+
+@each_form
+def test_several_columns_of_ids_are_refused(write: Write, tmp_path: Path) -> None:
+    frame = with_ids()
+    frame.insert(2, "asin", range(6))
+    path = write(frame, tmp_path)
+    assert_contains(refusal(DataError, open_source, path), [path, "'item_id', 'asin'", "id: "])
+
+
+@each_form
+def test_row_numbers_next_to_an_unknown_name_are_refused(write: Write, tmp_path: Path) -> None:
+    frame = with_ids("song")
+    frame.insert(0, "Unnamed: 0", range(6))
+    path = write(frame, tmp_path)
+    assert_contains(refusal(DataError, open_source, path), [path, "song", "id: COLUMN"])
+    assert vectors(path, "song") == BY_ID
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_an_unnamed_first_column_of_other_ids(indexed: bool, tmp_path: Path) -> None:
+    frame = VECTORS.copy()
+    frame.columns = [0, 1]
+    if indexed:
+        frame.index = [int(item) for item in IDS]
+    frame.to_csv(tmp_path / "f.csv")
+    source = open_source(tmp_path / "f.csv")
+    assert list(source.ids) == (IDS if indexed else [str(row) for row in range(6)])
+    assert source.has_row_numbers is not indexed
+    assert source.read(list(source.ids)).tolist() == list(BY_ID.values())
+
+
+def test_the_columns_of_an_atomic_file(tmp_path: Path) -> None:
+    lines = [f"r{row}\t{i}\t{a} {b}" for row, (i, (a, b)) in enumerate(BY_ID.items())]
+    head = "row:token\titem_id:token\tvector:float_seq"
+    path = write_text(tmp_path / "f.itememb", "\n".join([head, *lines]) + "\n")
+    assert vectors(path) == BY_ID
+    assert list(vectors(path, "row")) == [f"r{row}" for row in range(6)]
+    other = write_text(tmp_path / "g.itememb", "\n".join([head.replace("item_", ""), *lines]))
+    assert vectors(other) == BY_ID
+    unclear = write_text(tmp_path / "h.itememb", "\n".join([head.replace("item_id", "x"), *lines]))
+    assert_contains(refusal(DataError, open_source, unclear), ["'row', 'x'", "id: COLUMN"])
+
+
+def test_id_needs_a_table(tmp_path: Path) -> None:
+    np.save(tmp_path / "f.npy", VECTORS.to_numpy())
+    write_text(tmp_path / "g.csv", "7,1,2\n")
+    message = refusal(DataError, lambda: open_source(tmp_path / "f.npy", id_column="id"))
+    assert_contains(message, ["f.npy", "id: id", "csv"])
+    message = refusal(DataError, lambda: open_source(tmp_path / "g.csv", id_column="id"))
+    assert_contains(message, ["g.csv:1", "'id'", "header"])
+
+
+def test_a_line_of_another_length_is_refused(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "f.csv", ",item_id,x\n0,7,1\n1,8,1,2\n")
+    assert_contains(refusal(DataError, open_source, path), ["f.csv:3", "3", "4"])
+
+
+def test_the_command_converts_by_the_named_column(tmp_path: Path) -> None:
+    from mmrec.features.convert import convert
+
+    path = as_csv(with_ids("sku", 2), tmp_path)
+    convert(path, tmp_path / "g.npz", id_column="sku")
+    assert vectors(tmp_path / "g.npz") == BY_ID

@@ -1,0 +1,91 @@
+"""What recommenders in closed form share: the matrix of ratings, and scores as a product."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from helpers import interactions
+from scipy.sparse import csr_array
+
+from mmrec.data import Dataset, Interactions, Vocabulary
+from mmrec.graph.row_blocks import Matrix
+from mmrec.models import RecommenderConfig
+from mmrec.models.closed_form import ClosedForm, training_matrix
+
+RATINGS = np.array([[4.0, 0, 2.5, 0], [0, 1, 0, 0], [0, 0, 0, 5], [3, 0, 0, -1]])
+
+
+def split(ratings: np.ndarray) -> Interactions:
+    users, items = np.nonzero(ratings)
+    return Interactions.from_arrays(users, items, *ratings.shape, ratings[users, items])
+
+
+class Product(ClosedForm):
+    """Two given matrices."""
+
+    def __init__(self, left: Matrix, right: Matrix) -> None:
+        n_users, n_items = left.shape[0], right.shape[1]
+        users, items = (Vocabulary(map(str, range(n))) for n in (n_users, n_items))
+        train = interactions(np.ones((n_users, n_items)))
+        super().__init__(RecommenderConfig(), Dataset("toy", users, items, train, None, train))
+        self.left, self.right = left, right
+
+
+def matrices(density: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(3)
+    shapes = ((300, 40), (40, 50))
+    left, right = (rng.normal(size=shape) * (rng.random(shape) < density) for shape in shapes)
+    return left, right
+
+
+def test_the_matrix_has_the_positive_ratings(caplog: pytest.LogCaptureFixture) -> None:
+    matrix = training_matrix(split(RATINGS), implicit=False)
+    assert matrix.dtype == np.float64
+    assert matrix.has_sorted_indices
+    assert np.array_equal(matrix.toarray(), np.maximum(RATINGS, 0))
+    assert "1 of the 6 training ratings" in caplog.text
+
+
+def test_an_implicit_matrix_has_ones(caplog: pytest.LogCaptureFixture) -> None:
+    matrix = training_matrix(split(RATINGS), implicit=True)
+    assert np.array_equal(matrix.toarray(), RATINGS > 0)
+    assert "1 of the 6 training ratings" in caplog.text
+
+
+def test_positive_ratings_give_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        training_matrix(split(np.abs(RATINGS)), implicit=False)
+    assert not caplog.records
+
+
+def test_each_call_returns_a_new_matrix() -> None:
+    train = split(np.abs(RATINGS))
+    training_matrix(train, implicit=False).data[:] = 7
+    assert np.array_equal(training_matrix(train, implicit=False).toarray(), np.abs(RATINGS))
+
+
+@pytest.mark.parametrize("is_right_sparse", [False, True])
+@pytest.mark.parametrize("is_left_sparse", [False, True])
+def test_scores_are_the_product(is_left_sparse: bool, is_right_sparse: bool) -> None:
+    left, right = matrices()
+    model = Product(
+        csr_array(left) if is_left_sparse else left, csr_array(right) if is_right_sparse else right
+    )
+    users = torch.tensor([5, 299, 0, 5])
+    scores = model.scorer()(users)
+    assert scores.dtype == torch.float64
+    assert np.allclose(scores.numpy(), (left @ right)[users.numpy()], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("is_right_sparse", [False, True])
+def test_a_user_s_scores_do_not_depend_on_the_other_users(is_right_sparse: bool) -> None:
+    left, right = matrices()
+    model = Product(csr_array(left), csr_array(right) if is_right_sparse else right)
+    scorer = model.scorer()
+    everyone = scorer(torch.arange(300))
+    order = torch.from_numpy(np.random.default_rng(0).permutation(300))
+    for users in order.split(7):
+        assert torch.equal(scorer(users), everyone[users])
