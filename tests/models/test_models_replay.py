@@ -59,6 +59,14 @@ MODELS_NAMES = [
     "vbpr_mmrec_concat",
 ]
 CLOSED_FORM_NAMES: list[str] = [
+    "attributeitemknn_cosine",
+    "attributeitemknn_dense_cosine",
+    "attributeitemknn_dense_euclidean_binary",
+    "attributeuserknn_binary_cosine",
+    "attributeuserknn_tfidf_cosine",
+    "itemknncbf_concat",
+    "itemknncbf_textual",
+    "itemknncbf_visual_shrink0",
     "itemknn_aiolli_adjusted",
     "itemknn_aiolli_asymmetric",
     "itemknn_aiolli_cosine_shrink10",
