@@ -117,15 +117,13 @@ def similarities(vectors: Matrix, config: ContentNeighboursConfig) -> Rows:
     return similar_rows(vectors, config.similarity, config.shrink)
 
 
-def nearest(
-    vectors: Matrix, config: ContentNeighboursConfig, *, zeros_compete: bool = False
-) -> SparseArray:
+def nearest(vectors: Matrix, config: ContentNeighboursConfig) -> SparseArray:
     """Return the similarities of each vector with its neighbours, [N, N]; row j are those of j.
+
+    A vector may be its own neighbour; zeros are never neighbours.
 
     Args:
         vectors: [N, F], of items or of users.
         config: says which similarity and how many neighbours.
-        zeros_compete: zeros take places of the k.
     """
-    rows = similarities(vectors, config)
-    return keep_largest(rows, vectors.shape[0], config.k, zeros_compete=zeros_compete)
+    return keep_largest(similarities(vectors, config), vectors.shape[0], config.k)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from mmrec.config import Count, Flag, NonNegativeReal
 from mmrec.data import Dataset
-from mmrec.graph.row_blocks import SparseArray, transposed
+from mmrec.graph.row_blocks import SparseArray, keep_largest, transposed, without_diagonal
 from mmrec.models import register
 from mmrec.models.closed_form import ClosedForm, training_matrix
 from mmrec.models.content_neighbours import (
     ContentNeighboursConfig,
     Cut,
     item_vectors,
-    nearest,
+    similarities,
 )
 
 
@@ -46,8 +46,9 @@ class ItemKNNCBF(ClosedForm):
     - ``s_uj = sum_i S_ij`` over the items i of the user that have j among their neighbours
 
     Ratings are not used unless ``implicit: False``. Elliot's models cut the other way, which is
-    ``cut: column``: each candidate j keeps the n largest S_ij. Nothing is normalised, so the
-    modality with the longer vectors decides; with ``normalize_features`` all have the length 1.
+    ``cut: column``: each candidate j keeps the n largest S_ij of other items i. Nothing is
+    normalised, so the modality with the longer vectors decides; with ``normalize_features`` all
+    have the length 1.
     ``shrink`` follows the scale of the features. Vectors of zeros have the similarity 0, also with
     ``shrink: 0``, where MMRec gives NaN. Equal similarities are taken by ascending item number.
 
@@ -63,5 +64,7 @@ class ItemKNNCBF(ClosedForm):
         super().__init__(config, dataset)
         self.vectors = item_vectors(config, dataset)
         self.left = training_matrix(dataset.train, implicit=config.implicit)
-        chosen = nearest(self.vectors, config, zeros_compete=True)
-        self.right = chosen if config.cut == "row" else transposed(chosen)
+        rows, is_by_row = similarities(self.vectors, config), config.cut == "row"
+        rows = rows if is_by_row else without_diagonal(rows)
+        chosen = keep_largest(rows, self.n_items, config.k, zeros_compete=True)
+        self.right = chosen if is_by_row else transposed(chosen)
