@@ -132,7 +132,7 @@ class SimGCL(Model):
     def noisy(self, first: Tensor, nodes: Tensor) -> Tensor:
         """Return the value of a view at some nodes, [P, D]."""
         n_layers = self.config.n_layers
-        last = BatchRows(self.graph.pattern, self.graph.values, nodes)
+        last = BatchRows(self.graph, nodes)
         y = first if n_layers > 1 else first.index_select(0, nodes)
         total = first.new_zeros(len(nodes), first.shape[1])
         for layer in range(2, n_layers + 1):
