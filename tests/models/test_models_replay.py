@@ -66,6 +66,14 @@ MODELS_NAMES = [
     "vbpr_mmrec_concat",
 ]
 CLOSED_FORM_NAMES = [
+    "attributeitemknn_cosine",
+    "attributeitemknn_dense_cosine",
+    "attributeitemknn_dense_euclidean_binary",
+    "attributeuserknn_binary_cosine",
+    "attributeuserknn_tfidf_cosine",
+    "itemknncbf_concat",
+    "itemknncbf_textual",
+    "itemknncbf_visual_shrink0",
     "ials2022",
     "ials2022_nu05",
     "ials_linear",
