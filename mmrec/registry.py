@@ -66,8 +66,9 @@ class Registry(Mapping[str, T]):
 
     - the built-in modules, imported when a name is first looked up;
     - the experiment's ``external_models_path``;
-    - installed packages with an entry point in the group ``mmrec.<kind>s``. The name of the entry
-      point is the registered name; importing what it refers to must register that name.
+    - installed packages with an entry point in the group ``mmrec.<kind>s``, with ``_`` for a space.
+      The name of the entry point is the registered name; importing what it refers to must register
+      that name.
 
     Args:
         kind: singular noun for messages, such as ``metric``.
@@ -186,7 +187,7 @@ class Registry(Mapping[str, T]):
     def _entry_points(self) -> Mapping[str, list[EntryPoint]]:
         if self._points is None:
             self._points = {}
-            for point in entry_points(group=f"mmrec.{self.kind}s"):
+            for point in entry_points(group=f"mmrec.{self.kind.replace(' ', '_')}s"):
                 self._points.setdefault(self._key(point.name), []).append(point)
         return self._points
 
