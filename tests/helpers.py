@@ -10,12 +10,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
 import pytest
 
 from mmrec.data import Interactions
+from mmrec.evaluation import METRICS
 
 ROOT = Path(__file__).parents[1]
 """The repository."""
@@ -59,6 +61,11 @@ def assert_repeated_elsewhere(program: str, *arguments: object) -> None:
     assert "".join(lines) == here.getvalue()
 
 
+def metrics_of_cut_lists() -> list[str]:
+    """The names of all metrics that do not need lists of all candidates."""
+    return [name for name, metric in METRICS.items() if not metric.complete]
+
+
 def interactions(mask: Sequence[Sequence[int]] | np.ndarray) -> Interactions:
     """The split with a row for every non-zero entry of a [U, I] matrix."""
     matrix = np.asarray(mask)
@@ -75,6 +82,23 @@ def no_file_above(n_bytes: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def deny(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the system refuse everything below a folder, as it does to all users but root."""
+
+    def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any = ".", *rest: Any, **options: Any) -> Any:
+            is_path = isinstance(path, str | bytes | os.PathLike)
+            if is_path and Path(os.fsdecode(path)).absolute().is_relative_to(folder):
+                raise PermissionError(13, "Permission denied", os.fsdecode(path))
+            return function(path, *rest, **options)
+
+        return call
+
+    for name in ("stat", "lstat", "listdir", "scandir", "open", "mkdir"):
+        monkeypatch.setattr(os, name, guarded(getattr(os, name)))
+    monkeypatch.setattr(io, "open", guarded(io.open))
 
 
 def write_text(path: Path, content: str | bytes) -> Path:
