@@ -21,7 +21,7 @@ from mmrec.graph.batch_rows import BatchRows, scattered
 from mmrec.graph.matrix import SparseMatrix
 from mmrec.graph.sparse import propagate, transposed_spmm
 
-_TINY = 1e-12
+TINY = 1e-12
 """Least norm that a row is divided by, as in :func:`torch.nn.functional.normalize`."""
 
 
@@ -97,7 +97,7 @@ class _MeanOfLayers(Function):
             else:
                 z = rows.product(z)
             if normalised:
-                scale = z.norm(dim=1, keepdim=True).clamp_(min=_TINY).reciprocal_()
+                scale = z.norm(dim=1, keepdim=True).clamp_(min=TINY).reciprocal_()
                 z.mul_(scale)
                 kept += [z, scale]
             total.add_(z if layer == n_layers else _rows(z, nodes))
@@ -114,15 +114,15 @@ class _MeanOfLayers(Function):
         shared = shared_rows if nodes is None else scattered(shared_rows, nodes, ctx.n_nodes)
         dz = shared
         if ctx.rows is not None:
-            dz = ctx.rows.transposed_product(_unscaled(shared_rows, *kept[-2:])).add_(shared)
+            dz = ctx.rows.transposed_product(unscaled(shared_rows, *kept[-2:])).add_(shared)
         for layer in range(len(matrices) - (ctx.rows is not None), 0, -1):
-            dy = _unscaled(dz, *kept[2 * layer - 2 : 2 * layer])
+            dy = unscaled(dz, *kept[2 * layer - 2 : 2 * layer])
             matrix = matrices[layer - 1]
             dz = transposed_spmm(matrix.pattern, matrix.values, dy).add_(shared)
         return None, dz, None, None
 
 
-def _unscaled(dz: Tensor, z: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
+def unscaled(dz: Tensor, z: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
     """Return dy for the normalised ``z = y / |y|``: ``(dz - z <z, dz>) / |y|``; dz without them."""
     if z is None or scale is None:
         return dz
