@@ -33,6 +33,7 @@ from mmrec.planning.counts import count_trials
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.notes import plan_notes
 from mmrec.planning.outline import Outline
+from mmrec.planning.outputs import check_outputs
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.progress.display import Progress
 from mmrec.reporting.elliot_files import elliot_files
@@ -139,7 +140,7 @@ def check_experiment(
     """
     loaded = read_experiment(config, base_dir)
     item_info = find_item_info(loaded)
-    plan = make_plan(loaded, checks=(check_executor, check_trackers))
+    plan = make_plan(loaded, checks=(check_executor, check_trackers, check_outputs))
     return loaded, plan, item_info
 
 

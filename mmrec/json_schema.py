@@ -16,7 +16,7 @@ from mmrec.config import EarlyStopping, ExperimentFile, Missing, ModelMeta, Seed
 from mmrec.config.distributions import NAMES
 from mmrec.evaluation import METRICS
 from mmrec.features import LOADERS, FolderLoader
-from mmrec.models import MODELS, MultimodalConfig, RecommenderConfig
+from mmrec.models import MODELS, FeaturesConfig, RecommenderConfig
 from mmrec.models.external import PREFIX
 from mmrec.planning.candidates import FOLDER
 from mmrec.planning.modality_subsets import EACH_SUBSET
@@ -133,7 +133,7 @@ def _model(config: type[RecommenderConfig] | None, definitions: dict[str, Node])
         definitions[definition] = _about(node) | (_tuples if is_tuple else _values)(node)
         properties[name] = _ref(definition)
     properties["seed"] = _any_of(properties["seed"], _ref("seed_repeat"))
-    if issubclass(config, MultimodalConfig):
+    if issubclass(config, FeaturesConfig):
         properties["modalities"] = _any_of(properties["modalities"], {"const": EACH_SUBSET})
     return {"type": "object", "properties": properties, "additionalProperties": False}
 

@@ -1,11 +1,14 @@
-"""Run the tutorial's two experiments on another data set and compare with recorded runs.
+"""Train models with recorded hyper-parameters and compare with the figures of public code.
 
-    python scripts/reproduce_reference.py DATA_FOLDER --runs runs.json
+    python scripts/reproduce_reference.py                      # every run of recorded_runs.yml
+    python scripts/reproduce_reference.py LightGCN EASER       # some of them
+    python scripts/reproduce_reference.py --list
 
-Runs ``config_files/hands_on_lightgcnm.yml`` and ``hands_on_lattice.yml``, changing only the folder
-and name of the data set, the batch size, the seeds, and, to match the recorded runs, the epochs and
-the validation rate. Prints the mean over the seeds next to the recorded mean, and exits with 1 if a
-difference exceeds the tolerance.
+``reproducing/recorded_runs.yml`` names for each run the data set, the model with its
+hyper-parameters, and where in the recordings (``../shared``) the figures of the public code are.
+Both sides select the best epoch by validation Recall@20. The random draws differ from those of the
+public code, so single seeds differ too: each figure is a mean over seeds, and its spread is the
+larger range over the seeds of the two sides. A difference beyond the spread is marked.
 """
 
 from __future__ import annotations
@@ -13,68 +16,114 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from mmrec.experiment import run_experiment
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-CONFIGS = Path(__file__).parents[1] / "config_files"
-TOLERANCE = {"Recall@20": 0.010, "nDCG@20": 0.007, "validation Recall@20": 0.010}
+from mmrec.experiment import run_experiment  # noqa: E402
+from reproducing.experiments import experiment  # noqa: E402
+
+SHARED = ROOT.parent / "shared"
+SEEDS = (123, 7, 2024)
+FIGURES = {
+    "validation Recall@20": ("validation Recall@20", "val_recall20"),
+    "Recall@20": ("Recall@20", "test Recall@20", "test_recall20"),
+    "nDCG@20": ("nDCG@20", "test nDCG@20 (binary)", "test_ndcg20"),
+}
+"""Names of each figure in the recordings."""
+
+ROUNDING = 1e-5
+"""Figures of models without random draws are recorded with five digits."""
+
+NDCG = "nDCGRendle2020"
+"""The recorded nDCG has binary gains."""
 
 
-def main() -> int:
-    """Run both models and compare."""
+@dataclass(frozen=True)
+class Side:
+    """A figure of one implementation over its seeds."""
+
+    values: Sequence[float]
+
+    @property
+    def mean(self) -> float:
+        """Mean over the seeds."""
+        return sum(self.values) / len(self.values)
+
+    @property
+    def range(self) -> float:
+        """Largest minus smallest value."""
+        return max(self.values) - min(self.values)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run and compare; print a Markdown table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument(
-        "data", type=Path, help="train.txt, val.txt, test.txt, image_feat, text_feat"
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="names in recorded_runs.yml")
+    parser.add_argument("--list", action="store_true", help="print the names")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[*SEEDS])
+    parser.add_argument("--output", type=Path, default=Path("results"), help="folder of the runs")
+    options = parser.parse_args(arguments)
+    known = yaml.safe_load((ROOT / "scripts/reproducing/recorded_runs.yml").read_text())
+    if unknown := set(options.runs) - set(known):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; accepted: {', '.join(known)}")
+    if options.list:
+        print("\n".join(known))
+        return 0
+    print("| run | data | seeds | figure | recorded | mmrec | difference | spread | |")
+    print("|---|---|---|---|--:|--:|--:|--:|---|")
+    for name in options.runs or known:
+        run = known[name]
+        theirs = recorded(run)
+        ours = trained(run, options.seeds, options.output)
+        seeds = " / ".join(str(len(side["Recall@20"].values)) for side in (theirs, ours))
+        for figure in FIGURES:
+            cells = [name, run["data"], seeds, figure, *compared(theirs[figure], ours[figure])]
+            print(f"| {' | '.join(cells)} |", flush=True)
+    return 0
+
+
+def compared(theirs: Side, ours: Side) -> list[str]:
+    """Return both means, their difference, the spread, and a mark."""
+    difference, spread = ours.mean - theirs.mean, max(theirs.range, ours.range)
+    mark = "" if abs(difference) <= spread + ROUNDING else "beyond"
+    return [f"{theirs.mean:.4f}", f"{ours.mean:.4f}", f"{difference:+.4f}", f"{spread:.4f}", mark]
+
+
+def recorded(run: Mapping[str, Any]) -> dict[str, Side]:
+    """Return the recorded figures of a run."""
+    found = json.loads((SHARED / run["recording"]).read_text())
+    for key in run.get("at", ()):
+        found = found[key]
+    seeds = found.get("seeds", {"": found}).values()
+    return {
+        figure: Side([next(seed[x] for x in names if x in seed) for seed in seeds])
+        for figure, names in FIGURES.items()
+    }
+
+
+def trained(run: Mapping[str, Any], seeds: Sequence[int], output: Path) -> dict[str, Side]:
+    """Train a run's model from each seed and return the figures."""
+    (name, given), data = next(iter(run["model"].items())), SHARED / "data" / run["data"]
+    meta = {"validation_metric": "Recall@20"}
+    if "validation_rate" in run:
+        meta["validation_rate"] = run["validation_rate"]
+    settings = {**given, "meta": meta}
+    if run.get("seeds", True):
+        settings["seed"] = [*seeds]
+    content = experiment(
+        data, {name: settings}, ["Recall", NDCG], output, tuple(run.get("loaders", ()))
     )
-    parser.add_argument("--runs", type=Path, help="the recorded runs (JSON)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[123, 7, 2024])
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--validation-rate", type=int, default=5)
-    parser.add_argument("--batch-size", type=int, default=512)
-    parser.add_argument("--output", type=Path, default=Path("results"))
-    options = parser.parse_args()
-    recorded = json.loads(options.runs.read_text())["models"] if options.runs else {}
-    too_far = 0
-    for model, file in (
-        ("LightGCNM", "hands_on_lightgcnm.yml"),
-        ("LATTICE", "hands_on_lattice.yml"),
-    ):
-        results = run_experiment(experiment(CONFIGS / file, options), base_dir=CONFIGS)
-        columns = ["trial", "best_epoch", *TOLERANCE]
-        print(results.trials[columns].to_string(index=False))
-        for figure, tolerance in TOLERANCE.items():
-            mean = results.trials[figure].mean()
-            line = f"{model} {figure}: mean {mean:.5f}"
-            if model in recorded:
-                difference = mean - recorded[model]["mean"][figure]
-                too_far += abs(difference) > tolerance
-                line += f", recorded {recorded[model]['mean'][figure]:.5f}, difference "
-                line += f"{difference:+.5f} (tolerance {tolerance})"
-            print(line, flush=True)
-    return 1 if too_far else 0
-
-
-def experiment(path: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the experiment of a file with the data, seeds and epochs of the options."""
-    config: dict[str, Any] = yaml.safe_load(path.read_text())
-    settings = config["experiment"]
-    settings["dataset"] = options.data.resolve().name
-    data = settings["data_config"]
-    for key in ("train_path", "validation_path", "test_path"):
-        data[key] = str(options.data.resolve() / Path(data[key]).name)
-    for entry in data["side_information"]:
-        for key in entry.keys() & {"visual_features", "textual_features"}:
-            entry[key] = str(options.data.resolve() / Path(entry[key]).name)
-    for name, folder in (("result", "recs"), ("weight", "weights"), ("performance", "performance")):
-        settings[f"path_output_rec_{name}"] = str(options.output.resolve() / "{0}" / folder)
-    (model,) = settings["models"].values()
-    model["meta"]["validation_rate"] = options.validation_rate
-    model |= {"batch_size": options.batch_size, "epochs": options.epochs, "seed": options.seeds}
-    return config
+    content["experiment"]["execution"] = {"threads": 1}
+    trials = run_experiment(content, base_dir=ROOT, progress=False).trials
+    columns = {figure: figure.replace("nDCG", NDCG) for figure in FIGURES}
+    return {figure: Side(trials[column].tolist()) for figure, column in columns.items()}
 
 
 if __name__ == "__main__":

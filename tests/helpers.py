@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -75,6 +76,23 @@ def no_file_above(n_bytes: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def deny(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the system refuse everything below a folder, as it does to all users but root."""
+
+    def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any = ".", *rest: Any, **options: Any) -> Any:
+            is_path = isinstance(path, str | bytes | os.PathLike)
+            if is_path and Path(os.fsdecode(path)).absolute().is_relative_to(folder):
+                raise PermissionError(13, "Permission denied", os.fsdecode(path))
+            return function(path, *rest, **options)
+
+        return call
+
+    for name in ("stat", "lstat", "listdir", "scandir", "open", "mkdir"):
+        monkeypatch.setattr(os, name, guarded(getattr(os, name)))
+    monkeypatch.setattr(io, "open", guarded(io.open))
 
 
 def write_text(path: Path, content: str | bytes) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from mmrec.errors import ConfigError
 
 if TYPE_CHECKING:
     from mmrec.evaluation import FileEvaluation
+
+logger = logging.getLogger(__name__)
 
 EXAMPLES = """
 mmrec evaluate --recs lists.tsv --train train.txt --test test.txt
@@ -26,7 +29,7 @@ def add_to(commands: Commands) -> None:
         commands, "evaluate", _evaluate, "score a file of recommendations", EXAMPLES
     )
     evaluate.add_argument(
-        "--recs", type=Path, required=True, help="the recommendations: user, item, score"
+        "--recs", type=Path, required=True, help="the recommendations: user, item[, score]"
     )
     evaluate.add_argument("--train", type=Path, help="the training split")
     evaluate.add_argument("--test", type=Path, help="the held-out split")
@@ -65,7 +68,11 @@ def add_to(commands: Commands) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    """Score a file of recommendations (user, item, score) against a held-out split.
+    """Score a file of recommendations against a held-out split.
+
+    The lists are lines of user, item and score; of user and item in the order of the lists; with a
+    header, of user, item and rank, or of a user and all items; or a TREC run. Lists are ordered by
+    score, ties by the order of the file.
 
     Files are read like those of an experiment: .csv with commas, .inter with tabs and a header,
     .json with the lists of users of LATTICE, others with tabs; each may be gzipped. A first line
@@ -85,9 +92,21 @@ def _evaluate(options: argparse.Namespace) -> int:
         relevance_threshold=options.relevance_threshold,
         binarize=options.binarize,
     )
+    for warning in result.warnings:
+        logger.warning("%s", warning)
     print(_figures(result))
     if options.json is not None:
-        facts = {"figures": result.figures, "users": result.n_users}
+        facts = {
+            "figures": result.figures,
+            "users": result.n_users,
+            "users_without_list": result.n_users_without_list,
+            "rows": result.n_rows,
+            "ignored_rows": result.ignored_rows,
+            "kept_rows": result.kept_rows,
+            "test_rows": result.n_test_rows,
+            "ignored_test_rows": result.ignored_test_rows,
+            "warnings": result.warnings,
+        }
         write_atomically(options.json, json.dumps(facts, indent=2) + "\n")
     return 0
 
@@ -104,4 +123,4 @@ def _splits(options: argparse.Namespace) -> tuple[Path, Path]:
 def _figures(result: FileEvaluation) -> str:
     width = max(map(len, result.figures))
     lines = [f"{label:<{width}}  {value:.6f}" for label, value in result.figures.items()]
-    return "\n".join([*lines, f"over {result.n_users} users"])
+    return "\n".join([*lines, f"over {result.n_users} users", *result.lines()])

@@ -64,6 +64,13 @@ class Vocabulary:
             raise DataError(f"unknown ids: {unknown}")
         return numbers
 
+    def extended(self, ids: Iterable[str]) -> Vocabulary:
+        """Return a vocabulary with further ids, whose numbers follow those of this one."""
+        other = Vocabulary(())
+        others = sort_ids({name for name in ids if name not in self._index})
+        other._index = self._index.append(pd.Index(others, dtype=object))
+        return other
+
     def id_of(self, number: int) -> str:
         """Return the id of one internal number."""
         return str(self._index[number])

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data import FloatArray, IntArray, Interactions, Vocabulary, read_labelled, read_split
+from mmrec.data.mismatches import TRAINING, spelling_note, unknown_ids
 from mmrec.errors import DataError, listing
 from mmrec.evaluation.evaluator import Evaluator
 from mmrec.evaluation.list_files import read_recommendations
 from mmrec.evaluation.ranking import NO_ITEM, Ranking
+from mmrec.text import counted
 
 
 def ranking_from_frame(
@@ -21,7 +23,7 @@ def ranking_from_frame(
 ) -> Ranking:
     """Make lists from rows of ``user_id``, ``item_id`` and ``score``.
 
-    Lists are ordered by descending score, ties by ascending item number. Rows of users outside of
+    Lists are ordered by descending score, ties by the order of the rows. Rows of users outside of
     ``users`` are ignored. An item outside of ``items`` keeps its position in the list, as -1: the
     ranks of the items after it do not change.
 
@@ -31,7 +33,7 @@ def ranking_from_frame(
     rows = users.numbers(frame["user_id"], missing="negative")
     columns = items.numbers(frame["item_id"], missing="negative")
     scores = frame["score"].to_numpy(np.float64)
-    order = np.lexsort((columns, -scores, rows))
+    order = np.lexsort((-scores, rows))  # stable
     order = order[rows[order] >= 0]
     rows = rows[order]
     places = np.arange(len(rows)) - np.searchsorted(rows, rows)
@@ -66,6 +68,32 @@ class FileEvaluation:
     """Numbers of unusual rows that are evaluated unchanged, by reason."""
     ignored_test_rows: int
     """Rows of the test split of users outside of the training split."""
+    n_test_rows: int
+    """Number of rows of the test split."""
+    warnings: tuple[str, ...] = ()
+    """On ids that the training split lacks, or that are only written in another way."""
+
+    def lines(self) -> list[str]:
+        """Return the counts of unusual rows and users as lines; empty if there are none."""
+        counts = [
+            *(
+                (number, self.n_rows, "row", f"ignored, {r}")
+                for r, number in self.ignored_rows.items()
+            ),
+            *((number, self.n_rows, "row", f"kept, {r}") for r, number in self.kept_rows.items()),
+            (
+                self.n_users_without_list,
+                self.n_users,
+                "user",
+                "without a list, who count as misses",
+            ),
+            (self.ignored_test_rows, self.n_test_rows, "test row", "ignored, user not in training"),
+        ]
+        return [
+            f"{number:,} of {counted(total, noun)}: {what}"
+            for number, total, noun, what in counts
+            if number
+        ]
 
 
 def evaluate_file(
@@ -101,9 +129,11 @@ def evaluate_file(
     """
     frame = read_recommendations(recs)
     trained, held_out = _read_splits(train, test)
+    # The numbers of trained items are those of a run, whatever other items the files have.
     users = Vocabulary(trained["user_id"].cat.categories)
-    items = Vocabulary(
-        item for part in (trained, held_out, frame) for item in part["item_id"].cat.categories
+    trained_items = Vocabulary(trained["item_id"].cat.categories)
+    items = trained_items.extended(
+        item for part in (held_out, frame) for item in part["item_id"].cat.categories
     )
     _require_known_users(frame, users, recs, train)
     _require_known_users(held_out, users, test, train)
@@ -112,6 +142,12 @@ def evaluate_file(
     training = _interactions(trained, users, items)
     testing = _interactions(held_out, users, items)
 
+    warnings = [
+        unknown_ids(test, held_out["user_id"], users, "user", TRAINING),
+        unknown_ids(test, held_out["item_id"], trained_items, "item", TRAINING),
+        unknown_ids(recs, frame["user_id"], users, "user", TRAINING),
+        unknown_ids(recs, frame["item_id"], trained_items, "item", TRAINING),
+    ]
     evaluator = Evaluator(training, testing, metrics, cutoffs, relevance_threshold)
     top_k = evaluator.cutoffs[-1]
     evaluation = evaluator.evaluate(ranking_from_frame(frame, users, items, top_k))
@@ -125,6 +161,8 @@ def evaluate_file(
         ignored_rows=ignored | {"past the last cutoff": int(np.maximum(lengths - top_k, 0).sum())},
         kept_rows=kept,
         ignored_test_rows=len(held_out) - len(testing),
+        n_test_rows=len(held_out),
+        warnings=tuple(warning for warning in warnings if warning is not None),
     )
 
 
@@ -141,6 +179,7 @@ def _require_known_users(frame: pd.DataFrame, users: Vocabulary, path: Path, tra
         raise DataError(
             f"{path}: no user is in the training split {train}; the file has "
             f"{listing(ids, 3)}, the training split {listing(users.ids, 3)}"
+            f"{spelling_note(ids, users.ids)}"
         )
 
 

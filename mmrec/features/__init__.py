@@ -9,12 +9,19 @@ from mmrec.features.base import (
     load_features,
     register_loader,
 )
-from mmrec.features.loaders import AudioAttribute, FolderLoader, TextualAttribute, VisualAttribute
+from mmrec.features.loaders import (
+    AudioAttribute,
+    FolderLoader,
+    ItemAttributes,
+    TextualAttribute,
+    VisualAttribute,
+)
 
 __all__ = [
     "LOADERS",
     "AudioAttribute",
     "FolderLoader",
+    "ItemAttributes",
     "Loader",
     "Missing",
     "TextualAttribute",

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from mmrec.errors import DataError, listing
+from mmrec.errors import DataError
 from mmrec.features.ids import ids_of_array, number_rows, rows_of_id_file
 from mmrec.features.source import (
     BLOCK_BYTES,
@@ -19,6 +19,8 @@ from mmrec.features.source import (
     Source,
     check_matrix,
     check_vector,
+    could_be_vector,
+    other_names,
     reading,
 )
 from mmrec.features.unpacking import unpack
@@ -30,6 +32,10 @@ _HEADERS = {
 
 _UNNAMED = "arr_0"
 """numpy's name of an array that was saved without a name."""
+
+
+_SAMPLED = 16
+"""Members of an archive whose shapes are checked in any case."""
 
 
 def open_npy(path: Path) -> Source:
@@ -56,11 +62,11 @@ def open_npz(path: Path) -> Source:
         if {"ids", "features"} <= set(names):
             rows = number_rows(ids_of_array(_array(archive, "ids"), f"{path}: ids"), path)
             return MatrixSource(path, rows, _matrix(path, archive, "features"))
+        shapes = [_shape(archive, name) for name in _sample(archive)]
     if names in ([], [_UNNAMED]) or {"ids", "features"} & set(names):
-        raise DataError(
-            f"{path}: expected the arrays 'ids' and 'features', or one for each item; "
-            f"found {listing(names) or 'none'}"
-        )
+        raise other_names(path, names)
+    if not all(map(could_be_vector, shapes)):  # the names are not those of items
+        raise other_names(path, names)
 
     def read_vectors(item_ids: Sequence[str]) -> list[Numbers]:
         vectors = []
@@ -72,6 +78,27 @@ def open_npz(path: Path) -> Source:
         return vectors
 
     return ItemwiseSource(path, number_rows(names, path).keys(), read_vectors)
+
+
+def _sample(archive: zipfile.ZipFile) -> list[str]:
+    """Return the first members of an archive, and one of each size.
+
+    There may be hundreds of thousands, and vectors of one length have the same size.
+    """
+    members = archive.infolist()
+    by_size = {member.file_size: member.filename for member in members}
+    first = [member.filename for member in members[:_SAMPLED]]
+    return list(dict.fromkeys([*first, *by_size.values()]))
+
+
+def _shape(archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:
+    """Return the shape in the header of an array."""
+    with archive.open(member) as file:
+        read_header = _HEADERS.get(np.lib.format.read_magic(file))
+        if read_header is None:  # a version for the names of fields, which numbers do not have
+            return (0,)
+        shape: tuple[int, ...] = read_header(file)[0]
+    return shape
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> Numbers:

@@ -1,12 +1,15 @@
-"""The built-in loaders, one for each modality; all read every format."""
+"""The built-in loaders, one for each modality. Those of vectors read every format."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import cached_property
 
+import numpy as np
+
 from mmrec.data import Features
-from mmrec.errors import DataError
+from mmrec.data.reading.text import read_records
+from mmrec.errors import DataError, listing
 from mmrec.features.base import Loader, register_loader
 from mmrec.features.formats import open_source
 from mmrec.features.source import Source
@@ -72,3 +75,61 @@ class AudioAttribute(FolderLoader):
 
     path_key = "audio_features"
     modality = "audio"
+
+
+@register_loader
+class ItemAttributes(Loader):
+    """Attributes such as genres, from the path ``attribute_file``, as vectors of 0 and 1.
+
+    A line has an item and its attributes, separated by tabs; the order of the attributes is free.
+    Vectors have a column for each attribute of the file, in the order of the text.
+    """
+
+    path_key = "attribute_file"
+    modality = "attributes"
+
+    @cached_property
+    def _attributes(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, Sequence[str]] = {}
+        for line, (item_id, *attributes) in read_records(self.path, "\t"):
+            if not item_id:
+                raise DataError(f"{self.path}:{line}: the id is empty ({self.name})")
+            if item_id in found:
+                raise DataError(
+                    f"{self.path}:{line}: a second line of the item {item_id!r} ({self.name})"
+                )
+            found[item_id] = [attribute for attribute in attributes if attribute]
+        if not any(found.values()):
+            raise DataError(
+                f"{self.path}: expected lines of an item and its attributes, separated by tabs; "
+                f"found no attributes ({self.name})"
+            )
+        return found
+
+    @cached_property
+    def _columns(self) -> Mapping[str, int]:
+        names = {attribute for attributes in self._attributes.values() for attribute in attributes}
+        return {name: column for column, name in enumerate(sorted(names))}
+
+    def items(self) -> Set[str]:
+        """Return the ids of all items with a line.
+
+        Raises:
+            DataError: the file cannot be read; the message names it and the loader.
+        """
+        return self._attributes.keys()
+
+    def read(self, item_ids: Sequence[str]) -> Features:
+        """Return 1 for each attribute of ``item_ids``, [len(item_ids), F] float32.
+
+        Raises:
+            DataError: an item has no line; the message names it.
+        """
+        known, columns = self._attributes, self._columns
+        absent = [item_id for item_id in item_ids if item_id not in known]
+        if absent:
+            raise DataError(f"{self.path}: no attributes for the items {listing(absent)}")
+        matrix = np.zeros((len(item_ids), len(columns)), np.float32)
+        for row, item_id in enumerate(item_ids):
+            matrix[row, [columns[attribute] for attribute in known[item_id]]] = 1
+        return matrix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -212,6 +212,19 @@ def check_matrix(place: Path | str, matrix: Numbers) -> Numbers:
             f"{place}: expected a matrix with a row for each item, found the shape {matrix.shape}"
         )
     return matrix
+
+
+def could_be_vector(shape: Sequence[int]) -> bool:
+    """Return whether an array of this shape can be the vector of an item, [F] or [1, F]."""
+    return len(shape) == 1 or (len(shape) == 2 and shape[0] == 1)
+
+
+def other_names(path: Path, names: Iterable[object]) -> DataError:
+    """Return the error about a file whose arrays are neither ids and features nor vectors."""
+    return DataError(
+        f"{path}: expected 'ids' and 'features', or a vector for each item; "
+        f"found {listing(names) or 'nothing'}"
+    )
 
 
 def check_vector(place: Path | str, vector: Numbers) -> Numbers:

@@ -17,7 +17,14 @@ import numpy as np
 
 from mmrec.data import Features
 from mmrec.errors import DataError, listing
-from mmrec.features.ids import ids_of_values, number_rows, parse_json_ids, rows_of_id_file
+from mmrec.features.ids import (
+    id_files,
+    ids_of_array,
+    ids_of_values,
+    number_rows,
+    parse_json_ids,
+    rows_of_id_file,
+)
 from mmrec.features.source import (
     ItemwiseSource,
     MatrixSource,
@@ -25,6 +32,8 @@ from mmrec.features.source import (
     Source,
     check_matrix,
     check_vector,
+    could_be_vector,
+    other_names,
     reading,
 )
 
@@ -45,7 +54,8 @@ _MAPPED_BYTES = 1 << 26
 def open_safetensors(path: Path) -> Source:
     """Map the tensor ``features`` [N, F].
 
-    Ids are a JSON list under ``ids`` in the metadata, or in a file next to it, or the row numbers.
+    Ids are a JSON list under ``ids`` in the metadata, or the tensor ``ids`` of whole numbers, or in
+    a file next to it, or the row numbers.
 
     Raises:
         DataError: the file is damaged or contains other tensors.
@@ -56,9 +66,11 @@ def open_safetensors(path: Path) -> Source:
         with safe_open(path, framework="np") as file:  # checks every size and offset
             names = list(file.keys())
             ids = (file.metadata() or {}).get("ids")
+            listed = file.get_tensor("ids") if ids is None and "ids" in names else None
         if "features" not in names:
             raise DataError(
-                f"{path}: expected the tensor 'features', found {listing(names) or 'none'}"
+                f"{path}: expected the tensor 'features', and the ids in the metadata, in the "
+                f"tensor 'ids' or in a file next to it; found {listing(names) or 'none'}"
             )
         with path.open("rb") as raw:
             n_header = int.from_bytes(raw.read(8), "little")
@@ -75,9 +87,14 @@ def open_safetensors(path: Path) -> Source:
             )
         )
     check_matrix(path, matrix)
-    rows = (
-        rows_of_id_file(path, len(matrix)) if ids is None else parse_json_ids(ids, f"{path}: ids")
-    )
+    if listed is not None:
+        rows = number_rows(ids_of_array(listed, f"{path}: ids"), path)
+    elif ids is not None:
+        rows = parse_json_ids(ids, f"{path}: ids")
+    elif len(names) > 1 and not id_files(path):  # one of the others may be the ids
+        raise other_names(path, names)
+    else:
+        rows = rows_of_id_file(path, len(matrix))
     return MatrixSource(path, rows, matrix, is_bfloat16=entry["dtype"] == "BF16")
 
 
@@ -129,7 +146,7 @@ def _open_saved(path: Path) -> Source:
         matrix, is_bfloat16 = _matrix(content, path)
         rows = rows_of_id_file(path, len(matrix))
         return MatrixSource(path, rows, matrix, is_bfloat16=is_bfloat16)
-    if set(content) == {"ids", "features"}:
+    if {"ids", "features"} <= set(content):
         ids = content["ids"]
         if not isinstance(ids, Sequence) or isinstance(ids, str):
             ids = _numbers(ids, f"{path}: ids", "a list of ids").tolist()
@@ -138,6 +155,8 @@ def _open_saved(path: Path) -> Source:
         return MatrixSource(path, rows, matrix, is_bfloat16=is_bfloat16)
     if not content:
         raise DataError(f"{path}: the dict is empty")
+    if {"ids", "features"} & set(content) or not all(map(_is_vector, content.values())):
+        raise other_names(path, content)
     keys = dict(zip(number_rows(ids_of_values(content, path), path), content, strict=True))
 
     def read_vectors(item_ids: Sequence[str]) -> list[Numbers]:
@@ -149,6 +168,13 @@ def _open_saved(path: Path) -> Source:
         return vectors
 
     return ItemwiseSource(path, keys.keys(), read_vectors)
+
+
+def _is_vector(value: object) -> bool:
+    """Return whether a value of a dict can be the vector of an item; its type is checked later."""
+    if isinstance(value, Mapping | list | tuple):  # a state within another, a list of ids
+        return False
+    return could_be_vector(getattr(value, "shape", (0,)))
 
 
 def _load(path: Path) -> Any:  # noqa: ANN401 - whatever torch has saved

@@ -51,6 +51,15 @@ def bipartite(matrix: SparseMatrix, *, self_loops: bool = False) -> SparseMatrix
     )
 
 
+def block_diagonal(matrix: SparseMatrix, n: int) -> SparseMatrix:
+    """Return n copies of a matrix along a diagonal, [nN, nM] for [N, M], block after block."""
+    (n_rows, n_columns), pattern = matrix.shape, matrix.pattern
+    blocks = torch.arange(n, device=matrix.device).repeat_interleave(len(matrix))
+    rows = pattern.rows.repeat(n) + n_rows * blocks
+    cols = pattern.cols.repeat(n) + n_columns * blocks
+    return SparseMatrix(Pattern(rows, cols, (n * n_rows, n * n_columns)), matrix.values.repeat(n))
+
+
 @torch.no_grad()
 def knn_graph(
     x: Tensor,

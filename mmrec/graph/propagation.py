@@ -19,10 +19,8 @@ from torch.autograd.function import once_differentiable
 
 from mmrec.graph.batch_rows import BatchRows, scattered
 from mmrec.graph.matrix import SparseMatrix
+from mmrec.graph.normalisation import gradient_of_normalised, inverse_norms
 from mmrec.graph.sparse import propagate, transposed_spmm
-
-TINY = 1e-12
-"""Least norm that a row is divided by, as in :func:`torch.nn.functional.normalize`."""
 
 
 def layers(matrix: SparseMatrix, x: Tensor, n_layers: int) -> Tensor:
@@ -87,7 +85,7 @@ class _MeanOfLayers(Function):
         rows = None
         n_layers = len(matrices)
         if nodes is not None and n_layers:
-            rows = BatchRows(matrices[-1].pattern, matrices[-1].values, nodes)
+            rows = BatchRows(matrices[-1], nodes)
         total = _rows(x, nodes, copy=True)
         kept: list[Tensor] = []
         z = x
@@ -97,7 +95,7 @@ class _MeanOfLayers(Function):
             else:
                 z = rows.product(z)
             if normalised:
-                scale = z.norm(dim=1, keepdim=True).clamp_(min=TINY).reciprocal_()
+                scale = inverse_norms(z)
                 z.mul_(scale)
                 kept += [z, scale]
             total.add_(z if layer == n_layers else _rows(z, nodes))
@@ -114,20 +112,19 @@ class _MeanOfLayers(Function):
         shared = shared_rows if nodes is None else scattered(shared_rows, nodes, ctx.n_nodes)
         dz = shared
         if ctx.rows is not None:
-            dz = ctx.rows.transposed_product(unscaled(shared_rows, *kept[-2:])).add_(shared)
+            dz = ctx.rows.transposed_product(_unscaled(shared_rows, *kept[-2:])).add_(shared)
         for layer in range(len(matrices) - (ctx.rows is not None), 0, -1):
-            dy = unscaled(dz, *kept[2 * layer - 2 : 2 * layer])
+            dy = _unscaled(dz, *kept[2 * layer - 2 : 2 * layer])
             matrix = matrices[layer - 1]
             dz = transposed_spmm(matrix.pattern, matrix.values, dy).add_(shared)
         return None, dz, None, None
 
 
-def unscaled(dz: Tensor, z: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
-    """Return dy for the normalised ``z = y / |y|``: ``(dz - z <z, dz>) / |y|``; dz without them."""
+def _unscaled(dz: Tensor, z: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
+    """Return dy for ``z = scale y``, normalised; dz where layers are not normalised."""
     if z is None or scale is None:
         return dz
-    along = torch.linalg.vecdot(z, dz).unsqueeze(1)
-    return torch.addcmul(dz, z, along, value=-1).mul_(scale)
+    return gradient_of_normalised(dz, z, scale)
 
 
 def _rows(x: Tensor, nodes: Tensor | None, *, copy: bool = False) -> Tensor:

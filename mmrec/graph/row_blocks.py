@@ -114,6 +114,16 @@ def by_pairs(
     return csr_array((values, block.indices, block.indptr), shape=block.shape)
 
 
+def without_diagonal(rows: Rows) -> Rows:
+    """Return the same matrix with zeros on the diagonal."""
+
+    def others(start: int, stop: int) -> Matrix:
+        block = rows(start, stop)
+        return by_pairs(block, start, lambda value, row, column: np.where(row == column, 0, value))
+
+    return others
+
+
 def _entries(block: Matrix) -> Iterator[tuple[IntArray, DenseArray]]:
     """Yield the columns, ascending, and the values of each row that are not zero."""
     if not isinstance(block, np.ndarray):

@@ -12,7 +12,15 @@ from typing import Literal, TypeAlias
 import numpy as np
 from scipy.sparse import csr_array
 
-from mmrec.graph.row_blocks import DenseArray, IntArray, Matrix, Rows, SparseArray, by_pairs
+from mmrec.graph.row_blocks import (
+    DenseArray,
+    IntArray,
+    Matrix,
+    Rows,
+    SparseArray,
+    by_pairs,
+    without_diagonal,
+)
 from mmrec.graph.similarities import dots, indicators, squared_norms
 
 ShrunkSimilarity = Literal[
@@ -75,14 +83,7 @@ def shrunk_similarities(x: SparseArray, name: ShrunkSimilarity, settings: Shrunk
 
 
 def _rows(products: Rows, similarity: _Pairs) -> Rows:
-    def rows(start: int, stop: int) -> Matrix:
-        return by_pairs(
-            products(start, stop),
-            start,
-            lambda value, j, i: np.where(i == j, 0, similarity(value, j, i)),
-        )
-
-    return rows
+    return without_diagonal(lambda start, stop: by_pairs(products(start, stop), start, similarity))
 
 
 def _of_products(norms: DenseArray, name: ShrunkSimilarity, settings: ShrunkSettings) -> _Pairs:

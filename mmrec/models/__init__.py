@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mmrec.models.base import Model, Recommender
 from mmrec.models.batch import Batch
 from mmrec.models.configs import (
+    FeaturesConfig,
     ModelConfig,
     MultimodalConfig,
     RecommenderConfig,
@@ -20,6 +21,7 @@ from mmrec.models.registry import MODELS, register
 __all__ = [
     "MODELS",
     "Batch",
+    "FeaturesConfig",
     "Model",
     "ModelConfig",
     "MultimodalConfig",

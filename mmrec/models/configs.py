@@ -100,8 +100,8 @@ class ModelConfig(RecommenderConfig):
     """Draws the batches; by default the sampler of the model."""
 
 
-class MultimodalConfig(ModelConfig):
-    """Hyper-parameters of a model that reads item features."""
+class FeaturesConfig(RecommenderConfig):
+    """Hyper-parameters of a recommender that reads item features."""
 
     modalities: tuple[str, ...] = ("visual", "textual")
     """The modalities, one or more."""
@@ -112,7 +112,7 @@ class MultimodalConfig(ModelConfig):
     as good with them gains nothing from what the vectors say about the items."""
 
     @model_validator(mode="after")
-    def _check_loaders(self) -> MultimodalConfig:
+    def _check_loaders(self) -> FeaturesConfig:
         if not self.modalities:
             raise ValueError("modalities: expected at least one")
         if len(set(self.modalities)) < len(self.modalities):
@@ -143,3 +143,7 @@ class MultimodalConfig(ModelConfig):
         defaults = default_loaders()
         loaders = self.loaders or [defaults[m] for m in self.modalities]
         return dict(zip(self.modalities, loaders, strict=True))
+
+
+class MultimodalConfig(FeaturesConfig, ModelConfig):
+    """Hyper-parameters of a model that reads item features and is trained by gradient."""

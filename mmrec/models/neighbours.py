@@ -36,7 +36,7 @@ class NeighboursConfig(RecommenderConfig):
     }
 
     neighbors: Count = 40
-    """k, how many neighbours are kept."""
+    """How many neighbours are kept."""
     similarity: Literal[Similarity, ShrunkSimilarity] = "cosine"
     """The similarity, one of those of ``implementation``."""
     implementation: Literal["standard", "aiolli"] = "standard"

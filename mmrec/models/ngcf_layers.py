@@ -22,7 +22,7 @@ from torch.nn.functional import dropout, leaky_relu_
 
 from mmrec.graph import SparseMatrix, bipartite, propagate
 from mmrec.graph.batch_rows import BatchRows
-from mmrec.graph.propagation import TINY, unscaled
+from mmrec.graph.normalisation import gradient_of_normalised, inverse_norms
 from mmrec.graph.sparse import transposed_spmm
 
 _SLOPE = 0.2
@@ -170,17 +170,17 @@ class _Layer(Function):
         y = leaky_relu_((side @ w1).add_(b1).add_((side * own) @ w2).add_(b2), _SLOPE)
         if mask is not None:
             y.mul_(mask)
-        norms = y.norm(dim=1, keepdim=True).clamp_(min=TINY)
-        z = y.div_(norms)
+        scale = inverse_norms(y)
+        z = y.mul_(scale)
         ctx.graph, ctx.rows = graph, rows
-        ctx.save_for_backward(nodes, mask, w1, w2, side, own, z, norms.reciprocal_())
+        ctx.save_for_backward(nodes, mask, w1, w2, side, own, z, scale)
         return z
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         nodes, mask, w1, w2, side, own, z, scale = ctx.saved_tensors
-        dy = unscaled(gradient, z, scale)
+        dy = gradient_of_normalised(gradient, z, scale)
         if mask is not None:
             dy.mul_(mask)
         dy = torch.where(z > 0, dy, _SLOPE * dy)  # z has the sign of what LeakyReLU has read

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mmrec.data import Dataset
 from mmrec.errors import ModelError
 from mmrec.graph import SparseMatrix, knn_graph
-from mmrec.models.configs import MultimodalConfig
+from mmrec.models.configs import FeaturesConfig
 
 
 def embedding(n: int, width: int) -> nn.Embedding:
@@ -31,13 +31,22 @@ def embeddings(sizes: Sequence[int], width: int) -> list[nn.Embedding]:
     return tables
 
 
+@torch.no_grad()
+def draw_as_one_table(*tables: nn.Embedding) -> None:
+    """Draw new values of tables of one width, Xavier-normal for one table of all their rows."""
+    sizes, width = [x.num_embeddings for x in tables], tables[0].embedding_dim
+    whole = nn.init.xavier_normal_(torch.empty(sum(sizes), width))
+    for table, values in zip(tables, whole.split(sizes), strict=True):
+        table.weight.copy_(values)
+
+
 def interactions(dataset: Dataset) -> SparseMatrix:
     """Return the training interactions as a matrix of ones, [U, I]."""
     users, items = torch.from_numpy(dataset.train.users), torch.from_numpy(dataset.train.items)
     return SparseMatrix.from_edges(users, items, (dataset.n_users, dataset.n_items))
 
 
-def control_order(config: MultimodalConfig, n_items: int) -> Tensor | None:
+def control_order(config: FeaturesConfig, n_items: int) -> Tensor | None:
     """Return the item whose vectors each item gets, [I] int64; None if each has its own.
 
     It is the same for all modalities, whose vectors stay together. It has a generator of its own,
@@ -68,14 +77,15 @@ class Projections(nn.Module):
 
     Args:
         widths: F_m of each modality.
-        width: D.
+        width: D, or that of each modality.
     """
 
-    def __init__(self, widths: Mapping[str, int], width: int) -> None:
+    def __init__(self, widths: Mapping[str, int], width: int | Mapping[str, int]) -> None:
         super().__init__()
         self._names = {modality: attribute_name(modality) for modality in widths}
         for modality, features in widths.items():
-            self.add_module(self._names[modality], nn.Linear(features, width))
+            projected = width if isinstance(width, int) else width[modality]
+            self.add_module(self._names[modality], nn.Linear(features, projected))
 
     def __getitem__(self, modality: str) -> nn.Linear:
         """Return the map of a modality."""
@@ -113,7 +123,7 @@ class ItemFeatures(nn.Module):
 
     def __init__(
         self,
-        config: MultimodalConfig,
+        config: FeaturesConfig,
         dataset: Dataset,
         width: int | None = None,
         *,

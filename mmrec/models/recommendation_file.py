@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,17 +10,20 @@ import torch
 from torch import Tensor
 
 from mmrec.data import Dataset, Interactions
+from mmrec.data.mismatches import TRAINING, unknown_ids
 from mmrec.errors import ModelError
 from mmrec.evaluation import Ranking, ranking_from_frame, read_recommendations
 from mmrec.models.base import Recommender
 from mmrec.models.configs import RecommenderConfig
+
+logger = logging.getLogger(__name__)
 
 
 class RecommendationFileConfig(RecommenderConfig):
     """Where the lists are."""
 
     file: Path
-    """User, item and score, in a form that :func:`mmrec.evaluation.read_recommendations` reads."""
+    """The lists, in a form that :func:`mmrec.evaluation.read_recommendations` reads."""
 
 
 class RecommendationFile(Recommender):
@@ -34,6 +38,10 @@ class RecommendationFile(Recommender):
         super().__init__(config, dataset)
         self._frame = read_recommendations(config.file)
         self._users, self._items = dataset.users, dataset.items
+        for what, known in (("user", self._users), ("item", self._items)):
+            warning = unknown_ids(config.file, self._frame[f"{what}_id"], known, what, TRAINING)
+            if warning is not None:
+                logger.warning("%s", warning)
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         """Refuse: a file holds lists, not scores of all items."""

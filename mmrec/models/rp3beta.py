@@ -10,7 +10,15 @@ from scipy.sparse import csr_array
 
 from mmrec.config import Flag, Integer, NonNegativeReal
 from mmrec.data import Dataset
-from mmrec.graph.row_blocks import Matrix, Rows, SparseArray, by_pairs, keep_largest, transposed
+from mmrec.graph.row_blocks import (
+    Matrix,
+    Rows,
+    SparseArray,
+    by_pairs,
+    keep_largest,
+    transposed,
+    without_diagonal,
+)
 from mmrec.models import RecommenderConfig, register
 from mmrec.models.closed_form import ClosedForm, training_matrix
 
@@ -86,13 +94,10 @@ class RP3beta(ClosedForm):
         penalties = np.maximum(degrees, 1.0) ** -beta
 
         def rows(start: int, stop: int) -> Matrix:
-            return by_pairs(
-                to_user[start:stop] @ to_item,
-                start,
-                lambda weight, i, j: np.where(i == j, 0, weight * penalties[j]),
-            )
+            block = to_user[start:stop] @ to_item
+            return by_pairs(block, start, lambda weight, i, j: weight * penalties[j])
 
-        return rows
+        return without_diagonal(rows)
 
     def cut_rows(self, ratings: SparseArray) -> SparseArray:
         """Return the largest weights of each row, [I, I]."""

@@ -88,12 +88,13 @@ def workload(config: RecommenderConfig) -> dict[str, object]:
     """Return the hyper-parameters that the number and the duration of steps depend on.
 
     Real numbers are left out: a step takes equally long whatever the learning rate is. ``seed``
-    does not matter, and ``epochs`` only repeat the steps.
+    does not matter, and the ``epochs`` of a trained model only repeat the steps.
     """
+    left_out = {"seed", "random_seed"} | ({"epochs"} if isinstance(config, ModelConfig) else set())
     return {
         name: value
         for name, value in config.model_dump().items()
-        if name not in ("seed", "random_seed", "epochs") and not _is_real(value)
+        if name not in left_out and not _is_real(value)
     }
 
 

@@ -8,7 +8,7 @@ from types import ModuleType
 from pydantic import ValidationError
 
 from mmrec.config import EarlyStopping, Loaded, ModelMeta, SeedRepeat
-from mmrec.models import ModelConfig, MultimodalConfig, Recommender, RecommenderConfig
+from mmrec.models import FeaturesConfig, ModelConfig, Recommender, RecommenderConfig
 from mmrec.planning.candidates import find_candidates
 from mmrec.planning.entry import Entry
 from mmrec.planning.inputs import declared_loaders, missing_loaders
@@ -107,7 +107,7 @@ def _check_loaders(
     """Add a problem for each modality whose loader ``side_information`` does not have."""
     if declared is not None:
         for config in configs:
-            if isinstance(config, MultimodalConfig):
+            if isinstance(config, FeaturesConfig):
                 for message in missing_loaders(config.sources, declared):
                     entry.add(message)
 

@@ -9,7 +9,7 @@ from typing import Any
 from mmrec.config import KeyPath, Problems, found
 from mmrec.errors import listing, nearest
 from mmrec.features import default_loaders
-from mmrec.models import MultimodalConfig, RecommenderConfig
+from mmrec.models import FeaturesConfig, RecommenderConfig
 
 EACH_SUBSET = "each_subset"
 """The word for all subsets of the modalities except the empty one."""
@@ -37,7 +37,7 @@ def with_subsets(
         The entry with a list of tuples, smaller ones first. After a problem the other keys can
         still be checked, with all modalities of the data; None if the data have none.
     """
-    word = _word(entry.get(_MODALITIES)) if issubclass(config, MultimodalConfig) else ""
+    word = _word(entry.get(_MODALITIES)) if issubclass(config, FeaturesConfig) else ""
     if word != EACH_SUBSET and not (_LOADERS not in entry and _is_misspelling(word)):
         return entry
     there = declared_modalities(declared or ())

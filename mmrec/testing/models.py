@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmrec.data import Dataset
 from mmrec.evaluation import Evaluator
-from mmrec.models import Batch, Model, ModelConfig, MultimodalConfig
+from mmrec.models import Batch, FeaturesConfig, Model, ModelConfig
 from mmrec.models.losses import total_loss
 from mmrec.seeding import rng_for
 from mmrec.testing.data import refusal, tiny_dataset
@@ -45,7 +45,7 @@ class ModelTests:
     def dataset(self) -> Dataset:
         """Return the data to test on: by default tiny, with the features that the model reads."""
         config = self.configured()
-        loaders = config.sources.values() if isinstance(config, MultimodalConfig) else ()
+        loaders = config.sources.values() if isinstance(config, FeaturesConfig) else ()
         return tiny_dataset(tuple(dict.fromkeys(loaders)))
 
     def configured(self, **changes: object) -> ModelConfig:

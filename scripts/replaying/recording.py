@@ -16,7 +16,7 @@ from mmrec.data import Dataset, Interactions, Vocabulary
 
 Array = NDArray[Any]
 
-_NOT_FEATURES = ("batches", "final", "fresh", "train", "item_graph", "user_")
+_NOT_FEATURES = ("batches", "final", "fresh", "source", "train", "item_graph", "user_")
 """How the names of arrays begin that are no features."""
 
 _CLOSED_FORM = frozenset(
@@ -103,6 +103,25 @@ class Recording(Mapping[str, Array]):
         for prefix in ("init", "grad_step0", "final"):
             tables = [self._arrays.pop(f"{prefix}/{part}") for part in parts]
             self._arrays[f"{prefix}/{name}"] = np.concatenate(tables, axis=1)
+
+    def split_nodes(self, name: str) -> None:
+        """Cut a recorded table [U+I, D] into ``name/users`` and ``name/items``."""
+        n_users = int(self["num_users"])
+        for key in [key for key in self if key.partition("/")[2] == name]:
+            table = self._arrays.pop(key)
+            self._arrays[f"{key}/users"] = table[:n_users]
+            self._arrays[f"{key}/items"] = table[n_users:]
+
+    def keep_constants(self) -> None:
+        """Record what the reference never trains, ``fixed/NAME``, as parameters that stay."""
+        for key in [key for key in self if key.startswith("fixed/")]:
+            name = key.removeprefix("fixed/")
+            self._arrays[f"init/{name}"] = self._arrays[f"final/{name}"] = self._arrays[key]
+
+    def drop(self, name: str) -> None:
+        """Remove a parameter that the reference has and does not use."""
+        for key in [key for key in self if key.partition("/")[2].startswith(name)]:
+            del self._arrays[key]
 
     def __getitem__(self, key: str) -> Array:
         return self._arrays[key]

@@ -163,8 +163,10 @@ class StepReplay(ABC):
         parameters = dict(model.named_parameters())
         for theirs, name in self.names(model).items():
             if theirs not in self.recording.not_compared:
-                recorded = self._recorded(f"final/{theirs}", theirs).numpy()
-                yield compare(f"final {theirs}", parameters[name], recorded)
+                ours, recorded = parameters[name].data, self._recorded(f"final/{theirs}", theirs)
+                if f"noise/{theirs}" in self.recording:  # entries that rounding noise moves
+                    ours = ours.where(~self._recorded(f"noise/{theirs}", theirs), recorded)
+                yield compare(f"final {theirs}", ours, recorded.numpy())
 
     @torch.no_grad()
     def _compare_ranking(self, model: Model) -> Iterator[Comparison]:

@@ -122,7 +122,7 @@ def test_evaluate_takes_one_file_of_both_splits(files, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("changed", "content", "facts"),
     [
-        ("recs", "u\tb\n", ["recs:1: ", "3 ", "(user, item, score)", "2"]),
+        ("recs", "u\tb\t1\nu\tc\n", ["recs:2: ", "3 ", "(user, item, score)", "2"]),
         ("recs", "", ["recs: ", "empty"]),
         ("test", "u b 1\n", ["test:1: ", "2 to 4 columns"]),
     ],

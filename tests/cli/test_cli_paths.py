@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import assert_contains
+from helpers import assert_contains, deny
 from tiny_experiment import Write
 
 from mmrec import run_experiment
@@ -35,23 +34,6 @@ COMMANDS = {
     "new-model": ["new-model", "Mine", "--folder", "PATH"],
     "schema": ["schema", "--output", "PATH"],
 }
-
-
-def deny(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the system refuse everything below a folder, as it does to all users but root."""
-
-    def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(path: Any = ".", *rest: Any, **options: Any) -> Any:
-            is_path = isinstance(path, str | bytes | os.PathLike)
-            if is_path and Path(os.fsdecode(path)).absolute().is_relative_to(folder):
-                raise PermissionError(13, "Permission denied", os.fsdecode(path))
-            return function(path, *rest, **options)
-
-        return call
-
-    for name in ("stat", "lstat", "listdir", "scandir", "open", "mkdir"):
-        monkeypatch.setattr(os, name, guarded(getattr(os, name)))
-    monkeypatch.setattr(io, "open", guarded(io.open))
 
 
 @pytest.fixture

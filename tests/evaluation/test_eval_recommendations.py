@@ -35,8 +35,8 @@ ann 9 0.9
 ann 3 -0.1
 ann 1 0.8
 ann 4 -7
-bob 3 1e-3
 bob 1 0.001
+bob 3 1e-3
 dan 1 1
 eve 1 1
 eve 2 0.5
@@ -116,11 +116,11 @@ def test_ids_are_text_and_rows_keep_their_line(tmp_path: Path) -> None:
     assert frame.index.tolist() == [1, 3, 4]
 
 
-def test_lists_are_ordered_by_score_then_by_item_number() -> None:
+def test_lists_are_ordered_by_score_then_by_the_file() -> None:
     rows = [("v", "3", 1), ("u", "9", 2), ("u", "10", 2), ("u", "1", 3), ("?", "1", 9)]
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "score"])
     ranking = ranking_from_frame(
-        frame, Vocabulary(["u", "v", "w"]), Vocabulary(["1", "3", "9", "10"]), 4
+        frame, Vocabulary(["u", "v", "w"]), Vocabulary(["1", "3", "10", "9"]), 4
     )
     assert ranking.items.tolist() == [[0, 2, 3, -1], [1, -1, -1, -1], [-1] * 4]
     np.testing.assert_array_equal(

@@ -130,12 +130,12 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     "npz empty": (
         "f.npz",
         npz(),
-        ["{path}:", "'ids'", "'features'", "arrays"],
+        ["{path}:", "'ids'", "'features'", "item"],
     ),
     "npz without ids": (
         "f.npz",
         npz(features=MATRIX),
-        ["{path}:", "'ids'", "'features'", "arrays", "item"],
+        ["{path}:", "'ids'", "'features'", "item"],
     ),
     "npz with too few ids": (
         "f.npz",
@@ -175,7 +175,7 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     "npz with a matrix for an item": (
         "f.npz",
         npz(a=MATRIX),
-        ["{path}:", "(3, 2)", "a.npy", "vector", "shape"],
+        ["{path}:", "'ids'", "'features'", "found a", "vector", "item"],
     ),
     "safetensors empty": ("f.safetensors", b"", ["{path}:"]),
     "safetensors cut": (

@@ -14,6 +14,7 @@ from mmrec.features import (
     LOADERS,
     AudioAttribute,
     FolderLoader,
+    ItemAttributes,
     Loader,
     TextualAttribute,
     VisualAttribute,
@@ -32,6 +33,23 @@ class TestTextualAttribute(LoaderTests):
 
 class TestAudioAttribute(LoaderTests):
     loader = AudioAttribute
+
+
+class TestItemAttributes(LoaderTests):
+    loader = ItemAttributes
+
+    def write(self, path: Path, vectors: Mapping[str, Features]) -> Path:
+        lines = [
+            "\t".join([item_id, *(str(column) for column in np.flatnonzero(vector))])
+            for item_id, vector in vectors.items()
+        ]
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def written(self, folder: Path) -> tuple[Loader, dict[str, Features]]:
+        pattern = np.array([[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 1, 0]])
+        vectors = dict(zip(self.ids, pattern.astype(np.float32), strict=True))
+        return self.loader(self.write(folder / "features", vectors)), vectors
 
 
 class TableAttribute(Loader):

@@ -14,6 +14,7 @@ from mmrec.data import Features
 from mmrec.errors import ConfigError, DataError
 from mmrec.features import (
     LOADERS,
+    ItemAttributes,
     Loader,
     VisualAttribute,
     default_loaders,
@@ -67,6 +68,7 @@ def test_the_default_loader_of_a_modality() -> None:
         "visual": "VisualAttribute",
         "textual": "TextualAttribute",
         "audio": "AudioAttribute",
+        "attributes": "ItemAttributes",
     }
     assert default_loaders() == built_in
 
@@ -91,6 +93,27 @@ def test_a_loader_must_implement_items_and_read() -> None:
 
     with pytest.raises(TypeError, match=r"abstract method '?read'?"):
         Half(Path())
+
+
+def test_attributes_are_columns_of_zeros_and_ones(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "genres.tsv", "7\t18\t2\n9\t2\t2\n3\n")
+    loader = ItemAttributes(path)
+    assert loader.items() == {"7", "9", "3"}
+    assert loader.read(["9", "3", "7"]).tolist() == [[0, 1], [0, 0], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        ("7\t1\n7\t2\n", [":2:", "'7'"]),
+        ("7\n8\n", ["found no attributes", "tabs"]),
+        ("7\t1\n\t2\n", [":2:", "id is empty"]),
+    ],
+)
+def test_malformed_attributes_are_refused(text: str, facts: list[str], tmp_path: Path) -> None:
+    path = write_text(tmp_path / "genres.tsv", text)
+    message = refusal(DataError, ItemAttributes(path).items)
+    assert_contains(message, [path, "ItemAttributes", *facts])
 
 
 def answering(answer: object) -> Loader:

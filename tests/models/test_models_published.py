@@ -1,4 +1,4 @@
-"""What is particular to VBPR, BM3, FREEDOM and MGCN."""
+"""What is particular to VBPR, BM3, FREEDOM and MGCN, and published keys of multimodal models."""
 
 from __future__ import annotations
 
@@ -22,6 +22,15 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "BM3": {"multimod_factors": 8, "reg_weight": [0.1, 0.01], "cl_weight": 2.0, "dropout": 0.3},
     "FREEDOM": {"mw": "(0.1,0.9)", "drop": 0.8, "lr_sched": "(1.0,50)", "factors_multimod": 8},
     "MGCN": {"cl_loss": "1e-2", "n_ui_layers": 2, "top_k": 3},
+    "MMGCN": {
+        **{"num_layers": 3, "factors": 4, "factors_multimod": "(6, None)", "aggregation": "mean"},
+        **{"concatenation": False, "has_id": True, "l_w": ["1e-5", "1e-2"]},
+    },
+    "GRCN": {
+        **{"num_layers": 2, "num_routings": 3, "factors_multimod": 8, "aggregation": "add"},
+        **{"weight_mode": "confid", "pruning": True, "has_act": False, "fusion_mode": "concat"},
+        **{"l_w": ["1e-5", "1e-2"], "modalities": "('visual', 'textual')"},
+    },
 }
 """Keys and forms of values as in experiment files of the field."""
 

@@ -11,7 +11,9 @@ from tiny_experiment import Write, settings
 
 from mmrec.config import read_experiment
 from mmrec.execution.specs import SpecMaker, TrialRequest
-from mmrec.planning.counts import ModelCounts, count_trials
+from mmrec.models import ModelConfig
+from mmrec.models.ials import IALSConfig
+from mmrec.planning.counts import ModelCounts, count_trials, workload
 from mmrec.planning.datasets import feature_widths, load_datasets, load_splits
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.training.trainer import Trainer
@@ -132,3 +134,9 @@ def test_widths_of_features_are_read_from_one_vector(experiment_file: Write) -> 
     for file in sorted(plan.loaders[0].path.glob("*.npy"))[1:]:
         file.write_bytes(b"no vector")
     assert feature_widths(plan, data) == {"VisualAttribute": 6, "TextualAttribute": 4}
+
+
+def test_epochs_are_part_of_the_workload_of_what_is_not_trained_step_by_step() -> None:
+    assert workload(ModelConfig(epochs=5)) == workload(ModelConfig(epochs=50))
+    assert workload(IALSConfig(epochs=5)) != workload(IALSConfig(epochs=50))
+    assert workload(IALSConfig(epochs=5, reg=3)) == workload(IALSConfig(epochs=5, reg=4))

@@ -125,9 +125,10 @@ def names_columns(fields: Sequence[str]) -> bool:
 
 def role_of(name: str) -> str | None:
     """Return the role of a column by its name; None if it is unknown."""
-    plain = _plain(name.rpartition(":")[0] or name)
-    return next((role for role, names in NAMES.items() if plain in map(_plain, names)), None)
+    wanted = plain(name.rpartition(":")[0] or name)
+    return next((role for role, names in NAMES.items() if wanted in map(plain, names)), None)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Return a name without blanks, underscores, hyphens and case."""
     return re.sub(r"[\s_-]", "", name).casefold()

@@ -23,6 +23,8 @@ _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
 """Bytes that are checked at a time; no line is longer than two chunks."""
 _SHOWN = 80
+QUOTING = (",", ";")
+"""Separators of tables whose fields may be quoted."""
 
 Records = Iterator[tuple[int, list[str]]]
 """The line that a record starts in, counted from 1, and its fields."""
@@ -89,10 +91,14 @@ def records(file: TextIO, separator: str, *, strict: bool = False) -> Records:
 
     Args:
         file: at its beginning.
-        separator: a comma, where fields may be quoted as in RFC 4180, or a tab.
+        separator: a comma or semicolon, where fields may be quoted as in RFC 4180; a space, which
+            also stands for several blanks or tabs; or any other text.
         strict: raise a ``csv.Error`` at misplaced quotes.
     """
-    parsed = _quoted(file, strict=strict) if separator == "," else _unquoted(file)
+    if separator in QUOTING:
+        parsed = _quoted(file, separator, strict=strict)
+    else:
+        parsed = _unquoted(file, separator)
     for line, fields in parsed:
         if len(fields) > 1 or "".join(fields).strip(" "):
             yield line, fields
@@ -116,16 +122,18 @@ def read_records(path: Path, separator: str, *, errors: str = "strict") -> Recor
         raise DataError(f"{path}: cannot be read after line {line}: {error}") from error
 
 
-def _quoted(file: TextIO, *, strict: bool) -> Records:
-    reader = csv.reader(file, strict=strict)
+def _quoted(file: TextIO, separator: str, *, strict: bool) -> Records:
+    reader = csv.reader(file, delimiter=separator, strict=strict)
     line = 1
     for fields in reader:
         yield line, fields
         line = reader.line_num + 1
 
 
-def _unquoted(file: TextIO) -> Records:
-    return ((line, text.rstrip("\n").split("\t")) for line, text in enumerate(file, 1))
+def _unquoted(file: TextIO, separator: str) -> Records:
+    if separator == " ":
+        return ((line, text.split()) for line, text in enumerate(file, 1))
+    return ((line, text.rstrip("\n").split(separator)) for line, text in enumerate(file, 1))
 
 
 def shown(line: str) -> str:

@@ -1,0 +1,70 @@
+"""ItemKNNCBF: items whose features are similar to those of a user's items."""
+
+from __future__ import annotations
+
+from mmrec.config import Count, Flag, NonNegativeReal
+from mmrec.data import Dataset
+from mmrec.graph.row_blocks import SparseArray, keep_largest, transposed, without_diagonal
+from mmrec.models import register
+from mmrec.models.closed_form import ClosedForm, training_matrix
+from mmrec.models.content_neighbours import (
+    ContentNeighboursConfig,
+    Cut,
+    item_vectors,
+    similarities,
+)
+
+
+class ItemKNNCBFConfig(ContentNeighboursConfig):
+    """Hyper-parameters of :class:`ItemKNNCBF`."""
+
+    neighbors: Count = 10
+    """How many neighbours are kept."""
+    knn_k: Count | None = None
+    """MMRec's name for ``neighbors``; it wins where both are given."""
+    shrink: NonNegativeReal = 10.0
+    """Added to the denominator of cosine."""
+    implicit: Flag = True
+    """Every rating becomes 1."""
+    cut: Cut = "row"
+    """Whether each item of the history keeps its neighbours (row) or each candidate (column)."""
+
+    @property
+    def k(self) -> int:
+        """How many neighbours are kept."""
+        return self.neighbors if self.knn_k is None else self.knn_k
+
+
+@register("ItemKNNCBF")
+class ItemKNNCBF(ClosedForm):
+    """Item-based nearest neighbours by features (Ferrari Dacrema et al., RecSys 2019), as in MMRec.
+
+    With the concatenated features f of all modalities and n = ``neighbors``,
+
+    - ``S_ij = f_i.f_j / (|f_i| |f_j| + shrink)``, also for i = j
+    - each item i keeps the n largest S_ij, among which may be i itself and negative ones
+    - ``s_uj = sum_i S_ij`` over the items i of the user that have j among their neighbours
+
+    Ratings are not used unless ``implicit: False``. Elliot's models cut the other way, which is
+    ``cut: column``: each candidate j keeps the n largest S_ij of other items i. Nothing is
+    normalised, so the modality with the longer vectors decides; with ``normalize_features`` all
+    have the length 1.
+    ``shrink`` follows the scale of the features. Vectors of zeros have the similarity 0, also with
+    ``shrink: 0``, where MMRec gives NaN. Equal similarities are taken by ascending item number.
+
+    Cost: I^2 F for the similarities, by blocks of rows; I ``neighbors`` weights are kept.
+    """
+
+    Config = ItemKNNCBFConfig
+    config: ItemKNNCBFConfig
+    left: SparseArray
+    right: SparseArray
+
+    def __init__(self, config: ItemKNNCBFConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.vectors = item_vectors(config, dataset)
+        self.left = training_matrix(dataset.train, implicit=config.implicit)
+        rows, is_by_row = similarities(self.vectors, config), config.cut == "row"
+        rows = rows if is_by_row else without_diagonal(rows)
+        chosen = keep_largest(rows, self.n_items, config.k, zeros_compete=True)
+        self.right = chosen if is_by_row else transposed(chosen)

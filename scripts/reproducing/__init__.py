@@ -1,0 +1,1 @@
+"""What the scripts that repeat published and recorded runs have in common."""

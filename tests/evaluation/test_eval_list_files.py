@@ -1,0 +1,285 @@
+"""The forms of recommendation lists: ranks, lists without scores, TREC runs, wide tables; ties."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import assert_contains, refusal, write_text
+from tiny_experiment import experiment_writer, settings
+
+from mmrec.cli import main
+from mmrec.errors import DataError
+from mmrec.evaluation import METRICS, evaluate_file, read_recommendations
+from mmrec.experiment import run_experiment
+from mmrec.models import MODELS
+
+LISTS = {"u2": ["b", "a", "c"], "u1": ["c", "d", "a"]}
+
+
+def lists(path: Path) -> dict[str, list[str]]:
+    """The lists of a file, best item first, ties in the order of the rows."""
+    frame = read_recommendations(path).sort_values("score", ascending=False, kind="stable")
+    return {user: frame["item_id"][frame["user_id"] == user].tolist() for user in LISTS}
+
+
+def long(*columns: str, separator: str = "\t", backwards: bool = False) -> str:
+    """Lines of user, item and other columns, in the order of the lists or against it."""
+    lines = [
+        separator.join({"user": user, "item": item, "rank": f"{n + 1}"}.get(c, c) for c in columns)
+        for user, items in LISTS.items()
+        for n, item in enumerate(items)
+    ]
+    return "\n".join(reversed(lines) if backwards else lines) + "\n"
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("name", ["rank", "Rank", "position", "pos:float", "rank_position"])
+def test_the_smallest_rank_is_the_best(name: str, backwards: bool, tmp_path: Path) -> None:
+    body = long("rank", "user", "item", separator=",", backwards=backwards)
+    assert lists(write_text(tmp_path / "r.csv", f"{name},user_id,item_id\n{body}")) == LISTS
+
+
+def test_rank_next_to_other_columns(tmp_path: Path) -> None:
+    body = long("user", "0.5", "item", "rank", "x", backwards=True)
+    path = write_text(tmp_path / "r.tsv", f"user\ttime\titem\trank\tnote\n{body}")
+    assert lists(path) == LISTS
+    # Equal scores are ordered by the rank.
+    assert lists(write_text(path, f"user\tscore\titem\trank\tnote\n{body}")) == LISTS
+
+
+def test_scores_and_ranks_that_contradict_each_other(tmp_path: Path) -> None:
+    body = "u1\ta\t1\t0.5\nu1\tb\t2\t0.5\nu1\tc\t3\t0.9\n"
+    path = write_text(tmp_path / "r.tsv", f"user\titem\trank\tscore\n{body}")
+    assert_contains(refusal(DataError, read_recommendations, path), ["r.tsv:4", "3", "0.9", "u1"])
+
+
+@pytest.mark.parametrize("header", ["", "user\titem\n", "userID\titemID\n"])
+def test_lists_without_scores_are_in_the_order_of_the_file(header: str, tmp_path: Path) -> None:
+    path = write_text(tmp_path / "r.tsv", header + long("user", "item"))
+    assert lists(path) == LISTS
+
+
+def test_json_lists(tmp_path: Path) -> None:
+    assert lists(write_text(tmp_path / "r.json", json.dumps(LISTS))) == LISTS
+
+
+@pytest.mark.parametrize("name", ["distance", "timestamp", "date", "price"])
+def test_a_column_of_another_name_is_no_score(name: str, tmp_path: Path) -> None:
+    path = write_text(tmp_path / "r.tsv", f"user\titem\t{name}\n" + long("user", "item", "rank"))
+    assert_contains(
+        refusal(DataError, read_recommendations, path), ["r.tsv:1", name, "'score'", "'rank'"]
+    )
+
+
+@pytest.mark.parametrize("first", [0, 1, 5])
+def test_numbers_that_ascend_with_the_lines_are_no_scores(first: int, tmp_path: Path) -> None:
+    rows = "".join(f"u{user}\t{item}\t{first + item}\n" for user in (1, 2, 3) for item in range(4))
+    path = write_text(tmp_path / "r.tsv", rows)
+    message = refusal(DataError, read_recommendations, path)
+    assert_contains(message, ["r.tsv:2", "ranks", "header", "'score'", "'rank'"])
+
+
+def test_ranks_in_another_order_are_no_scores(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "r.tsv", "u\ta\t2\nu\tb\t1\nu\tc\t3\nv\ta\t1\nv\tb\t2\n")
+    assert_contains(refusal(DataError, read_recommendations, path), ["r.tsv:", "ranks"])
+
+
+def test_a_header_says_that_ascending_numbers_are_scores(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_text(tmp_path / "r.tsv", "user\titem\tscore\nu\ta\t1\nu\tb\t2\n")
+    with caplog.at_level(logging.WARNING):
+        frame = read_recommendations(path)
+    assert frame["score"].tolist() == [1, 2]
+    assert_contains(caplog.text, ["r.tsv:3", "ranks"])
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "u\ta\t3\nu\tb\t2\nv\ta\t9\n",  # counts, descending
+        "u\ta\t1\nv\ta\t1\nv\tb\t1\n",  # equal
+        "u\ta\t1\nv\ta\t1\n",  # one item each
+        "u\ta\t0.1\nu\tb\t0.2\n",
+        "u\ta\t7\nu\tb\t9\nu\tc\t1\n",
+    ],
+)
+def test_whole_scores_are_read_as_scores(rows: str, tmp_path: Path) -> None:
+    frame = read_recommendations(write_text(tmp_path / "r.tsv", rows))
+    assert frame["score"].tolist() == [float(row.split("\t")[2]) for row in rows.splitlines()]
+
+
+TREC = [
+    *("u2 Q0 b 1 9.5 tag", "u2 Q0 a 2 9.5 tag", "u2 Q0 c 3 -1 tag"),
+    *("u1 Q0 c 1 3e2 tag", "u1 Q0 d 2 2 tag", "u1 Q0 a 3 2 tag"),
+]
+
+
+@pytest.mark.parametrize("separator", [" ", "\t", "   ", " \t"])
+@pytest.mark.parametrize("name", ["run.txt", "run.trec", "run"])
+def test_a_trec_run(name: str, separator: str, tmp_path: Path) -> None:
+    text = "".join(line.replace(" ", separator) + "\n" for line in reversed(TREC))
+    assert lists(write_text(tmp_path / name, text)) == LISTS
+
+
+def test_the_scores_of_a_trec_run_count(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_text(tmp_path / "run", "u2 Q0 a 1 1 t\nu2 Q0 b 2 5 t\nu1 Q0 c 0 1 t\n")
+    with caplog.at_level(logging.WARNING):
+        assert lists(path) == {"u2": ["b", "a"], "u1": ["c"]}
+    assert_contains(caplog.text, ["run:2", "trec_eval"])
+    path = write_text(tmp_path / "run", "u2 Q0 a 1 1 t\nu2 Q0 b x 5 t\n")
+    assert_contains(refusal(DataError, read_recommendations, path), ["run:2", "rank", "'x'"])
+
+
+WIDE = "".join("\t".join([user, *items]) + "\n" for user, items in LISTS.items())
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "id\ttop_0\ttop_1\ttop_2",  # the toolbox MMRec
+        "user_id\t0\t1\t2",
+        "user_id:token\titem_1:token\titem_2:token\titem_3:token",
+        "uid\t1\t2\t3",
+        "\t0\t1\t2",
+        "user\trank1\trank2\trank3",
+    ],
+)
+@pytest.mark.parametrize("name", ["topk.tsv", "topk.csv", "topk.txt.csv", "commas.csv"])
+def test_wide_tables(name: str, header: str, tmp_path: Path) -> None:
+    text = f"{header}\n{WIDE}"
+    text = text.replace("\t", ",") if name == "commas.csv" else text
+    assert lists(write_text(tmp_path / name, text)) == LISTS
+
+
+def test_the_columns_of_a_wide_table_have_any_order(tmp_path: Path) -> None:
+    rows = "".join(f"{n},{u},{c},{a},{b}\n" for n, (u, (a, b, c)) in enumerate(LISTS.items()))
+    path = write_text(tmp_path / "w.csv", f",user_id,top_3,top_1,top_2\n{rows}")
+    assert lists(path) == LISTS
+
+
+def test_shorter_lists_of_a_wide_table_end_with_empty_fields(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "w.csv", "id,top_0,top_1\nu2,a,\nu1,,\n")
+    assert lists(path) == {"u2": ["a"], "u1": []}
+    path = write_text(tmp_path / "w.csv", "id,top_0,top_1\nu2,,a\n")
+    assert_contains(refusal(DataError, read_recommendations, path), ["w.csv:2", "empty"])
+
+
+def test_whole_lists_in_a_column(tmp_path: Path) -> None:
+    rows = "".join(f"{user}\t{' '.join(items)}\n" for user, items in LISTS.items())
+    path = write_text(tmp_path / "l.inter", f"user_id:token\titem_ids:token_seq\n{rows}")
+    assert lists(path) == LISTS
+    rows = "".join(f'{user},"{items}"\n' for user, items in LISTS.items())
+    assert lists(write_text(tmp_path / "l.csv", f"user,recommendations\n{rows}")) == LISTS
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        (WIDE, [":1:", "4 columns", "header"]),
+        ("id\ttop_0\ttop_2\n" + WIDE, [":1:"]),
+        ("id\titem_1\tscore_1\titem_2\tscore_2\nu\ta\t1\tb\t2\n", [":1:", "5 columns"]),
+        ("user\tfilms\nu\ta\n", [":1:", "'user', 'films'"]),
+        ("id\ttop_0\ttop_1\nu\ta\n", [":2:", "expected 3", "found 2"]),
+        ("id\ttop_0\ttop_1\nu\ta\ta\n", [":2:", "duplicate", "'a'"]),
+        ("user\titem\n", ["empty"]),
+        ("u1 a 0.5\n", [":1:", "1 columns"]),
+    ],
+)
+def test_other_forms_are_refused(text: str, facts: list[str], tmp_path: Path) -> None:
+    path = write_text(tmp_path / "r.tsv", text)
+    assert_contains(refusal(DataError, read_recommendations, path), [path, *facts])
+
+
+def write_splits(folder: Path, test: str = "1\t9\t1\n2\t3\t1\n") -> list[Path]:
+    train = "1\t2\t1\n2\t2\t1\n1\t3\t1\n2\t9\t1\n3\t10\t1\n3\t2\t1\n"
+    return [
+        write_text(folder / "recs.tsv", "1\t9\t1\n1\t10\t1\n2\t3\t1\n"),
+        write_text(folder / "train.tsv", train),
+        write_text(folder / "test.tsv", test),
+    ]
+
+
+def test_ties_are_in_the_order_of_the_file(tmp_path: Path) -> None:
+    files = write_splits(tmp_path)
+    options: dict[str, Any] = {"metrics": ["Recall"], "cutoffs": [1]}
+    assert evaluate_file(*files, **options).figures == {"Recall@1": 1}
+    write_text(files[0], "1\t10\t1\n1\t9\t1\n2\t3\t1\n")
+    assert evaluate_file(*files, **options).figures == {"Recall@1": 0.5}
+
+
+@pytest.mark.parametrize("cold", ["007", "11", "new", "-5"])
+def test_a_row_of_another_user_changes_nothing(cold: str, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"metrics": list(METRICS), "cutoffs": [1, 2]}
+    before = evaluate_file(*write_splits(tmp_path), **options)
+    files = write_splits(tmp_path, test=f"1\t9\t1\n2\t3\t1\n3\t{cold}\t1\n")
+    write_text(files[0], files[0].read_text() + f"9\t{cold}a\t1\n")
+    after = evaluate_file(*files, **options)
+    for label, values in before.per_user.items():
+        np.testing.assert_array_equal(values[:2], after.per_user[label][:2], label)
+    assert after.figures["Recall@1"] == 2 / 3
+
+
+def test_the_command_says_what_it_counted(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_text(tmp_path / "recs.tsv", "u0\t1.0\t9\nu0\t2.0\t8\nu9\t1\t3\n")
+    write_text(tmp_path / "test.tsv", "u0\t2\t1\nu1\t1\t1\nu7\t1\t1\n")
+    write_text(tmp_path / "train.tsv", "u0\t5\t1\nu1\t5\t1\nu0\t1\t1\nu1\t2\t1\n")
+    files = [f"--{name}={tmp_path}/{name}.tsv" for name in ("recs", "train", "test")]
+    out = tmp_path / "out.json"
+    assert main(["evaluate", *files, "--cutoffs", "2", "--json", str(out)]) == 0
+    facts = json.loads(out.read_text())
+    assert facts["figures"] == {"Recall@2": 0, "nDCG@2": 0}
+    assert (facts["users"], facts["users_without_list"]) == (2, 1)
+    assert (facts["rows"], facts["test_rows"], facts["ignored_test_rows"]) == (3, 3, 1)
+    assert facts["ignored_rows"]["user not in the training split"] == 1
+    assert facts["kept_rows"]["item not in the training split"] == 2
+    assert any("'1.0' and '1'" in warning for warning in facts["warnings"])
+    printed = capsys.readouterr().out
+    assert_contains(printed, ["2 of 3 rows", "1 of 3 rows", "1 of 2 users", "1 of 3 test rows"])
+
+
+def models() -> dict[str, Any]:
+    """Every built-in model that trains on the tiny data, with few epochs."""
+    entries: dict[str, Any] = {}
+    for name in list(MODELS):
+        fields = MODELS[name].Config.model_fields
+        entry: dict[str, Any] = {"meta": {"save_recs": True}}
+        values = settings(epochs=2) | {"modalities": "('visual', 'textual')"}
+        entry |= {key: value for key, value in values.items() if key in fields}
+        entries[name] = entry
+    return entries
+
+
+@pytest.mark.slow
+def test_saved_lists_evaluate_to_the_figures_of_the_run(tmp_path: Path) -> None:
+    metrics = list(METRICS)
+    write = experiment_writer(tmp_path)
+    evaluation = {"simple_metrics": metrics, "cutoffs": [3, 5]}
+    results = run_experiment(write(models(), evaluation=evaluation), progress=False)
+    assert results.n_failed == 0
+    trials = [
+        json.loads(line) for line in (results.folder / "trials.jsonl").read_text().splitlines()
+    ]
+    expected = {trial["name"]: trial["test"] for trial in trials}
+    data, recs = tmp_path / "data" / "tiny", tmp_path / "results" / "tiny" / "recs"
+    for path in recs.iterdir():
+        found = evaluate_file(
+            path, data / "train.txt", data / "test.txt", metrics=metrics, cutoffs=[3, 5]
+        )
+        assert found.figures == expected.pop(path.stem.rpartition("_it=")[0]), path
+    assert not expected
+    folder = {"RecommendationFolder": {"folder": str(recs)}}
+    again = run_experiment(write(folder, evaluation=evaluation), progress=False)
+    repeated = [
+        json.loads(line) for line in (again.folder / "trials.jsonl").read_text().splitlines()
+    ]
+    assert len(repeated) == len(trials)
+    by_file = {trial["name"]: trial["test"] for trial in trials}
+    for trial in repeated:
+        name = Path(trial["parameters"]["file"]).stem.rpartition("_it=")[0]
+        assert trial["test"] == by_file[name], name
