@@ -20,10 +20,9 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import dropout, leaky_relu_
 
-from mmrec.graph import SparseMatrix, bipartite, propagate
+from mmrec.graph import SparseMatrix, bipartite
 from mmrec.graph.batch_rows import BatchRows
 from mmrec.graph.normalisation import gradient_of_normalised, inverse_norms
-from mmrec.graph.sparse import transposed_spmm
 
 _SLOPE = 0.2
 
@@ -143,53 +142,47 @@ class NGCFLayer(nn.Module):
             nodes: [P] int64; without them all nodes.
             mask: [P, W], the factors of the dropout; None without dropout.
         """
+        if nodes is None:
+            side, own = graph @ x, x
+        else:
+            side, own = BatchRows(graph, nodes) @ x, x.index_select(0, nodes)
         output: Tensor = _Layer.apply(  # type: ignore[no-untyped-call]
-            graph, x, nodes, mask, self.W1, self.b1, self.W2, self.b2
+            side, own, mask, self.W1, self.b1, self.W2, self.b2
         )
         return output
 
 
 class _Layer(Function):
+    """The layer from ``s`` and ``x`` at the same nodes, with few passes over them."""
+
     @staticmethod
     def forward(
-        ctx: Any,  # noqa: ANN401
-        graph: SparseMatrix,
+        ctx: Any,  # noqa: ANN401 - torch's, without a type
+        side: Tensor,
         x: Tensor,
-        nodes: Tensor | None,
         mask: Tensor | None,
         w1: Tensor,
         b1: Tensor,
         w2: Tensor,
         b2: Tensor,
     ) -> Tensor:
-        if nodes is None:
-            rows, side, own = None, propagate(graph.pattern, graph.values, x), x
-        else:
-            rows = BatchRows(graph.pattern, graph.values, nodes)
-            side, own = rows.product(x), x.index_select(0, nodes)
-        y = leaky_relu_((side @ w1).add_(b1).add_((side * own) @ w2).add_(b2), _SLOPE)
+        y = leaky_relu_((side @ w1).add_(b1).add_((side * x) @ w2).add_(b2), _SLOPE)
         if mask is not None:
             y.mul_(mask)
         scale = inverse_norms(y)
         z = y.mul_(scale)
-        ctx.graph, ctx.rows = graph, rows
-        ctx.save_for_backward(nodes, mask, w1, w2, side, own, z, scale)
+        ctx.save_for_backward(side, x, mask, w1, w2, z, scale)
         return z
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        nodes, mask, w1, w2, side, own, z, scale = ctx.saved_tensors
+        side, x, mask, w1, w2, z, scale = ctx.saved_tensors
         dy = gradient_of_normalised(gradient, z, scale)
         if mask is not None:
             dy.mul_(mask)
         dy = torch.where(z > 0, dy, _SLOPE * dy)  # z has the sign of what LeakyReLU has read
-        dw1, dw2, db = side.T @ dy, (side * own).T @ dy, dy.sum(0, keepdim=True)
+        dw1, dw2, db = side.T @ dy, (side * x).T @ dy, dy.sum(0, keepdim=True)
         dproduct = dy @ w2.T
-        dside = torch.addcmul(dy @ w1.T, dproduct, own)
-        down = dproduct.mul_(side)
-        if nodes is None:
-            dx = transposed_spmm(ctx.graph.pattern, ctx.graph.values, dside).add_(down)
-        else:
-            dx = ctx.rows.transposed_product(dside).index_add_(0, nodes, down)
-        return None, dx, None, None, dw1, db, dw2, db.clone()
+        dside = torch.addcmul(dy @ w1.T, dproduct, x)
+        return dside, dproduct.mul_(side), None, dw1, db, dw2, db.clone()
