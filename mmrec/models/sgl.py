@@ -42,26 +42,35 @@ class SGLConfig(ModelConfig):
 class SGL(Model):
     """Self-supervised Graph Learning for Recommendation (Wu et al., SIGIR 2021).
 
-    Embeddings are those of LightGCN, the mean of the layers ``x^(l+1) = D^-1/2 A D^-1/2 x^(l)``
-    from layer 0 on: ``z`` over the whole graph, ``z1`` and ``z2`` over two views of it that are
-    drawn in each epoch and normalised by their own degrees. A sample (u, p, n) costs::
+    Embeddings are those of LightGCN: with ``x_0`` the table of all users and items,
 
-        -log sigmoid(<z_u, z_p> - <z_u, z_n>)
-        + ssl_reg * (c(u) + c(p)),  c(v) = -log softmax_w(cos(z1_v, z2_w) / ssl_temp) at w = v
-        + l_w / 2 * (|x_u|^2 + |x_p|^2 + |x_n|^2)
+        x_(l+1) = D^-1/2 A D^-1/2 x_l,  x = (x_0 + ... + x_L) / (L + 1),  s(u, i) = <z_u, z_i>
 
-    where w runs over all users or over all items, and x is layer 0. A node without an edge in a
-    view keeps its layer 0. Kept edges are not rescaled.
+    with L = ``n_layers``. z is x over the whole graph. z1 and z2 are x over two views of the graph,
+    each normalised by its own degrees and drawn anew in each epoch, with ``ssl_ratio`` of the nodes
+    (``nd``) or edges (``ed``) left out; with ``rw`` each layer has its own edges. A sample
+    (u, p, n) costs
 
-    The loss of a batch is the sum over its samples, as in the public code: a larger batch has
-    larger gradients. The paper contrasts all nodes with all nodes; the public code contrasts those
-    of the batch with all, and so does this. Users are drawn uniformly.
+        -log sigmoid(s(u, p) - s(u, n)) + ssl_reg (c(u) + c(p))
+            + l_w / 2 (|x_0u|^2 + |x_0p|^2 + |x_0n|^2)
+        c(v) = -log softmax_w(cos(z1_v, z2_w) / ssl_temp) at w = v
 
-    Cost: three propagations, and the similarities of the distinct nodes of a batch with all nodes
-    of their kind, in blocks; ``nd`` and ``ed`` normalise two graphs in an epoch, ``rw`` two for
-    each layer.
+    where w runs over all users or over all items. A node without an edge in a view keeps the
+    direction of ``x_0``. Kept edges are not divided by ``1 - ssl_ratio``. Users are drawn
+    uniformly. Ranking uses all edges.
 
-    Shapes: U users, I items, E interactions, B samples of a batch, D ``factors``.
+    As in the public code (Ducho-meets-Elliot), and other than in the paper: the nodes of a batch
+    are contrasted with all nodes, where the paper contrasts all with all, and the loss of a batch
+    is a sum, which grows with its size.
+
+    What differs from the public code: a view is normalised once in an epoch, not in each layer of
+    each step, and a last batch of one sample works.
+
+    Cost: 3 L products in a step with graphs of at most twice as many edges as interactions, and
+    the similarities of the distinct users and positives of a batch with all users or items, in
+    blocks. An epoch normalises two graphs, with ``rw`` 2 L.
+
+    Shapes: U users, I items, D ``factors``.
     """
 
     Config = SGLConfig

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from mmrec.config import Count, Flag, NonNegativeReal
 from mmrec.data import Dataset, EachInteraction
@@ -18,9 +19,6 @@ TEMPERATURE = 0.2
 
 OFFSET = 1e-5
 """Added to the probability whose logarithm is the loss of ranking."""
-
-_TINY = 1e-12
-"""Least norm that noise is divided by."""
 
 
 class SimGCLConfig(ModelConfig):
@@ -44,26 +42,35 @@ class SimGCLConfig(ModelConfig):
 class SimGCL(Model):
     """Are Graph Augmentations Necessary? Simple Graph Contrastive Learning (Yu et al., SIGIR 2022).
 
-    ``z`` is the mean of the layers 1 to ``n_layers`` of ``x^(l) = A x^(l-1)``, without layer 0.
-    Two views ``z1`` and ``z2`` of it add noise to each layer before the next one reads it,
-    ``x^(l) = y + eps * sign(y) * d / |d|`` with ``y = A x^(l-1)`` and ``d`` uniform between 0 and
-    1; the noise has no gradient. The loss of a batch of B samples (u, p, n) is::
+    With A the adjacency of users and items and ``x_0`` the table of all embeddings,
 
-        mean -log(1e-5 + sigmoid(<z_u, z_p> - <z_u, z_n>))
-        + l_w * (|Z_u| + |Z_p|) / B
-        + reg_cl * (c(users) + c(positives))
-        c(S) = mean over v in S of -log softmax_w(cos(z1_v, z2_w) / 0.2) at w = v, w in S
+        x_l = A x_(l-1),  z = (x_1 + ... + x_L) / L,  s(u, i) = <z_u, z_i>
 
-    where ``|Z|`` is the Frobenius norm of the rows of the batch, not squared, and S are the
-    distinct users or positives of the batch. The paper penalises the squares of the parameters;
-    this is what the public code computes. Public code that seeds its generator again in each epoch
-    trains on the same batches and negatives throughout; here every epoch has its own.
+    with L = ``n_layers``; unlike in LightGCN, layer 0 is not in the mean. Two views z1 and z2 add
+    noise to each layer before the next one reads it,
 
-    Cost: all three propagations are the same linear map up to the noise. They share their first
-    layer and the whole backward pass, and the last layer is computed at the nodes of the batch
-    only, its noise too.
+        x_l = y + eps sign(y) d / |d|,  y = A x_(l-1),  d uniform between 0 and 1
 
-    Shapes: U users, I items, N = U + I nodes, B samples of a batch, D ``factors``.
+    for each node. The noise has no gradient. The loss of B samples (u, p, n) is
+
+        mean of -log(1e-5 + sigmoid(s(u, p) - s(u, n))) + l_w (|Z_u| + |Z_p|) / B
+            + reg_cl (c(users) + c(positives))
+        c(S) = mean over v in S of -log softmax_w(cos(z1_v, z2_w) / 0.2) at w = v, over w in S
+
+    where ``Z_u`` and ``Z_p`` are the rows of the batch, ``|Z|`` is the Frobenius norm, not squared,
+    and S are the distinct users or positives of the batch.
+
+    As in the public code (Ducho-meets-Elliot), and other than in the paper: the penalty is on
+    norms of propagated embeddings, where the paper has squares of the parameters.
+
+    What differs from the public code: it seeds its generator again in each epoch, so that all
+    epochs have the same batches and negatives; here each has its own. The graph is normalised once.
+
+    Cost: 3 L - 2 products forward in a step, because all propagations share the first layer, and
+    L backward, because they differ in constants alone. The last layer and its noise are computed at
+    the nodes of the batch only; noise for all nodes is drawn 2 (L - 1) times.
+
+    Shapes: U users, I items, N = U + I nodes, P nodes of a batch, D ``factors``.
     """
 
     Config = SimGCLConfig
@@ -98,10 +105,8 @@ class SimGCL(Model):
         nodes = torch.cat([contrasted, self.n_users + batch.split(batch.items)[1]])
         plain, negative = self.plain(first, nodes).split([len(contrasted), len(batch)])
         sizes = len(users), len(positives)
-        user, positive = (
-            x.index_select(0, rows)
-            for x, rows in zip(plain.split(sizes), (user_rows, positive_rows), strict=True)
-        )
+        each_user, each_positive = plain.split(sizes)
+        user, positive = each_user[user_rows], each_positive[positive_rows]
         probability = OFFSET + (user * (positive - negative)).sum(1).sigmoid()
         views = [self.view(first, plain, contrasted).split(sizes) for _ in range(2)]
         of_users, of_positives = (info_nce(x, y, TEMPERATURE) for x, y in zip(*views, strict=True))
@@ -136,9 +141,8 @@ class SimGCL(Model):
 
     def perturbed(self, y: Tensor, nodes: Tensor | None = None) -> Tensor:
         """Return ``y + eps * sign(y) * d / |d|`` for all nodes, or for the rows of some."""
-        noise = self.draw(y, nodes)
-        scale = self.config.eps / noise.norm(dim=1, keepdim=True).clamp_(min=_TINY)
-        return torch.addcmul(y, noise.mul_(y.sign()), scale)
+        noise = normalize(self.draw(y, nodes))
+        return torch.addcmul(y, noise, y.sign(), value=self.config.eps)
 
     def draw(self, y: Tensor, nodes: Tensor | None) -> Tensor:
         """Return numbers between 0 and 1 in the shape of y, drawn for the nodes of its rows."""
