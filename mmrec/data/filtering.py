@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data.interactions import Interactions
+from mmrec.data.mismatches import TRAINING, both_sides, spelling_note, unknown_ids
 from mmrec.data.prefiltering import FilterStep
 from mmrec.data.reading.table import Table
-from mmrec.data.vocabulary import IntArray, Vocabulary
+from mmrec.data.vocabulary import IntArray, Vocabulary, sort_ids
 from mmrec.errors import DataError, listing
 
 
@@ -58,6 +59,8 @@ class FilterReport:
     """The filters of the file that was split, in order."""
     notes: tuple[str, ...] = ()
     """Notes on how the file was split."""
+    warnings: tuple[str, ...] = ()
+    """On ids that the training split or the features lack or write in another way."""
 
     def lines(self) -> list[str]:
         """Return the report as lines; empty if nothing was dropped."""
@@ -131,7 +134,13 @@ def align(
     items = Vocabulary(_ids(frames["train"], "item_id"))
     splits: dict[str, Interactions] = {}
     counts: dict[str, SplitCounts] = {}
+    warnings: list[str | None] = []
     for name in sorted(frames, key=lambda name: name != "train"):  # the others depend on it
+        if name != "train":
+            place = f"{tables[name].path} ({name})"
+            for column, known in (("user", users), ("item", items)):
+                ids = frames[name][f"{column}_id"]
+                warnings.append(unknown_ids(place, ids, known, column, TRAINING))
         splits[name], counts[name] = _number(
             tables[name], frames[name], users, items, splits.get("train"), binarize=binarize
         )
@@ -140,6 +149,7 @@ def align(
         missing_items=missing,
         users_dropped=len(all_users - left_users),
         items_dropped=len(set().union(*missing.values())),
+        warnings=tuple(warning for warning in warnings if warning is not None),
     )
     return AlignedSplits(users, items, splits, report)
 
@@ -171,7 +181,7 @@ def drop_without_vectors(
     }
     for name, frame in frames.items():
         if frame.empty:
-            raise DataError(_emptied(tables[name], missing))
+            raise DataError(_emptied(tables[name], missing, known_items))
     return frames, missing
 
 
@@ -193,7 +203,11 @@ def _number(
     item_numbers = _numbers(frame["item_id"], items)
     known = user_numbers >= 0
     if not known.any():
-        raise DataError(f"{table.path}: no user is in the training split")
+        found = sort_ids(_ids(frame, "user_id"))
+        raise DataError(
+            f"{table.path}: no user is in the training split: "
+            f"{both_sides(found, users.ids, TRAINING)}{spelling_note(found, users.ids)}"
+        )
     ratings = np.ones(len(frame)) if binarize else frame["rating"].to_numpy(np.float64)
     split = Interactions.from_arrays(
         user_numbers[known], item_numbers[known], len(users), len(items), ratings[known]
@@ -220,9 +234,12 @@ def _numbers(ids: pd.Series[str], vocabulary: Vocabulary) -> IntArray:
     return of_category[ids.cat.codes.to_numpy()]
 
 
-def _emptied(table: Table, missing: Mapping[str, tuple[str, ...]]) -> str:
+def _emptied(
+    table: Table, missing: Mapping[str, tuple[str, ...]], known: Mapping[str, Collection[str]]
+) -> str:
     absent = "; ".join(
-        f"{loader} has no vector for {len(ids)} items ({listing(ids, limit=3)})"
+        f"{loader} has no vector for {len(ids)} items: "
+        f"{both_sides(ids, sort_ids(known[loader]), loader)}{spelling_note(ids, known[loader])}"
         for loader, ids in missing.items()
         if ids
     )

@@ -105,10 +105,8 @@ class SimGCL(Model):
         nodes = torch.cat([contrasted, self.n_users + batch.split(batch.items)[1]])
         plain, negative = self.plain(first, nodes).split([len(contrasted), len(batch)])
         sizes = len(users), len(positives)
-        user, positive = (
-            x.index_select(0, rows)
-            for x, rows in zip(plain.split(sizes), (user_rows, positive_rows), strict=True)
-        )
+        each_user, each_positive = plain.split(sizes)
+        user, positive = each_user[user_rows], each_positive[positive_rows]
         probability = OFFSET + (user * (positive - negative)).sum(1).sigmoid()
         views = [self.view(first, plain, contrasted).split(sizes) for _ in range(2)]
         of_users, of_positives = (info_nce(x, y, TEMPERATURE) for x, y in zip(*views, strict=True))

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_origin
 
-from mmrec.config import Loaded, Space, parse_space
+from mmrec.config import Loaded, Space, parse_space, path_problem
 from mmrec.errors import DataError, ModelError, nearest
 from mmrec.files import encoded, path_errors
 from mmrec.models import RecommendationFile, Recommender, find_recommender
 from mmrec.planning.entry import Entry
-from mmrec.planning.inputs import declared_loaders, path_problem
+from mmrec.planning.inputs import declared_loaders
 from mmrec.planning.modality_subsets import with_subsets
 
 FOLDER = "RecommendationFolder"

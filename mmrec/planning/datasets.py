@@ -10,6 +10,7 @@ from mmrec.data import Dataset, FoldFiles, Table, align, read_labelled, read_spl
 from mmrec.errors import DataError
 from mmrec.features import Loader, absent_items, load_features
 from mmrec.files import write_folder
+from mmrec.planning.checks import check_features, check_held_out
 from mmrec.planning.one_file import SplitFile
 from mmrec.planning.plan import Plan
 
@@ -43,12 +44,14 @@ def load_splits(plan: Plan, *, save: bool = False) -> tuple[Dataset, ...]:
     required = {loader.name: loader.items() for loader in plan.loaders if loader.missing == "drop"}
     if plan.experiment.data_config.strategy != "dataset":
         return tuple(
-            _align(plan, files.name, tables, required)
+            _align(plan, files.name, tables, required, check_features(plan.loaders, tables))
             for files, tables in zip(plan.folds, _ready_splits(plan), strict=True)
         )
-    file = SplitFile.read(plan.experiment, required)
+    file = SplitFile.read(plan.experiment, plan.loaders)
     datasets = tuple(
-        file.add_to_report(_align(plan, files.name, file.tables(rows), required), rows.notes)
+        file.add_to_report(
+            _align(plan, files.name, file.tables(rows), required, file.warnings), rows.notes
+        )
         for files, rows in zip(plan.folds, file.folds(), strict=True)
     )
     if save and file.splitting.save_on_disk:
@@ -123,14 +126,20 @@ def _read_splits(
 
 
 def _align(
-    plan: Plan, fold: str, tables: Mapping[str, Table], required: Mapping[str, Collection[str]]
+    plan: Plan,
+    fold: str,
+    tables: Mapping[str, Table],
+    required: Mapping[str, Collection[str]],
+    warnings: Sequence[str],
 ) -> Dataset:
     """Filter and number the splits of a fold."""
     try:
         aligned = align(tables, required, binarize=plan.experiment.binarize)
+        unrankable = check_held_out(plan, aligned, tables)
     except DataError as error:
         raise DataError(f"{error} (fold {fold})" if fold else str(error)) from error
     filled = {loader.name: absent_items(loader, aligned.items.ids) for loader in plan.loaders}
+    warnings = (*warnings, *aligned.report.warnings, *unrankable)
     return Dataset(
         name=plan.experiment.dataset,
         users=aligned.users,
@@ -138,6 +147,6 @@ def _align(
         train=aligned.splits["train"],
         validation=aligned.splits.get("validation"),
         test=aligned.splits["test"],
-        report=replace(aligned.report, filled_items=filled),
+        report=replace(aligned.report, filled_items=filled, warnings=warnings),
         fold=fold,
     )

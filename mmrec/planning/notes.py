@@ -27,12 +27,11 @@ def plan_notes(plan: Plan, datasets: Sequence[Dataset]) -> Iterator[str]:
             "there is no validation split: epochs and trials are selected on the test split, so "
             "the test figures are too good"
         )
-    for split, counts in datasets[0].report.splits.items():
-        if counts.trained_pairs and counts.trained_pairs == counts.rows_kept:
-            yield (
-                f"{split}: all of its {counts.rows_kept} rows are also in training, so all of its "
-                "figures are 0; is it the right file?"
-            )
+    yield from dict.fromkeys(
+        f"fold {dataset.fold}: {warning}" if dataset.fold else warning
+        for dataset in datasets
+        for warning in dataset.report.warnings
+    )
     for model in plan.models:
         if model.meta.hyper_opt_alg == "grid" and model.is_drawn:
             yield (

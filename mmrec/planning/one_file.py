@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,6 +22,8 @@ from mmrec.data import prefiltering as filters
 from mmrec.data import splitting as strategies
 from mmrec.data.rows import Mask, runs_of, timestamps_of
 from mmrec.errors import DataError
+from mmrec.features import Loader
+from mmrec.planning.checks import check_features
 from mmrec.seeding import rng_for
 
 _Part = Literal["test", "validation"]
@@ -41,13 +43,15 @@ class SplitFile:
     """By loader: the ids of the file's items that it has no vector for."""
     users_dropped: int
     """The number of users who had such items only."""
+    warnings: tuple[str, ...]
+    """On the ids of the file and of the features."""
     header: bool
     """Whether the first line names the columns."""
     splitting: Splitting
     random_seed: int
 
     @classmethod
-    def read(cls, experiment: Experiment, known_items: Mapping[str, Collection[str]]) -> SplitFile:
+    def read(cls, experiment: Experiment, loaders: Sequence[Loader]) -> SplitFile:
         """Read and filter the file of an experiment.
 
         Rows of items without a vector are dropped first, as in Elliot, so that the filters hold
@@ -66,7 +70,10 @@ class SplitFile:
         if table.n_duplicates:
             step = FilterStep.of("repeated rows, of which the last counts", frame, frame)
             steps.append(replace(step, rows=(len(frame) + table.n_duplicates, len(frame))))
-        left, missing = drop_without_vectors({"": replace(table, frame=frame)}, known_items)
+        tables = {"": replace(table, frame=frame)}
+        warnings = check_features(loaders, tables)
+        known = {loader.name: loader.items() for loader in loaders if loader.missing == "drop"}
+        left, missing = drop_without_vectors(tables, known)
         lacking = FilterStep.of("items without a vector", frame, left[""])
         if any(missing.values()):
             steps.append(lacking)
@@ -83,6 +90,7 @@ class SplitFile:
             steps=tuple(steps),
             missing_items=missing,
             users_dropped=lacking.users[0] - lacking.users[1],
+            warnings=warnings,
             header=data.header,
             splitting=splitting,
             random_seed=experiment.random_seed,

@@ -433,12 +433,16 @@ def test_a_run_on_folds_is_verified(folded: Write, tmp_path: Path) -> None:
     assert any(line.startswith("fold 0/1: ") for line in reported)
 
 
-def test_the_manifest_of_folds_is_documented(folded: Write) -> None:
+def test_the_manifest_of_folds_is_documented(folded: Write, tmp_path: Path) -> None:
     schema = json.loads((ROOT / "docs/manifest.schema.json").read_text())
     best = {"strategy": "fixed_timestamp", "timestamp": "best"}
     filters = {"strategy": "user_k_core", "core": 2}
     for splitting in (CROSS, CROSS | {"test_splitting": best}):
-        folder = run(folded(splitting=splitting, prefiltering=filters)).folder
+        path = folded(splitting=splitting, prefiltering=filters)
+        data = tmp_path / "data/tiny/all.tsv"
+        pairs = [row.rpartition("\t")[0] for row in rows(data)]  # items are not new at any time
+        data.write_text("".join(f"{pair}\t{n % 7}\n" for n, pair in enumerate(pairs)))
+        folder = run(path).folder
         manifest = json.loads((folder / "manifest.json").read_text())
         validator = jsonschema.Draft202012Validator(schema)
         assert [error.message for error in validator.iter_errors(manifest)] == []
