@@ -133,13 +133,11 @@ def divided(values: DenseArray, by: DenseArray) -> DenseArray:
 
 def _cosine(x: Matrix, shrink: float) -> Rows:
     products, norms = dots(x), np.sqrt(squared_norms(x))
+    norms[norms == 0] = np.inf  # so that the quotient is 0
 
     def rows(start: int, stop: int) -> Matrix:
-        return by_pairs(
-            products(start, stop),
-            start,
-            lambda dot, i, j: divided(dot, norms[i] * norms[j] + shrink),
-        )
+        block = products(start, stop)
+        return by_pairs(block, start, lambda dot, i, j: dot / (norms[i] * norms[j] + shrink))
 
     return rows
 
