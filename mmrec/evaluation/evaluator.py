@@ -108,10 +108,12 @@ class Evaluator:
         """
         judged = judge(self.truth, ranking)
         lists = {cutoff: judged.at(cutoff) for cutoff in self.cutoffs}
+        complete = [metric for metric in self.metrics if metric.complete]
+        whole = self._complete(complete[0], ranking) if complete else judged
         found: dict[str, FloatArray | float] = {}
         for metric in self.metrics:
             if metric.complete:
-                value = self._value(metric, self._complete(metric, ranking))
+                value = self._value(metric, whole)
                 found |= {figure_name(metric, cutoff): value for cutoff in self.cutoffs}
             else:
                 found |= {

@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, InstanceOf, ValidationInfo, WithJsonSchema
 
 from mmrec.config import Accepts, FileContext, locate, path_problem
 from mmrec.data import IntArray, Vocabulary
+from mmrec.data.mismatches import spelling_note
 from mmrec.data.reading.text import check_text, read_records, shown
 from mmrec.errors import DataError, listing
 from mmrec.files import sha256_of_file
+
+Kind = Literal["user", "item"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +29,8 @@ class MetricFile:
     path: Path
     sha256: str
     """Of its content."""
+    of: Kind
+    """What its ids are."""
     values: Mapping[str, tuple[int, ...]]
     """The numbers of each id."""
 
@@ -37,8 +43,9 @@ class MetricFile:
         found = ids.numbers(self.values, missing="negative")
         if (found < 0).all():
             raise DataError(
-                f"{self.path}: none of its ids is in the data; the file has "
-                f"{listing(self.values, 3)}, the data {listing(ids.ids, 3)}"
+                f"{self.path}: none of its ids is {'a user' if self.of == 'user' else 'an item'} "
+                f"of the data; the file has {listing(self.values, 3)}, the data "
+                f"{listing(ids.ids, 3)}{spelling_note(self.values, ids.ids)}"
             )
         return found
 
@@ -74,8 +81,12 @@ class FeatureFile(MetricFile):
     """A file with one or more features of each item."""
 
 
-def read_groups(path: Path) -> GroupFile:
+def read_groups(path: Path, of: Kind) -> GroupFile:
     """Read lines of an id and a group, separated by a tab, without a header.
+
+    Args:
+        path: of the file.
+        of: what its ids are.
 
     Raises:
         DataError: the file cannot be read, a line has another form, an id is a duplicate, or the
@@ -98,7 +109,7 @@ def read_groups(path: Path) -> GroupFile:
             f"{path}:{lines[most]}: found the group {most}, but no group {absent[0]}; expected the "
             f"{len(lines)} groups to be 0 to {len(lines) - 1}"
         )
-    return GroupFile(path, sha256_of_file(path), values)
+    return GroupFile(path, sha256_of_file(path), of, values)
 
 
 def read_features(path: Path) -> FeatureFile:
@@ -109,7 +120,7 @@ def read_features(path: Path) -> FeatureFile:
             message contains the file and the line.
     """
     values = {name: numbers for _, name, numbers in _rows(path, "a feature")}
-    return FeatureFile(path, sha256_of_file(path), values)
+    return FeatureFile(path, sha256_of_file(path), "item", values)
 
 
 def _rows(path: Path, what: str) -> Iterator[tuple[int, str, tuple[int, ...]]]:
@@ -153,7 +164,7 @@ _PATH: Any = WithJsonSchema({"type": "string"})
 
 UserGroups = Annotated[
     InstanceOf[GroupFile],
-    _reader(read_groups),
+    _reader(partial(read_groups, of="user")),
     _PATH,
     Accepts("the path of a file with a user, a tab and a group in each line"),
 ]
@@ -161,7 +172,7 @@ UserGroups = Annotated[
 
 ItemGroups = Annotated[
     InstanceOf[GroupFile],
-    _reader(read_groups),
+    _reader(partial(read_groups, of="item")),
     _PATH,
     Accepts("the path of a file with an item, a tab and a group in each line"),
 ]

@@ -40,6 +40,16 @@ Dropout = Annotated[NonNegativeReal, Field(lt=1)]
 """A number from 0 to less than 1."""
 
 
+def _neighborhood(value: int) -> int:
+    if value < 1 and value != -1:
+        raise ValueError(f"found {value}; accepted: a whole number from 1 up, or -1 for all")
+    return value
+
+
+Neighborhood = Annotated[Integer, AfterValidator(_neighborhood)]
+"""A number of neighbours from 1 up, or -1 for all."""
+
+
 def _installed(search: NeighbourSearch) -> NeighbourSearch:
     if search == "approximate" and not has_approximate_neighbours():
         raise ValueError(f"approximate needs faiss: {install_hint('ann')}")

@@ -16,7 +16,7 @@ from tiny_experiment import Write, change, settings
 
 from mmrec import run_experiment
 from mmrec.cli import main
-from mmrec.errors import ConfigError
+from mmrec.errors import ConfigError, DataError
 from mmrec.registry import activate_external
 from mmrec.reporting.report import rebuild_report
 from mmrec.runs.folder import RunFolder
@@ -122,6 +122,18 @@ def test_a_run_is_resumed_with_the_same_files_of_groups_only(
     resumed = run_experiment(experiment, progress=False)
     assert resumed.folder == unfinished
     pd.testing.assert_frame_equal(resumed.trials, expected.trials)
+
+
+def test_users_without_a_group_are_reported(experiment: Path, tmp_path: Path) -> None:
+    groups = tmp_path / "data" / "tiny" / "users.tsv"
+    groups.write_text("1\t0\n2\t1\n")
+    notes = json.loads(
+        (run_experiment(experiment, progress=False).folder / "manifest.json").read_text()
+    )["notes"]
+    assert [note for note in notes if str(groups) in note and "22 of 24 users" in note]
+    groups.write_text("01\t0\n02\t1\n")
+    message = refusal(DataError, run_experiment, experiment)
+    assert_contains(message, [groups, "a user", "01", "leading zeros"])
 
 
 def interrupt(path: Path) -> Path:
