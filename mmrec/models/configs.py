@@ -18,7 +18,7 @@ from mmrec.config import (
     Section,
 )
 from mmrec.data import SAMPLERS
-from mmrec.errors import ConfigError
+from mmrec.errors import ConfigError, nearest
 from mmrec.features import default_loaders
 from mmrec.graph import NeighbourSearch, has_approximate_neighbours
 from mmrec.text import install_hint
@@ -143,7 +143,7 @@ class FeaturesConfig(RecommenderConfig):
         if unnamed and not self.loaders:
             raise ValueError(
                 f"loaders: missing; only {', '.join(defaults)} have a default loader, "
-                f"not {', '.join(unnamed)}"
+                f"not {', '.join(f'{name}{nearest(name, defaults)}' for name in unnamed)}"
             )
         return self
 

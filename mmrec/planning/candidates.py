@@ -53,8 +53,6 @@ def find_candidates(
             name = encoded(file.stem).decode()  # tables hold Unicode only
             yield Candidate(name, RecommendationFile, Space(("file",), {"file": file}, {}))
         return
-    if entry.key.startswith("external.") and external is None and loaded.external_models_path:
-        return  # the file of external models is already reported as broken
     try:
         recommender = find_recommender(entry.key, external)
     except ModelError as error:

@@ -8,8 +8,10 @@ from types import ModuleType
 from pydantic import ValidationError
 
 from mmrec.config import EarlyStopping, Loaded, ModelMeta, SeedRepeat
+from mmrec.data import SAMPLERS
+from mmrec.errors import listing
 from mmrec.evaluation import Better
-from mmrec.models import FeaturesConfig, ModelConfig, Recommender, RecommenderConfig
+from mmrec.models import FeaturesConfig, Model, ModelConfig, Recommender, RecommenderConfig
 from mmrec.planning.candidates import find_candidates
 from mmrec.planning.entry import Entry
 from mmrec.planning.inputs import declared_loaders, missing_loaders
@@ -62,6 +64,7 @@ def plan_entry(
             continue
         _check_loaders(configs, declared_loaders(loaded.data_config), entry)
         _check_validation_rate(configs, meta, entry)
+        _check_sampler(model.recommender, configs, entry)
         yield ModelPlan(
             name=model.name,
             key=key,
@@ -118,6 +121,23 @@ def _check_loaders(
             if isinstance(config, FeaturesConfig):
                 for message in missing_loaders(config.sources, declared):
                     entry.add(message)
+
+
+def _check_sampler(
+    recommender: type[Recommender], configs: Sequence[RecommenderConfig], entry: Entry
+) -> None:
+    """Add a problem for a sampler that draws no negatives for a model that needs them."""
+    for config in configs:
+        if not isinstance(config, ModelConfig) or not issubclass(recommender, Model):
+            continue
+        chosen = config.sampler
+        if chosen and not SAMPLERS[chosen].has_negatives and recommender.needs_negatives(config):
+            others = [name for name, sampler in SAMPLERS.items() if sampler.has_negatives]
+            entry.add(
+                f"{chosen} draws no negatives, which {entry.key} needs; accepted: "
+                f"{listing(others, len(others))}",
+                "sampler",
+            )
 
 
 def _check_validation_rate(

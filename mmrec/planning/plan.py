@@ -101,7 +101,11 @@ def _external_module(loaded: Loaded) -> ModuleType | None:
         return load_external_module(path)
     except ModelError as error:
         loaded.problems.add(("experiment", "external_models_path"), str(error))
-        return None
+    # Every other name may be one that the file was to define, so only the paths are checked.
+    if loaded.data_config is not None:
+        check_files(loaded.data_config, loaded.problems)
+    loaded.problems.raise_if_any()
+    return None
 
 
 def _metrics(evaluation: Evaluation, problems: Problems) -> tuple[str, ...]:
