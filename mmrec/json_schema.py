@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from mmrec.config import EarlyStopping, ExperimentFile, Missing, ModelMeta, SeedRepeat
 from mmrec.config.distributions import NAMES
-from mmrec.evaluation import METRICS
+from mmrec.evaluation import COMPLEX_METRICS, METRICS, ComplexMetric
 from mmrec.features import LOADERS, FolderLoader
 from mmrec.models import MODELS, FeaturesConfig, RecommenderConfig
 from mmrec.models.external import PREFIX
@@ -46,7 +46,8 @@ def experiment_schema() -> Node:
     definitions: dict[str, Node] = {}
     root = _section(ExperimentFile, definitions)
     experiment, data = definitions["Experiment"], definitions["DataConfig"]
-    metrics = definitions["Evaluation"]["properties"]["simple_metrics"]
+    evaluation = definitions["Evaluation"]["properties"]
+    metrics, complex_metrics = evaluation["simple_metrics"], evaluation["complex_metrics"]
     entries = data["properties"]["side_information"]
     definitions |= {
         "meta": _section(ModelMeta, definitions),
@@ -56,9 +57,17 @@ def experiment_schema() -> Node:
         "loader": {"anyOf": [_loader(name) for name in LOADERS]},
         "other_loader": {"properties": {"dataloader": {"not": {"enum": list(LOADERS)}}}},
         "metric": {"enum": list(METRICS)},
+        "complex_metric": {"anyOf": [_complex(kind) for kind in COMPLEX_METRICS.values()]},
+        "other_complex_metric": {
+            "properties": {"metric": {"not": {"enum": list(COMPLEX_METRICS)}}}
+        },
     }
     entry = _any_of(_ref("loader"), {"allOf": [_ref("SideInformation"), _ref("other_loader")]})
     data["properties"]["side_information"] = _about(entries) | _list_of(entry)
+    other = {"allOf": [_ref("ComplexMetricEntry"), _ref("other_complex_metric")]}
+    evaluation["complex_metrics"] = _about(complex_metrics) | _list_of(
+        _any_of(_ref("complex_metric"), other)
+    )
     names = _any_of(_ref("metric"), {"type": "string", "pattern": "^[^@]+$"})
     metrics |= _list_of(names)
     models = {name: _model(known.Config, definitions) for name, known in MODELS.items()}
@@ -75,7 +84,12 @@ def experiment_schema() -> Node:
     experiment["then"] = {
         "properties": {
             "data_config": {"properties": {"side_information": _list_of(_ref("loader"))}},
-            "evaluation": {"properties": {"simple_metrics": _list_of(_ref("metric"))}},
+            "evaluation": {
+                "properties": {
+                    "simple_metrics": _list_of(_ref("metric")),
+                    "complex_metrics": _list_of(_ref("complex_metric")),
+                }
+            },
             "models": {"propertyNames": {"not": {"pattern": external}}},
         }
     }
@@ -194,6 +208,15 @@ def _loader(name: str) -> Node:
         "properties": {"dataloader": {"const": name}, **keys},
         "required": ["dataloader", path_key],
         "additionalProperties": False,
+    }
+
+
+def _complex(kind: type[ComplexMetric]) -> Node:
+    """Return the schema of an entry of ``complex_metrics``."""
+    node = _section(kind, {})
+    return node | {
+        "properties": {"metric": {"const": kind.name}} | node.get("properties", {}),
+        "required": ["metric", *node.get("required", ())],
     }
 
 

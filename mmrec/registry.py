@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mmrec.errors import ConfigError, MmrecError, listing, nearest
 
@@ -17,6 +17,17 @@ EXTERNAL_PREFIX = "mmrec_external_"
 """The names of modules imported from ``external_models_path`` start with this."""
 
 _active_external: str | None = None
+
+
+_REGISTRIES: list[Registry[Any]] = []
+
+
+def defined_in_main() -> list[str]:
+    """Return the names that the running script or notebook has registered itself.
+
+    Other processes do not run it, so they do not know them.
+    """
+    return [name for registry in _REGISTRIES for name in registry.names_from("__main__")]
 
 
 class Definition(Protocol):
@@ -55,8 +66,9 @@ class Registry(Mapping[str, T]):
 
     - the built-in modules, imported when a name is first looked up;
     - the experiment's ``external_models_path``;
-    - installed packages with an entry point in the group ``mmrec.<kind>s``. The name of the entry
-      point is the registered name; importing what it refers to must register that name.
+    - installed packages with an entry point in the group ``mmrec.<kind>s``, with ``_`` for a space.
+      The name of the entry point is the registered name; importing what it refers to must register
+      that name.
 
     Args:
         kind: singular noun for messages, such as ``metric``.
@@ -78,6 +90,7 @@ class Registry(Mapping[str, T]):
         self._entries: dict[tuple[str, str], _Entry[T]] = {}  # by key and source
         self._is_discovered = False
         self._points: dict[str, list[EntryPoint]] | None = None
+        _REGISTRIES.append(self)
 
     def add(self, name: str, value: T, definition: Definition) -> None:
         """Register an object; decorators call this.
@@ -134,6 +147,10 @@ class Registry(Mapping[str, T]):
         others = sorted(points[key][0].name for key in points if key not in registered)
         return iter([*(entry.name for entry in registered.values()), *others])
 
+    def names_from(self, source: str) -> list[str]:
+        """Return the names whose definitions are in a top-level module."""
+        return [entry.name for entry in self._entries.values() if entry.source == source]
+
     def __len__(self) -> int:
         return len(list(iter(self)))
 
@@ -170,7 +187,7 @@ class Registry(Mapping[str, T]):
     def _entry_points(self) -> Mapping[str, list[EntryPoint]]:
         if self._points is None:
             self._points = {}
-            for point in entry_points(group=f"mmrec.{self.kind}s"):
+            for point in entry_points(group=f"mmrec.{self.kind.replace(' ', '_')}s"):
                 self._points.setdefault(self._key(point.name), []).append(point)
         return self._points
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from mmrec.data import Interactions
+from mmrec.evaluation import METRICS
 
 ROOT = Path(__file__).parents[1]
 """The repository."""
@@ -58,6 +59,11 @@ def assert_repeated_elsewhere(program: str, *arguments: object) -> None:
     *lines, reported = elsewhere.stdout.splitlines(keepends=True)
     assert int(reported) != hash("any text")  # the hashes of the two processes do differ
     assert "".join(lines) == here.getvalue()
+
+
+def metrics_of_cut_lists() -> list[str]:
+    """The names of all metrics that do not need lists of all candidates."""
+    return [name for name, metric in METRICS.items() if not metric.complete]
 
 
 def interactions(mask: Sequence[Sequence[int]] | np.ndarray) -> Interactions:

@@ -32,6 +32,7 @@ def make_study(
         select_by=by,
         monitor=by,
         lower_is_better=frozenset({"ARP"}),
+        neither_is_better=frozenset(),
     )
     return Study(settings, list(records), best)
 

@@ -22,7 +22,7 @@ from mmrec.cli import COMMANDS, EXAMPLES
 from mmrec.config import EarlyStopping, ModelMeta, Section
 from mmrec.config.describe import Slot
 from mmrec.config.experiment import ExperimentFile
-from mmrec.evaluation import METRICS, Metric
+from mmrec.evaluation import COMPLEX_METRICS, METRICS, definition_of
 from mmrec.models import MODELS, Recommender, RecommenderConfig
 
 if TYPE_CHECKING:
@@ -95,13 +95,21 @@ def metrics(_: str) -> str:
     rows = [
         (
             _code(metric.name),
-            _definition(metric),
+            _definition(metric.formula),
             _OVER[metric.over],
             "higher" if metric.higher_is_better else "lower",
         )
         for metric in METRICS.values()
     ]
     return _table(("name", "definition", "over", "better"), rows)
+
+
+def complex_metrics(_: str) -> str:
+    """Return a section for each complex metric: its definition and its keys."""
+    return "\n\n".join(
+        f"### {name}\n\n{_definition(definition_of(kind))}\n\n{_fields(kind)}"
+        for name, kind in COMPLEX_METRICS.items()
+    )
 
 
 def commands(_: str) -> str:
@@ -118,6 +126,7 @@ MAKERS: Mapping[str, Callable[[str], str]] = {
     "hyper-parameters": hyper_parameters,
     "other-models": other_models,
     "metrics": metrics,
+    "complex-metrics": complex_metrics,
     "commands": commands,
 }
 """By name what makes the Markdown of an insertion from its argument."""
@@ -180,8 +189,8 @@ def _model_section(name: str, kind: type[Recommender]) -> str:
     return "\n\n".join([f"## {name}", *map(_prose, paragraphs), *sources, _fields(kind.Config)])
 
 
-def _definition(metric: Metric) -> str:
-    text = re.sub(r",? ?\[V\](?=[;.])", "", metric.formula)
+def _definition(docstring: str) -> str:
+    text = re.sub(r",? ?\[V\](?=[;.,])", "", docstring)
 
     def metric_of(match: re.Match[str]) -> str:
         return next(

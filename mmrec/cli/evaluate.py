@@ -20,6 +20,7 @@ EXAMPLES = """
 mmrec evaluate --recs lists.tsv --train train.txt --test test.txt
 mmrec evaluate --recs lists.tsv --train train.txt --test test.txt --cutoffs 20 --metrics MAP MRR
 mmrec evaluate --recs lists.csv.gz --splits baby.inter
+mmrec evaluate --recs lists.csv.gz --splits baby.inter --complex-metrics groups.yml
 """
 
 
@@ -45,6 +46,13 @@ def add_to(commands: Commands) -> None:
         default=["Recall", "nDCG"],
         metavar="NAME",
         help="names of metrics (default: Recall nDCG)",
+    )
+    evaluate.add_argument(
+        "--complex-metrics",
+        type=Path,
+        default=(),
+        metavar="YAML",
+        help="metrics with settings: a file with the key complex_metrics, as in an experiment",
     )
     evaluate.add_argument(
         "--cutoffs",
@@ -91,6 +99,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         cutoffs=options.cutoffs,
         relevance_threshold=options.relevance_threshold,
         binarize=options.binarize,
+        complex_metrics=options.complex_metrics,
     )
     for warning in result.warnings:
         logger.warning("%s", warning)

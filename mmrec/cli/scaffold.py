@@ -31,10 +31,18 @@ def write_model(name: str, folder: Path) -> NewModel:
         folder: created if it does not exist, with an ``__init__.py``.
 
     Raises:
-        ModelError: the name is not that of a class, or a file exists already. Nothing was written.
+        ModelError: the name is not that of a class, or is that of a model of mmrec, or a file
+            exists already. Nothing was written.
         DataError: a file cannot be written.
     """
+    from mmrec.models import MODELS
+
     _check_name(name)
+    if name in MODELS:
+        raise ModelError(
+            f"{name} is a model of mmrec, so tables could not tell the two apart; choose another "
+            f"name, such as My{name}"
+        )
     module = _snake(name)
     model_file, test_file = folder / f"{module}.py", folder / f"test_{module}.py"
     init_file = folder / "__init__.py"

@@ -7,7 +7,7 @@ from mmrec.config.data import DataConfig, Missing, SideInformation
 from mmrec.config.describe import Accepts, found
 from mmrec.config.distributions import Distribution
 from mmrec.config.document import Document, KeyPath, Problem
-from mmrec.config.evaluation import Evaluation
+from mmrec.config.evaluation import ComplexMetricEntry, Evaluation
 from mmrec.config.execution import Execution
 from mmrec.config.experiment import Experiment, ExperimentFile
 from mmrec.config.fields import (
@@ -23,6 +23,7 @@ from mmrec.config.fields import (
     parse_metric_label,
 )
 from mmrec.config.meta import EarlyStopping, ModelMeta, SeedRepeat
+from mmrec.config.paths import FileContext, locate, path_problem
 from mmrec.config.problems import Problems
 from mmrec.config.reading import Loaded, read_experiment
 from mmrec.config.report import Report
@@ -35,6 +36,7 @@ from mmrec.config.yaml_scalars import parse_scalar
 __all__ = [
     "Accepts",
     "Choice",
+    "ComplexMetricEntry",
     "Count",
     "DataConfig",
     "Dimension",
@@ -45,6 +47,7 @@ __all__ = [
     "Execution",
     "Experiment",
     "ExperimentFile",
+    "FileContext",
     "Flag",
     "Integer",
     "KeyPath",
@@ -67,11 +70,13 @@ __all__ = [
     "Split",
     "Splitting",
     "found",
+    "locate",
     "parse_metric_label",
     "parse_scalar",
     "parse_space",
     "parse_tuple",
     "parse_yaml",
+    "path_problem",
     "read_experiment",
     "read_yaml",
 ]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 from mmrec.config.describe import Accepts
 from mmrec.config.fields import DISTINCT, Count, Flag, Real, Section, as_list, check_distinct
@@ -24,12 +30,28 @@ def _within_top_k(value: int, info: ValidationInfo) -> int:
     return value
 
 
+class ComplexMetricEntry(Section):
+    """One metric with settings; the class of the metric reads them."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Any]
+
+    metric: str
+    """Name of the metric, in any case."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All other keys, as written."""
+        return dict(self.__pydantic_extra__)
+
+
+_Complex = Annotated[
+    ComplexMetricEntry, Accepts("a mapping with the key 'metric' and the settings of the metric")
+]
+
+
 class Evaluation(Section):
     """Metrics, cutoffs and significance tests."""
-
-    unsupported: ClassVar[Mapping[str, str]] = {
-        "complex_metrics": "not available in this version; use simple_metrics",
-    }
 
     cutoffs: Annotated[
         tuple[Annotated[Count, AfterValidator(_within_top_k)], ...],
@@ -46,6 +68,12 @@ class Evaluation(Section):
         Accepts("the name of a metric, or a list of names"),
     ]
     """Names of the metrics, in any case."""
+    complex_metrics: Annotated[
+        tuple[_Complex, ...],
+        BeforeValidator(as_list),
+        Accepts("a list of mappings, each with the key 'metric'"),
+    ] = ()
+    """Metrics with settings, such as files of groups."""
     relevance_threshold: Real = 0.0
     """Least held-out rating of a relevant item."""
     paired_ttest: Flag = False

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ValidationInfo
 
 from mmrec.config.describe import Accepts
+from mmrec.errors import nearest
 
 PLACEHOLDER = "{0}"
 
@@ -77,3 +78,35 @@ FilePath = Annotated[
 
 LoaderOption = Annotated[Any, BeforeValidator(_located)]
 """A setting of a loader: every string is a path, other values are unchanged."""
+
+
+def path_problem(path: Path, *, wants_file: bool = False, wants_folder: bool = False) -> str | None:
+    """Return what is wrong with a path; None if it is fine.
+
+    For a missing path: the folder that exists, and the nearest name in it.
+    """
+    try:
+        if path.is_file() if wants_file else path.is_dir() if wants_folder else path.exists():
+            return None
+        if path.exists():
+            return f"{path} is not a {'file' if wants_file else 'folder'}"
+        return _missing(path)
+    except OSError as error:
+        return f"{path}: cannot be read: {error.strerror or error}"
+
+
+def _missing(path: Path) -> str:
+    folder = path.parent
+    while not folder.is_dir():
+        folder = folder.parent
+    name = path.relative_to(folder).parts[0]
+    there = sorted(entry.name for entry in folder.iterdir())
+    if name in there:
+        what = "a link to nothing" if (folder / name).is_symlink() else "no folder"
+        return f"no such path: {path}: {folder / name} is {what}"
+    hint = nearest(name, there)
+    if not hint and "$" in name:
+        hint = "; environment variables are not replaced in paths"
+    elif not hint and "\\" in name:
+        hint = "; write '/' between folders"
+    return f"no such path: {path}: {folder} has no {name!r}{hint}"

@@ -1,6 +1,18 @@
 """Ranking, metrics, evaluation of recommendation files, and significance."""
 
 from mmrec.evaluation.base import METRICS, Metric, figure_name, find_metric, metric, metric_of
+from mmrec.evaluation.complex_metrics import (
+    COMPLEX_METRICS,
+    Better,
+    ComplexMetric,
+    Compute,
+    Ids,
+    complex_metric,
+    configure,
+    definition_of,
+    find_complex_metric,
+    read_complex_metrics,
+)
 from mmrec.evaluation.evaluator import Evaluation, Evaluator
 from mmrec.evaluation.groups import GROUPS, GroupEvaluator, popularity_groups
 from mmrec.evaluation.judged_lists import JudgedLists
@@ -22,12 +34,17 @@ from mmrec.evaluation.significance import (
 from mmrec.evaluation.spread import Spread, spread
 
 __all__ = [
+    "COMPLEX_METRICS",
     "GROUPS",
     "METRICS",
+    "Better",
+    "ComplexMetric",
+    "Compute",
     "Evaluation",
     "Evaluator",
     "FileEvaluation",
     "GroupEvaluator",
+    "Ids",
     "JudgedLists",
     "Metric",
     "Ranking",
@@ -38,8 +55,12 @@ __all__ = [
     "cohens_dz",
     "compare",
     "compare_in_full",
+    "complex_metric",
+    "configure",
+    "definition_of",
     "evaluate_file",
     "figure_name",
+    "find_complex_metric",
     "find_metric",
     "holm",
     "metric",
@@ -49,6 +70,7 @@ __all__ = [
     "rank",
     "rank_biserial",
     "ranking_from_frame",
+    "read_complex_metrics",
     "read_recommendations",
     "spread",
     "welch_ttest",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+import numpy as np
+
 from mmrec.data import FloatArray
+from mmrec.errors import ConfigError
 from mmrec.evaluation.judged_lists import JudgedLists
 from mmrec.registry import Registry
 
@@ -29,11 +32,20 @@ class Metric:
     over: Population | None = "relevant"
     """The users of the mean; None if the function returns one number."""
     higher_is_better: bool = True
+    graded: bool = False
+    """Whether the function reads gains, which are infinite for very large ratings."""
+    complete: bool = False
+    """Whether the lists are not cut, and have to contain every candidate of a user."""
 
     @property
     def per_user(self) -> bool:
         """Whether each user has a value, and the figure is their mean."""
         return self.over is not None
+
+    def of_users(self, lists: JudgedLists) -> FloatArray:
+        """Return [V]: the values of a metric that is a mean, NaN for users outside of the mean."""
+        values = np.asarray(self.function(lists), np.float64)
+        return lists.of_relevant_users(values) if self.over == "relevant" else values
 
     @property
     def formula(self) -> str:
@@ -45,8 +57,16 @@ METRICS: Registry[Metric] = Registry("metric", package="mmrec.evaluation.metrics
 """All metrics by name."""
 
 
+_OF_RATINGS = ("MAE", "MSE", "RMSE")
+
+
 def metric(
-    name: str, *, over: Population | None = "relevant", higher_is_better: bool = True
+    name: str,
+    *,
+    over: Population | None = "relevant",
+    higher_is_better: bool = True,
+    graded: bool = False,
+    complete: bool = False,
 ) -> Callable[[_F], _F]:
     """Register a function as a metric (a decorator).
 
@@ -61,13 +81,17 @@ def metric(
         name: as in experiment files, where case is ignored.
         over: the users of the mean; None if the function returns one number for all lists.
         higher_is_better: the direction in which trials are selected.
+        graded: the function reads gains; ratings whose gain is infinite are then refused.
+        complete: the function gets lists that are not cut and contain every candidate, and its
+            value is the same at every cutoff.
 
     Raises:
         ConfigError: another metric has the name.
     """
 
     def register(function: _F) -> _F:
-        METRICS.add(name, Metric(name, function, over, higher_is_better), function)
+        made = Metric(name, function, over, higher_is_better, graded, complete)
+        METRICS.add(name, made, function)
         return function
 
     return register
@@ -77,9 +101,25 @@ def find_metric(name: str) -> Metric:
     """Return the metric of a name, in any case.
 
     Raises:
-        ConfigError: there is no such metric; the message lists the names.
+        ConfigError: there is no such metric, and the message lists the names; or it is one that
+            compares predicted ratings, which no model of mmrec has.
     """
+    refuse_ratings(name, _OF_RATINGS)
     return METRICS.find(name)
+
+
+def refuse_ratings(name: str, refused: Iterable[str]) -> None:
+    """Refuse a metric of predicted ratings.
+
+    Raises:
+        ConfigError: ``name`` is one of ``refused``, in any case.
+    """
+    for known in refused:
+        if name.strip().casefold() == known.casefold():
+            raise ConfigError(
+                f"{known} needs predicted ratings; mmrec's models and lists have scores, which "
+                "only order the items of a user"
+            )
 
 
 def figure_name(metric: Metric, cutoff: int) -> str:

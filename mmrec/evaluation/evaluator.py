@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from mmrec.data import FloatArray, Interactions
 from mmrec.errors import ConfigError, DataError, ModelError
 from mmrec.evaluation.base import Metric, Population, figure_name, find_metric
+from mmrec.evaluation.complex_metrics import ComplexMetric, Ids
 from mmrec.evaluation.ground_truth import BoolArray, ground_truth
 from mmrec.evaluation.judged_lists import JudgedLists, judge
 from mmrec.evaluation.ranking import Ranking
@@ -25,7 +26,7 @@ class Evaluation:
     figures: dict[str, float]
     """The value of every metric at every cutoff; NaN where it is undefined."""
     per_user: dict[str, FloatArray]
-    """[U] for metrics that are a mean over users; NaN for users who are not part of the mean."""
+    """[U] for figures that are a mean over users; NaN for users who are not part of the mean."""
 
 
 class Evaluator:
@@ -40,14 +41,16 @@ class Evaluator:
         metrics: names, in any case.
         cutoffs: lengths at which lists are cut.
         relevance_threshold: the least held-out rating that is relevant.
+        complex_metrics: metrics with settings; their figures come last.
+        ids: of users and items; needed by complex metrics.
 
     Attributes:
         truth: the held-out split, prepared to judge lists.
 
     Raises:
         ConfigError: a metric is unknown, no metric is given, or a cutoff is not positive.
-        DataError: no held-out row is relevant, the splits have different numberings, or a rating is
-            too large for the gain of nDCG.
+        DataError: no held-out row is relevant, the splits have different numberings, a rating is
+            too large for the gain of nDCG, or a file of a complex metric does not fit the data.
     """
 
     def __init__(
@@ -57,6 +60,9 @@ class Evaluator:
         metrics: Sequence[str],
         cutoffs: Sequence[int],
         relevance_threshold: float = 0.0,
+        *,
+        complex_metrics: Sequence[ComplexMetric] = (),
+        ids: Ids | None = None,
     ) -> None:
         self.metrics = tuple(dict.fromkeys(find_metric(name) for name in metrics))
         self.cutoffs = tuple(sorted(set(cutoffs)))
@@ -71,11 +77,18 @@ class Evaluator:
             "relevant": self.truth.n_relevant > 0,
             "held-out": np.ones(len(self.truth.users), np.bool_),
         }
-        if find_metric("nDCG") in self.metrics and not np.isfinite(self.truth.ideal_dcg).all():
+        graded = [metric.name for metric in self.metrics if metric.graded]
+        graded += [metric.name for metric in complex_metrics if metric.is_graded]
+        if graded and not np.isfinite(self.truth.ideal_dcg).all():
             raise DataError(
-                f"the held-out rating {held_out.ratings.max():g} is too large for nDCG, whose gain "
-                f"is 2 ** rating; use nDCGRendle2020, or binarize the ratings"
+                f"the held-out rating {held_out.ratings.max():g} is too large for {graded[0]}, "
+                "whose gain is 2 ** rating; use nDCGRendle2020, or binarize the ratings"
             )
+        if complex_metrics and ids is None:
+            raise ConfigError("complex metrics need the ids of users and items")
+        self._complex = [
+            (metric, metric.prepare(self.truth, ids)) for metric in complex_metrics if ids
+        ]
 
     @property
     def n_users(self) -> int:
@@ -90,43 +103,81 @@ class Evaluator:
                 largest cutoff.
 
         Raises:
-            ModelError: the ranking has the wrong shape, or a metric returns one.
+            ModelError: the ranking has the wrong shape, a metric needs complete lists and these are
+                not, or a metric returns the wrong shape.
         """
         judged = judge(self.truth, ranking)
         lists = {cutoff: judged.at(cutoff) for cutoff in self.cutoffs}
-        figures, per_user = {}, {}
+        complete = [metric for metric in self.metrics if metric.complete]
+        whole = self._complete(complete[0], ranking) if complete else judged
+        found: dict[str, FloatArray | float] = {}
         for metric in self.metrics:
-            for cutoff in self.cutoffs:
-                name = figure_name(metric, cutoff)
-                if metric.over is None:
-                    figures[name] = _number(metric, lists[cutoff])
-                else:
-                    per_user[name] = self._values(metric, lists[cutoff], metric.over)
-                    figures[name] = _mean(per_user[name])
+            if metric.complete:
+                value = self._value(metric, whole)
+                found |= {figure_name(metric, cutoff): value for cutoff in self.cutoffs}
+            else:
+                found |= {
+                    figure_name(metric, cutoff): self._value(metric, at_cutoff)
+                    for cutoff, at_cutoff in lists.items()
+                }
+        for complex_metric, compute in self._complex:
+            at = {cutoff: compute(at_cutoff) for cutoff, at_cutoff in lists.items()}
+            found |= {
+                f"{output}@{cutoff}": self._output(complex_metric, values, output)
+                for output in complex_metric.outputs()
+                for cutoff, values in at.items()
+            }
+        per_user = {name: x for name, x in found.items() if isinstance(x, np.ndarray)}
+        figures = {name: x if isinstance(x, float) else _mean(x) for name, x in found.items()}
         return Evaluation(figures, per_user)
 
-    def _values(self, metric: Metric, lists: JudgedLists, over: Population) -> FloatArray:
-        """Return the values of all users, [U], NaN for users outside of the mean."""
-        counts = self._counts[over]
+    def _complete(self, metric: Metric, ranking: Ranking) -> JudgedLists:
+        """Return the whole lists, which have to contain every candidate."""
+        truth = self.truth
+        whole = judge(truth, ranking, whole=True)
+        candidates = truth.popularity.catalogue_size - self.train.user_degrees[truth.users]
+        listed = whole.count(truth.popularity.counts > 0)
+        short = np.flatnonzero(listed < candidates)
+        if len(short):
+            raise ModelError(
+                f"{metric.name} needs lists of all candidates, but the list of user number "
+                f"{truth.users[short[0]]} has {listed[short[0]]} of {candidates[short[0]]}; use "
+                "LAUC, or rank all items"
+            )
+        return whole
+
+    def _value(self, metric: Metric, lists: JudgedLists) -> FloatArray | float:
+        """Return one number, or the values of all users, [U], NaN for users outside of the mean."""
         found = np.asarray(metric.function(lists))
+        if metric.over is None:
+            if found.shape:
+                raise ModelError(
+                    f"the metric {metric.name} returned the shape {found.shape}; expected one "
+                    "number (over=None)"
+                )
+            return float(found)
+        return self._of_users(metric.name, found, self._counts[metric.over])
+
+    def _output(
+        self, metric: ComplexMetric, values: Mapping[str, FloatArray | float], output: str
+    ) -> FloatArray | float:
+        """Return the value of an output, or its values of all users, [U]."""
+        if output not in values:
+            raise ModelError(f"the metric {metric.name} did not return its output {output!r}")
+        found = np.asarray(values[output], np.float64)
+        if not found.shape:
+            return float(found)
+        return self._of_users(metric.name, found, self._counts["held-out"])
+
+    def _of_users(self, name: str, found: FloatArray, counts: BoolArray) -> FloatArray:
         if found.shape != counts.shape:
             raise ModelError(
-                f"the metric {metric.name} returned the shape {found.shape}; expected a value for "
+                f"the metric {name} returned the shape {found.shape}; expected a value for "
                 f"each of the {len(counts)} users with a held-out row"
             )
         values = np.full(self.truth.n_users, np.nan)
         values[self.truth.users[counts]] = found[counts]
         return values
-
-
-def _number(metric: Metric, lists: JudgedLists) -> float:
-    value = np.asarray(metric.function(lists))
-    if value.shape:
-        raise ModelError(
-            f"the metric {metric.name} returned the shape {value.shape}; expected one number "
-            "(over=None)"
-        )
-    return float(value)
 
 
 def _mean(values: FloatArray) -> float:

@@ -45,14 +45,18 @@ class Popularity:
 
     @cached_property
     def short_head(self) -> BoolArray:
-        """[I]: the most popular items, which together have 80 % of the training rows.
+        """[I]: the most popular items, which together have 80 % of the training rows."""
+        return self.head(SHORT_HEAD_SHARE)
+
+    def head(self, share: float) -> BoolArray:
+        """Return [I]: the most popular items, which together have a share of the training rows.
 
         Items are taken by descending popularity, ties by ascending number, up to and including the
         first item that reaches the share.
         """
         order = np.argsort(-self.counts, kind="stable")
         reached = np.cumsum(self.counts[order])
-        size = int(np.searchsorted(reached, SHORT_HEAD_SHARE * self.counts.sum())) + 1
+        size = int(np.searchsorted(reached, share * self.counts.sum())) + 1
         head = np.zeros(len(self.counts), np.bool_)
         head[order[:size]] = True
         return head
@@ -94,11 +98,26 @@ class GroundTruth:
     ideal_dcg: FloatArray
     """[V, K]: column k-1 is the largest possible DCG of a list of k items."""
     popularity: Popularity
-    unseen: FloatArray
-    """[2]: number of (user, item) pairs without a training row, for the V users and the items of
-    the short head and of the long tail."""
-    unseen_relevant: FloatArray
-    """[2]: the number of relevant pairs among them."""
+    train: Interactions
+    """The training split."""
+
+    @cached_property
+    def rows(self) -> IntArray:
+        """[R] int64: the index in ``users`` of the user of each key."""
+        return np.searchsorted(self.users, self.keys // self.train.n_items).astype(np.int64)
+
+    @cached_property
+    def seen(self) -> IntArray:
+        """[I] int64: how many of the V users have a training row of each item."""
+        known = self.train.items[np.isin(self.train.users, self.users)]
+        return np.bincount(known, minlength=self.train.n_items)
+
+    @cached_property
+    def unseen_relevant(self) -> IntArray:
+        """[I] int64: how many users each item is relevant to without being in their training."""
+        train = self.train
+        fresh = ~np.isin(self.keys, train.users * train.n_items + train.items)
+        return np.bincount(self.keys[fresh] % train.n_items, minlength=train.n_items)
 
 
 def ground_truth(
@@ -133,11 +152,6 @@ def ground_truth(
     warm = items != COLD
     keys = users[rows[warm]] * train.n_items + items[warm]
 
-    popularity = Popularity.of(train)
-    groups = (popularity.short_head, popularity.long_tail)
-    known = train.items[np.isin(train.users, users)]
-    unseen = [len(users) * group.sum() - group[known].sum() for group in groups]
-    fresh = items[warm][~np.isin(keys, train.users * train.n_items + train.items)]
     return GroundTruth(
         n_users=train.n_users,
         users=users,
@@ -145,9 +159,8 @@ def ground_truth(
         keys=keys,
         gains=gains[warm],
         ideal_dcg=_ideal_dcg(rows, gains, len(users), depth),
-        popularity=popularity,
-        unseen=np.array(unseen, np.float64),
-        unseen_relevant=np.array([group[fresh].sum() for group in groups], np.float64),
+        popularity=Popularity.of(train),
+        train=train,
     )
 
 

@@ -64,9 +64,18 @@ class JudgedLists:
         """Return [V] int64: the number of items of each list that are marked in ``marked`` [I]."""
         return np.asarray(np.count_nonzero(marked[self.items] & self.listed, axis=1), np.int64)
 
+    def of_relevant_users(self, values: FloatArray) -> FloatArray:
+        """Return [V]: ``values``, and NaN for users without a relevant item."""
+        return np.where(self.truth.n_relevant > 0, values, np.nan)
 
-def judge(truth: GroundTruth, ranking: Ranking) -> JudgedLists:
+
+def judge(truth: GroundTruth, ranking: Ranking, *, whole: bool = False) -> JudgedLists:
     """Look up every recommended item in the ground truth.
+
+    Args:
+        truth: the held-out split.
+        ranking: the lists of all users.
+        whole: do not cut the lists at the largest cutoff.
 
     Raises:
         ModelError: the number of users is different, the lists are shorter than the largest cutoff
@@ -79,7 +88,7 @@ def judge(truth: GroundTruth, ranking: Ranking) -> JudgedLists:
         raise ModelError(
             f"lists of {ranking.items.shape[1]} items cannot be evaluated at the cutoff {depth}"
         )
-    items = ranking.items[truth.users, :depth]
+    items = ranking.items[truth.users, : None if whole else depth]
     listed = items >= 0
     if items.max() >= n_items:
         raise ModelError(f"a list contains item number {items.max()}; expected 0..{n_items - 1}")

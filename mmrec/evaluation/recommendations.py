@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pandas as pd
 from mmrec.data import FloatArray, IntArray, Interactions, Vocabulary, read_labelled, read_split
 from mmrec.data.mismatches import TRAINING, spelling_note, unknown_ids
 from mmrec.errors import DataError, listing
+from mmrec.evaluation.complex_metrics import Ids, read_complex_metrics
 from mmrec.evaluation.evaluator import Evaluator
 from mmrec.evaluation.list_files import read_recommendations
 from mmrec.evaluation.ranking import NO_ITEM, Ranking
@@ -105,6 +107,7 @@ def evaluate_file(
     cutoffs: Sequence[int],
     relevance_threshold: float = 0.0,
     binarize: bool = False,
+    complex_metrics: Path | Sequence[Mapping[str, Any]] = (),
 ) -> FileEvaluation:
     """Evaluate the lists of a recommendation file without changes.
 
@@ -122,11 +125,15 @@ def evaluate_file(
         cutoffs: lengths at which lists are cut.
         relevance_threshold: the least test rating that is relevant.
         binarize: set every rating to 1.
+        complex_metrics: metrics with settings, see
+            :func:`~mmrec.evaluation.complex_metrics.read_complex_metrics`.
 
     Raises:
-        ConfigError: a metric is unknown or a cutoff is not positive.
+        ConfigError: a metric is unknown or invalid, or a cutoff is not positive.
         DataError: a file cannot be used, or the files have no user in common.
+        ModelError: a metric needs lists of all candidates, and these are not.
     """
+    configured = read_complex_metrics(complex_metrics) if complex_metrics else ()
     frame = read_recommendations(recs)
     trained, held_out = _read_splits(train, test)
     # The numbers of trained items are those of a run, whatever other items the files have.
@@ -148,10 +155,20 @@ def evaluate_file(
         unknown_ids(recs, frame["user_id"], users, "user", TRAINING),
         unknown_ids(recs, frame["item_id"], trained_items, "item", TRAINING),
     ]
-    evaluator = Evaluator(training, testing, metrics, cutoffs, relevance_threshold)
-    top_k = evaluator.cutoffs[-1]
-    evaluation = evaluator.evaluate(ranking_from_frame(frame, users, items, top_k))
+    evaluator = Evaluator(
+        training,
+        testing,
+        metrics,
+        cutoffs,
+        relevance_threshold,
+        complex_metrics=configured,
+        ids=Ids(users, items),
+    )
     ignored, kept, lengths = _row_facts(frame, users, items, training, testing)
+    top_k = evaluator.cutoffs[-1]
+    if any(metric.complete for metric in evaluator.metrics):
+        top_k = max(top_k, int(lengths.max()))
+    evaluation = evaluator.evaluate(ranking_from_frame(frame, users, items, top_k))
     return FileEvaluation(
         figures=evaluation.figures,
         per_user=evaluation.per_user,

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from mmrec.errors import DataError
+from mmrec.errors import DataError, listing
 from mmrec.execution.executors import Observer, Queue, Task
 from mmrec.execution.trial import failed_record
+from mmrec.registry import defined_in_main
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
 from mmrec.training.trainer import Interrupted
@@ -82,6 +83,17 @@ class TrialPool(Protocol):
 
     def kill(self) -> None:
         """End all workers at once and release what the pool holds."""
+
+
+def _hint() -> str:
+    """Return why a worker may not know what this process knows."""
+    own = defined_in_main()
+    if not own:
+        return ""
+    return (
+        f"\n{listing(own)}: defined in the script or notebook itself, which workers do not run; "
+        "put the definition into a file, and name it in external_models_path"
+    )
 
 
 class WorkerDied(Exception):
@@ -154,7 +166,7 @@ class Driver:
             return None
         del self._running[event.trial_id]
         if isinstance(event, WorkerRefused):
-            raise DataError(event.message)
+            raise DataError(f"{event.message}{_hint()}")
         if isinstance(event, TrialEnded):
             return event.record
         spec = trial.task.spec

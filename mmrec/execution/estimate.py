@@ -11,8 +11,8 @@ from statistics import fmean
 import torch
 
 from mmrec.config import Loaded
-from mmrec.execution.memory import available_memory
 from mmrec.execution.probe import Measured, Probe, ProbeFailure, probe
+from mmrec.memory import available_memory
 from mmrec.planning.counts import ModelCounts, workload
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import multiprocessing
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +25,7 @@ from mmrec.data import Interactions, Sampler
 from mmrec.data.sampling import Samples
 from mmrec.errors import MmrecError
 from mmrec.execution.memory import PeakMemory
+from mmrec.execution.spawning import DeathWatch, start_process
 from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.execution.trial import TrialSpec
 from mmrec.execution.workbench import Workbench
@@ -102,28 +105,28 @@ def probe(
         threads: of torch.
         seconds: time for the other points.
     """
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
+    ours, theirs = Pipe()
     experiment, base_dir = loaded.document.data, loaded.base_dir
-    request = (experiment, base_dir, model, points, threads, seconds, time.time())
-    process = context.Process(target=_probe, args=(sender, *request))
-    process.start()
-    sender.close()
+    watch, requested = DeathWatch(), time.time()
+    process = start_prober(theirs)
+    theirs.close()  # so that the death of the process closes the connection
     try:
-        result: Probe | ProbeFailure = receiver.recv()
-        process.join()
-    except EOFError:
-        process.join()
-        return _death(process.exitcode)
+        with contextlib.suppress(ConnectionError):  # it just died; reading the connection shows it
+            ours.send((experiment, base_dir, model, points, threads, seconds, requested))
+        result: Probe | ProbeFailure = ours.recv()
+        process.wait()
+    except (EOFError, ConnectionError):
+        code = process.wait()
+        return ProbeFailure(watch.reason(code), is_out_of_memory=watch.is_for_memory(code))
     finally:
         process.kill()
+        ours.close()
     return result
 
 
-def _death(exit_code: int | None) -> ProbeFailure:
-    if exit_code == -9:  # SIGKILL, which Linux sends when there is no memory left
-        return ProbeFailure("out of memory: the system killed the process", is_out_of_memory=True)
-    return ProbeFailure(f"the process ended with exit code {exit_code}", is_out_of_memory=False)
+def start_prober(connection: Connection[Any, Any]) -> subprocess.Popen[bytes]:
+    """Start a process that reads what to measure from a connection."""
+    return start_process("mmrec.execution.probe", connection)
 
 
 def _failure(error: str) -> ProbeFailure:
@@ -133,6 +136,16 @@ def _failure(error: str) -> ProbeFailure:
     if any(sign in error for sign in signs):
         return ProbeFailure(f"out of memory: {error}", is_out_of_memory=True)
     return ProbeFailure(error, is_out_of_memory=False)
+
+
+def main(handle: int) -> None:
+    """Run the new process: measure what a connection asks for, and send the result.
+
+    Args:
+        handle: file descriptor of the connection.
+    """
+    connection: Connection[Any, Any] = Connection(handle)
+    _probe(connection, *connection.recv())
 
 
 def _probe(
@@ -145,7 +158,7 @@ def _probe(
     seconds: float,
     requested: float,
 ) -> None:
-    """Run in the new process: read the experiment as a worker does, and send a result."""
+    """Read the experiment as a worker does, and send a result."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the caller, which ends this
     sys.stdout = sys.stderr  # the caller's output is no place for what a model prints
     logging.disable()

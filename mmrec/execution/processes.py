@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing import Pipe
@@ -19,6 +18,7 @@ from typing import Any, cast
 from mmrec.execution.driver import Driver, EpochEnded, Event, TrialEnded, WorkerEnded, WorkerRefused
 from mmrec.execution.executors import Executor, Queue, Task, executor
 from mmrec.execution.serial import run_serially
+from mmrec.execution.spawning import DeathWatch, start_process
 from mmrec.execution.workbench import Workbench
 from mmrec.execution.worker import WorkerSetup
 from mmrec.runs.folder import RunFolder
@@ -26,12 +26,6 @@ from mmrec.runs.records import TrialRecord
 
 _LEAVE = 5.0
 """Seconds that a worker without a trial has to exit."""
-
-_COMMAND = (
-    "import sys; sys.path[:] = {path!r}; from mmrec.execution.worker import main; main({handle})"
-)
-"""What a worker executes. It needs nothing of the main module, so scripts need no guard
-``if __name__ == "__main__"``, and notebooks work."""
 
 
 @executor("processes")
@@ -94,6 +88,7 @@ class _Process:
         self._setup = setup
         self._process: subprocess.Popen[bytes] | None = None
         self.connection: Connection[Any, Any]
+        self._watch: DeathWatch
         self.trial_id: str | None = None
         """The trial that it runs."""
 
@@ -121,7 +116,7 @@ class _Process:
         if kind == "ended":
             return TrialEnded(trial_id, content)
         code = self._clean_up()
-        return WorkerEnded(trial_id, content or _reason(code))
+        return WorkerEnded(trial_id, content or self._watch.reason(code))
 
     def terminate(self) -> None:
         if self._process is not None:
@@ -140,6 +135,7 @@ class _Process:
 
     def _start(self) -> None:
         self.connection, theirs = Pipe()
+        self._watch = DeathWatch()
         with _without_interrupts():
             self._process = start_worker(theirs)
         theirs.close()  # so that the death of the worker closes the connection
@@ -163,19 +159,7 @@ class _Process:
 
 def start_worker(connection: Connection[Any, Any]) -> subprocess.Popen[bytes]:
     """Start a process that reads its setup and its trials from a connection."""
-    handle = connection.fileno()
-    command = [sys.executable, "-c", _COMMAND.format(path=list(map(str, sys.path)), handle=handle)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[handle])
-
-
-def _reason(code: int) -> str:
-    """Describe how a process died by its exit code, negative for a signal."""
-    if code >= 0:
-        return f"exit code {code}"
-    if -code == signal.SIGKILL:
-        return "killed by SIGKILL; out of memory?"
-    known = {int(number): number.name for number in signal.Signals}
-    return f"killed by {known.get(-code, f'signal {-code}')}"
+    return start_process("mmrec.execution.worker", connection)
 
 
 @contextlib.contextmanager

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from mmrec.config import Experiment
 from mmrec.data import Dataset
-from mmrec.evaluation import Evaluator
+from mmrec.errors import ConfigError, listing
+from mmrec.evaluation import Evaluator, Ids, find_metric
 from mmrec.execution.trial import TrialSpec
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
@@ -42,7 +44,8 @@ class SpecMaker:
         datasets: its data, one for each fold.
 
     Raises:
-        DataError: a held-out split has no relevant item.
+        ConfigError: a metric needs longer lists.
+        DataError: a held-out split has no relevant item, or a file of a metric does not fit.
     """
 
     def __init__(self, plan: Plan, datasets: Sequence[Dataset]) -> None:
@@ -79,11 +82,29 @@ def _make_protocols(plan: Plan, dataset: Dataset) -> list[EvaluationProtocol]:
 def _make_evaluators(plan: Plan, dataset: Dataset) -> tuple[Evaluator, Evaluator]:
     """Return the evaluators of validation and test; without a validation split, one for both."""
     settings = plan.experiment.evaluation
-    judged_by = (plan.metrics, settings.cutoffs, settings.relevance_threshold)
-    test = Evaluator(dataset.train, dataset.test, *judged_by)
+    _require_complete_lists(plan, dataset)
+    make = partial(
+        Evaluator,
+        metrics=plan.metrics,
+        cutoffs=settings.cutoffs,
+        relevance_threshold=settings.relevance_threshold,
+        complex_metrics=plan.complex_metrics,
+        ids=Ids(dataset.users, dataset.items),
+    )
+    test = make(dataset.train, dataset.test)
     if dataset.validation is None:
         return test, test
-    return Evaluator(dataset.train, dataset.validation, *judged_by), test
+    return make(dataset.train, dataset.validation), test
+
+
+def _require_complete_lists(plan: Plan, dataset: Dataset) -> None:
+    top_k = plan.experiment.top_k
+    complete = [name for name in plan.metrics if find_metric(name).complete]
+    if complete and top_k < dataset.n_items:
+        raise ConfigError(
+            f"experiment.top_k: found {top_k}; {listing(complete)} needs lists of all items: set "
+            f"top_k to their number, {dataset.n_items}, or use LAUC instead"
+        )
 
 
 def _make_protocol(

@@ -56,11 +56,8 @@ def keep_largest(rows: Rows, n: int, k: int, *, zeros_compete: bool = False) -> 
     counts, columns, values = [], [], []
     for start, stop in blocks(n):
         for places, found in _entries(rows(start, stop)):
-            room = k
-            n_positive = int((found > 0).sum())
-            if zeros_compete and n_positive < k:
-                room = max(n_positive, k - (n - len(found)))
-            kept = largest(found, room)
+            room = _room(found, k, n - len(found)) if zeros_compete else k
+            kept = largest(found, room, places)
             counts.append(len(kept))
             columns.append(places[kept])
             values.append(found[kept])
@@ -76,11 +73,20 @@ def blocks(n: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + size, n)
 
 
-def largest(values: DenseArray, k: int) -> IntArray:
-    """Return the places of the ``k`` largest values, ascending; of equal ones the first."""
-    if k <= 0 or k >= len(values):
-        return np.arange(min(max(k, 0), len(values)))
+def largest(values: DenseArray, k: int, columns: IntArray) -> IntArray:
+    """Return the places of the ``k`` largest values, by ascending column.
+
+    Args:
+        values: [P].
+        k: how many; of equal values those of the lowest columns are taken.
+        columns: [P], in any order.
+    """
+    if k <= 0:
+        return np.empty(0, np.int64)
+    if k >= len(values):
+        return np.argsort(columns)
     candidates = np.flatnonzero(values >= _lower_bound(values, k))
+    candidates = candidates[np.argsort(columns[candidates])]
     rounded = _without_noise(values[candidates])
     least = np.partition(rounded, len(rounded) - k)[len(rounded) - k]
     is_kept = rounded > least
@@ -90,9 +96,20 @@ def largest(values: DenseArray, k: int) -> IntArray:
     return kept
 
 
+def _room(values: DenseArray, k: int, n_zeros: int) -> int:
+    """Return how many of the values that are not zero are among the k largest of all values."""
+    n_positive = int((values > 0).sum())
+    return k if n_positive >= k else max(n_positive, k - n_zeros)
+
+
 def transposed(matrix: SparseArray) -> SparseArray:
     """Return the transposed matrix by rows, with sorted columns."""
     return matrix.T.tocsr()
+
+
+def dense(matrix: Matrix) -> DenseArray:
+    """Return a matrix as a dense one."""
+    return matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
 
 
 def by_pairs(
@@ -125,9 +142,7 @@ def without_diagonal(rows: Rows) -> Rows:
 
 
 def _entries(block: Matrix) -> Iterator[tuple[IntArray, DenseArray]]:
-    """Yield the columns, ascending, and the values of each row that are not zero."""
-    if not isinstance(block, np.ndarray):
-        block.sort_indices()
+    """Yield the columns, in any order, and the values of each row that are not zero."""
     for row in range(block.shape[0]):
         if isinstance(block, np.ndarray):
             there = np.flatnonzero(block[row])
@@ -136,7 +151,9 @@ def _entries(block: Matrix) -> Iterator[tuple[IntArray, DenseArray]]:
             entries = slice(block.indptr[row], block.indptr[row + 1])
             columns, values = block.indices[entries], block.data[entries]
             is_there = values != 0
-            yield columns[is_there], values[is_there]
+            if not is_there.all():
+                columns, values = columns[is_there], values[is_there]
+            yield columns, values
 
 
 def _lower_bound(values: DenseArray, k: int) -> float:

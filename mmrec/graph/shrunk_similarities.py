@@ -76,10 +76,11 @@ def shrunk_similarities(x: SparseArray, name: ShrunkSimilarity, settings: Shrunk
     if name in ("jaccard", "tanimoto", "dice", "tversky"):
         x = indicators(x)
         return _rows(dots(x), _of_counts(squared_norms(x), name, settings))
-    if name in ("pearson", "adjusted"):
-        x = _centred(x, by_row=name == "pearson")
+    is_centred = name in ("pearson", "adjusted")
+    x = _centred(x, by_row=name == "pearson") if is_centred else x
     norms = np.sqrt(squared_norms(x))
-    return _rows(_without_noise(dots(x), norms), _of_products(norms, name, settings))
+    products = _without_noise(dots(x), norms) if is_centred else dots(x)
+    return _rows(products, _of_products(norms, name, settings))
 
 
 def _rows(products: Rows, similarity: _Pairs) -> Rows:

@@ -178,6 +178,11 @@ class Model(nn.Module, Recommender):
         return cls.sampler
 
     @classmethod
+    def needs_negatives(cls, config: Any) -> bool:  # noqa: ANN401 - the model's own
+        """Return whether the loss needs negatives: by default, if the default sampler has some."""
+        return cls.default_sampler(config).has_negatives
+
+    @classmethod
     def make_sampler(cls, config: ModelConfig, train: Interactions) -> Sampler:
         """Return the sampler that a training with a configuration uses.
 

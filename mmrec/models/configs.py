@@ -18,7 +18,7 @@ from mmrec.config import (
     Section,
 )
 from mmrec.data import SAMPLERS
-from mmrec.errors import ConfigError
+from mmrec.errors import ConfigError, nearest
 from mmrec.features import default_loaders
 from mmrec.graph import NeighbourSearch, has_approximate_neighbours
 from mmrec.text import install_hint
@@ -38,6 +38,16 @@ Share = Annotated[NonNegativeReal, Field(le=1)]
 
 Dropout = Annotated[NonNegativeReal, Field(lt=1)]
 """A number from 0 to less than 1."""
+
+
+def _neighborhood(value: int) -> int:
+    if value < 1 and value != -1:
+        raise ValueError(f"found {value}; accepted: a whole number from 1 up, or -1 for all")
+    return value
+
+
+Neighborhood = Annotated[Integer, AfterValidator(_neighborhood)]
+"""A number of neighbours from 1 up, or -1 for all."""
 
 
 def _installed(search: NeighbourSearch) -> NeighbourSearch:
@@ -133,7 +143,7 @@ class FeaturesConfig(RecommenderConfig):
         if unnamed and not self.loaders:
             raise ValueError(
                 f"loaders: missing; only {', '.join(defaults)} have a default loader, "
-                f"not {', '.join(unnamed)}"
+                f"not {', '.join(f'{name}{nearest(name, defaults)}' for name in unnamed)}"
             )
         return self
 

@@ -102,4 +102,6 @@ class NGCF(Model):
         """Return the BPR loss of the batch plus the weighted penalty on its embeddings."""
         user, items = self.propagated(batch.users, batch.items)
         rows = user, *batch.split(items)
-        return bpr_loss(*rows) + self.config.l_w * l2_penalty(*rows)
+        own = [row[:, : self.config.factors] for row in rows]
+        outputs = [row[:, self.config.factors :].detach() for row in rows]  # of constant length
+        return bpr_loss(*rows) + self.config.l_w * l2_penalty(*own, *outputs)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
-from pydantic import AfterValidator
 from scipy.sparse import csr_array
 
-from mmrec.config import Flag, Integer, NonNegativeReal
+from mmrec.config import Flag, NonNegativeReal
 from mmrec.data import Dataset
 from mmrec.graph.row_blocks import (
     Matrix,
@@ -21,16 +18,7 @@ from mmrec.graph.row_blocks import (
 )
 from mmrec.models import RecommenderConfig, register
 from mmrec.models.closed_form import ClosedForm, training_matrix
-
-
-def _neighborhood(value: int) -> int:
-    if value < 1 and value != -1:
-        raise ValueError(f"found {value}; accepted: a whole number from 1 up, or -1 for all")
-    return value
-
-
-Neighborhood = Annotated[Integer, AfterValidator(_neighborhood)]
-"""A number of neighbours from 1 up, or -1 for all."""
+from mmrec.models.configs import Neighborhood
 
 
 class RP3betaConfig(RecommenderConfig):

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_origin
 
-from mmrec.config import Loaded, Space, parse_space
+from mmrec.config import Loaded, Space, parse_space, path_problem
 from mmrec.errors import DataError, ModelError, nearest
 from mmrec.files import encoded, path_errors
 from mmrec.models import RecommendationFile, Recommender, find_recommender
 from mmrec.planning.entry import Entry
-from mmrec.planning.inputs import declared_loaders, path_problem
+from mmrec.planning.inputs import declared_loaders
 from mmrec.planning.modality_subsets import with_subsets
 
 FOLDER = "RecommendationFolder"
@@ -53,8 +53,6 @@ def find_candidates(
             name = encoded(file.stem).decode()  # tables hold Unicode only
             yield Candidate(name, RecommendationFile, Space(("file",), {"file": file}, {}))
         return
-    if entry.key.startswith("external.") and external is None and loaded.external_models_path:
-        return  # the file of external models is already reported as broken
     try:
         recommender = find_recommender(entry.key, external)
     except ModelError as error:

@@ -8,17 +8,25 @@ from types import ModuleType
 from pydantic import ValidationError
 
 from mmrec.config import EarlyStopping, Loaded, ModelMeta, SeedRepeat
-from mmrec.models import FeaturesConfig, ModelConfig, Recommender, RecommenderConfig
+from mmrec.data import SAMPLERS
+from mmrec.errors import listing
+from mmrec.evaluation import Better
+from mmrec.models import FeaturesConfig, Model, ModelConfig, Recommender, RecommenderConfig
 from mmrec.planning.candidates import find_candidates
 from mmrec.planning.entry import Entry
 from mmrec.planning.inputs import declared_loaders, missing_loaders
 from mmrec.planning.model_plan import ModelPlan
-from mmrec.planning.objectives import ComputedFigures, lower_is_better
+from mmrec.planning.objectives import ComputedFigures
 from mmrec.planning.points import Values, most_points, plan_points, sample_points
 
 
 def plan_entry(
-    loaded: Loaded, key: str, external: ModuleType | None, metrics: Sequence[str], n_folds: int
+    loaded: Loaded,
+    key: str,
+    external: ModuleType | None,
+    metrics: Sequence[str],
+    columns: Mapping[str, Better],
+    n_folds: int,
 ) -> Iterator[ModelPlan]:
     """Yield the plans of an entry of ``models``: one, or one for each file of a folder of lists.
 
@@ -28,7 +36,8 @@ def plan_entry(
         loaded: the experiment as it was read.
         key: of the entry.
         external: the user's own module, if there is one.
-        metrics: canonical names of the experiment's metrics; empty if they are invalid.
+        metrics: canonical names of the metrics that may select; empty if they are invalid.
+        columns: the names of all figures without cutoffs, and which values are better.
         n_folds: the number of folds that every trial is run on.
     """
     entry = Entry(key, loaded.models[key], loaded.problems)
@@ -55,6 +64,7 @@ def plan_entry(
             continue
         _check_loaders(configs, declared_loaders(loaded.data_config), entry)
         _check_validation_rate(configs, meta, entry)
+        _check_sampler(model.recommender, configs, entry)
         yield ModelPlan(
             name=model.name,
             key=key,
@@ -64,7 +74,8 @@ def plan_entry(
             early_stopping=stopping,
             select_by=select_by,
             monitor=monitor,
-            lower_is_better=lower_is_better(metrics),
+            lower_is_better=frozenset(name for name, b in columns.items() if b == "lower"),
+            neither_is_better=frozenset(name for name, b in columns.items() if b == "neither"),
             recommender=model.recommender,
             space=model.space,
             points=points,
@@ -110,6 +121,23 @@ def _check_loaders(
             if isinstance(config, FeaturesConfig):
                 for message in missing_loaders(config.sources, declared):
                     entry.add(message)
+
+
+def _check_sampler(
+    recommender: type[Recommender], configs: Sequence[RecommenderConfig], entry: Entry
+) -> None:
+    """Add a problem for a sampler that draws no negatives for a model that needs them."""
+    for config in configs:
+        if not isinstance(config, ModelConfig) or not issubclass(recommender, Model):
+            continue
+        chosen = config.sampler
+        if chosen and not SAMPLERS[chosen].has_negatives and recommender.needs_negatives(config):
+            others = [name for name, sampler in SAMPLERS.items() if sampler.has_negatives]
+            entry.add(
+                f"{chosen} draws no negatives, which {entry.key} needs; accepted: "
+                f"{listing(others, len(others))}",
+                "sampler",
+            )
 
 
 def _check_validation_rate(

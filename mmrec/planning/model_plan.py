@@ -33,7 +33,9 @@ class ModelSettings:
     monitor: str
     """The validation figure that early stopping observes, or ``loss``."""
     lower_is_better: frozenset[str]
-    """The metrics of the experiment for which lower values are better."""
+    """The figures of the experiment, without cutoffs, for which lower values are better."""
+    neither_is_better: frozenset[str]
+    """The figures, without cutoffs, that are not better for being higher or lower."""
 
     @property
     def objective(self) -> Objective:
@@ -48,6 +50,10 @@ class ModelSettings:
         """
         is_lower = label == LOSS or label.partition("@")[0] in self.lower_is_better
         return Objective(label, higher_is_better=not is_lower)
+
+    def has_best(self, label: str) -> bool:
+        """Return whether one of two values of a figure is better."""
+        return label.partition("@")[0] not in self.neither_is_better
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mmrec.data import Dataset
+from mmrec.evaluation.metric_files import GroupFile
 from mmrec.planning.plan import Plan
 
 
@@ -32,9 +33,21 @@ def plan_notes(plan: Plan, datasets: Sequence[Dataset]) -> Iterator[str]:
         for dataset in datasets
         for warning in dataset.report.warnings
     )
+    yield from _without_group(plan, datasets[0])
     for model in plan.models:
         if model.meta.hyper_opt_alg == "grid" and model.is_drawn:
             yield (
                 f"{model.key}: the points of a distribution are not on a grid; they are drawn at "
                 "random"
             )
+
+
+def _without_group(plan: Plan, dataset: Dataset) -> Iterator[str]:
+    """Yield a note on each file of groups that lacks users or items."""
+    files = [file for metric in plan.complex_metrics for file in metric.files().values()]
+    groups = {(file.path, file.of): file for file in files if isinstance(file, GroupFile)}
+    for file in groups.values():
+        ids = (dataset.users if file.of == "user" else dataset.items).ids
+        n_absent = sum(name not in file.values for name in ids)
+        if n_absent:
+            yield f"{file.path}: {n_absent:,} of {len(ids):,} {file.of}s are in no group"

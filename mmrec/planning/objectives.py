@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mmrec.config import EarlyStopping, ModelMeta, parse_metric_label
 from mmrec.errors import ConfigError, listing, nearest
-from mmrec.evaluation import figure_name, find_metric
+from mmrec.evaluation import COMPLEX_METRICS, figure_name, find_metric
 from mmrec.planning.entry import Entry
 from mmrec.training.objective import LOSS
 
@@ -47,6 +47,10 @@ class ComputedFigures:
         if written is not None:
             try:
                 metric, own_cutoff = parse_metric_label(written)
+                if metric in COMPLEX_METRICS:
+                    raise ConfigError(
+                        f"found {written!r}, a complex metric; accepted: one of simple_metrics"
+                    )
                 name, cutoff = find_metric(metric).name, own_cutoff or cutoff
             except ConfigError as error:
                 entry.add(str(error), *keys)
@@ -60,8 +64,3 @@ class ComputedFigures:
             *keys,
         )
         return None
-
-
-def lower_is_better(metrics: Sequence[str]) -> frozenset[str]:
-    """Return the metrics for which lower values are better."""
-    return frozenset(name for name in metrics if not find_metric(name).higher_is_better)

@@ -12,7 +12,7 @@ from types import ModuleType
 from mmrec.config import Evaluation, Experiment, Loaded, Problems
 from mmrec.data import FoldFiles
 from mmrec.errors import ConfigError, ModelError
-from mmrec.evaluation import find_metric
+from mmrec.evaluation import COMPLEX_METRICS, Better, ComplexMetric, configure, find_metric
 from mmrec.features import Loader
 from mmrec.models import load_external_module
 from mmrec.planning.entries import plan_entry
@@ -31,7 +31,14 @@ class Plan:
     loaders: tuple[Loader, ...]
     metrics: tuple[str, ...]
     """Canonical names, in the order of the file."""
+    complex_metrics: tuple[ComplexMetric, ...]
+    """The metrics with settings, in the order of the file."""
     models: tuple[ModelPlan, ...]
+
+    @property
+    def columns(self) -> dict[str, Better]:
+        """The names of the computed figures without cutoffs, and which values are better."""
+        return _columns(self.metrics, self.complex_metrics)
 
     @property
     def n_trials(self) -> int:
@@ -60,21 +67,29 @@ def make_plan(
     metrics: tuple[str, ...] = ()
     loaders: tuple[Loader, ...] = ()
     folds: tuple[FoldFiles, ...] = ()
+    complex_metrics: tuple[ComplexMetric, ...] = ()
     if loaded.evaluation is not None:
         metrics = _metrics(loaded.evaluation, problems)
+        complex_metrics = configure(
+            loaded.evaluation.complex_metrics,
+            ("experiment", "evaluation", "complex_metrics"),
+            problems,
+            loaded.context,
+        )
     if loaded.data_config is not None:
         check_files(loaded.data_config, problems)
         loaders = plan_loaders(loaded.data_config, problems, use_cache=use_cache)
     if experiment is not None:
         folds = plan_folds(experiment, problems)
+    columns = _columns(metrics, complex_metrics)
     models = tuple(
         model
         for key in loaded.models
-        for model in plan_entry(loaded, key, external, metrics, n_folds=len(folds) or 1)
+        for model in plan_entry(loaded, key, external, metrics, columns, n_folds=len(folds) or 1)
     )
     problems.raise_if_any()
     assert experiment is not None
-    return Plan(experiment, folds, loaders, metrics, models)
+    return Plan(experiment, folds, loaders, metrics, complex_metrics, models)
 
 
 def _external_module(loaded: Loaded) -> ModuleType | None:
@@ -86,7 +101,11 @@ def _external_module(loaded: Loaded) -> ModuleType | None:
         return load_external_module(path)
     except ModelError as error:
         loaded.problems.add(("experiment", "external_models_path"), str(error))
-        return None
+    # Every other name may be one that the file was to define, so only the paths are checked.
+    if loaded.data_config is not None:
+        check_files(loaded.data_config, loaded.problems)
+    loaded.problems.raise_if_any()
+    return None
 
 
 def _metrics(evaluation: Evaluation, problems: Problems) -> tuple[str, ...]:
@@ -95,5 +114,17 @@ def _metrics(evaluation: Evaluation, problems: Problems) -> tuple[str, ...]:
         try:
             names.append(find_metric(name).name)
         except ConfigError as error:
-            problems.add(("experiment", "evaluation", "simple_metrics", place), str(error))
+            message = str(error)
+            if name in COMPLEX_METRICS:
+                message = f"{name} has settings; name it in complex_metrics"
+            problems.add(("experiment", "evaluation", "simple_metrics", place), message)
     return tuple(names)
+
+
+def _columns(metrics: Sequence[str], complex_metrics: Sequence[ComplexMetric]) -> dict[str, Better]:
+    columns: dict[str, Better] = {
+        name: "higher" if find_metric(name).higher_is_better else "lower" for name in metrics
+    }
+    for metric in complex_metrics:
+        columns |= metric.outputs()
+    return columns

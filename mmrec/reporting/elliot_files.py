@@ -10,7 +10,7 @@ import pandas as pd
 
 from mmrec.evaluation import compare
 from mmrec.planning.plan import Plan
-from mmrec.reporting.run_tables import make_frame, one_cell, user_tests
+from mmrec.reporting.run_tables import make_frame, one_cell, tested, user_tests
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.repetitions import folds_of, means, seeds_of, spreads
 from mmrec.runs.selection import PointView
@@ -28,23 +28,23 @@ def elliot_files(plan: Plan, studies: Sequence[Study], stamp: str) -> dict[str, 
     """
     evaluation = plan.experiment.evaluation
     threshold = f"relthreshold_{evaluation.relevance_threshold:g}_{stamp}"
-    files = {}
+    files, columns = {}, list(plan.columns)
     for cutoff in evaluation.cutoffs:
         suffix = f"cutoff_{cutoff}_{threshold}"
-        best = _best(studies, cutoff, plan.metrics)
+        best = _best(studies, cutoff, columns)
         files[f"rec_{suffix}.tsv"] = _tsv(best)
         if plan.experiment.print_results_as_triplets:
             triplets = best.melt("model", var_name="metric").sort_values("model", kind="stable")
             files[f"triplets_rec_{suffix}.tsv"] = _tsv(triplets, header=False)
         for study in studies:
             if study.settings.searched:
-                trials = _finished_trials(study, cutoff, plan.metrics)
+                trials = _finished_trials(study, cutoff, columns)
                 files[f"rec_{study.name}_{suffix}.tsv"] = _tsv(trials)
             if study.has_folds or study.has_seeds:
                 over = "folds" if study.has_folds else "seeds"
                 files[f"rec_{study.name}_{over}_{suffix}.tsv"] = _tsv(_points(study, cutoff))
         per_user = {
-            study.best.name: _at(cutoff, study.best_per_user)
+            study.best.name: _at(cutoff, tested(evaluation, study.best_per_user))
             for study in studies
             if study.best is not None
         }

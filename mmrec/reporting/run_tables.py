@@ -129,6 +129,12 @@ def user_tests(evaluation: Evaluation) -> Iterator[SignificanceTest]:
     return (test for test in _USER_TESTS if getattr(evaluation, test))
 
 
+def tested(evaluation: Evaluation, values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return the values by label of ``simple_metrics``; complex metrics are not tested."""
+    names = {name.strip().casefold() for name in evaluation.simple_metrics}
+    return {label: x for label, x in values.items() if label.partition("@")[0].casefold() in names}
+
+
 def significance_table(experiment: Experiment, studies: Sequence[Study]) -> pd.DataFrame:
     """Return the results of the tests, with what a paper reports: see :func:`compare_in_full`.
 
@@ -136,19 +142,27 @@ def significance_table(experiment: Experiment, studies: Sequence[Study]) -> pd.D
     points are compared if two models or more were run on several: with the paired test if all had
     the same folds and seeds, since equal folds have equal users and equal seeds draw equal
     samples, else with Welch's test. p-values are corrected over all pairs of models and all
-    metrics of a test.
+    metrics of a test. Complex metrics are not tested, as in Elliot.
 
     Returns:
         The column ``over``, then those of :func:`compare_in_full`; no rows without a test.
     """
     tests = list(user_tests(experiment.evaluation))
-    per_user = {study.best.name: study.best_per_user for study in studies if study.best is not None}
+    evaluation = experiment.evaluation
+    per_user = {
+        study.best.name: tested(evaluation, study.best_per_user)
+        for study in studies
+        if study.best is not None
+    }
     tables = [_over("users", compare_in_full(per_user, test)) for test in tests]
     repeated = [study for study in studies if len(study.best_trials) > 1]
     if tests and repeated:
         is_paired = len({tuple(study.best_by_repetition) for study in repeated}) == 1
         test: SignificanceTest = "paired_ttest" if is_paired else "welch_ttest"
-        values = {study.best_trials[0].name: _values_of_trials(study) for study in repeated}
+        values = {
+            study.best_trials[0].name: tested(evaluation, _values_of_trials(study))
+            for study in repeated
+        }
         kinds = [x for x in ("folds", "seeds") if any(x in study.repetitions for study in repeated)]
         tables.append(_over(" and ".join(kinds), compare_in_full(values, test)))
     filled = [table for table in tables if len(table)]

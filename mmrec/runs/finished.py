@@ -192,6 +192,7 @@ def _settings(name: str, manifest: Mapping[str, Any]) -> ModelSettings:
         select_by=facts["select_by"],
         monitor=facts["monitor"],
         lower_is_better=frozenset(manifest["protocol"]["lower_is_better"]),
+        neither_is_better=frozenset(manifest["protocol"].get("neither_is_better", ())),
     )
 
 

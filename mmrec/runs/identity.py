@@ -35,6 +35,9 @@ class RunIdentity:
         facts = {
             "models": [_search_facts(plan.experiment, model) for model in plan.models],
             "evaluation": plan.experiment.evaluation.model_dump(mode="json"),
+            "metric_files": [
+                file.sha256 for metric in plan.complex_metrics for file in metric.files().values()
+            ],
             "data": [dataset.fingerprint for dataset in datasets],
         }
         digest = sha256(json.dumps(facts, sort_keys=True, default=str).encode())

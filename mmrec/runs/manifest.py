@@ -18,7 +18,6 @@ from mmrec.data import Dataset, FoldFiles, Interactions
 from mmrec.data.vocabulary import sort_ids
 from mmrec.features import Loader
 from mmrec.files import encoded, sha256, sha256_of_file
-from mmrec.planning.objectives import lower_is_better
 from mmrec.planning.plan import Plan
 from mmrec.runs.environment import describe_environment
 from mmrec.runs.study import Study
@@ -221,8 +220,19 @@ def _protocol(plan: Plan, dataset: Dataset, studies: Sequence[Study]) -> dict[st
         "selected_by": {study.name: study.settings.select_by for study in studies},
         "top_k": plan.experiment.top_k,
         "cutoffs": list(plan.experiment.evaluation.cutoffs),
-        "metrics": list(plan.metrics),
-        "lower_is_better": sorted(lower_is_better(plan.metrics)),
+        "metrics": list(plan.columns),
+        "lower_is_better": sorted(x for x, better in plan.columns.items() if better == "lower"),
+        "neither_is_better": sorted(x for x, better in plan.columns.items() if better == "neither"),
+        "metric_files": metric_files(plan),
+    }
+
+
+def metric_files(plan: Plan) -> dict[str, str]:
+    """Return the SHA-256 of each file that a metric reads, by its key in the experiment."""
+    return {
+        f"complex_metrics[{place}].{key}": file.sha256
+        for place, metric in enumerate(plan.complex_metrics)
+        for key, file in metric.files().items()
     }
 
 

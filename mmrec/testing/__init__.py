@@ -1,4 +1,4 @@
-"""A test kit for models and loaders, those of mmrec and of others.
+"""Test kits for models, loaders, samplers and metrics, those of mmrec and of others.
 
 The test of a model is a class of a few lines, which pytest runs::
 
@@ -9,12 +9,15 @@ The test of a model is a class of a few lines, which pytest runs::
         model = MyModel
         config = {"factors": 8}
 
-:class:`LoaderTests` does the same for a loader of side information, and :func:`tiny_dataset` is
-data for other tests. pytest itself is not imported here.
+:class:`LoaderTests`, :class:`SamplerTests` and :class:`MetricTests` do the same for a loader of
+side information, a sampler and a metric, and :func:`tiny_dataset` is data for other tests. pytest
+itself is not imported here.
 """
 
 from mmrec.testing.data import tiny_dataset
 from mmrec.testing.loaders import LoaderTests
+from mmrec.testing.metrics import MetricTests
 from mmrec.testing.models import ModelTests
+from mmrec.testing.samplers import SamplerTests
 
-__all__ = ["LoaderTests", "ModelTests", "tiny_dataset"]
+__all__ = ["LoaderTests", "MetricTests", "ModelTests", "SamplerTests", "tiny_dataset"]

@@ -22,7 +22,8 @@ class DataDifference:
     """A part of the data that differs."""
 
     part: str
-    """``users``, ``items``, a split, a loader, or ``fold`` for a fold that only one side has."""
+    """``users``, ``items``, a split, a loader, the key of a metric's file, or ``fold`` for a fold
+    that only one side has."""
     detail: str
     fold: str = ""
     """The fold that it belongs to; empty without folds, and for vectors, which folds share."""

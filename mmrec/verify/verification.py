@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,16 @@ from mmrec.data import Dataset
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import Plan
 from mmrec.progress.display import Progress
-from mmrec.runs.differences import Change, changes
+from mmrec.runs.differences import Change, as_text, changes
 from mmrec.runs.environment import describe_environment
 from mmrec.runs.finished import FinishedRun, read_plan
-from mmrec.runs.manifest import all_fingerprint, describe_data, item_digests, split_files
+from mmrec.runs.manifest import (
+    all_fingerprint,
+    describe_data,
+    item_digests,
+    metric_files,
+    split_files,
+)
 from mmrec.text import counted
 from mmrec.training.determinism import resolve_device
 from mmrec.verify.data import DataDifference, DataFacts, data_differences
@@ -106,7 +112,7 @@ def verify_run(
     gpus = plan.experiment.execution.devices or (plan.experiment.gpu,)
     devices = [resolve_device(gpu)[0] for gpu in gpus]
     now = describe_environment(devices, threads, plan.experiment.external_models_path)
-    data = _compare_data(run, plan, datasets)
+    data = [*_compare_data(run, plan, datasets), *_compare_metric_files(run, plan)]
     differences: dict[str, Difference] = {}
     notes: list[str] = []
     if not data:
@@ -124,6 +130,13 @@ def verify_run(
         n_trials=len(records) - len(notes),
         n_epochs=sum(len(record.history) for record in records),
     )
+
+
+def _compare_metric_files(run: FinishedRun, plan: Plan) -> Iterator[DataDifference]:
+    """Yield the files of metrics whose content differs."""
+    then = run.manifest["protocol"].get("metric_files", {})
+    for key, one, other in changes(then, metric_files(plan)):
+        yield DataDifference(f"evaluation.{key}", f"{as_text(one)} -> {as_text(other)}")
 
 
 def _is_moved(run: FinishedRun, loaded: Loaded) -> bool:

@@ -95,3 +95,12 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert "bear.py already exists" in capsys.readouterr().err
         assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
         (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize("name", ["LATTICE", "MostPop"])
+def test_the_name_of_a_model_of_mmrec_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert new_model(name, tmp_path / "mine") == 2
+    assert name in capsys.readouterr().err
+    assert not (tmp_path / "mine").exists()

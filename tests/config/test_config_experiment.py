@@ -291,7 +291,7 @@ experiment:
     cutoffs: [10, 0, x]
     simple_metrics: []
     paired_ttest: 1
-    complex_metrics: []
+    complex_metrics: [{name: DSC}]
   gpu: -2
   gpu: 3
   binarize: yes
@@ -324,7 +324,7 @@ def test_all_problems_are_reported_together(tmp_path: Path) -> None:
         (17, "evaluation.cutoffs[2]", "found 'x'", "a whole number, 1 or more"),
         (18, "evaluation.simple_metrics", "found []", "the name of a metric, or a list"),
         (19, "evaluation.paired_ttest", "found 1", "true or false"),
-        (20, "evaluation.complex_metrics", "simple_metrics"),
+        (20, "evaluation.complex_metrics[0].metric", "required key is missing"),
         (21, "gpu", "found -2", "CUDA", "-1"),
         (22, "gpu", "duplicate key", "line 21"),
         (23, "binarize", "found 'yes'", "true or false"),

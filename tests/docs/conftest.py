@@ -13,7 +13,7 @@ from page_sandbox import Sandbox
 
 from mmrec.data import SAMPLERS
 from mmrec.data.demo import write_demo
-from mmrec.evaluation import METRICS
+from mmrec.evaluation import COMPLEX_METRICS, METRICS
 from mmrec.execution.executors import EXECUTORS
 from mmrec.experiment import run_experiment
 from mmrec.features import LOADERS
@@ -73,7 +73,7 @@ def sandbox(finished: Sandbox, tmp_path: Path) -> Sandbox:
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """Forget what a page registers."""
-    models_and_data = (MODELS, SAMPLERS, LOADERS, METRICS)
+    models_and_data = (MODELS, SAMPLERS, LOADERS, METRICS, COMPLEX_METRICS)
     with contextlib.ExitStack() as stack:
         for registry in (*models_and_data, SECTIONS, FIGURES, TRACKERS, EXECUTORS):
             stack.enter_context(registry.isolated())

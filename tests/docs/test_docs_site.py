@@ -11,7 +11,7 @@ from helpers import ROOT
 from page_blocks import blocks_of
 
 from mmrec.cli import COMMANDS
-from mmrec.evaluation import METRICS
+from mmrec.evaluation import COMPLEX_METRICS, METRICS
 from mmrec.models import MODELS
 
 DOCS = ROOT / "docs"
@@ -67,6 +67,8 @@ def test_tables_hold_what_the_code_says(insertions: ModuleType) -> None:
     assert f"| `l_m` | `0.1` | a number, from 0 to 1 | {share} |" in lattice
     assert len({line.count(" | ") for line in lattice}) == 1
     assert {line.split("`")[1] for line in insertions.metrics("").splitlines()[2:]} == set(METRICS)
+    assert insertions.complex_metrics("").count("### ") == len(COMPLEX_METRICS)
+    assert "| `beta` | `1.0` | a number, above 0 |" in insertions.complex_metrics("")
     assert insertions.commands("").count("## mmrec ") == len(COMMANDS)
     assert "| `experiment.negative_sampling` |" in insertions.refused("")
 

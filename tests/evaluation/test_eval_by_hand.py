@@ -26,8 +26,10 @@ from math import log2
 
 import numpy as np
 import pytest
+from helpers import assert_contains, metrics_of_cut_lists, refusal
 
 from mmrec.data import COLD, Interactions
+from mmrec.errors import ModelError
 from mmrec.evaluation import METRICS, Evaluation, Evaluator, Ranking
 
 TRAIN = Interactions.from_arrays(
@@ -62,11 +64,19 @@ EXPECTED = {
     "MAP@3": ((1 + 1 / 2 + 2 / 3) / 3 + (0 + 1 / 2 + 1 / 3) / 3) / 2,
     "MAPTrec@2": (1 / 3 + (1 / 2) / 1) / 2,
     "MAPTrec@3": ((1 + 2 / 3) / 3 + (1 / 2) / 1) / 2,
+    # Recall of the first 1, 2, 3: 1/3, 1/3, 2/3 and 0, 1, 1.
+    "MAR@2": (1 / 3 + 1 / 2) / 2,
+    "MAR@3": (4 / 9 + 2 / 3) / 2,
+    # N = 5 - 2 - 3 + 1 = 1 and 5 - 2 - 1 + 1 = 3; one miss is above the second hit of user 0 and
+    # above the hit of user 1.
+    "LAUC@1": (1 + 0) / 2,
+    "LAUC@3": ((1 + 0) / 3 + 2 / 3) / 2,
     # P = 2/3, R = 2/3 and P = 1/3, R = 1.
     "F1@3": (2 / 3 + 2 * (1 / 3) / (4 / 3)) / 2,
     # Gains 2^(4-2+1) - 1 = 7, 2^1 - 1 = 1, 2^2 - 1 = 3 (cold), and 1 for user 1.
     "nDCG@2": (7 / (7 + 3 * D2) + D2) / 2,
     "nDCG@3": ((7 + 1 / 2) / (7 + 3 * D2 + 1 / 2) + D2) / 2,
+    "single_nDCG@2": (7 / (7 + 3 * D2) + D2) / 2,
     "nDCGRendle2020@2": (1 / NORM2 + D2) / 2,
     "nDCGRendle2020@3": (1.5 / NORM3 + D2) / 2,
     # -log2(1/9) for items 2 and 4, -log2(2/9) for item 1.
@@ -76,6 +86,8 @@ EXPECTED = {
     "NumRetrieved@3": (3 + 3) / 2,
     # From here on all users with held-out rows: 0, 1 and 2.
     "UserCoverage@1": 3,
+    "UserCoverageAtN@1": 3,
+    "UserCoverageAtN@2": 2,
     "ItemCoverage@1": 3,  # 2, 3, 1
     "ItemCoverage@3": 4,  # 1, 2, 3, 4
     # Shares in ascending order 0 1/7 2/7 2/7 2/7, times 2j - n - 1 = -4 -2 0 2 4, over n - 1.
@@ -84,6 +96,7 @@ EXPECTED = {
     "SEntropy@3": ((log2(7) + 2 * log2(7 / 2)) / 3 + log2(7 / 2) + log2(7 / 2)) / 3,
     # Training rows of the items: 1 1 1, 1 2 1, 2.
     "ARP@3": (1 + 4 / 3 + 2) / 3,
+    "single_ARP@3": (1 + 4 / 3 + 2) / 3,
     "APLT@3": (1 / 3 + 1 / 3 + 0) / 3,
     "ACLT@3": (1 + 1 + 0) / 3,
     # Recommended: 5 of the head, 2 of the tail. Not in training: of the head (4 - 2) three times,
@@ -97,13 +110,26 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def evaluation() -> Evaluation:
-    return Evaluator(TRAIN, HELD_OUT, list(METRICS), [1, 2, 3], relevance_threshold=2).evaluate(
-        LISTS
-    )
+    evaluator = Evaluator(TRAIN, HELD_OUT, metrics_of_cut_lists(), [1, 2, 3], 2)
+    return evaluator.evaluate(LISTS)
 
 
 def test_the_example_covers_every_metric() -> None:
-    assert {name.split("@")[0] for name in EXPECTED} == set(METRICS)
+    assert {name.split("@")[0] for name in EXPECTED} == set(metrics_of_cut_lists())
+
+
+def test_metrics_of_complete_lists() -> None:
+    evaluator = Evaluator(TRAIN, HELD_OUT, ["AUC", "GAUC"], [1, 2], relevance_threshold=2)
+    items = ITEMS.copy()
+    items[2] = [1, 4, 2]
+    evaluation = evaluator.evaluate(Ranking(items, LISTS.scores))
+    # The hits of user 0 count 1 and 0 (see LAUC), the hit of user 1 counts 2/3.
+    area, mean = (1 + 0 + 2 / 3) / 3, ((1 + 0) / 3 + 2 / 3) / 2
+    expected = {"AUC@1": area, "AUC@2": area, "GAUC@1": mean, "GAUC@2": mean}
+    assert evaluation.figures == pytest.approx(expected)
+    np.testing.assert_allclose(evaluation.per_user["GAUC@2"], [1 / 3, 2 / 3, np.nan, np.nan])
+    message = refusal(ModelError, evaluator.evaluate, LISTS)  # user 2 has one item
+    assert_contains(message, ["AUC", "user number 2", "1 of 3", "LAUC"])
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -6,6 +6,7 @@ from math import isnan, log2
 
 import numpy as np
 import pytest
+from helpers import metrics_of_cut_lists
 
 from mmrec.data import COLD, Interactions
 from mmrec.errors import ConfigError, DataError, ModelError
@@ -56,11 +57,11 @@ def test_equal_rankings_get_equal_bits() -> None:
         for _ in range(2)
     )
     items = np.argsort(rng.random((400, 60)), axis=1)[:, :20]
-    evaluator = Evaluator(train, held_out, list(METRICS), [5, 20])
+    evaluator = Evaluator(train, held_out, metrics_of_cut_lists(), [5, 20])
     first = evaluator.evaluate(Ranking(items, np.zeros(items.shape, np.float32)))
     # The same lists, longer and in another memory layout.
     padded = np.asfortranarray(np.concatenate([items, items[:, :3]], axis=1))
-    second = Evaluator(train, held_out, list(METRICS), [5, 20]).evaluate(
+    second = Evaluator(train, held_out, metrics_of_cut_lists(), [5, 20]).evaluate(
         Ranking(padded, np.zeros(padded.shape, np.float32))
     )
     assert first.figures == second.figures
@@ -78,7 +79,7 @@ def test_cold_items_count_as_relevant_and_cannot_be_hit() -> None:
 
 def test_only_cold_items_are_relevant() -> None:
     held_out = split((0, COLD), (1, COLD))
-    evaluation = Evaluator(TRAIN, held_out, list(METRICS), [2]).evaluate(LISTS)
+    evaluation = Evaluator(TRAIN, held_out, metrics_of_cut_lists(), [2]).evaluate(LISTS)
     assert evaluation.figures["Recall@2"] == 0
     assert isnan(evaluation.figures["PopREO@2"])
 
@@ -94,12 +95,12 @@ def test_places_without_an_item_are_never_hits() -> None:
 @pytest.mark.parametrize("n_lists", [0, 1])
 def test_empty_lists_give_figures_or_nan_without_warnings(n_lists: int) -> None:
     rows = [[0, 1] if user < n_lists else [-1, -1] for user in range(3)]
-    figures = Evaluator(TRAIN, HELD_OUT, list(METRICS), [2]).evaluate(lists(*rows)).figures
+    figures = Evaluator(TRAIN, HELD_OUT, metrics_of_cut_lists(), [2]).evaluate(lists(*rows)).figures
     assert figures["UserCoverage@2"] == n_lists
     assert figures["NumRetrieved@2"] == pytest.approx(2 * n_lists / 3)
     undefined = {name.split("@")[0] for name, value in figures.items() if isnan(value)}
     if n_lists == 0:  # nothing to take a mean or a share of
-        assert undefined == {"Gini", "SEntropy", "APLT", "ARP", "PopRSP", "PopREO"}
+        assert undefined == {"Gini", "SEntropy", "APLT", "ARP", "single_ARP", "PopRSP", "PopREO"}
     else:  # means over the one user who has a list; no item is in the tail
         assert undefined == {"PopRSP", "PopREO"}
         assert figures["ARP@2"] == 1
@@ -108,7 +109,7 @@ def test_empty_lists_give_figures_or_nan_without_warnings(n_lists: int) -> None:
 
 def test_a_catalogue_without_tail_has_no_parity() -> None:
     train, held_out = split((0, 0), n_users=1, n_items=2), split((0, 1), n_users=1, n_items=2)
-    figures = Evaluator(train, held_out, list(METRICS), [1]).evaluate(lists([1])).figures
+    figures = Evaluator(train, held_out, metrics_of_cut_lists(), [1]).evaluate(lists([1])).figures
     assert isnan(figures["PopRSP@1"])
     assert isnan(figures["Gini@1"])
 
@@ -176,7 +177,7 @@ def test_an_unknown_metric_is_an_error_that_lists_the_names() -> None:
 
 def test_directions() -> None:
     lower = {name for name, metric in METRICS.items() if not metric.higher_is_better}
-    assert lower == {"ARP", "PopRSP", "PopREO"}
+    assert lower == {"ARP", "single_ARP", "PopRSP", "PopREO"}
 
 
 def test_figure_names() -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import assert_contains, refusal, write_text
+from helpers import assert_contains, metrics_of_cut_lists, refusal, write_text
 from tiny_experiment import experiment_writer, settings
 
 from mmrec.cli import main
 from mmrec.errors import DataError
-from mmrec.evaluation import METRICS, evaluate_file, read_recommendations
+from mmrec.evaluation import evaluate_file, read_recommendations
 from mmrec.experiment import run_experiment
 from mmrec.models import MODELS
 
@@ -215,7 +215,7 @@ def test_ties_are_in_the_order_of_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cold", ["007", "11", "new", "-5"])
 def test_a_row_of_another_user_changes_nothing(cold: str, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"metrics": list(METRICS), "cutoffs": [1, 2]}
+    options: dict[str, Any] = {"metrics": metrics_of_cut_lists(), "cutoffs": [1, 2]}
     before = evaluate_file(*write_splits(tmp_path), **options)
     files = write_splits(tmp_path, test=f"1\t9\t1\n2\t3\t1\n3\t{cold}\t1\n")
     write_text(files[0], files[0].read_text() + f"9\t{cold}a\t1\n")
@@ -257,7 +257,7 @@ def models() -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_saved_lists_evaluate_to_the_figures_of_the_run(tmp_path: Path) -> None:
-    metrics = list(METRICS)
+    metrics = metrics_of_cut_lists()
     write = experiment_writer(tmp_path)
     evaluation = {"simple_metrics": metrics, "cutoffs": [3, 5]}
     results = run_experiment(write(models(), evaluation=evaluation), progress=False)

@@ -8,13 +8,14 @@ from statistics import fmean, pstdev
 
 import numpy as np
 import pytest
+from helpers import metrics_of_cut_lists
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import entropy
 from test_eval_oracle import Case, cases, interactions
 
 from mmrec.data import Interactions
-from mmrec.evaluation import METRICS, Evaluator, Ranking
+from mmrec.evaluation import Evaluator, Ranking
 
 
 class Plain:
@@ -120,7 +121,8 @@ def test_agrees_with_loops(case: Case, threshold: float, seed: int) -> None:
     ranking = Ranking(padded, np.zeros(padded.shape, np.float32))
 
     plain = Plain(train, held_out, threshold, lists)
-    found = Evaluator(train, held_out, list(METRICS), [k], threshold).evaluate(ranking).figures
+    evaluator = Evaluator(train, held_out, metrics_of_cut_lists(), [k], threshold)
+    found = evaluator.evaluate(ranking).figures
     expected = by_loops(plain, k)
     assert {name: found[f"{name}@{k}"] for name in expected} == pytest.approx(
         expected, rel=1e-9, abs=1e-12, nan_ok=True

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import metrics_of_cut_lists
 
 from mmrec.data import Interactions, Vocabulary, read_split
-from mmrec.evaluation import METRICS, Evaluation, Evaluator, Ranking, evaluate_file
+from mmrec.evaluation import Evaluation, Evaluator, Ranking, evaluate_file
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 OFFICE = SHARED / "data" / "office"
@@ -46,7 +47,7 @@ def evaluation() -> Evaluation:
         assert [str(user) for user in lists["user"]] == users.ids
         numbers = items.numbers(lists["item"].ravel().astype(str)).reshape(lists["item"].shape)
         ranking = Ranking(numbers, lists["score"])
-    evaluator = Evaluator(number(train), number(test), list(METRICS), [20, 5, 10], 1)
+    evaluator = Evaluator(number(train), number(test), metrics_of_cut_lists(), [20, 5, 10], 1)
     return evaluator.evaluate(ranking)
 
 

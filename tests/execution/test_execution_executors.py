@@ -110,6 +110,40 @@ def test_a_script_without_a_guard_may_use_workers(experiment_file, tmp_path, how
     assert (ended.returncode, ended.stdout) == (0, "['finished', 'finished']\n"), ended.stderr
 
 
+OWN_MODEL = """
+from mmrec import run_experiment
+from mmrec.errors import DataError
+from mmrec.models import LightGCNM, register
+
+@register("OfTheScript")
+class OfTheScript(LightGCNM):
+    pass
+
+print(run_experiment({path!r}, workers=1, progress=False, fresh=True).trials["status"].tolist())
+try:
+    run_experiment({path!r}, workers=2, progress=False, fresh=True)
+except DataError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_model_of_the_script_itself_is_named_if_workers_do_not_know_it(experiment_file, tmp_path):
+    path = experiment_file({"LightGCNM": settings(lr=[0.01, 0.02])}, execution={"threads": 1})
+    path.write_text(path.read_text().replace("LightGCNM:", "OfTheScript:"))
+    ended = subprocess.run(
+        [sys.executable, "-"],
+        input=OWN_MODEL.format(path=str(path)),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    first, *lines = ended.stdout.splitlines()
+    assert first == "['finished', 'finished']", ended.stderr
+    assert_contains("\n".join(lines), ["OfTheScript: defined in", "external_models_path"])
+
+
 class ScriptedPool:
     """A pool whose trials do in turn what a script says."""
 

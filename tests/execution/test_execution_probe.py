@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import importlib
 import multiprocessing
+import os
+import subprocess
+import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_experiment import Write, settings
 
 from mmrec.config import read_experiment
+from mmrec.execution import probe as probing
+from mmrec.execution import spawning
 from mmrec.execution.probe import Measured, Probe, ProbeFailure, probe
 from mmrec.planning.counts import TrialCounts
 from mmrec.planning.plan import make_plan
@@ -52,8 +59,27 @@ class TooLong(Fair):
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fork instead of importing everything anew."""
     importlib.import_module("torch._dynamo")  # as the first optimiser of a process does, for long
-    context = multiprocessing.get_context("fork")
-    monkeypatch.setattr(multiprocessing, "get_context", lambda method: context)
+    monkeypatch.setattr(probing, "start_prober", ForkedProber)
+
+
+class ForkedProber:
+    """A process with the methods of ``subprocess.Popen`` that :func:`probe` uses."""
+
+    def __init__(self, connection: Connection[Any, Any]) -> None:
+        context = multiprocessing.get_context("fork")
+        self._process = context.Process(target=_measure, args=(connection,))
+        self._process.start()
+
+    def wait(self) -> int | None:
+        self._process.join()
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _measure(connection: Connection[Any, Any]) -> None:
+    probing.main(os.dup(connection.fileno()))
 
 
 def probed(path: Path, seconds: float = 0.0) -> Probe | ProbeFailure:
@@ -105,7 +131,7 @@ def test_weights_that_are_restored_are_only_evaluated(experiment_file: Write) ->
     [
         ("Broken", "RuntimeError: no such luck", False),
         ("Exits", "exit code 7", False),
-        ("Killed", "killed", True),
+        ("Killed", "killed by SIGKILL", False),
         ("TooLarge", "allocate", True),
         ("TooLong", "MemoryError", True),
     ],
@@ -127,3 +153,49 @@ def test_a_new_process_reads_the_experiment_itself(experiment_file: Write, tmp_p
     found = probed(experiment_file({"external.Fair": {}}, external_models_path="../own.py"))
     assert isinstance(found, Probe)
     assert found.points[0].fixed_s > 0
+
+
+@pytest.mark.usefixtures("forked")
+@pytest.mark.parametrize("counts", ["0", "1"])
+def test_a_killed_process_was_out_of_memory_if_the_system_says_so(
+    experiment_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: str
+) -> None:
+    vmstat = tmp_path / "vmstat"
+    vmstat.write_text("pgfault 5\noom_kill 0\n")
+    monkeypatch.setattr(spawning, "_VMSTAT", vmstat)
+    kill = f"open({str(vmstat)!r}, 'w').write('pgfault 5\\noom_kill {counts}\\n')\n        os.kill("
+    (tmp_path / "own.py").write_text(EXTERNAL.replace("os.kill(", kill))
+    found = probed(experiment_file({"external.Killed": {}}, external_models_path="../own.py"))
+    assert isinstance(found, ProbeFailure)
+    assert "killed by SIGKILL" in found.reason
+    assert found.is_out_of_memory is (counts == "1")
+    assert ("out of memory?" in found.reason) is (counts == "1")
+
+
+SCRIPT = """
+from mmrec.config import read_experiment
+from mmrec.execution.probe import probe
+from mmrec.planning.plan import make_plan
+
+loaded = read_experiment({path!r})
+print(len(probe(loaded, 0, make_plan(loaded).models[0].points, 1).points))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["file", pytest.param("stdin", marks=pytest.mark.exhaustive)])
+def test_a_script_without_a_guard_may_measure(
+    experiment_file: Write, tmp_path: Path, how: str
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(path=str(experiment_file({"MostPop": {}}))))
+    with script.open() as text:
+        ended = subprocess.run(
+            [sys.executable, "-" if how == "stdin" else script],
+            stdin=text if how == "stdin" else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    assert (ended.returncode, ended.stdout) == (0, "1\n"), ended.stderr

@@ -53,7 +53,14 @@ def test_the_result_does_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatc
 def test_the_largest_of_many(k: int) -> None:
     values = np.random.default_rng(2).normal(size=5000)
     expected = np.sort(np.argsort(-values, kind="stable")[:k])
-    assert np.array_equal(largest(values, k), expected)
+    assert np.array_equal(largest(values, k, np.arange(5000)), expected)
+
+
+def test_columns_in_any_order() -> None:
+    columns = np.random.default_rng(5).permutation(60)
+    kept = largest(np.repeat([1.0, 2.0, 0.5], 20), 27, columns)
+    expected = np.concatenate([columns[20:40], np.sort(columns[:20])[:7]])
+    assert columns[kept].tolist() == sorted(expected)
 
 
 @pytest.mark.parametrize("size", [4, 5000])
@@ -62,7 +69,7 @@ def test_rounding_does_not_order_values(size: int) -> None:
     values = np.full(size, 0.1)
     values[2] = np.nextafter(0.1, 1)
     values[-1] = 0.1 * (1 + 1e-9)
-    assert largest(values, 2).tolist() == [0, size - 1]
+    assert largest(values, 2, np.arange(size)).tolist() == [0, size - 1]
 
 
 def test_negative_values_are_kept_if_zeros_leave_room() -> None:

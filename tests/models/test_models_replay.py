@@ -74,6 +74,9 @@ CLOSED_FORM_NAMES = [
     "itemknncbf_concat",
     "itemknncbf_textual",
     "itemknncbf_visual_shrink0",
+    "easer_binary",
+    "easer_default_graded",
+    "easer_graded_indefinite",
     "ials2022",
     "ials2022_nu05",
     "ials_linear",
@@ -101,6 +104,10 @@ CLOSED_FORM_NAMES = [
     "rp3beta_default_graded",
     "rp3beta_normalised_alpha08",
     "rp3beta_uncut",
+    "slim_hide",
+    "slim_hide_graded",
+    "slim_hide_signed_graded",
+    "slim_nohide",
     "userknn_aiolli_adjusted",
     "userknn_aiolli_asymmetric",
     "userknn_aiolli_cosine_shrink10",
@@ -212,6 +219,16 @@ def test_agrees_with_the_public_code_of_recommenders_in_closed_form(
     rows = {row.quantity: row for row in script.replay(MODELS_STEPS / f"{name}.npz")}
     assert [quantity for quantity, row in rows.items() if not row.within] == []
     assert any(quantity.startswith("scores") for quantity in rows)
+
+
+@recorded_files
+def test_a_file_that_documents_an_error_is_left_out(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(MODELS_STEPS / "slim_elliot_rowbug_graded.npz") == 0
+    output = capsys.readouterr().out
+    assert "slim_elliot_rowbug_graded  left out" in output
+    assert "0 files replayed" in output
 
 
 def perturbed(source: Path, target: Path, key: str) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import assert_contains
-from tiny_experiment import settings
+from tiny_experiment import SPLITS_AND_FEATURES, settings
 
 from mmrec.errors import ConfigError, DataError
 from mmrec.experiment import run_experiment
@@ -156,6 +156,16 @@ def test_a_wrong_name_in_the_data(experiment_file, old, new, key, facts):
             {},
             ["models.LATTICE", "width", "factors", "8"],
         ),
+        (
+            {"LightGCNM": settings(sampler=["UniformUsers", "Pairs"])},
+            {},
+            ["models.LightGCNM.sampler: ", "Pairs", "negatives", "EachInteraction"],
+        ),
+        (
+            {"LATTICE": settings(modalities=["visul", "textual"])},
+            {},
+            ["models.LATTICE", "visul", "did you mean 'visual'?"],
+        ),
     ],
 )
 def test_a_wrong_entry_of_a_model(experiment_file, models, changes, facts):
@@ -170,6 +180,35 @@ def test_an_external_file_that_fails_is_told_with_its_error(experiment_file):
     path = experiment_file({"external.Mine": {}}, external_models_path="mine.py")
     (line,) = reported(path)
     assert_contains(line, ["mine.py", "ModuleNotFoundError: No module named 'no_such_package'"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"models": {"Mine": {}}},
+        {"models": {"LightGCNM": settings(sampler="Mine")}},
+        {"evaluation": {"simple_metrics": ["Recall", "Mine"], "cutoffs": [5]}},
+        {"tracking": ["mine"]},
+        {"execution": {"backend": "mine"}},
+        {"data_config": SPLITS_AND_FEATURES | {"side_information": [{"dataloader": "Mine"}]}},
+    ],
+)
+def test_names_are_not_called_unknown_if_the_file_that_may_define_them_fails(
+    experiment_file, changes
+):
+    path = experiment_file(external_models_path="mine.py", **changes)
+    (path.parent / "mine.py").write_text("import no_such_package\n")
+    (line,) = reported(path)
+    assert_contains(line, ["mine.py", "no_such_package"])
+
+
+def test_missing_files_are_told_with_an_external_file_that_fails(experiment_file):
+    path = experiment_file(external_models_path="mine.py")
+    (path.parent / "mine.py").write_text("import no_such_package\n")
+    (path.parents[1] / "data" / "tiny" / "val.txt").unlink()
+    lines = reported(path)
+    assert len(lines) == 2
+    assert_contains("\n".join(lines), ["no_such_package", "validation_path"])
 
 
 def damaged(experiment_file, name: str, content: bytes | None) -> str:

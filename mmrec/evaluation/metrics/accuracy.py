@@ -20,6 +20,13 @@ def recall(lists: JudgedLists) -> FloatArray:
     return lists.n_hits / np.maximum(lists.truth.n_relevant, 1)
 
 
+@metric("MAR")
+def mean_recall(lists: JudgedLists) -> FloatArray:
+    """Mean over n = 1..k of the recall of the first n, [V], also if the list is shorter."""
+    found = lists.hits.cumsum(axis=1).mean(axis=1)
+    return np.asarray(found / np.maximum(lists.truth.n_relevant, 1))
+
+
 @metric("Precision")
 def precision(lists: JudgedLists) -> FloatArray:
     """Hits / k, [V], even if the list is shorter."""
@@ -71,7 +78,7 @@ def _precisions(lists: JudgedLists) -> FloatArray:
     return lists.hits.cumsum(axis=1) / np.arange(1, lists.cutoff + 1)
 
 
-@metric("nDCG")
+@metric("nDCG", graded=True)
 def ndcg(lists: JudgedLists) -> FloatArray:
     """DCG / IDCG with the gain 2 ** (rating - threshold + 1) - 1, [V].
 
@@ -81,6 +88,12 @@ def ndcg(lists: JudgedLists) -> FloatArray:
     ideal = lists.truth.ideal_dcg[:, lists.cutoff - 1]
     found = (lists.gains * discounts(lists.cutoff)).sum(axis=1)
     return np.asarray(found / np.where(ideal > 0, ideal, 1))
+
+
+@metric("single_nDCG", graded=True)
+def single_ndcg(lists: JudgedLists) -> FloatArray:
+    """The value of :func:`ndcg`, under the name in Formal-MultiMod-Rec, [V]."""
+    return ndcg(lists)
 
 
 @metric("nDCGRendle2020")

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmrec.data import FloatArray, IntArray
 from mmrec.evaluation.base import metric
-from mmrec.evaluation.ground_truth import discounts
+from mmrec.evaluation.ground_truth import BoolArray, discounts
 from mmrec.evaluation.judged_lists import JudgedLists
 
 
@@ -32,6 +32,12 @@ def user_coverage(lists: JudgedLists) -> float:
     return float(np.count_nonzero(lists.lengths))
 
 
+@metric("UserCoverageAtN", over=None)
+def user_coverage_at_n(lists: JudgedLists) -> float:
+    """The number of users with at least k recommendations."""
+    return float(np.count_nonzero(lists.lengths == lists.cutoff))
+
+
 @metric("ItemCoverage", over=None)
 def item_coverage(lists: JudgedLists) -> float:
     """The number of distinct items in all lists."""
@@ -45,8 +51,20 @@ def gini(lists: JudgedLists) -> float:
     n is the size of the catalogue and p_j the share of item j in all recommendations, in ascending
     order. This is Elliot's definition: 1 minus the Gini coefficient.
     """
-    counts = np.sort(lists.item_counts[lists.item_counts > 0])
-    n = lists.truth.popularity.catalogue_size
+    return evenness(lists.item_counts, lists.truth.popularity.catalogue_size)
+
+
+def evenness(counts: IntArray, n: int) -> float:
+    """Return 1 - the Gini coefficient of the numbers of recommendations of ``n`` items.
+
+    Args:
+        counts: [I] int64.
+        n: the size of the catalogue.
+
+    Returns:
+        NaN without a recommendation.
+    """
+    counts = np.sort(counts[counts > 0])
     if n < 2 or not len(counts):
         return float("nan")
     ranks = n - len(counts) + np.arange(1, len(counts) + 1)  # unseen items come first, with p = 0
@@ -73,7 +91,7 @@ def expected_free_discovery(lists: JudgedLists) -> FloatArray:
 
     The discount is 1 / log2(rank + 1); items without training rows count as the rarest.
     """
-    return _discounted_mean(lists, lists.truth.popularity.self_information)
+    return discounted_mean(lists, lists.truth.popularity.self_information, lists.hits)
 
 
 @metric("EPC")
@@ -82,14 +100,30 @@ def expected_popularity_complement(lists: JudgedLists) -> FloatArray:
 
     The discount is 1 / log2(rank + 1).
     """
+    return discounted_mean(lists, popularity_complement(lists), lists.hits)
+
+
+def popularity_complement(lists: JudgedLists) -> FloatArray:
+    """Return [I]: 1 - the share of the training users who have the item."""
     popularity = lists.truth.popularity
-    return _discounted_mean(lists, 1 - popularity.counts / max(popularity.n_users, 1))
+    return 1 - popularity.counts / max(popularity.n_users, 1)
 
 
-def _discounted_mean(lists: JudgedLists, novelty: FloatArray) -> FloatArray:
-    """Return [V]: the discounted mean of ``novelty`` [I], 0 at misses and for an empty list."""
+def discounted_mean(
+    lists: JudgedLists, novelty: FloatArray, relevance: FloatArray | BoolArray
+) -> FloatArray:
+    """Return [V]: the mean of relevance * novelty with weights 1 / log2(rank + 1).
+
+    Args:
+        lists: V lists.
+        novelty: [I].
+        relevance: [V, K], 0 at misses.
+
+    Returns:
+        0 for an empty list.
+    """
     weights = discounts(lists.cutoff)
-    total = np.where(lists.hits, novelty[lists.items] * weights, 0.0).sum(axis=1)
+    total = np.where(lists.hits, novelty[lists.items] * relevance * weights, 0.0).sum(axis=1)
     norm = (lists.listed * weights).sum(axis=1)
     return np.asarray(total / np.where(norm > 0, norm, 1.0))
 
@@ -99,6 +133,12 @@ def average_popularity(lists: JudgedLists) -> FloatArray:
     """ARP: the mean number of training rows of the items of the list, [V]."""
     counts = lists.truth.popularity.counts
     return _per_item(np.where(lists.listed, counts[lists.items], 0).sum(axis=1), lists)
+
+
+@metric("single_ARP", over="held-out", higher_is_better=False)
+def single_average_popularity(lists: JudgedLists) -> FloatArray:
+    """The value of :func:`average_popularity`, under the name in Formal-MultiMod-Rec, [V]."""
+    return average_popularity(lists)
 
 
 @metric("APLT", over="held-out")
@@ -115,41 +155,3 @@ def tail_share(lists: JudgedLists) -> FloatArray:
 def tail_count(lists: JudgedLists) -> FloatArray:
     """ACLT: the number of long-tail items in the list, [V]."""
     return lists.count(lists.truth.popularity.long_tail).astype(np.float64)
-
-
-@metric("PopRSP", over=None, higher_is_better=False)
-def statistical_parity(lists: JudgedLists) -> float:
-    """PopRSP: standard deviation / mean, over short head and long tail, of P(recommended | group).
-
-    P = items of the group in the lists / items of the group outside of the users' training rows.
-    0 is parity; 1 means that one group is never recommended. The short head is the most popular
-    items with 80 % of the training rows, the long tail the others.
-    """
-    return _dispersion(_in_groups(lists), lists.truth.unseen)
-
-
-@metric("PopREO", over=None, higher_is_better=False)
-def equal_opportunity(lists: JudgedLists) -> float:
-    """PopREO: standard deviation / mean, over both groups, of P(recommended | group, relevant).
-
-    P = hits of the group / relevant items of the group outside of the users' training rows. The
-    groups are those of PopRSP.
-    """
-    return _dispersion(_in_groups(lists, only_hits=True), lists.truth.unseen_relevant)
-
-
-def _in_groups(lists: JudgedLists, only_hits: bool = False) -> FloatArray:
-    """Return [2]: the number of list positions with an item of the short head, the long tail."""
-    items = lists.items[lists.hits if only_hits else lists.listed]
-    popularity = lists.truth.popularity
-    return np.array(
-        [popularity.short_head[items].sum(), popularity.long_tail[items].sum()], np.float64
-    )
-
-
-def _dispersion(counts: FloatArray, possible: FloatArray) -> float:
-    """Return std / mean of ``counts / possible``; NaN if a group is empty or both counts are 0."""
-    if not possible.all() or not counts.any():
-        return float("nan")
-    probabilities = counts / possible
-    return float(probabilities.std() / probabilities.mean())

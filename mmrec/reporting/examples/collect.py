@@ -15,11 +15,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mmrec.config import Experiment, Loaded, Problems
+from mmrec.config import Experiment, Loaded, Problems, path_problem
 from mmrec.data import COLD, Dataset, find_pictures, read_titles
 from mmrec.errors import DataError, listing
 from mmrec.files import write_atomically
-from mmrec.planning.inputs import path_problem
 from mmrec.reporting.examples.thumbnails import Thumbnail, thumbnail
 from mmrec.runs.example_users import check_example_users, example_users, held_out_ids, items_of
 from mmrec.runs.study import Study

@@ -49,9 +49,11 @@ def best_models(data: ReportData) -> ReportTable:
     """
     trials = {study.name: study.best for study in data.finished if study.best is not None}
     labels = list(dict.fromkeys(label for trial in trials.values() for label in trial.test))
+    settings = data.finished[0].settings
     best = {
-        label: _best(data.finished[0].settings.objective_of(label), list(trials.values()))
+        label: _best(settings.objective_of(label), list(trials.values()))
         for label in labels
+        if settings.has_best(label)
     }
     formats = {
         label: number_format([trial.test.get(label) for trial in trials.values()])
@@ -64,7 +66,7 @@ def best_models(data: ReportData) -> ReportTable:
         cells = [
             replace(
                 formats[label](trial.test.get(label)),
-                strong=len(trials) > 1 and trial.test.get(label) == best[label].test.get(label),
+                strong=len(trials) > 1 and label in best and _is_equal(trial, best[label], label),
                 mark=DIFFERS if (trial.name, label) in differing else "",
                 spread=_half_interval(study.best_per_user.get(label)),
             )
@@ -84,6 +86,10 @@ def _best(objective: Objective, trials: Sequence[TrialRecord]) -> TrialRecord:
         if objective.is_better(value, best_value):
             best, best_value = trial, value
     return best
+
+
+def _is_equal(one: TrialRecord, other: TrialRecord, label: str) -> bool:
+    return one.test.get(label) == other.test.get(label)
 
 
 def _half_interval(values: FloatArray | None) -> float | None:

@@ -61,9 +61,9 @@ class Replay(StepReplay):
         masks = torch.from_numpy(self.recording["draws/message_keep"][step])
         layers = layers_of(model)
 
-        def mask(layer: int, shape: torch.Size) -> Tensor:
+        def mask(layer: int, n_nodes: int) -> Tensor:
             kept = masks[layer].to(layers.graph.values.dtype)
-            assert kept.shape == shape
+            assert kept.shape == (n_nodes, layers.width)
             return kept / (1 - layers.dropouts[layer])
 
         layers.mask = mask  # type: ignore[method-assign]
