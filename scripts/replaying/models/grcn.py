@@ -37,7 +37,6 @@ class Replay(StepReplay):
                 "factors": config["embedding_size"],
                 "factors_multimod": config["latent_embedding"],
                 "num_layers": 2,
-                "num_routings": 0,
                 "weight_mode": "confid",
                 "l_w": l_w,
                 "variant": "mmrec",
