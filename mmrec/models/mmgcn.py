@@ -95,14 +95,13 @@ class MMGCN(Model):
     ``p_m`` are random and never trained, they and most weights start from Xavier's normal
     distribution, and the penalty is on the preferences of ``visual``, if there is one. There,
     layers are always three, with ``concatenation`` and ``has_id``, and ``visual`` alone is
-    projected, to 256. Both rank by the embeddings before the last step's update; here ranking uses
-    the current parameters.
+    projected, to 256. Both rank by embeddings from before the last update; here ranking uses the
+    current parameters.
 
-    Cost: in a step, the projections, ``4 I F K`` multiplications and additions for each modality,
-    and in the first layer ``10 min(U, I) K^2``: features without a projection are the dearest part
-    if they are wide.
+    Cost: in a step, ``4 I F K`` multiplications and additions for each projection, and about
+    ``10 min(U, I) K^2`` in the first layer: wide features without a projection cost most.
 
-    Shapes: U users, I items, D ``factors``, F features of a modality, K their projected width.
+    Shapes: U users, I items, B batch, D ``factors``, F features, K their projected width.
     """
 
     Config = MMGCNConfig

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation, path_problem
-from mmrec.data import FoldFiles, find_folds, name_folds
+from mmrec.data import FoldFiles, TableForm, find_folds, name_folds
 from mmrec.errors import DataError, listing, nearest
 from mmrec.features import LOADERS, FolderLoader, Loader
 
@@ -20,6 +20,12 @@ def check_files(data: DataConfig, problems: Problems) -> None:
         problem = path_problem(path, wants_file=True)
         if problem is not None:
             problems.add((*_DATA, key), problem)
+
+
+def table_form(data: DataConfig) -> TableForm:
+    """Return how the tables of interactions are read."""
+    columns = data.columns.as_roles() if data.columns is not None else {}
+    return TableForm(columns, data.separator, data.encoding, data.duplicates)
 
 
 def plan_folds(experiment: Experiment, problems: Problems) -> tuple[FoldFiles, ...]:
