@@ -16,7 +16,7 @@ from helpers import assert_contains, assert_repeated_elsewhere
 from safetensors.torch import load_file
 from tiny_experiment import settings
 
-from mmrec.errors import ConfigError, DataError
+from mmrec.errors import ConfigError
 from mmrec.experiment import run_experiment
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialStore
