@@ -336,7 +336,7 @@ def test_files_that_were_changed_after_the_run_are_named(tmp_path: Path) -> None
             ["manifest.json", "schema_version", "99", "2", __version__],
         ),
         (
-            lambda run: (run / "trials.jsonl").write_text('{"new": 1}\n'),
+            lambda run: (run / "trials.jsonl").write_text(sealed_line({"new": 1}) + "\n"),
             ["trials.jsonl", "version of mmrec"],
         ),
     ],
