@@ -62,39 +62,53 @@ class GRCNConfig(MultimodalConfig):
 class GRCN(Model):
     """Graph-Refined Convolutional Network (Wei et al., ACM MM 2020).
 
-    In each modality m, users have preferences g and items ``v = normalised(leaky(W_m f_m + b_m))``.
-    With ``a(u, i)`` the softmax of ``<g_u, v_i>`` over the items of u, ``num_routings`` times
+    In each modality m, items have v, and users have preferences g, which start from their
+    normalised initial values and move towards the user's items, ``num_routings`` times:
 
-        g_u <- normalised(g_u + sum_i a(u, i) v_i)        from g = normalised(initial preferences)
+        v_i = normalised(leaky(W_m f_im + b_m))
+        a(u, i) = softmax over the items i of u of <g_u, v_i>
+        g_u <- normalised(g_u + sum_i a(u, i) v_i)
 
-    Then users attend to their items and items to their users by the same products; both give
-    ``x_m = z + sum of attention * neighbour``, where z is g or v. The weight of the directed edge
-    from s to t is ``w(t, s) = relu(max_m a_m(t, s) c_m(t))`` with the trained confidence c of t
-    (``weight_mode: confid``; see there and ``pruning``). Embeddings are convolved and summed up,
+    Then every node t attends to its neighbours s by the same products, users to items and items to
+    users. This gives the content of a node, and the weight of the directed edge from s to t:
 
-        e_0 = normalised(e),  e_(l+1) = normalised(sum_s w(t, s) e_l),  x = e_0 + ... + e_L
+        x_mt = z_t + sum_s a_m(t, s) z_s
+        w(t, s) = relu(max_m a_m(t, s) c_m(t))
 
-    and ``s(u, i) = <[x_u, x_mu ...], [x_i, x_mi ...]>`` (``fusion_mode: concat``). The loss of a
-    batch is BPR plus ``l_w (2 |e_u|^2 + |e_p|^2 + |e_n|^2) / (2 B D)`` plus, with the weight 1, the
-    mean square of the initial preferences of its users in each modality.
+    where z is g or v, and c_m(t) is a trained confidence (as in ``weight_mode: confid`` with
+    ``pruning``). Embeddings e are convolved and summed up,
 
-    What differs from the public code: Formal-MultiMod-Rec lists the edges of items in another order
-    than it normalises them, so that items weigh their users by the attention of other edges; its
-    published figures contain this. ``item_attention: published`` repeats it. MMRec and the code of
-    the authors (``variant: mmrec``) take the confidence of s, do not normalise after a layer, give
-    all penalties the weight ``l_w`` and add the mean square of all preferences of ``visual``, and
-    draw initial values from Xavier's normal distribution; there, the layers are always two, and
-    routing has no effect, as with ``num_routings: 0``, because its edges have the wrong direction.
-    Both rank by the embeddings before the last step's update; here ranking uses the current
-    parameters. With ``confid`` only signs and ratios of the confidences of a node matter, so
-    trainings in different arithmetic part in the long run.
+        e_0 = normalised(e)
+        e_(l+1) = normalised(sum_s w(t, s) e_l)
+        x = e_0 + ... + e_L
+        s(u, i) = <[x_u, x_mu ...], [x_i, x_mi ...]>
+
+    with L = ``num_layers`` and the score of ``fusion_mode: concat``. The loss of a batch is BPR plus
+
+        l_w (2 |e_u|^2 + |e_p|^2 + |e_n|^2) / (2 B D)
+
+    plus, with the weight 1, the mean square of the initial preferences of its users in each
+    modality.
+
+    Public code: Formal-MultiMod-Rec lists the edges of items in another order than it normalises
+    them, so that items weigh their users by the attention of other edges; its published figures
+    contain this. ``item_attention: published`` repeats it. MMRec and the code of the authors
+    (``variant: mmrec``) take the confidence of s, do not normalise after a layer, give all
+    penalties the weight ``l_w`` add the mean square of all preferences of ``visual``, and draw
+    initial values from Xavier's normal distribution; there, the layers are always two, and routing
+    has no effect, as with ``num_routings: 0``, because its edges have the wrong direction. Both
+    rank by the embeddings before the last step's update; here ranking uses the current parameters.
+    With ``confid`` only signs and ratios of the confidences of a node matter, so trainings in
+    different arithmetic diverge in the long run.
 
     Cost: in a step, the projections, ``4 I F K`` multiplications and additions for each modality
     and direction of the gradient, and ``6 num_routings + 9`` products of width K with the
     interactions; memory for some numbers per interaction and modality.
 
-    Shapes: U users, I items, E interactions, D ``factors``, K ``factors_multimod``, F features of
-    a modality, L ``num_layers``.
+    Shapes: U users, I items, E interactions, D ``factors``, K ``factors_multimod``, F features of a
+    modality.
+
+    Kind: multimodal. Graphs: users and items.
     """
 
     Config = GRCNConfig
