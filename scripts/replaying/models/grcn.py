@@ -41,7 +41,7 @@ class Replay(StepReplay):
                 "l_w": l_w,
                 "variant": "mmrec",
             }
-        keys = (*KEYS, "has_act", "fusion_mode", "aggregation")
+        keys = (*KEYS, "has_act", "fusion_mode")  # aggregation has no effect in the source
         is_mended = "PATCHED" in config.get("note", "")
         return {key: config[key] for key in keys} | {
             "l_w": l_w,
