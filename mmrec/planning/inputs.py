@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation, path_problem
-from mmrec.data import FoldFiles, find_folds, name_folds
+from mmrec.data import FoldFiles, TableForm, find_folds, name_folds
 from mmrec.errors import DataError, listing, nearest
 from mmrec.features import LOADERS, FolderLoader, Loader
 
@@ -20,6 +20,12 @@ def check_files(data: DataConfig, problems: Problems) -> None:
         problem = path_problem(path, wants_file=True)
         if problem is not None:
             problems.add((*_DATA, key), problem)
+
+
+def table_form(data: DataConfig) -> TableForm:
+    """Return how the tables of interactions are read."""
+    columns = data.columns.as_roles() if data.columns is not None else {}
+    return TableForm(columns, data.separator, data.encoding, data.duplicates)
 
 
 def plan_folds(experiment: Experiment, problems: Problems) -> tuple[FoldFiles, ...]:
@@ -74,18 +80,28 @@ def _made_folds(experiment: Experiment) -> tuple[FoldFiles, ...]:
     return tuple(FoldFiles(name, dict.fromkeys(parts, path)) for name in names)
 
 
-def plan_loaders(data: DataConfig, problems: Problems, *, use_cache: bool) -> tuple[Loader, ...]:
-    """Return the loaders of ``side_information``; an invalid entry is a problem."""
+def plan_loaders(
+    data: DataConfig, problems: Problems, *, use_cache: bool, skip_unknown: bool = False
+) -> tuple[Loader, ...]:
+    """Return the loaders of ``side_information``; an invalid entry is a problem.
+
+    Args:
+        data: the section of the file.
+        problems: takes what is wrong.
+        use_cache: whether loaders may read packed copies of their files.
+        skip_unknown: leave out loaders that are not known, instead of reporting them.
+    """
     loaders = []
     cache_dir = feature_cache() if use_cache else None
     for place, entry in enumerate(data.side_information):
         path = (*_DATA, "side_information", place)
         if entry.dataloader not in LOADERS:
-            problems.add(
-                (*path, "dataloader"),
-                f"unknown loader {entry.dataloader!r}{nearest(entry.dataloader, LOADERS)}; "
-                f"known: {listing(LOADERS, 20)}",
-            )
+            if not skip_unknown:
+                problems.add(
+                    (*path, "dataloader"),
+                    f"unknown loader {entry.dataloader!r}{nearest(entry.dataloader, LOADERS)}; "
+                    f"known: {listing(LOADERS, 20)}",
+                )
             continue
         features = _loader_path(entry, path, problems)
         if features is not None:

@@ -104,6 +104,7 @@ def _external_module(loaded: Loaded) -> ModuleType | None:
     # Every other name may be one that the file was to define, so only the paths are checked.
     if loaded.data_config is not None:
         check_files(loaded.data_config, loaded.problems)
+        plan_loaders(loaded.data_config, loaded.problems, use_cache=False, skip_unknown=True)
     loaded.problems.raise_if_any()
     return None
 
