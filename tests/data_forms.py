@@ -49,6 +49,10 @@ def _write_split(folder: Path, name: str, split: str, rows: list[_Row]) -> None:
     write_text(folder / f"{split}.tsv", table)
     write_text(folder / f"{split}.tsv.gz", gzip.compress(table.encode()))
     write_text(folder / f"{split}_pairs.txt", pairs)
+    songs = "".join(f"{item},2014-07-23T00:{time % 60:02},{user},1\n" for user, item, time in rows)
+    write_text(folder / f"{split}_songs.csv", f"song_id,date,customer_id,stars\n{songs}")
+    write_text(folder / f"{split}.dat", table.replace("\t", "::"))
+    write_text(folder / f"{split}_blanks.txt", table.replace("\t", "  "))
     write_text(folder / f"{split}.csv", f"\ufefftimestamp,itemID,note,user\r\n{commas}")
     head = "item_id:token\tuser_id:token\trating:float\n"
     phase = "valid" if split == "val" else split

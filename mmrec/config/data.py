@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
 from mmrec.config.describe import Accepts
@@ -49,6 +50,52 @@ _Source = Annotated[
 ]
 
 
+class Columns(Section):
+    """Names of columns in the header of the files of interactions."""
+
+    user: str | None = None
+    """Column with the users."""
+    item: str | None = None
+    """Column with the items."""
+    rating: str | None = None
+    """Column with the ratings."""
+    timestamp: str | None = None
+    """Column with the timestamps: numbers, or dates such as 2014-07-23."""
+
+    def as_roles(self) -> dict[str, str]:
+        """Return the names by ``user_id``, ``item_id``, ``rating`` and ``timestamp``."""
+        names = {"user_id": self.user, "item_id": self.item}
+        names |= {"rating": self.rating, "timestamp": self.timestamp}
+        return {role: name for role, name in names.items() if name is not None}
+
+    @field_validator("timestamp")
+    @classmethod
+    def _names_differ(cls, value: str | None, info: ValidationInfo) -> str | None:
+        check_distinct(name for name in (*info.data.values(), value) if name is not None)
+        return value
+
+
+def _separator(value: str) -> str:
+    mark = value.replace("\\t", "\t")
+    if not mark or any(c.isalnum() or c in '\r\n"' for c in mark):
+        raise ValueError(
+            f"found {value!r}; accepted: text without letters, digits, quotes and line ends, such "
+            "as ',', ';', '::' or ' '"
+        )
+    return " " if not mark.strip(" ") else mark
+
+
+def _encoding(value: str) -> str:
+    try:
+        name = codecs.lookup(value).name
+        "".encode(name)
+    except LookupError:
+        raise ValueError(
+            f"found {value!r}; accepted: an encoding of Python, such as utf-8, latin-1 or cp1252"
+        ) from None
+    return name
+
+
 class DataConfig(Section):
     """Where the interactions and the item features are."""
 
@@ -72,6 +119,16 @@ class DataConfig(Section):
     """Folder of the folds, such as splitting.save_folder; for strategy: hierarchy."""
     header: Flag = False
     """The first line of each file names its columns; always so in ``.inter`` files."""
+    columns: Columns | None = None
+    """Names of columns in the header of each file, where mmrec does not know them."""
+    separator: Annotated[str, AfterValidator(_separator)] | None = None
+    """Text between two fields, such as ';' or '::'; ' ' is any number of blanks. By default, a
+    comma in ``.csv`` files and a tab in others."""
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
+    """Encoding of the files, such as latin-1."""
+    duplicates: Literal["last", "first", "mean", "latest", "error"] = "last"
+    """What counts of rows of the same user and item: a row by its place or its timestamp, or the
+    mean of their ratings. error: none is accepted."""
     side_information: Annotated[
         tuple[_Source, ...],
         BeforeValidator(as_list),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -135,7 +136,8 @@ def _unknown(key: str, owner: Slot, root: Slot) -> str:
     if key in unsupported:
         return unsupported[key]
     place = _section_of(key, root)
-    if place is not None:
+    is_misspelt = bool(difflib.get_close_matches(key, known, n=1, cutoff=0.85))
+    if place is not None and not is_misspelt:
         return f"unknown key here; it belongs to {place}"
     suggestion = nearest(key, [*known, *unsupported])
     return f"unknown key{suggestion}; accepted: {listing(known, limit=len(known))}"

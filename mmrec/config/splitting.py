@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,10 +10,13 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
 from mmrec.config.describe import Accepts
-from mmrec.config.fields import Count, Flag, Real, Section
+from mmrec.config.fields import Count, Flag, Integer, Real, Section
 from mmrec.config.paths import FilePath
 from mmrec.config.strategy_keys import check_key
+from mmrec.errors import nearest
 
+_TIMES = "a date, a number, or 'best'"
+_DATE = re.compile(r"\d{4}-\d{2}(-\d{2}([T ].*)?)?")
 _FILTERS = {
     "global_threshold": ("threshold",),
     "user_average": (),
@@ -68,8 +72,8 @@ class Split(Section):
         "fixed_timestamp", "temporal_hold_out", "random_subsampling", "random_cross_validation"
     ]
     """Name of the strategy."""
-    timestamp: Annotated[Real | Literal["best"], Accepts("a number, or 'best'")] | None = None
-    """Rows of this time or later are held out; 'best' searches for it."""
+    timestamp: Annotated[Integer | Real | str, Accepts(_TIMES)] | None = None
+    """Rows of this time (a number, or a date) or later are held out; 'best' searches for it."""
     min_below: Count | None = None
     """Rows before the ``best`` timestamp that a user needs to count; 1 by default."""
     min_over: Count | None = None
@@ -85,6 +89,13 @@ class Split(Section):
     @classmethod
     def _fits_strategy(cls, value: float | str | None, info: ValidationInfo) -> float | str | None:
         check_key(value, info, _TAKES, _NEEDS)
+        return value
+
+    @field_validator("timestamp")
+    @classmethod
+    def _is_a_time(cls, value: float | str | None) -> float | str | None:
+        if isinstance(value, str) and value != "best" and not _DATE.fullmatch(value):
+            raise ValueError(f"found {value!r}{nearest(value, ['best'])}; accepted: {_TIMES}")
         return value
 
     @field_validator("min_below", "min_over")

@@ -6,7 +6,7 @@ from mmrec.data.folds import FoldFiles, FoldRows, find_folds, name_folds
 from mmrec.data.interactions import COLD, Interactions
 from mmrec.data.labels import find_pictures, read_titles
 from mmrec.data.prefiltering import FilterStep
-from mmrec.data.reading import read_labelled, read_split
+from mmrec.data.reading import TableForm, read_labelled, read_split
 from mmrec.data.reading.table import Table
 from mmrec.data.rows import sort_rows, timestamps_of
 from mmrec.data.sampling import (
@@ -43,6 +43,7 @@ __all__ = [
     "Sampler",
     "Samples",
     "Table",
+    "TableForm",
     "UniformUsers",
     "Vocabulary",
     "align",

@@ -21,6 +21,7 @@ import pandas as pd
 from mmrec.data.interactions import Interactions
 from mmrec.data.mismatches import TRAINING, both_sides, spelling_note, unknown_ids
 from mmrec.data.prefiltering import FilterStep
+from mmrec.data.reading.form import DUPLICATES, Duplicates
 from mmrec.data.reading.table import Table
 from mmrec.data.vocabulary import IntArray, Vocabulary, sort_ids
 from mmrec.errors import DataError, listing
@@ -59,6 +60,8 @@ class FilterReport:
     """The filters of the file that was split, in order."""
     notes: tuple[str, ...] = ()
     """Notes on how the file was split."""
+    duplicates: Duplicates = "last"
+    """What counts of duplicate rows."""
     warnings: tuple[str, ...] = ()
     """On ids that the training split or the features lack or write in another way."""
 
@@ -84,7 +87,7 @@ class FilterReport:
             findings = [
                 f"{number} {what}"
                 for number, what in (
-                    (counts.duplicates, "duplicate rows dropped (the last one counts)"),
+                    (counts.duplicates, f"duplicate rows dropped ({DUPLICATES[self.duplicates]})"),
                     (counts.without_features, "rows of items without a vector dropped"),
                     (counts.unknown_users, "rows of users outside of training dropped"),
                     (counts.cold_items, "rows of items outside of training kept as ground truth"),
@@ -149,6 +152,7 @@ def align(
         missing_items=missing,
         users_dropped=len(all_users - left_users),
         items_dropped=len(set().union(*missing.values())),
+        duplicates=tables["train"].form.duplicates,
         warnings=tuple(warning for warning in warnings if warning is not None),
     )
     return AlignedSplits(users, items, splits, report)

@@ -11,13 +11,12 @@ import pandas as pd
 
 from mmrec.data.reading.delimited import line_of_row
 from mmrec.data.reading.table import Table
+from mmrec.data.reading.times import Times, parse_times
 from mmrec.data.vocabulary import IntArray, sort_ids
 from mmrec.errors import DataError
 
 Mask = npt.NDArray[np.bool_]
 """[E] bool: marked rows."""
-Times = npt.NDArray[np.int64] | npt.NDArray[np.float64]
-"""[E]: timestamps or other keys of rows."""
 
 
 def sort_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -60,34 +59,32 @@ def places_within(groups: IntArray, keys: Times) -> IntArray:
     return places
 
 
-def timestamps_of(table: Table, needed_by: str, *, header: bool = False) -> Times:
-    """Return the timestamps of a table, [E] int64 or float64.
+def timestamps_of(table: Table, needed_by: str) -> Times:
+    """Return the timestamps of a table, [E] int64 or float64; dates as nanoseconds since 1970.
 
     Args:
         table: read with timestamps.
         needed_by: name of the strategy, for messages.
-        header: as the table was read.
 
     Raises:
-        DataError: the file has no timestamps, or one is not a finite number; the message contains
-            the file and the line.
+        DataError: the file has no timestamps, or one is neither a finite number nor a date; the
+            message contains the file and the line.
     """
     frame = table.frame
     if "timestamp" not in frame:
+        line = line_of_row(table.path, 0, header=table.header, form=table.form)
         raise DataError(
-            f"{table.path}:{line_of_row(table.path, 0, header=header)}: {needed_by} requires "
-            "timestamps, in the fourth column or in a column that a header names"
+            f"{table.path}:{line}: {needed_by} requires timestamps, in the fourth column or in a "
+            "column that a header or 'data_config.columns' names"
         )
     column = frame["timestamp"].cat.remove_unused_categories()
-    texts = pd.Series(column.cat.categories.astype(str).str.strip())
-    numbers = pd.to_numeric(texts, errors="coerce").to_numpy()
-    times: Times = numbers[column.cat.codes.to_numpy()]
+    times: Times = parse_times(pd.Series(column.cat.categories))[column.cat.codes.to_numpy()]
     bad = ~np.isfinite(times)
     if bad.any():
         first = frame[bad].sort_values("row").iloc[0]
-        line = line_of_row(table.path, int(first["row"]), header=header)
+        line = line_of_row(table.path, int(first["row"]), header=table.header, form=table.form)
         raise DataError(
             f"{table.path}:{line}: {needed_by} requires timestamps: {first['timestamp']!r} is not "
-            "a finite number"
+            "a finite number, nor are all timestamps dates such as 2014-07-23"
         )
     return times

@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from mmrec.data.rows import Mask, Times, places_within
+from mmrec.data.reading.times import Times
+from mmrec.data.rows import Mask, places_within
 from mmrec.data.vocabulary import IntArray
 from mmrec.errors import DataError
 
@@ -87,7 +88,7 @@ def random_cross_validation(users: IntArray, rng: np.random.Generator, *, folds:
     return [assigned == fold for fold in range(folds)]
 
 
-def fixed_timestamp(times: Times, timestamp: float) -> list[Mask]:
+def fixed_timestamp(times: Times, timestamp: int | float) -> list[Mask]:
     """Hold out rows of this time or later."""
     return [times >= timestamp]
 

@@ -107,6 +107,11 @@ def transposed(matrix: SparseArray) -> SparseArray:
     return matrix.T.tocsr()
 
 
+def dense(matrix: Matrix) -> DenseArray:
+    """Return a matrix as a dense one."""
+    return matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
+
+
 def by_pairs(
     block: Matrix, start: int, function: Callable[[DenseArray, IntArray, IntArray], DenseArray]
 ) -> Matrix:

@@ -23,6 +23,7 @@ from mmrec.graph.row_blocks import (
     Rows,
     SparseArray,
     by_pairs,
+    dense,
 )
 
 Similarity = Literal[
@@ -158,16 +159,12 @@ def _from_distances(distances: DenseRows, norms: DenseArray) -> DenseRows:
     return rows
 
 
-def _dense(block: Matrix) -> DenseArray:
-    return block if isinstance(block, np.ndarray) else block.toarray()
-
-
 def _euclidean(x: Matrix, is_squared: bool) -> Rows:
     products, norms = dots(x), squared_norms(x)
 
     def distances(start: int, stop: int) -> DenseArray:
         sums = norms[start:stop, None] + norms
-        squares = sums - 2 * _dense(products(start, stop))
+        squares = sums - 2 * dense(products(start, stop))
         first, second = np.nonzero(squares < _CLOSE * sums)
         squares[first, second] = _squared_differences(x, start + first, second)
         return squares if is_squared else np.sqrt(squares)
@@ -208,7 +205,7 @@ def _correlation(x: Matrix) -> Rows:
     offsets = np.zeros_like(means) if isinstance(x, np.ndarray) else means
 
     def distances(start: int, stop: int) -> DenseArray:
-        block = _dense(products(start, stop))
+        block = dense(products(start, stop))
         block = block - n_columns * offsets[start:stop, None] * offsets
         return np.maximum(1 - divided(block, norms[start:stop, None] * norms), 0)
 
@@ -244,7 +241,7 @@ def _on_counts(x: Matrix, distance: _OnCounts) -> Rows:
     common, degrees = dots(ones), squared_norms(ones)
 
     def distances(start: int, stop: int) -> DenseArray:
-        counts = _dense(common(start, stop))
+        counts = dense(common(start, stop))
         return distance(counts, degrees[start:stop, None], degrees, x.shape[1])
 
     return _from_distances(distances, degrees)

@@ -15,7 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from mmrec.graph import SparseMatrix, block_diagonal, edge_products, edge_softmax, normalise_rows
+from mmrec.graph import (
+    BatchRows,
+    SparseMatrix,
+    block_diagonal,
+    edge_products,
+    edge_softmax,
+    normalise_rows,
+)
 from mmrec.models.parts import embedding
 
 WeightMode = Literal["mean", "max", "confid"]
@@ -89,6 +96,22 @@ class GraphRefining(nn.Module):
             SparseMatrix(to_users, edge_softmax(to_users, affinity)),
             SparseMatrix(to_items, edge_softmax(to_items, self.of_edges_to_items(affinity))),
         )
+
+    def views(
+        self, graph: SparseMatrix, own: Tensor, neighbours: Tensor, nodes: Tensor
+    ) -> list[Tensor]:
+        """Return P nodes with what they receive, [P, K] for each modality.
+
+        Args:
+            graph: the attention of all N nodes of their side, [MN, MN'].
+            own: [MN, K].
+            neighbours: [MN', K].
+            nodes: [P] int64.
+        """
+        starts = range(0, len(own), len(own) // len(self.preferences))
+        rows = torch.cat([nodes + start for start in starts])
+        received = self.act(BatchRows(graph, rows) @ neighbours)
+        return [*(own.index_select(0, rows) + received).split(len(nodes))]
 
     def weighted(self, attention: Graphs, *, pruning: bool) -> Graphs:
         """Return the weights of the edges to users, [U, I], and to items, [I, U].

@@ -28,7 +28,8 @@ class GRCNConfig(MultimodalConfig):
     num_layers: Count = 3
     """Graph convolutions over the weighted graph."""
     num_routings: Natural = 10
-    """Times that the preferences of a user move towards the user's items."""
+    """Times that the preferences of a user move towards the user's items; without effect with
+    ``variant: mmrec``, as in that code."""
     weight_mode: WeightMode = "max"
     """How the attention of the modalities becomes the weight of an edge: its mean, its maximum, or
     its maximum after a multiplication by a trained confidence."""
@@ -62,39 +63,50 @@ class GRCNConfig(MultimodalConfig):
 class GRCN(Model):
     """Graph-Refined Convolutional Network (Wei et al., ACM MM 2020).
 
-    In each modality m, users have preferences g and items ``v = normalised(leaky(W_m f_m + b_m))``.
-    With ``a(u, i)`` the softmax of ``<g_u, v_i>`` over the items of u, ``num_routings`` times
+    In each modality m, items have v, and users have preferences g, which start from their
+    normalised initial values and move towards the user's items, ``num_routings`` times:
 
-        g_u <- normalised(g_u + sum_i a(u, i) v_i)        from g = normalised(initial preferences)
+        v_i = normalised(leaky(W_m f_im + b_m))
+        a(u, i) = softmax over the items i of u of <g_u, v_i>
+        g_u <- normalised(g_u + sum_i a(u, i) v_i)
 
-    Then users attend to their items and items to their users by the same products; both give
-    ``x_m = z + sum of attention * neighbour``, where z is g or v. The weight of the directed edge
-    from s to t is ``w(t, s) = relu(max_m a_m(t, s) c_m(t))`` with the trained confidence c of t
-    (``weight_mode: confid``; see there and ``pruning``). Embeddings are convolved and summed up,
+    Then every node t attends to its neighbours s by the same products, users to items and items to
+    users. This gives the content of a node, and the weight of the directed edge from s to t:
 
-        e_0 = normalised(e),  e_(l+1) = normalised(sum_s w(t, s) e_l),  x = e_0 + ... + e_L
+        x_mt = z_t + sum_s a_m(t, s) z_s
+        w(t, s) = relu(max_m a_m(t, s) c_m(t))
 
-    and ``s(u, i) = <[x_u, x_mu ...], [x_i, x_mi ...]>`` (``fusion_mode: concat``). The loss of a
-    batch is BPR plus ``l_w (2 |e_u|^2 + |e_p|^2 + |e_n|^2) / (2 B D)`` plus, with the weight 1, the
-    mean square of the initial preferences of its users in each modality.
+    where z is g or v, and ``c_m(t)`` is a trained confidence (as in ``weight_mode: confid`` with
+    ``pruning``). Embeddings e are convolved and summed up,
 
-    What differs from the public code: Formal-MultiMod-Rec lists the edges of items in another order
-    than it normalises them, so that items weigh their users by the attention of other edges; its
-    published figures contain this. ``item_attention: published`` repeats it. MMRec and the code of
-    the authors (``variant: mmrec``) take the confidence of s, do not normalise after a layer, give
-    all penalties the weight ``l_w`` and add the mean square of all preferences of ``visual``, and
-    draw initial values from Xavier's normal distribution; there, the layers are always two, and
-    routing has no effect, as with ``num_routings: 0``, because its edges have the wrong direction.
-    Both rank by the embeddings before the last step's update; here ranking uses the current
-    parameters. With ``confid`` only signs and ratios of the confidences of a node matter, so
-    trainings in different arithmetic part in the long run.
+        e_0 = normalised(e)
+        e_(l+1) = normalised(sum_s w(t, s) e_l)
+        x = e_0 + ... + e_L
+        s(u, i) = <[x_u, x_1u, x_2u, ...], [x_i, x_1i, x_2i, ...]>
 
-    Cost: in a step, the projections, ``4 I F K`` multiplications and additions for each modality
-    and direction of the gradient, and ``6 num_routings + 9`` products of width K with the
-    interactions; memory for some numbers per interaction and modality.
+    with L = ``num_layers`` and the score of ``fusion_mode: concat``. The loss is BPR plus
 
-    Shapes: U users, I items, E interactions, D ``factors``, K ``factors_multimod``, F features of
-    a modality, L ``num_layers``.
+        l_w (2 |e_u|^2 + |e_p|^2 + |e_n|^2) / (2 B D)
+
+    plus, with the weight 1, the mean square of the initial preferences of the batch's users in each
+    modality.
+
+    Public code: Formal-MultiMod-Rec lists the edges to items in another order than it normalises
+    them, so items weigh their users by the attention of other edges. Published figures contain
+    this; ``item_attention: published`` repeats it. MMRec and the code of the authors
+    (``variant: mmrec``) use the confidence of s, do not normalise after a layer, multiply all
+    penalties by ``l_w`` and add the mean square of all preferences of ``visual``, and draw initial
+    values from Xavier's normal distribution. There, routing has no effect, because its edges have
+    the wrong direction, and layers are always two. Both rank by embeddings from before the last
+    update; here ranking uses the current parameters. With ``confid``, only signs and ratios of a
+    node's confidences matter. Rounding moves some of them, so long trainings diverge.
+
+    Cost: in a step, ``4 I F K`` multiplications and additions for the projection of each modality,
+    and for all about ``6 num_routings + 9`` products of the interactions with width K.
+
+    Shapes: U users, I items, D ``factors``, K ``factors_multimod``, F features of a modality.
+
+    Kind: multimodal. Graphs: users and items.
     """
 
     Config = GRCNConfig
@@ -111,19 +123,17 @@ class GRCN(Model):
             len(self.features),
             config.factors_multimod,
             weight_mode=config.weight_mode,
-            n_routings=config.num_routings,
+            n_routings=config.num_routings if is_formal else 0,
             has_act=config.has_act,
             aligned=config.item_attention == "aligned",
             confidence_of="target" if is_formal else "source",
         )
         if not is_formal:
             draw_as_one_table(self.users, self.items)
-            for name, parameter in (
-                *self.features.named_parameters(),
-                *self.refining.named_parameters(),
-            ):
-                if not name.endswith("bias"):
-                    nn.init.xavier_normal_(parameter)
+            for module in (self.features, self.refining):
+                for name, parameter in module.named_parameters():
+                    if not name.endswith("bias"):
+                        nn.init.xavier_normal_(parameter)
 
     def embed(self) -> tuple[Tensor, Tensor]:
         """Return users [U, D'] and items [I, D']; D' depends on ``fusion_mode``."""
@@ -133,13 +143,14 @@ class GRCN(Model):
         """Return the rows of some users and items."""
         features = normalise_rows(leaky_relu(torch.cat([*self.features.projected().values()])))
         preferences = self.refining.users(features)
-        to_users, to_items = self.refining.attention(preferences, features)
-        weights = self.refining.weighted((to_users, to_items), pruning=self.config.pruning)
-        user_ids, item_ids = self.convolved(weights, users, items)
-        return (
-            self.fused(user_ids, to_users, preferences, features, users),
-            self.fused(item_ids, to_items, features, preferences, items),
-        )
+        attention = self.refining.attention(preferences, features)
+        weights = self.refining.weighted(attention, pruning=self.config.pruning)
+        ids = self.convolved(weights, users, items)
+        if self.config.fusion_mode == "id":
+            return ids
+        of_users = self.refining.views(attention[0], preferences, features, users)
+        of_items = self.refining.views(attention[1], features, preferences, items)
+        return self.fused(ids[0], of_users), self.fused(ids[1], of_items)
 
     def convolved(self, graphs: Graphs, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the sums of all layers at some users and items; the last one only there."""
@@ -159,24 +170,8 @@ class GRCN(Model):
         received = self.refining.act(graph @ neighbours)
         return normalise_rows(received) if self.config.variant == "formal" else received
 
-    def fused(
-        self, ids: Tensor, graph: SparseMatrix, own: Tensor, neighbours: Tensor, nodes: Tensor
-    ) -> Tensor:
-        """Join the convolved embeddings of P nodes, [P, D], with what they are in each modality.
-
-        Args:
-            ids: [P, D].
-            graph: the attention of all N nodes of this side, [MN, MN'].
-            own: [MN, K].
-            neighbours: [MN', K].
-            nodes: [P] int64.
-        """
-        if self.config.fusion_mode == "id":
-            return ids
-        starts = range(0, len(own), len(own) // len(self.features))
-        rows = torch.cat([nodes + start for start in starts])
-        received = self.refining.act(BatchRows(graph, rows) @ neighbours)
-        views = (own.index_select(0, rows) + received).split(len(nodes))
+    def fused(self, ids: Tensor, views: list[Tensor]) -> Tensor:
+        """Join the convolved embeddings, [P, D], with the views of the modalities, [P, K]."""
         if self.config.fusion_mode == "mean":
             return torch.stack([ids, *views]).mean(0)
         return torch.cat([ids, *views], dim=1)

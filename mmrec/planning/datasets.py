@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from mmrec.data import Dataset, FoldFiles, Table, align, read_labelled, read_split
+from mmrec.data import Dataset, FoldFiles, Table, TableForm, align, read_labelled, read_split
 from mmrec.errors import DataError
 from mmrec.features import Loader, absent_items, load_features
 from mmrec.files import write_folder
 from mmrec.planning.checks import check_features, check_held_out
+from mmrec.planning.inputs import table_form
 from mmrec.planning.one_file import SplitFile
 from mmrec.planning.plan import Plan
 
@@ -99,8 +100,9 @@ def _width(loader: Loader, item_ids: Sequence[str]) -> int:
 def _ready_splits(plan: Plan) -> Iterator[Mapping[str, Table]]:
     """Yield the tables of each fold that the files already contain."""
     data = plan.experiment.data_config
+    form = table_form(data)
     if data.dataset_path is not None:
-        tables = read_labelled(data.dataset_path, header=data.header)
+        tables = read_labelled(data.dataset_path, header=data.header, form=form)
         if plan.experiment.evaluation.require_validation and "validation" not in tables:
             raise DataError(
                 f"{data.dataset_path}: no row of the validation split, which require_validation "
@@ -110,17 +112,17 @@ def _ready_splits(plan: Plan) -> Iterator[Mapping[str, Table]]:
         return
     tables = {}
     for files in plan.folds:
-        tables = _read_splits(files, tables, header=data.header)
+        tables = _read_splits(files, tables, header=data.header, form=form)
         yield tables
 
 
 def _read_splits(
-    files: FoldFiles, earlier: Mapping[str, Table], *, header: bool | None
+    files: FoldFiles, earlier: Mapping[str, Table], *, header: bool | None, form: TableForm
 ) -> dict[str, Table]:
     """Read the splits of a fold; a file that the fold before it has is not read again."""
     known = {table.path: table for table in earlier.values()}
     return {
-        split: known.get(path) or read_split(path, header=header)
+        split: known.get(path) or read_split(path, header=header, form=form)
         for split, path in files.paths.items()
     }
 

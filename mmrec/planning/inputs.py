@@ -7,11 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation, path_problem
-from mmrec.data import FoldFiles, find_folds, name_folds
+from mmrec.data import FoldFiles, TableForm, find_folds, name_folds
 from mmrec.errors import DataError, listing, nearest
 from mmrec.features import LOADERS, FolderLoader, Loader
 
 _DATA = ("experiment", "data_config")
+
+_UNSUPPORTED = dict.fromkeys(
+    (
+        *("visual_pca_features", "visual_feat_map_features", "images_src_folder"),
+        *("output_image_size", "item_mapping"),
+    ),
+    "a key of Elliot that mmrec does not support; remove it",
+)
+"""Keys of Elliot's loaders, with the reason for their refusal."""
 
 
 def check_files(data: DataConfig, problems: Problems) -> None:
@@ -20,6 +29,12 @@ def check_files(data: DataConfig, problems: Problems) -> None:
         problem = path_problem(path, wants_file=True)
         if problem is not None:
             problems.add((*_DATA, key), problem)
+
+
+def table_form(data: DataConfig) -> TableForm:
+    """Return how the tables of interactions are read."""
+    columns = data.columns.as_roles() if data.columns is not None else {}
+    return TableForm(columns, data.separator, data.encoding, data.duplicates)
 
 
 def plan_folds(experiment: Experiment, problems: Problems) -> tuple[FoldFiles, ...]:
@@ -74,18 +89,28 @@ def _made_folds(experiment: Experiment) -> tuple[FoldFiles, ...]:
     return tuple(FoldFiles(name, dict.fromkeys(parts, path)) for name in names)
 
 
-def plan_loaders(data: DataConfig, problems: Problems, *, use_cache: bool) -> tuple[Loader, ...]:
-    """Return the loaders of ``side_information``; an invalid entry is a problem."""
+def plan_loaders(
+    data: DataConfig, problems: Problems, *, use_cache: bool, skip_unknown: bool = False
+) -> tuple[Loader, ...]:
+    """Return the loaders of ``side_information``; an invalid entry is a problem.
+
+    Args:
+        data: the section of the file.
+        problems: takes what is wrong.
+        use_cache: whether loaders may read packed copies of their files.
+        skip_unknown: leave out loaders that are not known, instead of reporting them.
+    """
     loaders = []
     cache_dir = feature_cache() if use_cache else None
     for place, entry in enumerate(data.side_information):
         path = (*_DATA, "side_information", place)
         if entry.dataloader not in LOADERS:
-            problems.add(
-                (*path, "dataloader"),
-                f"unknown loader {entry.dataloader!r}{nearest(entry.dataloader, LOADERS)}; "
-                f"known: {listing(LOADERS, 20)}",
-            )
+            if not skip_unknown:
+                problems.add(
+                    (*path, "dataloader"),
+                    f"unknown loader {entry.dataloader!r}{nearest(entry.dataloader, LOADERS)}; "
+                    f"known: {listing(LOADERS, 20)}",
+                )
             continue
         features = _loader_path(entry, path, problems)
         if features is not None:
@@ -116,11 +141,8 @@ def _loader_path(
     known = (wanted, "missing", "id") if reads_tables else (wanted, "missing")
     for option in [*entry.options, *(["id"] if entry.id is not None else [])]:
         if option not in known:
-            problems.add(
-                (*path, option),
-                f"unknown key{nearest(option, known)}; {entry.dataloader} accepts: "
-                f"{listing(known)}",
-            )
+            reason = _UNSUPPORTED.get(option, f"unknown key{nearest(option, known)}")
+            problems.add((*path, option), f"{reason}; {entry.dataloader} accepts: {listing(known)}")
     value = entry.options.get(wanted)
     if value is None:
         problems.add(path, f"{entry.dataloader} needs the key {wanted!r}, the path of its features")

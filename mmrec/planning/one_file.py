@@ -20,12 +20,20 @@ from mmrec.data import (
 )
 from mmrec.data import prefiltering as filters
 from mmrec.data import splitting as strategies
+from mmrec.data.reading.times import is_date, parse_date
 from mmrec.data.rows import Mask, runs_of, timestamps_of
 from mmrec.errors import DataError
 from mmrec.features import Loader
 from mmrec.planning.checks import check_features
+from mmrec.planning.inputs import table_form
 from mmrec.seeding import rng_for
 
+REPEATED = {
+    "last": "of which the last counts",
+    "first": "of which the first counts",
+    "mean": "whose mean rating counts",
+    "latest": "of which the latest counts",
+}
 _Part = Literal["test", "validation"]
 
 
@@ -45,8 +53,6 @@ class SplitFile:
     """The number of users who had such items only."""
     warnings: tuple[str, ...]
     """On the ids of the file and of the features."""
-    header: bool
-    """Whether the first line names the columns."""
     splitting: Splitting
     random_seed: int
 
@@ -64,11 +70,11 @@ class SplitFile:
         path = data.dataset_path
         assert path is not None
         assert splitting is not None
-        table = read_split(path, header=data.header, timestamps=True)
+        table = read_split(path, header=data.header, timestamps=True, form=table_form(data))
         frame = sort_rows(table.frame)
         steps = []
         if table.n_duplicates:
-            step = FilterStep.of("repeated rows, of which the last counts", frame, frame)
+            step = FilterStep.of(f"repeated rows, {REPEATED[data.duplicates]}", frame, frame)
             steps.append(replace(step, rows=(len(frame) + table.n_duplicates, len(frame))))
         tables = {"": replace(table, frame=frame)}
         warnings = check_features(loaders, tables)
@@ -91,7 +97,6 @@ class SplitFile:
             missing_items=missing,
             users_dropped=lacking.users[0] - lacking.users[1],
             warnings=warnings,
-            header=data.header,
             splitting=splitting,
             random_seed=experiment.random_seed,
         )
@@ -176,20 +181,32 @@ class SplitFile:
                 test_ratio=split.test_ratio,
                 leave_n_out=split.leave_n_out,
             ), ()
-        times = timestamps_of(replace(self.table, frame=frame), name, header=self.header)
+        table = replace(self.table, frame=frame)
+        times = timestamps_of(table, name)
         if split.strategy == "temporal_hold_out":
             return strategies.temporal_hold_out(
                 users, times, test_ratio=split.test_ratio, leave_n_out=split.leave_n_out
             ), ()
-        if isinstance(split.timestamp, float):
-            return strategies.fixed_timestamp(times, split.timestamp), ()
+        has_dates = is_date(str(frame["timestamp"].iloc[0]))
+        if split.timestamp != "best":
+            limit = split.timestamp
+            assert limit is not None
+            if isinstance(limit, str) != has_dates:
+                found, wanted = ("dates", "a date") if has_dates else ("numbers", "a number")
+                raise DataError(
+                    f"{self.table.path}: {name}: the timestamps are {found}, and the timestamp of "
+                    f"the experiment is {limit!r}; write {wanted}"
+                )
+            limit = parse_date(limit) if isinstance(limit, str) else limit
+            return strategies.fixed_timestamp(times, limit), ()
         try:
             best = strategies.best_timestamp(
                 users, times, min_below=split.min_below or 1, min_over=split.min_over or 1
             )
         except DataError as error:
             raise DataError(f"{self.table.path}: {name}: {error}") from None
-        return strategies.fixed_timestamp(times, best), (f"{name}: the best timestamp is {best}",)
+        shown = pd.Timestamp(best, unit="ns").isoformat() if has_dates else best
+        return strategies.fixed_timestamp(times, best), (f"{name}: the best timestamp is {shown}",)
 
 
 def _name(entry: Prefilter) -> str:

@@ -164,10 +164,14 @@ def _git(folder: Path) -> dict[str, Any] | None:
     return {"commit": commit, "dirty": bool(changes)}
 
 
+_NO_CODE = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+"""The settings of a repository name programs; those that git would run for a status are off."""
+
+
 def _ask_git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", *arguments],
+            ["git", *_NO_CODE, *arguments],
             cwd=folder,
             env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},  # read only
             capture_output=True,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from mmrec.graph.row_blocks import Matrix, Rows, blocks
+from mmrec.graph.row_blocks import Rows, blocks, dense
 from mmrec.models import MODELS, Recommender
 from replaying.comparison import Comparison, compare
 from replaying.recording import Array, Recording
@@ -139,11 +139,6 @@ def compare_closed_form(
 ) -> Comparison:
     """Compare an array with a bound relative to its largest entry."""
     return compare(quantity, torch.from_numpy(ours), theirs, relative=tolerance, of_largest=True)
-
-
-def dense(matrix: Matrix) -> Array:
-    """Return a sparse or dense matrix as a dense one."""
-    return matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
 
 
 def dense_rows(rows: Rows, n: int) -> Array:

@@ -184,12 +184,31 @@ def test_invalid_users_of_the_report(users, validator) -> None:
     assert not validator.is_valid(experiment(report={"users": users}))
 
 
+def complex_metrics(*entries):
+    return experiment(evaluation={"simple_metrics": "Recall", "complex_metrics": list(entries)})
+
+
+def test_complex_metrics_match_the_schema(validator) -> None:
+    groups = {"metric": "RSP", "clustering_name": "c", "clustering_file": "f"}
+    assert validator.is_valid(complex_metrics({"metric": "DSC", "beta": "2"}, groups))
+    for wrong in (
+        {"metric": "DSC", "betta": 1},
+        {"metric": "DSC", "beta": 0},
+        {"metric": "RSP", "clustering_name": "c"},
+        {"metric": "DCS"},
+        {"beta": 1},
+    ):
+        assert not validator.is_valid(complex_metrics(wrong)), wrong
+
+
 def test_external_names_need_an_external_file(validator) -> None:
     own = {"models": {"external.Mine": {"anything": [1, {"a": 2}], "meta": {"save_recs": True}}}}
     data = experiment()["experiment"]["data_config"]
     loader = {"data_config": data | {"side_information": [{"dataloader": "Mine", "key": "path"}]}}
     metric = {"evaluation": {"simple_metrics": ["Recall", "Mine"]}}
-    for changes in (own, loader, metric, own | loader | metric):
+    entries = [{"metric": "Mine", "key": 1}]
+    settings = {"evaluation": {"simple_metrics": "Recall", "complex_metrics": entries}}
+    for changes in (own, loader, metric, settings, own | loader | metric):
         assert not validator.is_valid(experiment(**changes))
         assert validator.is_valid(experiment(**changes, external_models_path="mine.py"))
     bad = {"models": {"external.Mine": {"meta": {"save_rec": True}}}}

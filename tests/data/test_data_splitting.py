@@ -179,7 +179,7 @@ def test_lines_are_counted_from_the_header(tmp_path: Path) -> None:
         path = write_text(tmp_path / name, "\n".join(lines))
         table = read_split(path, header=True, timestamps=True)
         with pytest.raises(DataError) as error:
-            timestamps_of(table, "it", header=True)
+            timestamps_of(table, "it")
         assert_contains(str(error.value), [f"{path}:{2 if times else 3}", "timestamp"])
 
 

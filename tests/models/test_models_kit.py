@@ -37,6 +37,8 @@ SETTINGS: dict[str, list[Settings]] = {
         },
         {"factors": 8, "aggregation": "sum", "n_layers": 0, "modalities": ("textual",)},
     ],
+    "MMGCN": [{"factors": 8, "factors_multimod": (6, None)}, {"variant": "mmrec"}],
+    "GRCN": [{"weight_mode": "confid", "num_routings": 2}, {"item_attention": "published"}],
     "LATTICE": [
         {"factors": 8, "factors_multimod": 6, "top_k": 4},
         {"factors": 8, "top_k": 4, "cf": "ngcf", "n_ui_layers": 2, "ws": (8, 8), "dl": (0.2, 0.2)},

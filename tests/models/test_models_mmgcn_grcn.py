@@ -244,7 +244,7 @@ class DenseGRCN:
         assert projections is not None
         v = normalize(leaky_relu(projections[self.config.modalities[n]](raw)))
         g = normalize(refining.preferences[n])
-        for _ in range(self.config.num_routings):
+        for _ in range(self.config.num_routings if self.config.variant == "formal" else 0):
             g = normalize(g + self.act(softmax_of_edges(KNOWN * (g @ v.T)) @ v))
         affinity = KNOWN * (g @ v.T)
         of_users = softmax_of_edges(affinity)
@@ -290,7 +290,7 @@ GRCN_CASES: dict[str, dict[str, Any]] = {
         **{"pruning": False, "has_act": True, "num_layers": 3},
     },
     "published, not pruned": {"item_attention": "published", "pruning": False},
-    "as in MMRec": {"variant": "mmrec", "num_routings": 0, "modalities": ("textual", "visual")},
+    "as in MMRec": {"variant": "mmrec", "modalities": ("textual", "visual")},
 }
 
 

@@ -224,6 +224,31 @@ def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
     assert _git(tmp_path) == found | {"dirty": True}
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_no_program_that_a_repository_names_is_run(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    program.chmod(0o755)
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "post-index-change").symlink_to(program)
+    repository = tmp_path / "theirs"
+    repository.mkdir()
+    identity = ("-c", "user.name=x", "-c", "user.email=x@x")
+    for command in (
+        ["init"],
+        [*identity, "commit", "--allow-empty", "-m", "x"],
+        ["config", "core.fsmonitor", str(program)],
+        ["config", "core.hooksPath", str(hooks)],
+    ):
+        subprocess.run(["git", *command], cwd=repository, check=True, capture_output=True)
+    assert _git(repository) is not None
+    assert not ran.exists()
+    subprocess.run(["git", "status"], cwd=repository, check=True, capture_output=True)
+    assert ran.exists()  # git itself runs it
+
+
 @pytest.mark.parametrize(
     ("text", "version"),
     [

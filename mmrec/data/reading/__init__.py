@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from mmrec.data.reading.columns import IDS, LABEL, names_columns, role_of
 from mmrec.data.reading.delimited import line_of_row, read_delimited
+from mmrec.data.reading.form import DEFAULT, TableForm
 from mmrec.data.reading.table import Table, make_table
 from mmrec.data.reading.text import kind_of, open_text
 from mmrec.data.reading.user_lists import read_user_lists
@@ -31,6 +32,7 @@ __all__ = [
     "IDS",
     "LABELS",
     "Table",
+    "TableForm",
     "kind_of",
     "line_of_row",
     "names_columns",
@@ -41,7 +43,13 @@ __all__ = [
 ]
 
 
-def read_split(path: Path, *, header: bool | None = False, timestamps: bool = False) -> Table:
+def read_split(
+    path: Path,
+    *,
+    header: bool | None = False,
+    timestamps: bool = False,
+    form: TableForm = DEFAULT,
+) -> Table:
     """Read the interactions of one file.
 
     Args:
@@ -49,29 +57,36 @@ def read_split(path: Path, *, header: bool | None = False, timestamps: bool = Fa
         header: the first line of a table is a header; always so in ``.inter`` files. None: it is a
             header if it names a user and an item.
         timestamps: keep the timestamps, as text.
+        form: names of columns, separator, encoding, and what counts of duplicate rows.
 
     Raises:
         DataError: the file is missing, damaged, empty, not text, or a line differs in form from the
             first one; the message contains the file and the line.
     """
     if kind_of(path) == ".json":
-        return make_table(path, read_user_lists(path), has_ratings=False)
-    rows = read_delimited(path, header=header, timestamps=timestamps)
+        _refuse_columns(path, form)
+        return make_table(path, read_user_lists(path), has_ratings=False, form=form)
+    needs_times = timestamps or form.duplicates == "latest"
+    rows = read_delimited(path, header=header, timestamps=needs_times, form=form)
     if LABEL in rows.frame:
         raise DataError(
             f"{path}: the column 'x_label' assigns rows to splits; use 'strategy: fixed' with this "
             "file as 'dataset_path', without train_path, validation_path and test_path; or remove "
             "the column"
         )
-    return make_table(path, rows.frame, has_ratings=rows.has_ratings)
+    table = make_table(path, rows.frame, has_ratings=rows.has_ratings, form=form, header=header)
+    return table if timestamps else table.without_times()
 
 
-def read_labelled(path: Path, *, header: bool | None = False) -> dict[str, Table]:
+def read_labelled(
+    path: Path, *, header: bool | None = False, form: TableForm = DEFAULT
+) -> dict[str, Table]:
     """Read the splits of one file by MMRec's column ``x_label``.
 
     Args:
         path: a table.
         header: as for :func:`read_split`.
+        form: as for :func:`read_split`.
 
     Returns:
         ``train``, ``test``, and ``validation`` if a row has its label.
@@ -80,7 +95,10 @@ def read_labelled(path: Path, *, header: bool | None = False) -> dict[str, Table
         DataError: as :func:`read_split`; or the column is missing, or no row is of the training or
             the test split.
     """
-    rows = None if kind_of(path) == ".json" else read_delimited(path, header=header)
+    rows = None
+    if kind_of(path) != ".json":
+        times = form.duplicates == "latest"
+        rows = read_delimited(path, header=header, timestamps=times, form=form)
     if rows is None or LABEL not in rows.frame:
         raise DataError(
             f"{path}: expected a column 'x_label', which assigns rows to training (0), validation "
@@ -91,7 +109,15 @@ def read_labelled(path: Path, *, header: bool | None = False) -> dict[str, Table
     for label, split in LABELS.items():
         frame = rows.frame[rows.frame[LABEL] == label].drop(columns=LABEL)
         if len(frame):
-            tables[split] = make_table(path, frame, has_ratings=rows.has_ratings)
+            tables[split] = make_table(
+                path, frame, has_ratings=rows.has_ratings, form=form, header=header
+            ).without_times()
         elif split != "validation":
             raise DataError(f"{path}: no row has the x_label {label}, the {split} split")
     return tables
+
+
+def _refuse_columns(path: Path, form: TableForm) -> None:
+    key = "columns" if form.columns else "separator" if form.separator else None
+    if key is not None:
+        raise DataError(f"{path}: a .json file has no columns; remove 'data_config.{key}'")

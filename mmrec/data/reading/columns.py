@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from mmrec.errors import DataError, listing
+from mmrec.errors import DataError, listing, nearest
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,29 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Accepted names of each column; case, underscores and RecBole's type after a colon are ignored."""
 
+_WORDS = {"\t": "tabs", ",": "commas", " ": "blanks", ";": "semicolons"}
+_MARKS = ("::", "\t", ",", ";", "|", " ")
+"""Common separators, in the order in which they are looked for."""
+_LIKE_RATINGS = frozenset(
+    (
+        *("stars", "star", "label", "score", "rate", "rates", "ratings", "userrating", "grade"),
+        *("reviewrating", "reviewscore", "ratingscore", "ratingvalue", "vote", "votes", "points"),
+        *("preference", "pref", "value", "weight", "feedback", "reward", "target", "relevance"),
+        *(
+            "plays",
+            "playcount",
+            "listencount",
+            "playcounts",
+            "count",
+            "counts",
+            "freq",
+            "frequency",
+        ),
+        *("like", "likes", "liked", "click", "isclick", "islike", "watchratio"),
+    )
+)
+"""Names of columns that look like a rating; without case, blanks and underscores."""
+
 USE_HEADER = "write 'header: true' in data_config"
 NAME_COLUMNS = "call them 'user' and 'item' (and 'rating')"
 
@@ -41,7 +64,7 @@ class Layout:
     """The columns of a table."""
 
     separator: str
-    """A tab or a comma."""
+    """Between two fields."""
     roles: Mapping[str, int]
     """Index of each column that is read, by its role."""
     n_columns: int
@@ -50,25 +73,57 @@ class Layout:
     """The line of the header or, without a header, of the first row."""
     for_header: str = USE_HEADER
     """Advice for a table whose first row is a header."""
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    """Name and index of each column that is not read."""
 
     @property
     def between(self) -> str:
         """The separator as a word."""
-        return "commas" if self.separator == "," else "tabs"
+        return _WORDS.get(self.separator, repr(self.separator))
+
+    @property
+    def kind(self) -> str:
+        """The separator before ``-separated``."""
+        return self.between.removesuffix("s")
 
 
-def named_columns(path: Path, line: int, fields: Sequence[str], separator: str) -> Layout:
+def named_columns(
+    path: Path,
+    line: int,
+    fields: Sequence[str],
+    separator: str,
+    columns: Mapping[str, str] = MappingProxyType({}),
+) -> Layout:
     """Return the layout of a table with a header, and log the columns that are ignored.
+
+    Args:
+        path: for messages.
+        line: of the header.
+        fields: the header.
+        separator: between two fields.
+        columns: the names of roles that do not have one of :data:`NAMES`.
 
     Raises:
         DataError: the user or the item is missing, or a role has several columns.
     """
     by_role: dict[str, list[int]] = {}
-    for place, field in enumerate(fields):
-        role = role_of(field)
-        if role is not None:
+    for place, name in enumerate(fields):
+        role = role_of(name)
+        if role is not None and role not in columns:
             by_role.setdefault(role, []).append(place)
-    found = listing((repr(field) for field in fields), 20)
+    found = listing(map(repr, fields), 20)
+    for role, name in columns.items():
+        plain_name = name.strip().casefold()
+        by_role[role] = [
+            place
+            for place, other in enumerate(fields)
+            if plain_name in (other.strip().casefold(), other.rpartition(":")[0].strip().casefold())
+        ]
+        if not by_role[role]:
+            raise DataError(
+                f"{path}:{line}: the header has no column {name!r}{nearest(name, fields)}, which "
+                f"data_config.columns names as the {role.removesuffix('_id')}; found {found}"
+            )
     for role, places in by_role.items():
         if len(places) > 1:
             named = listing(repr(fields[place]) for place in places)
@@ -80,13 +135,19 @@ def named_columns(path: Path, line: int, fields: Sequence[str], separator: str) 
         known = "; ".join(f"{role}: {listing(NAMES[role], 20)}" for role in missing)
         raise DataError(
             f"{path}:{line}: the header has no {' and no '.join(missing)}: found {found}; "
-            f"accepted names: {known}"
+            f"accepted names: {known}; or write 'columns: {{{missing[0].removesuffix('_id')}: "
+            "NAME}' in data_config"
         )
     roles = {role: places[0] for role, places in by_role.items()}
-    ignored = [repr(field) for place, field in enumerate(fields) if place not in roles.values()]
+    ignored = {name: place for place, name in enumerate(fields) if place not in roles.values()}
     if ignored:
-        logger.info("%s: ignored columns: %s", path, listing(ignored, 20))
-    return Layout(separator, roles, len(fields), has_header=True, first_line=line)
+        logger.info("%s: ignored columns: %s", path, listing(map(repr, ignored), 20))
+    return Layout(separator, roles, len(fields), has_header=True, first_line=line, ignored=ignored)
+
+
+def is_rating_name(name: str) -> bool:
+    """Return whether a column is called like a rating, or like a number that often is one."""
+    return plain(name.rpartition(":")[0] or name) in _LIKE_RATINGS
 
 
 def ordered_columns(path: Path, line: int, fields: Sequence[str], separator: str) -> Layout:
@@ -107,15 +168,24 @@ def ordered_columns(path: Path, line: int, fields: Sequence[str], separator: str
     if names_columns(fields):
         raise DataError(f"{path}:{line}: this line is a header; {USE_HEADER}: {text!r:.80}")
     if not 2 <= n_columns <= len(COLUMNS):
-        other = "\t" if separator == "," else ","
-        hint = ""
-        if other in text:
-            hint = "; comma-separated files end in .csv, tab-separated files in .tsv or .txt"
+        hint = _separator_hint(text, separator)
         raise DataError(
             f"{path}:{line}: expected 2 to 4 columns separated by {layout.between} (user, item, "
             f"rating, timestamp), found {n_columns}: {text!r:.80}{hint}"
         )
     return layout
+
+
+def _separator_hint(text: str, separator: str) -> str:
+    """Return what to write if another separator is in the text."""
+    other = next((mark for mark in _MARKS if mark != separator and mark in text), None)
+    if other is None or (separator in text and separator != ","):
+        return ""
+    hint = ""
+    if other in "\t,":
+        hint = "; comma-separated files end in .csv, tab-separated files in .tsv or .txt"
+    written = '"\\t"' if other == "\t" else f"'{other}'"
+    return f"{hint}; found {other!r} between fields: write 'separator: {written}' in data_config"
 
 
 def names_columns(fields: Sequence[str]) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from io import StringIO
 from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -17,14 +20,21 @@ from mmrec.data.reading.columns import (
     LABEL,
     NAME_COLUMNS,
     Layout,
+    is_rating_name,
     named_columns,
     names_columns,
     ordered_columns,
 )
-from mmrec.data.reading.text import check_text, kind_of, open_text, records, shown
+from mmrec.data.reading.form import DEFAULT, TableForm
+from mmrec.data.reading.text import QUOTING, check_text, kind_of, open_text, records, shown
 from mmrec.errors import DataError
 
+logger = logging.getLogger(__name__)
+
 _LAST = "last"
+_UNIT = "\x1f"
+_MOST_RATINGS = 21
+"""The largest number of different ratings, such as 0, 0.5, ..., 10."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,24 +50,26 @@ class RawRows:
     has_ratings: bool
 
 
-def read_delimited(path: Path, *, header: bool | None, timestamps: bool = False) -> RawRows:
+def read_delimited(
+    path: Path, *, header: bool | None, timestamps: bool = False, form: TableForm = DEFAULT
+) -> RawRows:
     """Read a table; see :func:`mmrec.data.reading.read_split`.
 
     Raises:
         DataError: the file is missing, empty, not text, or a line is malformed; the message
             contains the file and the line.
     """
-    check_text(path)
-    layout = _layout(path, header=header)
+    check_text(path, form.encoding)
+    layout = _layout(path, header=header, form=form)
     try:
-        fields = _parse(path, layout)
+        fields = _parse(path, layout, form)
         ratings = _ratings(fields)
     except ValueError as error:  # pandas' ParserError is one, too
-        bad_line = _first_bad_line(path, layout)
+        bad_line = _first_bad_line(path, layout, form)
         raise bad_line or DataError(f"{path}: cannot be read: {error}") from error
     # pandas completes lines that are too short with empty fields.
     if _has_blank(fields):
-        bad_line = _first_bad_line(path, layout, rated=ratings is not None)
+        bad_line = _first_bad_line(path, layout, form, rated=ratings is not None)
         if bad_line is not None:
             raise bad_line
     if any(not text.strip() for role in IDS for text in fields[role].cat.categories):
@@ -71,24 +83,26 @@ def read_delimited(path: Path, *, header: bool | None, timestamps: bool = False)
         columns["timestamp"] = fields["timestamp"].astype("category")
         columns["row"] = pd.Series(np.arange(len(fields)))
     if LABEL in fields:
-        columns[LABEL] = _labels(path, fields[LABEL], layout)
+        columns[LABEL] = _labels(path, fields[LABEL], layout, form)
     return RawRows(pd.DataFrame(columns), has_ratings=ratings is not None)
 
 
-def line_of_row(path: Path, row: int, *, header: bool = False) -> int:
+def line_of_row(
+    path: Path, row: int, *, header: bool | None = False, form: TableForm = DEFAULT
+) -> int:
     """Return the line, counted from 1, that a row, counted from 0, starts in."""
     if kind_of(path) == ".json":  # not organised in lines
         return 1
-    layout = _layout(path, header=header)
-    with open_text(path) as file:
+    layout = _layout(path, header=header, form=form)
+    with open_text(path, encoding=form.encoding) as file:
         rows = records(file, layout.separator)
         line, _ = next(islice(rows, row + layout.has_header, None))
     return line
 
 
-def _layout(path: Path, *, header: bool | None) -> Layout:
-    separator = "," if kind_of(path) == ".csv" else "\t"
-    with open_text(path) as file:
+def _layout(path: Path, *, header: bool | None, form: TableForm) -> Layout:
+    separator = form.separator or ("," if kind_of(path) == ".csv" else "\t")
+    with open_text(path, encoding=form.encoding) as file:
         rows = records(file, separator)
         first = second = None
         try:
@@ -98,16 +112,16 @@ def _layout(path: Path, *, header: bool | None) -> Layout:
             after = 0 if first is None else first[0]
             raise DataError(f"{path}: cannot be read after line {after}: {error}") from error
     if first is None:
-        mark = "," if separator == "," else "<TAB>"
+        mark = "<TAB>" if separator == "\t" else separator
         raise DataError(
             f"{path}: the file is empty; expected lines of user{mark}item[{mark}rating]"
         )
     line, fields = first
-    is_named = names_columns(fields) if header is None else header
+    is_named = bool(form.columns) or (names_columns(fields) if header is None else header)
     if not is_named and kind_of(path) != ".inter":
         layout = ordered_columns(path, line, fields, separator)
         return replace(layout, for_header=NAME_COLUMNS) if header is None else layout
-    layout = named_columns(path, line, fields, separator)
+    layout = named_columns(path, line, fields, separator, form.columns)
     if second is None:
         raise DataError(f"{path}: the file has a header but no rows")
     if len(second[1]) != layout.n_columns:
@@ -116,30 +130,68 @@ def _layout(path: Path, *, header: bool | None) -> Layout:
     return layout
 
 
-def _parse(path: Path, layout: Layout) -> pd.DataFrame:
+def _parse(path: Path, layout: Layout, form: TableForm) -> pd.DataFrame:
     """Return the read columns, and the last column, which is empty in lines that are too short.
 
     Values are text, categorical except for timestamps.
     """
-    is_csv = layout.separator == ","
-    with open_text(path) as file:
+    with open_text(path, encoding=form.encoding) as file:
         if layout.has_header:
             next(records(file, layout.separator))
+        separator = layout.separator
+        is_plain = len(separator) == 1 and separator != " "
         frame = pd.read_csv(
-            file,
-            sep=layout.separator,
+            file if is_plain else _with_unit_separators(path, file, separator),
+            sep=separator if is_plain else _UNIT,
             header=None,
             names=list(range(layout.n_columns)),
             index_col=False,
             dtype=str,  # straight to "category" would turn ids like 007 into numbers
             keep_default_na=False,
-            quoting=csv.QUOTE_MINIMAL if is_csv else csv.QUOTE_NONE,
+            quoting=csv.QUOTE_MINIMAL if separator in QUOTING else csv.QUOTE_NONE,
         )
+    if "rating" not in layout.roles:
+        _warn_of_ratings(path, layout, frame)
     fields = {
         role: frame[place] if role == "timestamp" else frame[place].astype("category")
         for role, place in layout.roles.items()
     }
     return pd.DataFrame(fields | {_LAST: frame[layout.n_columns - 1]})
+
+
+def _with_unit_separators(path: Path, file: TextIO, separator: str) -> TextIO:
+    """Return a text with a separator of one character, which pandas parses fast."""
+    text = file.read()
+    if _UNIT in text:
+        raise DataError(
+            f"{path}: the text contains the control character 0x1F, which cannot be read with the "
+            f"separator {separator!r}"
+        )
+    if separator == " ":
+        return StringIO("\n".join(_UNIT.join(line.split()) for line in text.split("\n")))
+    return StringIO(text.replace(separator, _UNIT))
+
+
+def _warn_of_ratings(path: Path, layout: Layout, frame: pd.DataFrame) -> None:
+    """Warn of columns that are not read and look like ratings by their name or their values."""
+    for name, place in layout.ignored.items():
+        if is_rating_name(name) or _looks_rated(frame[place]):
+            logger.warning(
+                "%s:%d: the column %r looks like a rating, but is not read, so every rating is 1; "
+                "to read it, write 'columns: {rating: %s}' in data_config",
+                path,
+                layout.first_line,
+                name,
+                name.rpartition(":")[0] or name,
+            )
+
+
+def _looks_rated(column: pd.Series[str]) -> bool:
+    texts = column.astype(str).unique()
+    if not 2 <= len(texts) <= _MOST_RATINGS:
+        return False
+    numbers = pd.to_numeric(pd.Series(texts), errors="coerce").to_numpy(np.float64)
+    return bool(np.isfinite(numbers).all() and numbers.min() >= 0 and numbers.max() <= 10)
 
 
 def _ratings(fields: pd.DataFrame) -> pd.Series[float] | None:
@@ -160,9 +212,9 @@ def _rating(text: str) -> float:
     return value
 
 
-def _labels(path: Path, labels: pd.Series[str], layout: Layout) -> pd.Series[str]:
+def _labels(path: Path, labels: pd.Series[str], layout: Layout, form: TableForm) -> pd.Series[str]:
     if not set(labels.cat.categories) <= {"0", "1", "2"}:
-        bad_line = _first_bad_line(path, layout)
+        bad_line = _first_bad_line(path, layout, form)
         raise bad_line or DataError(f"{path}: an x_label is not 0, 1 or 2")
     return labels
 
@@ -174,9 +226,11 @@ def _has_blank(fields: pd.DataFrame) -> bool:
     )
 
 
-def _first_bad_line(path: Path, layout: Layout, *, rated: bool = True) -> DataError | None:
+def _first_bad_line(
+    path: Path, layout: Layout, form: TableForm, *, rated: bool = True
+) -> DataError | None:
     """Return the error of the first malformed line, if there is one."""
-    with open_text(path) as file:
+    with open_text(path, encoding=form.encoding) as file:
         line = layout.first_line
         try:
             for line, fields in records(file, layout.separator):
@@ -215,8 +269,7 @@ def _complaint(fields: Sequence[str], layout: Layout, rated: bool) -> str | None
 
 
 def _miscounted(fields: Sequence[str], layout: Layout) -> str:
-    kind = "comma" if layout.separator == "," else "tab"
     return (
-        f"expected {layout.n_columns} {kind}-separated columns as in the first line, found "
+        f"expected {layout.n_columns} {layout.kind}-separated columns as in the first line, found "
         f"{len(fields)}"
     )

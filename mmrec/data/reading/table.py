@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from mmrec.data.reading.columns import IDS
-from mmrec.errors import DataError
+from mmrec.data.reading.duplicates import without_duplicates
+from mmrec.data.reading.form import DEFAULT, TableForm
+from mmrec.errors import DataError, listing
+
+logger = logging.getLogger(__name__)
 
 _BREAKS = ("\t", "\n", "\r")
+_MISSING = frozenset(
+    ("nan", "NaN", "NAN", "None", "none", "null", "NULL", "Null", "<NA>", "NaT", "#N/A", "N/A")
+)
+"""How programs write a missing value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +27,7 @@ class Table:
     """The rows of one split, with ids as text.
 
     ``frame`` has the columns ``user_id`` and ``item_id`` (categorical of str) and ``rating``
-    (float64; 1 if the file has none). Pairs are distinct: of duplicate rows, the last one counts.
+    (float64; 1 if the file has none). Pairs are distinct: ``form.duplicates`` says what counts.
     With timestamps, it also has ``timestamp`` (categorical of str) if the file has it, and ``row``,
     the position in the file for :func:`mmrec.data.reading.line_of_row`.
     """
@@ -27,23 +36,60 @@ class Table:
     frame: pd.DataFrame
     has_ratings: bool
     n_duplicates: int
+    form: TableForm = DEFAULT
+    header: bool | None = False
+
+    def without_times(self) -> Table:
+        """Return the table without timestamps."""
+        return replace(self, frame=self.frame.drop(columns=["timestamp", "row"], errors="ignore"))
 
 
-def make_table(path: Path, frame: pd.DataFrame, *, has_ratings: bool) -> Table:
+def make_table(
+    path: Path,
+    frame: pd.DataFrame,
+    *,
+    has_ratings: bool,
+    form: TableForm = DEFAULT,
+    header: bool | None = False,
+) -> Table:
     """Make a table without duplicate rows.
 
     Raises:
-        DataError: an id contains a tab or a line end, which files of lists cannot contain.
+        DataError: an id contains a tab or a line end, which files of lists cannot contain; or
+            duplicate rows are an error, or have no timestamps to choose the latest by.
     """
     for column in IDS:
         frame[column] = frame[column].cat.remove_unused_categories()
         for text in frame[column].cat.categories:
             if any(character in text for character in _BREAKS):
                 raise DataError(f"{path}: the {column} {text!r:.80} contains a tab or a line end")
-    is_duplicate = frame.duplicated(list(IDS), keep="last")
-    return Table(
-        path=path,
-        frame=frame.loc[~is_duplicate].reset_index(drop=True),
-        has_ratings=has_ratings,
-        n_duplicates=int(is_duplicate.sum()),
-    )
+    _report_ids(path, frame)
+    if has_ratings and (frame["rating"] < 0).any():
+        logger.warning(
+            "%s: %d of %d ratings are negative, such as %g; they are not relevant at a "
+            "relevance_threshold of 0",
+            path,
+            (frame["rating"] < 0).sum(),
+            len(frame),
+            frame["rating"].min(),
+        )
+    kept = without_duplicates(path, frame, form, header=header).reset_index(drop=True)
+    return Table(path, kept, has_ratings, len(frame) - len(kept), form, header)
+
+
+def _report_ids(path: Path, frame: pd.DataFrame) -> None:
+    """Warn of ids that stand for a missing value."""
+    for column in IDS:
+        names = [name for name in frame[column].cat.categories if name.strip() in _MISSING]
+        if names:
+            n_rows = int(frame[column].isin(names).sum())
+            logger.warning(
+                "%s: %d of %d rows have the %s %s, which usually stands for a missing value; it is "
+                "one %s like any other; remove the rows if they have none",
+                path,
+                n_rows,
+                len(frame),
+                column,
+                listing(map(repr, names)),
+                column.removesuffix("_id"),
+            )

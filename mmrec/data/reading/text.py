@@ -23,6 +23,7 @@ _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
 """Bytes that are checked at a time; no line is longer than two chunks."""
 _SHOWN = 80
+UTF_8 = "utf-8"
 QUOTING = (",", ";")
 """Separators of tables whose fields may be quoted."""
 
@@ -35,13 +36,16 @@ def kind_of(path: Path) -> str:
     return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
-def check_text(path: Path) -> None:
-    """Check that a file consists of lines of UTF-8.
+def check_text(path: Path, encoding: str = UTF_8) -> None:
+    """Check that a file consists of lines of text.
 
     Raises:
         DataError: the file is missing or not a file, its gzip stream is damaged, or a line is not
-            UTF-8, contains a NUL byte or is too long; the message contains the line.
+            in the encoding, contains a NUL byte or is too long; the message contains the line.
     """
+    if encoding != UTF_8:
+        _check_encoded(path, encoding)
+        return
     decoder = codecs.getincrementaldecoder("utf-8")()
     line = 1
     for chunk in _chunks(path):
@@ -65,6 +69,21 @@ def check_text(path: Path) -> None:
         raise _not_utf8(path, line, error) from error
 
 
+def _check_encoded(path: Path, encoding: str) -> None:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line = 1
+    try:
+        for chunk in (*_chunks(path), b""):
+            text = decoder.decode(chunk, final=not chunk)
+            line += text.count("\n")
+            if "\0" in text:
+                raise DataError(f"{path}: the text contains a NUL character (encoding: {encoding})")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: after line {line}: the text is not {encoding}: {error}"
+        ) from error
+
+
 def read_text(path: Path) -> str:
     """Return the content of a file without a byte order mark.
 
@@ -80,9 +99,10 @@ def read_text(path: Path) -> str:
 
 
 @contextmanager
-def open_text(path: Path, errors: str = "strict") -> Iterator[TextIO]:
+def open_text(path: Path, errors: str = "strict", *, encoding: str = UTF_8) -> Iterator[TextIO]:
     """Open a file as text, without a byte order mark, with all line ends as newlines."""
-    with _open(path) as file, io.TextIOWrapper(file, "utf-8-sig", errors) as text:
+    name = "utf-8-sig" if encoding == UTF_8 else encoding
+    with _open(path) as file, io.TextIOWrapper(file, name, errors) as text:
         yield text
 
 
@@ -179,7 +199,10 @@ def _count_ends(chunk: bytes) -> int:
 
 def _not_utf8(path: Path, first_line: int, error: UnicodeDecodeError) -> DataError:
     line = first_line + _count_ends(bytes(error.object[: error.start]))
-    return DataError(f"{path}:{line}: the line is not UTF-8 text: {_shown(path, line)}")
+    return DataError(
+        f"{path}:{line}: the line is not UTF-8 text: {_shown(path, line)}; if interactions have "
+        "another encoding, write for example 'encoding: latin-1' in data_config"
+    )
 
 
 def _shown(path: Path, number: int) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mmrec.graph.row_blocks import Matrix
+from mmrec.graph.row_blocks import Matrix, dense
 from mmrec.models import Recommender
 from mmrec.models.attributeknn import AttributeItemKNN, AttributeUserKNN
 from mmrec.models.content_neighbours import similarities
 from replaying.recording import Array
-from replaying.scores import ScoresReplay, dense, dense_rows
+from replaying.scores import ScoresReplay, dense_rows
 
 
 class Replay(ScoresReplay):

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.sparse import csr_array
 
-from mmrec.graph.row_blocks import Matrix
+from mmrec.graph.row_blocks import Matrix, dense
 from mmrec.models import Recommender
 from mmrec.models.attributeknn import AttributeItemKNN, AttributeUserKNN
 from replaying.comparison import Comparison
 from replaying.models import attributeitemknn
 from replaying.models.attributeitemknn import used_columns
-from replaying.scores import compare_closed_form, dense
+from replaying.scores import compare_closed_form
 
 
 class Replay(attributeitemknn.Replay):

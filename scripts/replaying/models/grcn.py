@@ -37,12 +37,11 @@ class Replay(StepReplay):
                 "factors": config["embedding_size"],
                 "factors_multimod": config["latent_embedding"],
                 "num_layers": 2,
-                "num_routings": 0,
                 "weight_mode": "confid",
                 "l_w": l_w,
                 "variant": "mmrec",
             }
-        keys = (*KEYS, "has_act", "fusion_mode", "aggregation")
+        keys = (*KEYS, "has_act", "fusion_mode")  # aggregation has no effect in the source
         is_mended = "PATCHED" in config.get("note", "")
         return {key: config[key] for key in keys} | {
             "l_w": l_w,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mmrec.graph.row_blocks import SparseArray, transposed
+from mmrec.graph.row_blocks import SparseArray, dense, transposed
 from mmrec.models import Recommender
 from mmrec.models.itemknn import ItemKNN
 from mmrec.models.neighbours import similarities
 from mmrec.models.userknn import UserKNN
 from replaying.recording import Array
-from replaying.scores import ScoresReplay, dense, dense_rows
+from replaying.scores import ScoresReplay, dense_rows
 
 
 class Replay(ScoresReplay):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mmrec.graph.row_blocks import dense
 from mmrec.models import Recommender
 from mmrec.models.content_neighbours import similarities
 from mmrec.models.itemknncbf import ItemKNNCBF
 from replaying.recording import Array
-from replaying.scores import ScoresReplay, dense, dense_rows
+from replaying.scores import ScoresReplay, dense_rows
 
 
 class Replay(ScoresReplay):

@@ -27,7 +27,7 @@ class Replay(StepReplay):
         if self.is_formal:
             keys = ("factors", "factors_multimod", "num_layers", "aggregation", "concatenation")
             return {key: config[key] for key in (*keys, "has_id")} | {"l_w": l_w}
-        widths = {"visual": config["dim_latent"], "textual": None}
+        widths = {"visual": config.get("dim_latent", 256), "textual": None}
         return {
             "factors": config["embedding_size"],
             "factors_multimod": [widths[m] for m in self.recording.multimodal["modalities"]],

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from mmrec.graph.row_blocks import dense
 from mmrec.models import Recommender
 from mmrec.models.rp3beta import RP3beta
 from replaying.comparison import Comparison
 from replaying.recording import Array
-from replaying.scores import ScoresReplay, compare_closed_form, dense, dense_rows
+from replaying.scores import ScoresReplay, compare_closed_form, dense_rows
 
 
 class Replay(ScoresReplay):

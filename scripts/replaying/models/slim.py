@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
+from mmrec.graph.row_blocks import dense
 from mmrec.models import Recommender
 from mmrec.models.slim import Slim
 from replaying.recording import Array
-from replaying.scores import ScoresReplay, dense
+from replaying.scores import ScoresReplay
 
 
 class Replay(ScoresReplay):
