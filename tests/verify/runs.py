@@ -8,11 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from resealing import reseal
 from tiny_experiment import experiment_writer, settings
 
 from mmrec.experiment import run_experiment
-from mmrec.files import sha256
-from mmrec.runs.sealed import KEY, sealed, sealed_line
 
 KEPT = {"save_recs": True, "save_weights": True}
 MODELS = {
@@ -49,19 +48,6 @@ def tampered(run: Path, copy: Path, change: Callable[[list[dict[str, Any]]], Non
     change(lines)
     reseal(copy, lines)
     return copy
-
-
-def reseal(run: Path, lines: list[dict[str, Any]], **changes: Any) -> None:
-    """Write records and manifest of a run with the digests that they have."""
-    path = run / "trials.jsonl"
-    path.write_text("".join(sealed_line(_without_digest(line)) + "\n" for line in lines))
-    facts = _without_digest(manifest(run)) | changes
-    facts["files_sha256"] |= {path.name: sha256(path.read_bytes())}
-    (run / "manifest.json").write_text(json.dumps(sealed(facts)))
-
-
-def _without_digest(facts: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in facts.items() if key != KEY}
 
 
 def flip_bit(path: Path) -> None:

@@ -16,6 +16,7 @@ from tiny_experiment import Write, experiment_writer, settings
 from mmrec import __version__
 from mmrec.errors import ConfigError, DataError, TrialError
 from mmrec.inspection.user import view_user
+from mmrec.runs.sealed import sealed_line
 from mmrec.verify.trials import Difference
 from mmrec.verify.verification import verify_run
 
