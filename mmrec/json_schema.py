@@ -185,13 +185,20 @@ def _distribution() -> Node:
     ):
         form = {"prefixItems": [{"enum": names}], "items": number}
         forms.append({"type": "array", **form, "minItems": 1 + least, "maxItems": 1 + most})
+    bounds = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
+    real = {
+        "type": "object",
+        "properties": {"log_uniform": bounds},
+        "required": ["log_uniform"],
+        "additionalProperties": False,
+    }
     start = rf"^\s*({'|'.join(NAMES)})\s*\("
     call = {"type": "string", "pattern": rf"{start}.*\)\s*$"}
     pieces = {"prefixItems": [{"type": "string", "pattern": start}]}  # cut at commas by YAML
     return {
         "description": "A random value: [uniform, low, high] or 'uniform(low, high)'. "
         f"Distributions: {', '.join(NAMES)}. Bounds of loguniform are natural logarithms.",
-        "anyOf": [*forms, call, {"type": "array", "minItems": 1} | pieces],
+        "anyOf": [*forms, call, {"type": "array", "minItems": 1} | pieces, real],
     }
 
 

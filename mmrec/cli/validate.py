@@ -36,13 +36,14 @@ def _validate(options: argparse.Namespace) -> int:
 
 def _check(path: Path) -> int:
     from mmrec.experiment import check_experiment
+    from mmrec.planning.notes import search_notes
 
     try:
         loaded, plan, _ = check_experiment(path)
     except ConfigError as error:
         say(error)
         return 2
-    for note in loaded.notes:
+    for note in (*loaded.notes, *search_notes(plan)):
         print(note)
     n_models = len(plan.models)
     models = f"{n_models} model{'' if n_models == 1 else 's'}"

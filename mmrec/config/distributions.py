@@ -22,6 +22,7 @@ NAMES = (
     "qnormal",
     "lognormal",
     "qlognormal",
+    "log_uniform",
 )
 # Draws within these bounds fit numpy's integers and floats.
 _LARGEST = 2**62
@@ -35,8 +36,9 @@ class Distribution:
     """A distribution; :func:`distribution` makes one and checks the arguments.
 
     ``loguniform`` and ``lognormal`` are exp() of ``uniform`` and ``normal``: their arguments are
-    logarithms. The ``q`` forms round to multiples of their last argument, possibly slightly outside
-    the bounds. ``randint`` excludes its upper bound.
+    logarithms. ``log_uniform`` is ``loguniform`` with the bounds themselves, as in Optuna. The
+    ``q`` forms round to multiples of their last argument, possibly slightly outside the bounds.
+    ``randint`` excludes its upper bound.
     """
 
     name: str
@@ -47,7 +49,7 @@ class Distribution:
         if self.name == "randint":
             low, high = (0, *self.arguments)[-2:]
             return int(rng.integers(int(low), int(high)))
-        first, second = self.arguments[:2]
+        first, second = self._plain_arguments
         if self.is_normal:
             return self._shaped(float(rng.normal(first, second)))
         return self._shaped(float(rng.uniform(first, second)))
@@ -65,7 +67,7 @@ class Distribution:
         if self.name == "randint":
             low, high = (int(bound) for bound in (0, *self.arguments)[-2:])
             return min(low + int(share * (high - low)), high - 1)
-        first, second = self.arguments[:2]
+        first, second = self._plain_arguments
         if self.is_normal:
             inner = min(max(share, _SMALLEST_SHARE), 1 - _SMALLEST_SHARE)
             return self._shaped(NormalDist(first, second).inv_cdf(inner))
@@ -76,10 +78,26 @@ class Distribution:
         """Whether it belongs to the normal family, which is unbounded."""
         return self.name.endswith("normal")
 
+    @property
+    def looks_real(self) -> bool:
+        """Whether the logarithms of the bounds look like the bounds themselves."""
+        first, second = self.arguments[:2]
+        return self.name in ("loguniform", "qloguniform") and 0 < first < second <= 1
+
+    @property
+    def _plain_arguments(self) -> tuple[float, float]:
+        """The arguments of the plain distribution."""
+        first, second = self.arguments[:2]
+        return (
+            (math.log(first), math.log(second)) if self.name == "log_uniform" else (first, second)
+        )
+
     def _shaped(self, value: float) -> float:
         """Transform a draw of the plain distribution to its ``log`` and ``q`` forms."""
         if "log" in self.name:
             value = math.exp(value)
+        if self.name == "log_uniform":  # the logarithms of the bounds are rounded
+            value = min(max(value, float(self.arguments[0])), float(self.arguments[1]))
         if self.name.startswith("q"):
             step = self.arguments[2]
             value = float(round(value / step) * step)
@@ -115,6 +133,8 @@ def _fit(name: str, numbers: Sequence[float]) -> bool:
     if name == "randint":
         bounds = (0, *numbers)[-2:]
         return 1 <= len(numbers) <= 2 and bounds[0] < bounds[1] and all(n == int(n) for n in bounds)
+    if name == "log_uniform":
+        return len(numbers) == 2 and 0 < numbers[0] < numbers[1]
     steps = 1 if name.startswith("q") else 0
     if len(numbers) != 2 + steps or any(step <= 0 for step in numbers[2:]):
         return False
@@ -130,6 +150,8 @@ def _fit(name: str, numbers: Sequence[float]) -> bool:
 def _form(name: str) -> str:
     if name == "randint":
         return "randint(upper) or randint(low, high), whole numbers with 0 < upper, low < high"
+    if name == "log_uniform":
+        return "log_uniform(low, high), numbers with 0 < low < high"
     normal = name.endswith("normal")
     q = name.startswith("q")
     parameters = ("mu, sigma" if normal else "low, high") + (", q" if q else "")

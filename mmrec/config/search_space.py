@@ -93,7 +93,8 @@ def parse_space(
     """Read the entry of a model.
 
     A list is a dimension: ``[0.1, 0.01]`` a choice, ``['uniform', -5, 5]`` and
-    ``"uniform(-5, 5)"`` a distribution. A mapping such as ``meta`` is a constant.
+    ``"uniform(-5, 5)"`` a distribution, and so is ``{log_uniform: [0.001, 0.1]}``. Another mapping
+    is a constant.
 
     Args:
         entry: The settings of the model as written.
@@ -123,6 +124,10 @@ def _values(value: object) -> object:
     """Return the dimension or constant of a scalar key."""
     if isinstance(value, str):
         return _call(value) or value
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((name, arguments),) = value.items()
+        if name == "log_uniform":
+            return _dimension(name, arguments if isinstance(arguments, list) else [arguments])
     if not isinstance(value, list):
         return value
     values = _rejoined(value)

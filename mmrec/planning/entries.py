@@ -65,6 +65,10 @@ def plan_entry(
         _check_loaders(configs, declared_loaders(loaded.data_config), entry)
         _check_validation_rate(configs, meta, entry)
         _check_sampler(model.recommender, configs, entry)
+        n_equal = 0
+        if points is not None:  # the configurations are those of the points
+            n_listed, points = len(points), _first_of_equals(points, configs)
+            n_equal = n_listed - len(points)
         yield ModelPlan(
             name=model.name,
             key=key,
@@ -82,7 +86,18 @@ def plan_entry(
             n_points=most_points(model.space, meta) if points is None else len(points),
             n_folds=n_folds,
             random_seed=random_seed,
+            n_equal=n_equal,
         )
+
+
+def _first_of_equals(
+    points: Sequence[Values], configs: Sequence[RecommenderConfig]
+) -> tuple[Values, ...]:
+    """Return the points whose typed values differ, such as one of ``1e-3`` and ``"0.001"``."""
+    first: dict[str, Values] = {}
+    for point, config in zip(points, configs, strict=True):
+        first.setdefault(repr(config), point)
+    return tuple(first.values())
 
 
 def _plan_seeds(entry: Entry, meta: ModelMeta, random_seed: int) -> tuple[int, ...]:

@@ -70,6 +70,8 @@ class ModelPlan(ModelSettings):
     """The number of folds that every point is run on; 1 without folds."""
     random_seed: int
     """The seed that random points and proposals are drawn from."""
+    n_equal: int = 0
+    """The number of points that were left out, because they equal others once they are typed."""
 
     @property
     def is_drawn(self) -> bool:

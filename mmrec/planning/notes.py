@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
+from mmrec.config.distributions import Distribution
 from mmrec.data import Dataset
 from mmrec.evaluation.metric_files import GroupFile
 from mmrec.planning.plan import Plan
+from mmrec.text import counted
 
 
 def plan_notes(plan: Plan, datasets: Sequence[Dataset]) -> Iterator[str]:
@@ -34,7 +37,26 @@ def plan_notes(plan: Plan, datasets: Sequence[Dataset]) -> Iterator[str]:
         for warning in dataset.report.warnings
     )
     yield from _without_group(plan, datasets[0])
+    yield from search_notes(plan)
+
+
+def search_notes(plan: Plan) -> Iterator[str]:
+    """Yield notes on the searches of an experiment."""
     for model in plan.models:
+        for name, dimension in model.space.dimensions.items():
+            if isinstance(dimension, Distribution) and dimension.looks_real:
+                low, high = dimension.arguments[:2]
+                yield (
+                    f"{model.key}.{name}: the bounds of {dimension} are natural logarithms, so "
+                    f"values are between exp({low:g}) = {math.exp(low):.4g} and exp({high:g}) = "
+                    f"{math.exp(high):.4g}; for values between {low:g} and {high:g}, write "
+                    f"'{name}: {{log_uniform: [{low:g}, {high:g}]}}'"
+                )
+        if model.n_equal:
+            yield (
+                f"{model.key}: {counted(model.n_equal, 'point')} left out, because they equal "
+                f"other points; {counted(len(model.points or ()), 'point')} remain"
+            )
         if model.meta.hyper_opt_alg == "grid" and model.is_drawn:
             yield (
                 f"{model.key}: the points of a distribution are not on a grid; they are drawn at "

@@ -93,6 +93,8 @@ def device_name(device: torch.device) -> str:
 
 def _search(model: ModelPlan, count: ModelCounts) -> str:
     text = counted(model.n_trials, "trial")
+    if model.n_equal:
+        text += f" ({counted(model.n_equal, 'equal point')} left out)"
     if model.searched:
         text += f", {model.meta.hyper_opt_alg} over {', '.join(model.searched)}"
     if len(model.seeds) > 1:

@@ -16,7 +16,7 @@ from helpers import assert_contains, assert_repeated_elsewhere
 from safetensors.torch import load_file
 from tiny_experiment import settings
 
-from mmrec.errors import DataError
+from mmrec.errors import ConfigError
 from mmrec.experiment import run_experiment
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialStore
@@ -398,7 +398,7 @@ def test_the_process_is_left_as_it_was(experiment_file):
 def test_results_that_cannot_be_written_are_an_error_before_training(experiment_file):
     path = experiment_file()
     (path.parents[1] / "results").write_text("not a folder")
-    with pytest.raises(DataError, match=str(path.parents[1] / "results")):
+    with pytest.raises(ConfigError, match=str(path.parents[1] / "results")):
         run(path)
 
 
