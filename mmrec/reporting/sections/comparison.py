@@ -74,8 +74,10 @@ def best_models(data: ReportData) -> ReportTable:
         ]
         selected = [study.objective.label, study.value(trial), trial.best_epoch]
         rows.append([Cell(study.name, trial.name), *cells, *selected])
-    head = ["model", *labels, "selected by", f"{data.split} value", "best epoch"]
-    return make_table("Test metrics of the best trial of each model.", head, rows)
+    selection = ["selected by", f"{data.split} value", "best epoch"]
+    head = ["model", *labels, *selection]
+    table = make_table("Test metrics of the best trial of each model.", head, rows)
+    return replace(table, unprinted=frozenset(selection))
 
 
 def _best(objective: Objective, trials: Sequence[TrialRecord]) -> TrialRecord:
