@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "insertions",
     "mathml",
+    "model_pages",
 ]
 exclude_patterns = ["_build"]
 

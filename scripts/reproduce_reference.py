@@ -3,6 +3,7 @@
     python scripts/reproduce_reference.py                      # every run of recorded_runs.yml
     python scripts/reproduce_reference.py LightGCN EASER       # some of them
     python scripts/reproduce_reference.py --list
+    python scripts/reproduce_reference.py --csv docs/recorded_runs.csv   # for the documentation
 
 ``reproducing/recorded_runs.yml`` names for each run the data set, the model with its
 hyper-parameters, and where in the recordings (``../shared``) the figures of the public code are.
@@ -14,6 +15,8 @@ larger range over the seeds of the two sides. A difference beyond the spread is 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from mmrec.experiment import run_experiment  # noqa: E402
+from mmrec.files import write_atomically  # noqa: E402
 from reproducing.experiments import experiment  # noqa: E402
 
 SHARED = ROOT.parent / "shared"
@@ -37,6 +41,8 @@ FIGURES = {
     "nDCG@20": ("nDCG@20", "test nDCG@20 (binary)", "test_ndcg20"),
 }
 """Names of each figure in the recordings."""
+
+COLUMNS = ("run", "data", "seeds", "figure", "recorded", "mmrec", "difference", "spread", "mark")
 
 ROUNDING = 1e-5
 """Figures of models without random draws are recorded with five digits."""
@@ -69,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="print the names")
     parser.add_argument("--seeds", type=int, nargs="+", default=[*SEEDS])
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder of the runs")
+    parser.add_argument("--csv", type=Path, help="write the rows into this table, run by run")
     options = parser.parse_args(arguments)
     known = yaml.safe_load((ROOT / "scripts/reproducing/recorded_runs.yml").read_text())
     if unknown := set(options.runs) - set(known):
@@ -76,17 +83,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         print("\n".join(known))
         return 0
-    print("| run | data | seeds | figure | recorded | mmrec | difference | spread | |")
+    print(f"| {' | '.join(COLUMNS[:-1])} | |")
     print("|---|---|---|---|--:|--:|--:|--:|---|")
     for name in options.runs or known:
         run = known[name]
         theirs = recorded(run)
         ours = trained(run, options.seeds, options.output)
         seeds = " / ".join(str(len(side["Recall@20"].values)) for side in (theirs, ours))
+        rows = []
         for figure in FIGURES:
             cells = [name, run["data"], seeds, figure, *compared(theirs[figure], ours[figure])]
             print(f"| {' | '.join(cells)} |", flush=True)
+            rows.append(dict(zip(COLUMNS, cells, strict=True)))
+        if options.csv is not None:
+            write_rows(options.csv, rows, known)
     return 0
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, str]], known: Mapping[str, Any]) -> None:
+    """Put the rows of a run into a table, in place of earlier ones of the same run.
+
+    Runs are in the order of recorded_runs.yml; a column says of which model a run is.
+    """
+    kept = list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
+    new = {row["run"] for row in rows}
+    table = [*(row for row in kept if row["run"] not in new and row["run"] in known), *rows]
+    table.sort(key=lambda row: [*known].index(row["run"]))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, (*COLUMNS, "model"), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**row, "model": next(iter(known[row["run"]]["model"]))} for row in table)
+    write_atomically(path, text.getvalue())
 
 
 def compared(theirs: Side, ours: Side) -> list[str]:

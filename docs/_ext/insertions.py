@@ -1,29 +1,28 @@
 """A Sphinx extension that inserts generated tables and lists at comments in the pages.
 
-``<!-- insert: hyper-parameters LATTICE -->`` is replaced, before the page is parsed, by Markdown
+``<!-- insert: keys meta -->`` is replaced, before the page is parsed, by Markdown
 that is made from the code; see :data:`MAKERS` for what there is.
 """
 
 from __future__ import annotations
 
 import argparse
-import inspect
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+import model_pages
+from markdown_text import code, fields, prose, table
 
 from mmrec.cli import COMMANDS, EXAMPLES
 from mmrec.config import EarlyStopping, ModelMeta, Section
 from mmrec.config.describe import Slot
 from mmrec.config.experiment import ExperimentFile
 from mmrec.evaluation import COMPLEX_METRICS, METRICS, definition_of
-from mmrec.models import MODELS, Recommender, RecommenderConfig
+from mmrec.models import RecommenderConfig
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -56,7 +55,7 @@ def inserted(page: str) -> str:
 
 def keys(path: str) -> str:
     """Return the table of the keys of a section, such as ``experiment.data_config`` or ``meta``."""
-    return _fields(sections()[path])
+    return fields(sections()[path].model_fields)
 
 
 def refused(_: str) -> str:
@@ -68,46 +67,42 @@ def refused(_: str) -> str:
         for key, reason in section.unsupported.items()
         if "belongs" not in reason
     }
-    return _table(("key", "answer"), [(_code(k), _prose(reason)) for k, reason in reasons.items()])
+    return table(("key", "answer"), [(code(k), prose(reason)) for k, reason in reasons.items()])
 
 
-def hyper_parameters(model: str) -> str:
-    """Return the table of the hyper-parameters of a built-in model."""
-    return _fields(MODELS[model].Config)
+def models(_: str) -> str:
+    """Return the tables of all built-in models, by kind."""
+    return model_pages.overview()
 
 
-def other_models(described: str) -> str:
-    """Return a section for each built-in model that the page does not describe by hand.
+def shared_keys(config: str) -> str:
+    """Return the table of the keys that a configuration of many models brings."""
+    return model_pages.shared_keys(config)
 
-    Args:
-        described: the names of those that it does, with commas between them.
-    """
-    others = sorted(
-        (name, kind)
-        for name, kind in MODELS.items()
-        if name not in described.split(",") and kind.__module__.startswith("mmrec.")
-    )
-    return "\n\n".join(_model_section(name, kind) for name, kind in others)
+
+def recorded_runs(_: str) -> str:
+    """Return the table of the runs that were compared with public code."""
+    return model_pages.recorded_runs()
 
 
 def metrics(_: str) -> str:
     """Return the table of all metrics."""
     rows = [
         (
-            _code(metric.name),
+            code(metric.name),
             _definition(metric.formula),
             _OVER[metric.over],
             "higher" if metric.higher_is_better else "lower",
         )
         for metric in METRICS.values()
     ]
-    return _table(("name", "definition", "over", "better"), rows)
+    return table(("name", "definition", "over", "better"), rows)
 
 
 def complex_metrics(_: str) -> str:
     """Return a section for each complex metric: its definition and its keys."""
     return "\n\n".join(
-        f"### {name}\n\n{_definition(definition_of(kind))}\n\n{_fields(kind)}"
+        f"### {name}\n\n{_definition(definition_of(kind))}\n\n{fields(kind.model_fields)}"
         for name, kind in COMPLEX_METRICS.items()
     )
 
@@ -123,8 +118,9 @@ def commands(_: str) -> str:
 MAKERS: Mapping[str, Callable[[str], str]] = {
     "keys": keys,
     "refused": refused,
-    "hyper-parameters": hyper_parameters,
-    "other-models": other_models,
+    "models": models,
+    "shared-keys": shared_keys,
+    "recorded-runs": recorded_runs,
     "metrics": metrics,
     "complex-metrics": complex_metrics,
     "commands": commands,
@@ -156,39 +152,6 @@ def _sections_below(path: str, slot: Slot) -> Iterator[tuple[str, type[Section]]
             yield from _sections_below(f"{path}.{name}".lstrip("."), inner)
 
 
-def _fields(section: type[BaseModel]) -> str:
-    rows = [
-        (_code(name), _default(field), _accepted(field), _prose(field.description or ""))
-        for name, field in section.model_fields.items()
-    ]
-    return _table(("key", "default", "accepted", "meaning"), rows)
-
-
-def _accepted(field: FieldInfo) -> str:
-    slot = Slot(field.annotation, tuple(field.metadata))
-    return "a section of its own" if slot.model() else _prose(slot.accepts())
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    value = field.default
-    if value is None or value == () or isinstance(value, BaseModel):
-        return ""
-    return _code(str(value))
-
-
-def _model_section(name: str, kind: type[Recommender]) -> str:
-    paragraphs = inspect.cleandoc(kind.__doc__ or "").split("\n\n")
-    file = f"../{kind.__module__.replace('.', '/')}.py"
-    sources = [
-        f"```{{literalinclude}} {file}\n:dedent:\n:pyobject: {kind.__name__}.{method}\n```"
-        for method in ("embed", "loss", "scorer")
-        if method in vars(kind)
-    ]
-    return "\n\n".join([f"## {name}", *map(_prose, paragraphs), *sources, _fields(kind.Config)])
-
-
 def _definition(docstring: str) -> str:
     text = re.sub(r",? ?\[V\](?=[;.,])", "", docstring)
 
@@ -197,7 +160,7 @@ def _definition(docstring: str) -> str:
             (f"``{m.name}``" for m in METRICS.values() if m.function.__name__ == match[1]), match[1]
         )
 
-    return _prose(re.sub(r":func:`(\w+)`", metric_of, text))
+    return prose(re.sub(r":func:`(\w+)`", metric_of, text))
 
 
 def _parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
@@ -209,24 +172,6 @@ def _parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
         module.add_to(added)
     with mock.patch.dict(os.environ, COLUMNS="80"):  # argparse asks for the terminal's width
         yield from added.choices.items()
-
-
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [header, ("---",) * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _code(text: str) -> str:
-    return f"`{text}`"
-
-
-def _prose(docstring: str) -> str:
-    """Return a docstring as Markdown on one line."""
-    text = re.sub(r":\w+:`~?([^`]*)`", r"``\1``", " ".join(inspect.cleandoc(docstring).split()))
-    parts = re.split(r"``(.*?)``", text)
-    plain = [re.sub(r"([*_|<>\[\]$])", r"\\\1", part) for part in parts[::2]]
-    code = [_code(part.replace("|", r"\|")) for part in parts[1::2]]
-    return "".join(part for pair in zip(plain, [*code, ""], strict=True) for part in pair)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from mmrec.config.describe import Accepts
-from mmrec.config.fields import DISTINCT, Count, Flag, Real, Section, as_list, check_distinct
+from mmrec.config.fields import DISTINCT, Count, Flag, Real, Section, as_list
 from mmrec.config.paths import FileContext
 from mmrec.errors import listing
 
@@ -67,7 +67,7 @@ class Evaluation(Section):
         BeforeValidator(as_list),
         Accepts("the name of a metric, or a list of names"),
     ]
-    """Names of the metrics, in any case."""
+    """Names of the metrics, in any case; duplicates have no effect."""
     complex_metrics: Annotated[
         tuple[_Complex, ...],
         BeforeValidator(as_list),
@@ -91,5 +91,4 @@ class Evaluation(Section):
             raise ValueError(
                 f"found {listing(labels)}; accepted: names without cutoffs (use the key cutoffs)"
             )
-        check_distinct(name.casefold() for name in value)
         return value

@@ -24,8 +24,10 @@ from mmrec.config.execution import Execution
 from mmrec.config.fields import (
     Count,
     Flag,
+    IgnoredText,
     Integer,
     Natural,
+    NoEffect,
     Section,
     as_list,
 )
@@ -48,8 +50,6 @@ class Experiment(Section):
         "config_test": "not supported: every file is checked before training; remove the key",
         "path_log_folder": "not supported: logs are in the folder of the results; remove the key",
         "path_logger_config": "not supported: the logs need no configuration; remove the key",
-        "external_posthoc_path": "not supported, and has no effect in Elliot; remove the key",
-        "version": "not needed; remove the key",
         "dataloader": "not needed: mmrec recognises the form of each file; remove the key",
         "align_side_with_train": "not needed: features always belong to the items of the training "
         "split; remove the key",
@@ -93,6 +93,14 @@ class Experiment(Section):
     """Folder for weights."""
     path_output_rec_performance: FilePath = Path("../results/{0}/performance")
     """Folder for tables of results."""
+    version: IgnoredText = None
+    """Has no effect: the version of Elliot that a file was written for."""
+    external_posthoc_path: IgnoredText = None
+    """Has no effect, as in Elliot."""
+    verbose: NoEffect = False
+    """Has no effect; ``mmrec run --verbose`` shows each evaluated epoch."""
+    write_best_iterations: NoEffect = False
+    """Has no effect."""
     print_results_as_triplets: Flag = False
     """Write the results as rows of model, metric and value, too."""
     execution: Execution = Execution()

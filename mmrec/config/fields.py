@@ -80,6 +80,9 @@ Flag = Annotated[bool, Field(strict=True), BeforeValidator(_boolean)]
 NoEffect = Annotated[Flag, Field(deprecated=True, exclude=True)]
 """A flag that published Elliot files set and mmrec does not need."""
 
+IgnoredText = Annotated[Any, Field(deprecated=True, exclude=True), Accepts("any value")]
+"""As `NoEffect`, with a value of any type."""
+
 
 def as_list(value: object) -> object:
     """Wrap a single entry that was written without brackets."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from mmrec.config.data import DataConfig
-from mmrec.config.document import Document
+from mmrec.config.document import Document, KeyPath, Problem
 from mmrec.config.evaluation import Evaluation
 from mmrec.config.execution import Execution
 from mmrec.config.experiment import Experiment, ExperimentFile
@@ -64,15 +64,34 @@ class Loaded:
 
     @property
     def notes(self) -> list[str]:
-        """Keys of the file that have no effect, each with its line."""
-        return [
-            self.document.describe(self.document.problem(path, "this key has no effect"))
-            for name, settings in self.models.items()
-            for section, kind in (("meta", ModelMeta), ("early_stopping", EarlyStopping))
-            for key in _mapping(settings.get(section))
-            if key in kind.model_fields and kind.model_fields[key].deprecated
-            for path in [("experiment", "models", name, section, key)]
+        """What in the file has no effect, each with its line."""
+        written = _mapping(_mapping(self.document.data).get("experiment"))
+        sections: list[tuple[KeyPath, Mapping[str, Any], type[Section]]] = [
+            (("experiment",), written, Experiment)
         ]
+        for name, settings in self.models.items():
+            for key, kind in (("meta", ModelMeta), ("early_stopping", EarlyStopping)):
+                path = ("experiment", "models", name, key)
+                sections.append((path, _mapping(settings.get(key)), kind))
+        notes = [
+            self.document.problem((*path, key), "this key has no effect")
+            for path, section, kind in sections
+            for key in section
+            if key in kind.model_fields and kind.model_fields[key].deprecated
+        ]
+        notes += self._duplicate_metrics()
+        return [self.document.describe(note) for note in notes]
+
+    def _duplicate_metrics(self) -> Iterator[Problem]:
+        names = () if self.evaluation is None else self.evaluation.simple_metrics
+        places: dict[str, int] = {}
+        for place, name in enumerate(names):
+            first = places.setdefault(name.strip().casefold(), place)
+            if first != place:
+                yield self.document.problem(
+                    ("experiment", "evaluation", "simple_metrics", place),
+                    f"{name!r} repeats {names[first]!r} and has no effect",
+                )
 
     def locate(self, text: str) -> Path:
         """Return the absolute path of a text of the file.

@@ -33,17 +33,23 @@ class AttributeItemKNNConfig(AttributeNeighboursConfig):
 class AttributeItemKNN(ClosedForm):
     """Item-based nearest neighbours by attributes (Gantner et al., RecSys 2011), as in Elliot.
 
-    ItemKNN with ``implementation: standard`` on the rows of an item-by-attribute matrix:
-    ``s_uj = sum_i r_ui S_ij`` over the ``neighbors`` items i most similar to the candidate j, which
-    include j. With ``cut: row`` they are the items i of the history that have j among their
-    neighbours.
+    This is ItemKNN with ``implementation: standard`` on the rows of an item-by-attribute matrix:
 
-    The default loader is ``ItemAttributes``. Elliot reads attributes of 0 and 1 only; here any
-    modalities work, concatenated. Items without attributes, and constant vectors for correlation,
-    have the similarity 0 to all items.
+        s(u, j) = sum_i r_ui S_ij
 
-    Cost: I^2 similarities by blocks of rows; I^2 F for dense features. I ``neighbors`` weights are
-    kept.
+    over the ``neighbors`` items i most similar to the candidate j, which include j. With ``cut:
+    row`` they are the items i of the history that have j among their neighbours. Items without
+    attributes, and constant vectors for correlation, have the similarity 0 to all items.
+
+    Public code: Elliot is followed. It reads attributes of 0 and 1 only; here any modalities work,
+    concatenated. The default loader is ``ItemAttributes``.
+
+    Cost: ``I^2`` similarities in blocks of rows, ``I^2 F`` operations for dense features. I
+    ``neighbors`` weights are kept.
+
+    Shapes: I items, F attributes or features.
+
+    Kind: neighbours.
     """
 
     Config = AttributeItemKNNConfig
@@ -72,19 +78,23 @@ class AttributeUserKNNConfig(AttributeNeighboursConfig):
 
 @register("AttributeUserKNN")
 class AttributeUserKNN(ClosedForm):
-    """User-based nearest neighbours by the attributes of the users' items, as in Elliot.
+    """User-based nearest neighbours by attributes (Gantner et al., RecSys 2011), as in Elliot.
 
     The profile of a user is the mean of the vectors of the user's items, whatever the ratings.
-    ``profile: tfidf`` weights the attribute f by ``ln(I / items that have f)`` and divides each
-    item's vector by its norm before. Profiles are compared as in UserKNN with ``implementation:
-    standard``, also with respect to ``votes``.
+    ``profile: tfidf`` first weights the attribute f by ``ln(I / items that have f)`` and divides
+    each item's vector by its norm. Profiles are compared as in UserKNN with ``implementation:
+    standard``, also with respect to ``votes``. A user without items has no neighbours.
 
-    In Elliot the profile ``tfidf`` has only the last item that has an attribute, divided by the
-    number of items; here it is the mean. Dense features are an extension. A user without items
-    has no neighbours.
+    Public code: Elliot is followed. There, an attribute in the profile ``tfidf`` has the weight of
+    the last item that has it, divided by the number of items; here it is the mean. Dense features
+    are an extension.
 
-    Cost: U^2 similarities by blocks of rows; U^2 F for dense features. U ``neighbors`` weights are
-    kept.
+    Cost: ``U^2`` similarities in blocks of rows, ``U^2 F`` operations for dense features. U
+    ``neighbors`` weights are kept.
+
+    Shapes: U users, I items, F attributes or features.
+
+    Kind: neighbours.
     """
 
     Config = AttributeUserKNNConfig

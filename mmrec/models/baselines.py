@@ -17,7 +17,14 @@ from mmrec.models.registry import register
 
 @register("MostPop")
 class MostPop(Recommender):
-    """Scores an item by the number of its training interactions, for every user alike."""
+    """Scores an item by the number of its training interactions.
+
+        s(u, i) = number of training interactions of i
+
+    Cost: nothing is trained. ``seed`` has no effect.
+
+    Kind: yardstick.
+    """
 
     def __init__(self, config: RecommenderConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
@@ -39,8 +46,12 @@ class RandomConfig(RecommenderConfig):
 class Random(Recommender):
     """Scores every item of every user by an independent uniform number.
 
-    A user's scores come from a generator of that user's own, so they depend neither on the other
-    users nor on the batches in which they are asked for.
+    The numbers of a user come from that user's own generator, so they depend neither on the other
+    users nor on the batches in which they are computed.
+
+    Cost: U I random numbers at each evaluation.
+
+    Kind: yardstick.
     """
 
     Config = RandomConfig

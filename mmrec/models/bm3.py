@@ -44,14 +44,35 @@ class BM3Config(MultimodalConfig):
 class BM3(Model):
     """Bootstrap Latent Representations for Multi-modal Recommendation (Zhou et al., WWW 2023).
 
-    The predictor ``q`` of a user has to agree with the item of an interaction, that of the item
-    with the user, and that of each modality's projection with the item and with itself. Targets
-    are perturbed by dropout and have no gradient. Users and items are ranked by ``q``.
+    The model learns without negative items. With x the embeddings of LightGCN over users and items,
+    an item adds its own embedding e, and the features of a modality m are projected:
 
-    The penalty is on the norms of all propagated embeddings, divided by the number of items. The
-    raw features are trained.
+        y_i = x_i + e_i
+        g_im = W_m f_im + b_m
 
-    Shapes: U users, I items, B samples of a batch, D ``factors``.
+    One linear predictor q, for users, items and modalities, has to agree with targets. Targets,
+    marked by ', are perturbed by dropout and have no gradient. For the interactions (u, i) of a
+    batch,
+
+        L = mean of (1 - cos(q(x_u), y_i')) + (1 - cos(q(y_i), x_u'))
+            + cl_weight * sum_m mean of (1 - cos(q(g_im), y_i')) + (1 - cos(q(g_im), g_im'))
+            + reg_weight / I * (|X| + |Y|)
+
+    where X [U, D] and Y [I, D] are the embeddings of all users and items, and the norms are not
+    squared. Ranking: ``s(u, i) = <q(x_u), q(y_i)>``. The raw features are trained, too.
+
+    Public code: MMRec and the repository of the authors are the same, and this is their model.
+    Formal-MultiMod-Rec computes the same with other defaults: ``lr: 0.0005``, ``reg_weight: 0.01``,
+    ``cl_weight: 0.01``, ``dropout: 0.1`` and ``lr_sched: (0.96, 50)``. Its ``cl_weight`` is 200
+    times smaller than that of the authors. They search ``n_layers``, ``dropout`` and
+    ``reg_weight``.
+
+    Cost: in a step, ``n_layers`` products with a graph of twice as many edges as interactions,
+    projections of the items of the batch, and an update of the I F features.
+
+    Shapes: U users, I items, D ``factors``, F features of all modalities.
+
+    Kind: multimodal. Graphs: users and items.
     """
 
     Config = BM3Config

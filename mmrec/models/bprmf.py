@@ -33,14 +33,17 @@ class BPRMF(Model):
 
     where a user or an item that occurs twice counts twice.
 
-    As in the public code (Formal-MultiMod-Rec), and other than in the paper: Adam on batches
-    instead of stochastic gradient descent on single triplets, users drawn uniformly instead of in
-    proportion to their interactions, and one weight for all three penalties.
+    Public code: Formal-MultiMod-Rec is followed. It differs from the paper: Adam trains on batches
+    instead of stochastic gradient descent on single triplets, users are drawn uniformly instead of
+    in proportion to their interactions, and all three penalties have one weight. There, a
+    ``batch_size`` below 1 means all interactions; here -1 means the number of users, as for every
+    model. There, a last batch of one triplet is an error; here it works.
 
-    What differs from the public code: there a ``batch_size`` below 1 means all interactions. Here
-    -1 means the number of users, as for every model. A last batch of one triplet works.
+    Cost: in a step, 3 B D multiplications, and an update of the (U + I) D parameters.
 
-    Cost: 3 B D multiplications in a step, and an update of the (U + I) D parameters.
+    Shapes: U users, I items, D ``factors``.
+
+    Kind: factorisation.
     """
 
     Config = BPRMFConfig

@@ -58,14 +58,18 @@ class EASER(ClosedForm):
 
     On ones, ``n_j`` is the diagonal of ``R^T R``, and this is the model of the paper. On graded
     ratings it is not: the other entries grow with the squared ratings and the diagonal does not.
-    Elliot does this, and so does this model, with a warning; ``implicit: True`` avoids it. RecBole
-    always uses ones. cornac keeps the diagonal of ``R^T R`` and by default replaces negative
-    weights with 0.
+    This gives a warning; ``implicit: True`` avoids it. G is inverted in float64, by Cholesky if it
+    is positive definite. ``seed`` has no effect.
 
-    G is inverted in float64, by Cholesky if it is positive definite. ``seed`` has no effect.
+    Public code: Elliot is followed, also on graded ratings. RecBole always uses ones. Cornac keeps
+    the diagonal of ``R^T R`` and by default replaces negative weights with 0.
 
-    Cost: ``I^3`` operations, and 24 I^2 bytes of memory, which are logged before they are
+    Cost: ``I^3`` operations, and ``24 I^2`` bytes of memory, which are logged before they are
     allocated; what does not fit is refused.
+
+    Shapes: U users, I items.
+
+    Kind: linear.
     """
 
     Config = EASERConfig

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +19,13 @@ from mmrec.registry import EXTERNAL_PREFIX, activate_external
 
 PREFIX = "external."
 
+_SAME_MODEL = {"BPRMF_batch": "BPRMF", "WRMF": "iALS"}
+"""Models of Elliot that mmrec has under another name."""
+
+
+class ElliotCodeError(ModelError):
+    """The user's file imports Elliot, so it cannot define models of mmrec."""
+
 
 def load_external_module(path: Path) -> ModuleType:
     """Import the user's file, or all files of the user's folder; make available what they register.
@@ -27,6 +36,7 @@ def load_external_module(path: Path) -> ModuleType:
     as in a notebook.
 
     Raises:
+        ElliotCodeError: importing the file fails, and it imports Elliot.
         ModelError: the file is missing, or importing it fails.
     """
     try:
@@ -55,8 +65,22 @@ def load_external_module(path: Path) -> ModuleType:
     except Exception as error:
         for imported in [n for n in sys.modules if n == name or n.startswith(f"{name}.")]:
             del sys.modules[imported]
+        if _imports_elliot(path):
+            raise ElliotCodeError(
+                f"{path} imports Elliot, which mmrec does not use: the models of mmrec are built "
+                "in; remove this key"
+            ) from error
         raise ModelError(f"importing {file} failed: {type(error).__name__}: {error}") from error
     return module
+
+
+def _imports_elliot(path: Path) -> bool:
+    """Return whether a file, or a file of its folder if it is ``__init__.py``, imports Elliot."""
+    files = path.parent.rglob("*.py") if path.name == "__init__.py" else [path]
+    return any(
+        re.search(rb"^\s*(from|import)\s+elliot\b", file.read_bytes(), re.MULTILINE)
+        for file in files
+    )
 
 
 def _siblings(path: Path) -> list[Path]:
@@ -100,8 +124,9 @@ def find_recommender(name: str, external: ModuleType | None) -> type[Recommender
         return MODELS[asked]
     if external is None:
         raise ModelError(
-            f"external_models_path is missing, and no built-in model is called {asked!r}"
-            f"{nearest(asked, MODELS)}"
+            f"no built-in model is called {asked!r}{_nearest_built_in(asked)}; write it in a file "
+            "that external_models_path names (see docs/writing_a_model.md), or evaluate its lists "
+            "with RecommendationFolder"
         )
     raise ModelError(
         f"{external.__file__} has no model {asked!r}{nearest(asked, [*own, *MODELS])}; "
@@ -118,10 +143,15 @@ def _only(name: str, classes: list[type[Recommender]]) -> type[Recommender]:
 
 def _hint(name: str, known: list[str]) -> str:
     """Return the nearest known name, or how else a model can be used."""
-    return nearest(name, known) or (
+    return _nearest_built_in(name, known) or (
         " (write it as external.NAME, see docs/writing_a_model.md, or read its lists with "
         "RecommendationFolder)"
     )
+
+
+def _nearest_built_in(name: str, known: Iterable[str] = MODELS) -> str:
+    """Return the model of ``known`` that a name probably means, as :func:`nearest` does."""
+    return nearest(_SAME_MODEL.get(name, name), known)
 
 
 def _recommenders(external: ModuleType | None) -> dict[str, list[type[Recommender]]]:

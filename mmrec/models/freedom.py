@@ -58,12 +58,38 @@ class FREEDOMConfig(MultimodalConfig):
 class FREEDOM(Model):
     """A Tale of Two Graphs: Freezing and Denoising (Zhou and Shen, ACM MM 2023).
 
-    Items are ranked by their collaborative embedding plus that of their neighbours in an item
-    graph, ``S^n_layers e``, which is built once from the raw features. In each epoch a part of the
-    user-item graph is left out, the edges of popular users and items most often; ranking uses all
-    of it. The raw features are trained; the item graph does not follow them.
+    The item graph is built once, from the raw features. In a modality m each item has its ``top_k``
+    = k nearest by cosine, itself included, with equal weights, and ``mw`` gives the share of a
+    modality:
 
-    Shapes: U users, I items, D ``factors``.
+        S = sum_m mw_m S_m,  S_m,ij = 1/k if j is among the k nearest of i, else 0
+
+    In each epoch the share ``drop`` of the interactions is left out. Those that stay are drawn
+    without replacement, with weights ``1 / sqrt(d_u d_i)``, and normalised by their own degrees.
+    With x the embeddings of LightGCN over this graph, and e the item embeddings,
+
+        y_i = x_i + (S^n_layers e)_i
+        s(u, i) = <x_u, y_i>
+
+    Ranking uses all interactions. The loss is BPR on s, plus ``l_w`` times a BPR on ``<x_u, W_m
+    f_im + b_m>`` for each modality. There is no L2 penalty. The raw features are trained; the item
+    graph does not follow them.
+
+    Public code: MMRec is followed; the repository of the authors is the same. It keeps the item
+    graph in a file whose name has only k and the first digit of ``mw``, so that it may read an old
+    graph after another change. Here the graph belongs to the run. In Formal-MultiMod-Rec, a single
+    modality with ``mw: (0.1, 0.9)`` has a graph that is scaled by 0.1. Here, as in MMRec, ``mw``
+    has no effect on a single modality. In MMRec ``drop`` is called ``dropout``, ``l_w`` is
+    ``reg_weight``, ``top_k`` is ``knn_k``, ``n_layers`` is ``n_mm_layers``, and ``mw`` is
+    ``(mm_image_weight, 1 - mm_image_weight)``.
+
+    Cost: once, ``2 I^2 F`` operations for the similarities, in blocks; in a step, products with the
+    remaining interactions and with at most ``M k I`` edges between items, projections of the items
+    of the batch, and an update of the I F features.
+
+    Shapes: U users, I items, M modalities, D ``factors``, F features of all modalities.
+
+    Kind: multimodal. Graphs: users and items; items.
     """
 
     Config = FREEDOMConfig

@@ -63,36 +63,50 @@ class GRCNConfig(MultimodalConfig):
 class GRCN(Model):
     """Graph-Refined Convolutional Network (Wei et al., ACM MM 2020).
 
-    In a modality m users have preferences g, items ``v = normalised(leaky(W_m f_m + b_m))``. With
-    ``a(u, i)`` the softmax of ``<g_u, v_i>`` over the items of u, ``num_routings`` times
+    In each modality m, items have v, and users have preferences g, which start from their
+    normalised initial values and move towards the user's items, ``num_routings`` times:
 
-        g_u <- normalised(g_u + sum_i a(u, i) v_i)        from g = normalised(initial preferences)
+        v_i = normalised(leaky(W_m f_im + b_m))
+        a(u, i) = softmax over the items i of u of <g_u, v_i>
+        g_u <- normalised(g_u + sum_i a(u, i) v_i)
 
-    The same products with the last g give the attention of users to items, and of items to users,
-    and ``x_m = z + sum of attention * neighbour``, where z is g or v. The edge from s to t weighs
-    ``w(t, s) = relu(max_m a_m(t, s) c_m(t))`` with trained confidences c (``weight_mode: confid``,
-    ``pruning``). With L = ``num_layers``, and the embeddings e,
+    Then every node t attends to its neighbours s by the same products, users to items and items to
+    users. This gives the content of a node, and the weight of the directed edge from s to t:
 
-        e_0 = normalised(e),  e_(l+1) = normalised(sum_s w(t, s) e_l),  x = e_0 + ... + e_L
+        x_mt = z_t + sum_s a_m(t, s) z_s
+        w(t, s) = relu(max_m a_m(t, s) c_m(t))
 
-    and ``s(u, i)`` is the inner product of ``[x, x_1, x_2 ...]`` (``fusion_mode: concat``). The
-    loss is BPR, ``l_w (2 |e_u|^2 + |e_p|^2 + |e_n|^2) / (2 B D)``, and, with the weight 1, the mean
-    square of the initial preferences of the batch's users in each modality.
+    where z is g or v, and ``c_m(t)`` is a trained confidence (as in ``weight_mode: confid`` with
+    ``pruning``). Embeddings e are convolved and summed up,
 
-    What differs from the public code: Formal-MultiMod-Rec lists the edges to items in another order
-    than it normalises them, so items weigh their users by the attention of other edges. Published
-    figures contain this; ``item_attention: published`` repeats it. MMRec and the code of the
-    authors (``variant: mmrec``) use the confidence of s, do not normalise after a layer, multiply
-    all penalties by ``l_w`` and add the mean square of all preferences of ``visual``, and draw
-    initial values from Xavier's normal distribution; routing has no effect, because its edges have
+        e_0 = normalised(e)
+        e_(l+1) = normalised(sum_s w(t, s) e_l)
+        x = e_0 + ... + e_L
+        s(u, i) = <[x_u, x_1u, x_2u, ...], [x_i, x_1i, x_2i, ...]>
+
+    with L = ``num_layers`` and the score of ``fusion_mode: concat``. The loss is BPR plus
+
+        l_w (2 |e_u|^2 + |e_p|^2 + |e_n|^2) / (2 B D)
+
+    plus, with the weight 1, the mean square of the initial preferences of the batch's users in each
+    modality.
+
+    Public code: Formal-MultiMod-Rec lists the edges to items in another order than it normalises
+    them, so items weigh their users by the attention of other edges. Published figures contain
+    this; ``item_attention: published`` repeats it. MMRec and the code of the authors
+    (``variant: mmrec``) use the confidence of s, do not normalise after a layer, multiply all
+    penalties by ``l_w`` and add the mean square of all preferences of ``visual``, and draw initial
+    values from Xavier's normal distribution. There, routing has no effect, because its edges have
     the wrong direction, and layers are always two. Both rank by embeddings from before the last
     update; here ranking uses the current parameters. With ``confid``, only signs and ratios of a
-    node's confidences matter: rounding moves some of them, and long trainings part.
+    node's confidences matter. Rounding moves some of them, so long trainings diverge.
 
     Cost: in a step, ``4 I F K`` multiplications and additions for the projection of each modality,
     and for all about ``6 num_routings + 9`` products of the interactions with width K.
 
-    Shapes: U users, I items, B batch, D ``factors``, K ``factors_multimod``, F features.
+    Shapes: U users, I items, D ``factors``, K ``factors_multimod``, F features of a modality.
+
+    Kind: multimodal. Graphs: users and items.
     """
 
     Config = GRCNConfig

@@ -71,13 +71,13 @@ class IALSConfig(RecommenderConfig):
 class IALS(ClosedForm):
     """Implicit ALS (Hu, Koren and Volinsky, ICDM 2008), also as revisited by Rendle et al. (2022).
 
-    ``p_ui`` is 1 for an interaction, else 0; ratings are not read. ``objective: ials2008`` with
-    confidence ``c`` of interactions, and 1 of other cells:
+    Let ``p_ui`` be 1 for an interaction and 0 else; ratings are not read. ``objective: ials2008``
+    minimises, with the confidence ``c_ui = c`` of interactions and 1 of other cells,
 
         sum_ui c_ui (p_ui - x_u.y_i)^2 + reg (sum_u |x_u|^2 + sum_i |y_i|^2)
 
-    ``objective: ials2022`` ("Revisiting the Performance of iALS on Item Recommendation
-    Benchmarks", RecSys 2022), where ``n`` are degrees:
+    ``objective: ials2022`` ("Revisiting the Performance of iALS on Item Recommendation Benchmarks",
+    RecSys 2022) minimises, with the numbers n of interactions,
 
         sum_{p_ui = 1} (1 - x_u.y_i)^2 + alpha0 sum_ui (x_u.y_i)^2
             + reg (sum_u (n_u + alpha0 I)^nu |x_u|^2 + sum_i (n_i + alpha0 U)^nu |y_i|^2)
@@ -86,13 +86,18 @@ class IALS(ClosedForm):
     deviation of 0.01 or of ``0.1 / sqrt(factors)``; those of users are drawn first. Solutions are
     exact, in float64, and depend neither on the number of threads nor on blocks.
 
-    Elliot writes the confidences over the training matrix that its models share: later trials and
-    models of the same process train on them. Its grids for iALS are not what they say. Here the
-    matrix is not shared. Elliot also evaluates every epoch and keeps the best; here the number of
-    epochs is a hyper-parameter to search.
+    Public code: Elliot writes the confidences over the training matrix that its models share: later
+    trials and models of the same process train on them. Its grids for iALS are not what they say.
+    Here the matrix is not shared. Elliot also evaluates every epoch and keeps the best; here the
+    number of epochs is a hyper-parameter to search.
 
-    Cost: an epoch takes ``E f min(n, f)`` operations for E interactions, f factors and degrees n,
-    plus ``(U + I) f^2``. Memory: ``(U + I) f`` numbers.
+    Cost: an epoch takes ``E f min(n, f)`` operations, plus ``(U + I) f^2``. Memory: ``(U + I) f``
+    numbers.
+
+    Shapes: U users, I items, E interactions, f ``factors``; n are numbers of interactions of a user
+    or an item.
+
+    Kind: factorisation.
     """
 
     Config = IALSConfig

@@ -39,20 +39,29 @@ class ItemKNNCBFConfig(ContentNeighboursConfig):
 class ItemKNNCBF(ClosedForm):
     """Item-based nearest neighbours by features (Ferrari Dacrema et al., RecSys 2019), as in MMRec.
 
-    With the concatenated features f of all modalities and n = ``neighbors``,
+    With the concatenated features f of all modalities,
 
-    - ``S_ij = f_i.f_j / (|f_i| |f_j| + shrink)``, also for i = j
-    - each item i keeps the n largest S_ij, among which may be i itself and negative ones
-    - ``s_uj = sum_i S_ij`` over the items i of the user that have j among their neighbours
+        S_ij = f_i.f_j / (|f_i| |f_j| + shrink), also for i = j
+        s(u, j) = sum of S_ij over the items i of the user that have j among their neighbours
 
-    Ratings are not used unless ``implicit: False``. Elliot's models cut the other way, which is
-    ``cut: column``: each candidate j keeps the n largest S_ij of other items i. Nothing is
-    normalised, so the modality with the longer vectors decides; with ``normalize_features`` all
-    have the length 1.
-    ``shrink`` follows the scale of the features. Vectors of zeros have the similarity 0, also with
-    ``shrink: 0``, where MMRec gives NaN. Equal similarities are taken by ascending item number.
+    where the neighbours of an item i are the ``neighbors`` largest ``S_ij``. Among them may be i
+    itself, and negative ones. With ``cut: column`` each candidate j keeps the largest ``S_ij`` of
+    other items i instead. Ratings are used with ``implicit: False`` only.
 
-    Cost: I^2 F for the similarities, by blocks of rows; I ``neighbors`` weights are kept.
+    Features are not normalised, so the modality with the longer vectors decides; with
+    ``normalize_features`` the vectors of each modality have the length 1. A ``shrink`` that has an
+    effect depends on the scale of the features. Equal similarities are taken by ascending item
+    number.
+
+    Public code: MMRec is followed. Elliot's models cut as in ``cut: column``. Vectors of zeros have
+    the similarity 0, also with ``shrink: 0``, where MMRec gives NaN.
+
+    Cost: ``I^2 F`` operations for the similarities, in blocks of rows. I ``neighbors`` weights are
+    kept.
+
+    Shapes: I items, F features of all modalities.
+
+    Kind: neighbours.
     """
 
     Config = ItemKNNCBFConfig

@@ -60,12 +60,48 @@ class LATTICEConfig(MultimodalConfig):
 class LATTICE(Model):
     """Mining Latent Structures for Multimedia Recommendation (Zhang et al., ACM MM 2021).
 
-    The item graph mixes the similarity of the raw features with one learned from their
-    projections; items gather over it, ``h = A^n_layers e`` (equation 7), and are ranked as
-    ``collaborative embedding + normalised(h)``.
+    In each modality the features f are projected (equation 1 of the paper), compared by cosine (2),
+    and each item keeps its ``top_k`` nearest (3). A trained weight w of each modality mixes them
+    (4):
 
-    The first batch of an epoch builds the graph with a gradient, the others use it without one.
-    Ranking always builds it from the current parameters.
+        t_m = W_m f_m + b_m
+        S_m = the top_k largest cosines of each row of t_m
+        T = sum_m softmax(w)_m S_m
+
+    The diagonal of T is set to 1, and T is normalised (5). The same is done once with the raw
+    features of each modality, which gives ``R_m``. Both are mixed (6), and items gather over the
+    result (7):
+
+        G = (1 - l_m) D^-1/2 T D^-1/2 + l_m sum_m softmax(w)_m R_m
+        h = G^n_layers e
+
+    An item is ranked by its collaborative embedding plus ``h / |h|``. The first batch of an epoch
+    builds G with a gradient, the others use it without one; ranking builds it from the current
+    parameters.
+
+    The collaborative embedding of users and items is the mean of the table x and of ``n_ui_layers``
+    layers, each divided by its norm, over the graph ``A' = D^-1 (A + I)``:
+
+    - ``cf: lightgcn``: ``x <- A' x``
+    - ``cf: ngcf``: ``x <- dropout(LeakyReLU_0.2((A' x) W1 + b1 + (A' x * x) W2 + b2))``, with the
+      dropouts ``dl``
+    - ``cf: mf``: no layers
+
+    The loss is BPR plus ``l_w / (2 B)`` times the squares of the ranked embeddings of a batch,
+    whose users are distinct. The raw features are trained, too.
+
+    Public code: Multimodal-RSs-Reproducibility is followed, also in the gradient of G. The code of
+    the authors and MMRec do not normalise the layers of LightGCN. Formal-MultiMod-Rec divides A + I
+    by the degrees on both sides. All of them compute I x I similarities; here they are computed in
+    blocks.
+
+    Cost: in an epoch, one construction of G, ``2 I^2 K`` operations for each modality and its
+    gradient on the kept similarities alone; in a step, products with the two graphs and, in the
+    first one, an update of the I F features. Memory: ``I top_k`` similarities for each modality.
+
+    Shapes: U users, I items, D ``factors``, K ``factors_multimod``, F features of all modalities.
+
+    Kind: multimodal. Graphs: users and items; items.
     """
 
     Config = LATTICEConfig

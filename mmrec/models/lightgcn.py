@@ -33,20 +33,24 @@ class LightGCN(Model):
     With A the adjacency of users and items, without self-loops, and ``x_0`` the table of all
     embeddings,
 
-        x_(l+1) = D^-1/2 A D^-1/2 x_l,  x = (x_0 + ... + x_L) / (L + 1),  s(u, i) = <x_u, x_i>
+        x_(l+1) = D^-1/2 A D^-1/2 x_l
+        x = (x_0 + ... + x_L) / (L + 1)
+        s(u, i) = <x_u, x_i>
 
     with L = ``n_layers``. A node without interactions has a row of zeros. The loss of a batch is
     BPR on ``s`` plus ``l_w / (2 B)`` times the squares of the rows of ``x_0`` in the batch. Initial
     values are drawn from N(0, 0.1^2).
 
-    What differs from the public code (Formal-MultiMod-Rec): the graph is normalised once, not in
-    each layer of each step, the scores themselves are ranked and not their sigmoid, which only adds
-    ties, and a last batch of one triplet works.
+    Public code: Formal-MultiMod-Rec is followed. It normalises the graph in each layer of each
+    step; here this is done once. It ranks by the sigmoid of a score, which only adds ties; here the
+    score itself ranks. A last batch of one triplet works here.
 
-    Cost: L products in a step with a graph of twice as many edges as interactions, the last one
+    Cost: in a step, L products with a graph of twice as many edges as interactions, the last one
     only at the nodes of the batch.
 
     Shapes: U users, I items, D ``factors``.
+
+    Kind: graph. Graphs: users and items.
     """
 
     Config = LightGCNConfig

@@ -1,4 +1,4 @@
-"""LightGCN-M: LightGCN whose items start from projections of their multimodal features."""
+"""LightGCNM: LightGCN whose items start from projections of their multimodal features."""
 
 from __future__ import annotations
 
@@ -38,13 +38,37 @@ class LightGCNMConfig(MultimodalConfig):
 class LightGCNM(Model):
     """LightGCN (He et al., SIGIR 2020) over users and multimodal items.
 
-    An item enters as ``e_i = mean_m normalised(W_m f_im + b_m)`` (or the sum, or one projection
-    of the concatenated features), a user as a free embedding. Embeddings are the mean of the
-    layers ``x^(l+1) = A x^(l)``, without self-loops. The raw features ``f`` are trained too.
+    A user enters as a free embedding. An item enters as the mean of the projections of its M
+    modalities, each divided by its norm:
 
-    The penalty is on the users before propagation and on the items after it.
+        e_i = 1/M sum_m (W_m f_im + b_m) / |W_m f_im + b_m|
 
-    Shapes: U users, I items, D ``factors``, F_m features of modality m.
+    ``aggregation: sum`` adds them up; ``concat`` projects the concatenated features once. The raw
+    features f are trained, too. With A the adjacency of users and items, without self-loops, and
+    ``x_0`` the table [users; e],
+
+        x_(l+1) = D^-1/2 A D^-1/2 x_l
+        x = (x_0 + ... + x_L) / (L + 1)
+        s(u, i) = <x_u, x_i>
+
+    with L = ``n_layers``, and A itself if ``normalize`` is false. The loss of B triplets (u, p, n)
+    is
+
+        mean of -log sigmoid(s(u, p) - s(u, n))
+        + l_w / (2 B) * (sum of |x_0u|^2 + |x_p|^2 + |x_n|^2)
+
+    so the penalty is on users before and on items after the propagation. Users are drawn uniformly
+    with repetition, as many as there are interactions.
+
+    Public code: Multimodal-RSs-Reproducibility ranks by the sigmoid of the score, which is 1.0 for
+    many items in float32. Here the score itself ranks.
+
+    Cost: in a step, the projections of all items, ``6 I F D`` multiplications and additions, L
+    products with a graph of twice as many edges as interactions, and an update of the I F features.
+
+    Shapes: U users, I items, D ``factors``, F features of all modalities.
+
+    Kind: multimodal. Graphs: users and items.
     """
 
     Config = LightGCNMConfig

@@ -57,14 +57,37 @@ class MGCNConfig(MultimodalConfig):
 class MGCN(Model):
     """Multi-View Graph Convolutional Network (Yu et al., ACM MM 2023).
 
-    Each modality m purifies the item embeddings by a gate, ``h = e * sigmoid(gate_m(F_m W_m))``,
-    and spreads them over its item graph and to users, ``M_m = [R S_m^n_layers h; S_m^n_layers h]``.
-    With K the views of all M modalities, weighted by attention, and C the collaborative embedding,
-    the multimodal part is ``(K + sum_m sigmoid(prefer_m(C)) * (M_m - K)) / (M + 1)``; it is added
-    to C. The raw features are trained; the item graphs do not follow them. The source defines two
-    modalities; for more, the same formulas are extended.
+    Each modality m purifies the item embeddings e by a gate. They spread over its item graph
+    ``S_m`` (cosines of the ``top_k`` nearest, normalised), and by the normalised interactions R to
+    users:
 
-    Shapes: U users, I items, M modalities, D ``factors``.
+        h_m = S_m^n_layers (e * sigmoid(gate_m(W_m f_m + b_m)))
+        M_m = [R h_m; h_m]
+
+    With K the sum of all ``M_m``, weighted by attention over the modalities, and C the embeddings
+    of LightGCN, users and items are ranked by C + V:
+
+        V = (K + sum_m sigmoid(prefer_m(C)) * (M_m - K)) / (M + 1)
+
+    The loss is BPR, plus ``l_w / (2 batch_size)`` times the squares of the ranked embeddings of the
+    batch, plus ``cl_loss`` times InfoNCE (temperature 0.2) between C and V, of the users and of the
+    positive items of the batch. The raw features are trained; the item graphs do not follow them.
+
+    Public code: MMRec is followed; the repository of the authors is the same. Its first release
+    took the softmax of the attention over the nodes; the corrected version, over the modalities, is
+    the one here. The published table is older than the correction. The penalty is divided by
+    ``batch_size``, also in a smaller last batch. Item graphs are kept in files there, and not here.
+    The public code reads exactly two modalities; here more are accepted, by the formulas above. A
+    single one is refused, because attention would have nothing to choose. In MMRec ``l_w`` is
+    called ``reg_weight`` and ``top_k`` is ``knn_k``. The authors search ``cl_loss``.
+
+    Cost: once, ``2 I^2 F`` operations for the similarities, in blocks; in a step, the projections
+    of all items, ``6 I F D`` multiplications and additions, products with each item graph and with
+    the interactions, and an update of the I F features.
+
+    Shapes: U users, I items, M modalities, D ``factors``, F features of all modalities.
+
+    Kind: multimodal. Graphs: users and items; items of each modality.
     """
 
     Config = MGCNConfig

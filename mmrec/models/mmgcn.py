@@ -78,30 +78,34 @@ class MMGCN(Model):
     """Multi-modal Graph Convolution Network (Wei et al., ACM MM 2019).
 
     Each modality m has preferences ``p_m`` of users and items ``t_m = W_m f_m + b_m``, or the raw
-    features ``f_m``, and starts from ``x = normalised([p_m; t_m])``. With e the embeddings that
-    the modalities share and A the interactions in both directions, rows divided by their sums
+    features ``f_m``, and starts from ``x = normalised([p_m; t_m])``. With e the embeddings that the
+    modalities share and A the interactions in both directions, rows divided by their sums
     (``aggregation: mean``), a layer is
 
-        h = leaky(A x C),  z = leaky(L x + l) + e
-        x <- leaky(G [h, z] + g)        or leaky(G h + g + z) without ``concatenation``
+        h = leaky(A x C)
+        z = leaky(L x + l) + e
+        x <- leaky(G [h, z] + g)      (concatenation: True)
+        x <- leaky(G h + g + z)       (concatenation: False)
 
     where z is without e if ``has_id`` is false. Users and items are ranked by the inner product of
-    their means over the modalities. The loss of a batch is BPR plus ``l_w`` times the sum of
-    ``(2 |e_u|^2 + |e_p|^2 + |e_n|^2) / (2 B D)`` and the mean square of all preferences of the
-    first modality.
+    their means over the modalities. The loss of a batch is BPR plus ``l_w`` times the sum of ``(2
+    |e_u|^2 + |e_p|^2 + |e_n|^2) / (2 B D)`` and the mean square of all preferences of the first
+    modality.
 
-    What differs from the public code: the paper adds the modalities up; Formal-MultiMod-Rec and
-    MMRec take the mean, as here. In MMRec and the code of the authors (``variant: mmrec``) e and
-    ``p_m`` are random and never trained, they and most weights start from Xavier's normal
-    distribution, and the penalty is on the preferences of ``visual``, if there is one. There,
-    layers are always three, with ``concatenation`` and ``has_id``, and ``visual`` alone is
-    projected, to 256. Both rank by embeddings from before the last update; here ranking uses the
-    current parameters.
+    Public code: the paper adds the modalities up; Formal-MultiMod-Rec, which is followed, and MMRec
+    take the mean. In MMRec and the code of the authors (``variant: mmrec``) e and ``p_m`` are
+    random and never trained, they and most weights start from Xavier's normal distribution, and the
+    penalty is on the preferences of ``visual``, if there is one. There, layers are always three,
+    with ``concatenation`` and ``has_id``, and ``visual`` alone is projected, to 256. Both rank by
+    the embeddings before the last step's update; here ranking uses the current parameters.
 
-    Cost: in a step, ``4 I F K`` multiplications and additions for each projection, and about
-    ``10 min(U, I) K^2`` in the first layer: wide features without a projection cost most.
+    Cost: in a step, the projections, ``4 I F K`` multiplications and additions for each modality,
+    and in the first layer ``10 min(U, I) K^2``: wide features without a projection take the most
+    time.
 
-    Shapes: U users, I items, B batch, D ``factors``, F features, K their projected width.
+    Shapes: U users, I items, D ``factors``, F features of a modality, K their projected width.
+
+    Kind: multimodal. Graphs: users and items.
     """
 
     Config = MMGCNConfig

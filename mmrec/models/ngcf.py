@@ -45,26 +45,27 @@ class NGCF(Model):
         y = dropout(LeakyReLU_0.2(s W1 + b1 + (s * x_l) W2 + b2))
         x_(l+1) = y / |y|
 
-    for each node. The scores are ``s(u, i) = <x_u, x_i>`` with ``x = [x_0, x_1, ..., x_L]`` side
-    by side, L = ``n_layers``. The loss of a batch is BPR plus ``l_w / (2 B)`` times the squares
+    for each node. The scores are ``s(u, i) = <x_u, x_i>`` with ``x = [x_0, x_1, ..., x_L]``, side
+    by side, and L = ``n_layers``. The loss of a batch is BPR plus ``l_w / (2 B)`` times the squares
     of its rows of ``x``. Outputs have unit length, so in effect only ``x_0`` is penalised. The
     weights of the layers are not.
 
-    ``node_dropout`` leaves out edges of G, the self-loops among them, each direction by itself;
-    the others are divided by ``1 - node_dropout``. They are drawn once for each epoch.
+    ``node_dropout`` leaves out edges of G, the self-loops among them, each direction by itself; the
+    others are divided by ``1 - node_dropout``. They are drawn once for each epoch.
     ``message_dropout`` is drawn for each batch and layer. Ranking uses all edges and messages.
 
-    As in the public code (Formal-MultiMod-Rec), and other than in the paper: G stands in both
-    terms, where the paper has ``L + I`` in the first and L in the second with a symmetric L, and
-    the penalty is on the embeddings of the batch instead of all parameters.
+    Public code: Formal-MultiMod-Rec is followed. It has G in both terms, where the paper has ``L +
+    I`` in the first and L in the second with a symmetric L, and the penalty is on the embeddings of
+    the batch instead of all parameters. There, ``eval()`` does not reach the dropout of messages,
+    so that one random draw is ranked; here it is off in evaluation. A batch has at most as many
+    samples as there are users.
 
-    What differs from the public code: there ``eval()`` does not reach the dropout of messages, so
-    that one random draw is ranked. Here it is off in evaluation. A batch is of at most all users.
-
-    Cost: L - 1 products in a step with a graph of twice as many edges as interactions and with two
+    Cost: in a step, L - 1 products with a graph of twice as many edges as interactions and with two
     matrices [D, D] at all nodes; the last layer only at the nodes of the batch.
 
     Shapes: U users, I items, D ``factors``, W ``weight_size``.
+
+    Kind: graph. Graphs: users and items.
     """
 
     Config = NGCFConfig

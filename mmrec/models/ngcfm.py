@@ -52,25 +52,29 @@ class NGCFM(Model):
     A score adds the collaborative half of NGCF (Wang et al., SIGIR 2019) and the content half of
     VBPR:
 
-        s(u, i) = <g_u, g_i> + <t_u, e_i>,  g = mean of x_0, ..., x_L,
+        g = mean of x_0, ..., x_L
         e_i = (W f_i + b) / |W f_i + b|
+        s(u, i) = <g_u, g_i> + <t_u, e_i>
 
     with the layers ``x_l`` of NGCF, L = ``n_layers``, and the concatenated features ``f_i``, which
     are constant and do not enter the propagation. The loss of a batch of B triplets is
 
-        mean of softplus(-d),  d = max(s(u, p) - s(u, n), -80)
+        d = max(s(u, p) - s(u, n), -80)
+        mean of -log sigmoid(d)
         + l_w / (2 B) * (squares of the rows g, t and e of the batch)
 
     so that a triplet with a difference below -80 has no gradient. The rows of e have unit length:
     their share of the penalty is constant. Weights and projection are not penalised.
 
-    What differs from the public code (Ducho-meets-Elliot): there ``eval()`` does not reach the
-    dropout of messages, so that one random draw is ranked. Here it is off in evaluation. A batch
-    is of at most all users, and one of a single triplet works.
+    Public code: Ducho-meets-Elliot is followed. There, ``eval()`` does not reach the dropout of
+    messages, so that one random draw is ranked; here it is off in evaluation. A batch has at most
+    as many samples as there are users, and one of a single triplet works.
 
     Cost: that of NGCF, and a product with the features of the batch's items.
 
     Shapes: U users, I items, D ``factors``, F features of all modalities.
+
+    Kind: multimodal. Graphs: users and items.
     """
 
     Config = NGCFMConfig

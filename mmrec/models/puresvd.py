@@ -22,18 +22,22 @@ class PureSVDConfig(RecommenderConfig):
 class PureSVD(ClosedForm):
     """PureSVD (Cremonesi, Koren and Turrin, RecSys 2010).
 
-    With the binary interactions ``R ~ P S Q^T`` of rank ``factors``, the best approximation in the
-    Frobenius norm, scores are
+    With ``P S Q^T`` the best approximation of the binary interactions R that has the rank
+    ``factors``, in the Frobenius norm, scores are
 
         P S Q^T = R Q Q^T = P P^T R
 
-    The paper decomposes ratings, with 0 for missing ones. Elliot decomposes binary interactions,
-    as here, by a randomised method that has not converged where singular values are close: its
-    scores are up to 1 % of the largest one away from the exact ones, and depend on the seed. Here
-    they are exact and ``seed`` has no effect.
+    Public code: the paper decomposes ratings, with 0 for missing ones. Elliot decomposes binary
+    interactions, as here, by a randomised method that has not converged if singular values are
+    close: its scores are up to 1 % of the largest one away from the exact ones, and depend on the
+    seed. Here they are exact and ``seed`` has no effect.
 
     Cost: some hundred products of the sparse matrix with ``factors`` vectors, more where singular
     values near that rank are close. Memory: ``2 min(U, I) factors`` numbers.
+
+    Shapes: U users, I items.
+
+    Kind: factorisation.
     """
 
     Config = PureSVDConfig

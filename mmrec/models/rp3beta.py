@@ -1,4 +1,4 @@
-"""RP3beta and P3alpha: random walks of three steps."""
+"""RP3beta and P3alpha: random walks of three steps over users and items."""
 
 from __future__ import annotations
 
@@ -41,19 +41,24 @@ class RP3beta(ClosedForm):
     """RP3beta (Paudel et al., ACM TiiS 7(1), 2017), and P3alpha (Cooper et al., WWW 2014).
 
     Walks go from an item i of the history to one of its users and on to a candidate j. With the
-    ratings r and the number of ratings n_i of an item,
+    ratings r and the number of ratings ``n_i`` of an item,
 
-    - ``S_ij = n_j^(-beta) sum_u (1 / n_i)^alpha (r_uj / sum_j r_uj)^alpha``, ``S_ii = 0``
-    - each row i keeps its ``neighborhood`` largest weights, which ``normalize_similarity`` divides
-      by their sum
-    - each column j keeps its ``neighborhood`` largest of what is left
-    - ``s_uj = sum_i r_ui W_ij``
+        S_ij = n_j^(-beta) sum_u (1 / n_i)^alpha (r_uj / sum_k r_uk)^alpha,  S_ii = 0
+        s(u, j) = sum_i r_ui W_ij
 
-    As in Elliot and in the evaluation code of Ferrari Dacrema et al. (RecSys 2019), both rows and
-    columns are cut; WarpRec cuts rows only. Equal weights are taken by ascending item number.
-    P3alpha is ``beta: 0``. ``implicit`` is not a key of Elliot's.
+    W is what two cuts leave of S. First, each row i keeps its ``neighborhood`` largest weights,
+    which ``normalize_similarity`` divides by their sum. Then each column j keeps its
+    ``neighborhood`` largest of what is left. Equal weights are taken by ascending item number.
+    P3alpha is ``beta: 0``.
 
-    Cost: ``sum_u n_u^2`` products, by blocks of rows; I ``neighborhood`` weights are kept.
+    Public code: Elliot and the evaluation code of Ferrari Dacrema et al. (RecSys 2019) cut both
+    rows and columns, as here; WarpRec cuts rows only. ``implicit`` is not a key of Elliot's.
+
+    Cost: ``sum_u n_u^2`` products, in blocks of rows. I ``neighborhood`` weights are kept.
+
+    Shapes: I items; n_u and n_i are numbers of ratings.
+
+    Kind: neighbours. Graphs: users and items.
     """
 
     Config = RP3betaConfig

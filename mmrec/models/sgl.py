@@ -44,12 +44,14 @@ class SGL(Model):
 
     Embeddings are those of LightGCN: with ``x_0`` the table of all users and items,
 
-        x_(l+1) = D^-1/2 A D^-1/2 x_l,  x = (x_0 + ... + x_L) / (L + 1),  s(u, i) = <z_u, z_i>
+        x_(l+1) = D^-1/2 A D^-1/2 x_l
+        x = (x_0 + ... + x_L) / (L + 1)
+        s(u, i) = <z_u, z_i>
 
     with L = ``n_layers``. z is x over the whole graph. z1 and z2 are x over two views of the graph,
     each normalised by its own degrees and drawn anew in each epoch, with ``ssl_ratio`` of the nodes
-    (``nd``) or edges (``ed``) left out; with ``rw`` each layer has its own edges. A sample
-    (u, p, n) costs
+    (``nd``) or edges (``ed``) left out; with ``rw`` each layer has its own edges. The loss of a
+    sample (u, p, n) is
 
         -log sigmoid(s(u, p) - s(u, n)) + ssl_reg (c(u) + c(p))
             + l_w / 2 (|x_0u|^2 + |x_0p|^2 + |x_0n|^2)
@@ -59,18 +61,18 @@ class SGL(Model):
     direction of ``x_0``. Kept edges are not divided by ``1 - ssl_ratio``. Users are drawn
     uniformly. Ranking uses all edges.
 
-    As in the public code (Ducho-meets-Elliot), and other than in the paper: the nodes of a batch
-    are contrasted with all nodes, where the paper contrasts all with all, and the loss of a batch
-    is a sum, which grows with its size.
+    Public code: Ducho-meets-Elliot is followed. It contrasts the nodes of a batch with all nodes,
+    where the paper contrasts all with all, and the loss of a batch is a sum, which grows with its
+    size. There, a view is normalised in each layer of each step; here once in an epoch. A last
+    batch of one sample works here.
 
-    What differs from the public code: a view is normalised once in an epoch, not in each layer of
-    each step, and a last batch of one sample works.
-
-    Cost: 3 L products in a step with graphs of at most twice as many edges as interactions, and
+    Cost: in a step, 3 L products with graphs of at most twice as many edges as interactions, and
     the similarities of the distinct users and positives of a batch with all users or items, in
     blocks. An epoch normalises two graphs, with ``rw`` 2 L.
 
     Shapes: U users, I items, D ``factors``.
+
+    Kind: contrastive. Graphs: users and items.
     """
 
     Config = SGLConfig

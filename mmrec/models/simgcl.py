@@ -44,12 +44,15 @@ class SimGCL(Model):
 
     With A the adjacency of users and items and ``x_0`` the table of all embeddings,
 
-        x_l = A x_(l-1),  z = (x_1 + ... + x_L) / L,  s(u, i) = <z_u, z_i>
+        x_l = A x_(l-1)
+        z = (x_1 + ... + x_L) / L
+        s(u, i) = <z_u, z_i>
 
     with L = ``n_layers``; unlike in LightGCN, layer 0 is not in the mean. Two views z1 and z2 add
     noise to each layer before the next one reads it,
 
-        x_l = y + eps sign(y) d / |d|,  y = A x_(l-1),  d uniform between 0 and 1
+        y = A x_(l-1)
+        x_l = y + eps sign(y) d / |d|,  d uniform between 0 and 1
 
     for each node. The noise has no gradient. The loss of B samples (u, p, n) is
 
@@ -60,17 +63,18 @@ class SimGCL(Model):
     where ``Z_u`` and ``Z_p`` are the rows of the batch, ``|Z|`` is the Frobenius norm, not squared,
     and S are the distinct users or positives of the batch.
 
-    As in the public code (Ducho-meets-Elliot), and other than in the paper: the penalty is on
-    norms of propagated embeddings, where the paper has squares of the parameters.
+    Public code: Ducho-meets-Elliot is followed. Its penalty is on norms of propagated embeddings,
+    where the paper has squares of the parameters. It seeds its generator again in each epoch, so
+    that all epochs have the same batches and negatives; here each has its own. Here, the graph is
+    normalised once.
 
-    What differs from the public code: it seeds its generator again in each epoch, so that all
-    epochs have the same batches and negatives; here each has its own. The graph is normalised once.
-
-    Cost: 3 L - 2 products forward in a step, because all propagations share the first layer, and
-    L backward, because they differ in constants alone. The last layer and its noise are computed at
+    Cost: in a step, 3 L - 2 products forward, because all propagations share the first layer, and L
+    backward, because they differ in constants alone. The last layer and its noise are computed at
     the nodes of the batch only; noise for all nodes is drawn 2 (L - 1) times.
 
     Shapes: U users, I items, N = U + I nodes, P nodes of a batch, D ``factors``.
+
+    Kind: contrastive. Graphs: users and items.
     """
 
     Config = SimGCLConfig

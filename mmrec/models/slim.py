@@ -36,24 +36,28 @@ class Slim(ClosedForm):
 
     With the ratings X [U, I], column j of the weights W [I, I] is the minimiser over w of
 
-        1/(2U) |x_j - X w|^2 + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio) / 2 |w|^2
+        1 / (2 U) |x_j - X w|^2 + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio) / 2 |w|^2
 
     with ``w_j = 0``, and ``w >= 0`` if ``positive_only``. Scores are ``X W``. Each column keeps its
     ``neighborhood`` largest weights.
 
-    Here W is the optimum. RecBole and Elliot stop scikit-learn's descent early and in a random
-    order of coordinates; their weights are up to 0.005 away from it. Elliot means to hide item j
-    while it is fitted, but takes a matrix by rows for one by columns and hides the ratings of user
-    j: its items predict themselves with weights near 1, and it fails where I > U. This is not
-    reproduced. Elliot also keeps one weight less where there are no more than ``neighborhood``.
+    Small penalties leave hundreds of weights for each item and take long. ``seed`` has no effect.
+
+    Public code: here W is the optimum. RecBole and Elliot stop scikit-learn's descent early and in
+    a random order of coordinates; their weights are up to 0.005 away from it. Elliot means to hide
+    item j while it is fitted, but takes a matrix by rows for one by columns and hides the ratings
+    of user j: its items predict themselves with weights near 1, and it fails where I > U. This is
+    not reproduced. Elliot also keeps one weight less where there are no more than ``neighborhood``.
     ``positive_only``, ``hide_item`` and ``implicit`` are not keys of Elliot's. RecBole's model
     always uses ones, has no ``neighborhood``, and has an ``alpha`` of 0.2 and an ``l1_ratio`` of
     0.02.
 
-    Small penalties leave hundreds of weights for each item and take long. ``seed`` has no effect.
-
-    Cost: for A weights of an item, some ``A^3 + A I`` operations for each item. Memory: 16 I^2
+    Cost: for A weights of an item, some ``A^3 + A I`` operations for each item. Memory: ``16 I^2``
     bytes, which are logged before they are allocated; what does not fit is refused.
+
+    Shapes: U users, I items.
+
+    Kind: linear.
     """
 
     Config = SlimConfig

@@ -27,17 +27,26 @@ class UserKNN(ClosedForm):
     """User-based nearest neighbours (Resnick et al., CSCW 1994), as in Elliot.
 
     Each user v chooses the ``neighbors`` most similar users by their rows of the training ratings
-    R. The similarities are those of ItemKNN with users in the place of items; the choosing user
-    has the exponent 2a of asymmetric and the weight ``tversky_alpha``.
+    R. The similarities are those of ItemKNN with users in the place of items; the choosing user has
+    the exponent 2a of asymmetric and the weight ``tversky_alpha``. A score is a sum over users v,
+    neither centred nor divided by the sum of similarities:
 
-    ``votes: reverse``, Elliot's numbers: ``s_ui = sum_v S_uv r_vi`` over the users v that chose u.
-    A user may have any number of them; one that nobody chose has the score 0 for all items, which
-    are then listed by ascending number. ``votes: own``, the textbook and RecBole: the same sum over
-    the users that u chose. Ratings are neither centred nor divided by the sum of similarities.
+        s(u, i) = sum_v S_uv r_vi
+
+    With ``votes: reverse`` these are the users that chose u, of which there may be any number. A
+    user whom nobody chose has the score 0 for all items, which are then listed by ascending number.
+    With ``votes: own`` they are the users that u chose.
+
+    Public code: Elliot computes ``votes: reverse``, which is the default for equal numbers; RecBole
+    and textbooks compute ``votes: own``.
 
     Cost: ``sum_i n_i^2`` products for cosine, dot and aiolli; U^2 for distances, and U times the
     number of ratings for manhattan, chebyshev, canberra, braycurtis and hamming. U ``neighbors``
     weights are kept.
+
+    Shapes: U users, I items; n_i are numbers of ratings.
+
+    Kind: neighbours.
     """
 
     Config = UserKNNConfig

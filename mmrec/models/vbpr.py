@@ -46,15 +46,36 @@ class MBPRConfig(VBPRConfig):
 class VBPR(Model):
     """Visual Bayesian Personalized Ranking (He and McAuley, AAAI 2016), for any modalities.
 
-    A score is ``<p_u, q_i> + <t_u, e_i>``, where ``e_i = W x_i + b`` projects the concatenated
-    features ``x_i``, which are constant. As in the public implementations there are no bias terms.
+    The features x of all modalities are concatenated and constant. They are projected, and each
+    user has a second embedding t for them:
 
-    ``variant: formal`` divides ``e_i`` by its norm, draws the initial ``t_u`` from N(0, 1), draws
-    users uniformly, and penalises squared norms, ``l2_penalty``. The two others keep the length of
-    ``e_i``, take each interaction once per epoch, and penalise norms, ``norm_penalty``. ``mmrec``
-    concatenates the textual features before the others.
+        e_i = (W x_i + b) / |W x_i + b|
+        s(u, i) = <p_u, q_i> + <t_u, e_i>
+
+    The loss of B triplets (u, p, n) is
+
+        mean of -log sigmoid(s(u, p) - s(u, n))
+        + l_w / (2 B) * (sum of |p_u|^2 + |t_u|^2 + |q_p|^2 + |e_p|^2 + |q_n|^2 + |e_n|^2)
+
+    Public code: no implementation has the bias terms of the paper. They differ from each other, and
+    ``variant`` chooses one.
+
+    - ``formal`` (Formal-MultiMod-Rec) is the model above. The initial ``t_u`` is drawn from N(0,
+      1). Users are drawn uniformly.
+    - ``mmrec`` (MMRec) does not divide ``e_i`` by its norm. The penalty is ``l_w / B`` times the
+      norms, not squared, of all users and of all items of the batch. ``t_u`` and W start from
+      Xavier's distributions. Each interaction is drawn once in an epoch. Textual features come
+      first.
+    - ``mbpr`` (Multimodal-RSs-Reproducibility) is ``mmrec`` with the features in the order of
+      ``modalities``. ``lr_sched: (0.96, 50)`` gives the learning rates of the public code, which
+      accepts exactly two modalities; here any number works.
+
+    Cost: in a step, the projection of the items of the batch, at most ``8 B F D`` multiplications
+    and additions, and an update of ``(2 U + I) D`` embeddings. Evaluation projects all items.
 
     Shapes: U users, I items, D ``factors``, F features of all modalities.
+
+    Kind: multimodal.
     """
 
     Config = VBPRConfig
@@ -112,6 +133,17 @@ class VBPR(Model):
 
 @register("MBPR")
 class MBPR(VBPR):
-    """VBPR as ``variant: mbpr``, the name and defaults of published experiment files."""
+    """VBPR (He and McAuley, AAAI 2016) with ``variant: mbpr``, under the name of published files.
+
+    The defaults are those of the published experiment files.
+
+    Public code: Multimodal-RSs-Reproducibility never trains the embeddings of users on a GPU,
+    because they are moved there after they became parameters. Here they are trained on every
+    device.
+
+    Cost: that of VBPR.
+
+    Kind: multimodal.
+    """
 
     Config = MBPRConfig

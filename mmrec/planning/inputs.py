@@ -13,6 +13,15 @@ from mmrec.features import LOADERS, FolderLoader, Loader
 
 _DATA = ("experiment", "data_config")
 
+_UNSUPPORTED = dict.fromkeys(
+    (
+        *("visual_pca_features", "visual_feat_map_features", "images_src_folder"),
+        *("output_image_size", "item_mapping"),
+    ),
+    "a key of Elliot that mmrec does not support; remove it",
+)
+"""Keys of Elliot's loaders, with the reason for their refusal."""
+
 
 def check_files(data: DataConfig, problems: Problems) -> None:
     """Add a problem for every missing file of interactions."""
@@ -132,11 +141,8 @@ def _loader_path(
     known = (wanted, "missing", "id") if reads_tables else (wanted, "missing")
     for option in [*entry.options, *(["id"] if entry.id is not None else [])]:
         if option not in known:
-            problems.add(
-                (*path, option),
-                f"unknown key{nearest(option, known)}; {entry.dataloader} accepts: "
-                f"{listing(known)}",
-            )
+            reason = _UNSUPPORTED.get(option, f"unknown key{nearest(option, known)}")
+            problems.add((*path, option), f"{reason}; {entry.dataloader} accepts: {listing(known)}")
     value = entry.options.get(wanted)
     if value is None:
         problems.add(path, f"{entry.dataloader} needs the key {wanted!r}, the path of its features")

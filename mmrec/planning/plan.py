@@ -15,6 +15,8 @@ from mmrec.errors import ConfigError, ModelError
 from mmrec.evaluation import COMPLEX_METRICS, Better, ComplexMetric, configure, find_metric
 from mmrec.features import Loader
 from mmrec.models import load_external_module
+from mmrec.models.external import PREFIX, ElliotCodeError
+from mmrec.models.registry import MODELS
 from mmrec.planning.entries import plan_entry
 from mmrec.planning.inputs import check_files, plan_folds, plan_loaders
 from mmrec.planning.model_plan import ModelPlan
@@ -99,8 +101,13 @@ def _external_module(loaded: Loaded) -> ModuleType | None:
         return None
     try:
         return load_external_module(path)
-    except ModelError as error:
+    except ElliotCodeError as error:
         loaded.problems.add(("experiment", "external_models_path"), str(error))
+        return None
+    except ModelError as error:
+        is_needed = any(name.removeprefix(PREFIX) not in MODELS for name in loaded.models)
+        hint = "" if is_needed else "; every model of this experiment is built in: remove this key"
+        loaded.problems.add(("experiment", "external_models_path"), f"{error}{hint}")
     # Every other name may be one that the file was to define, so only the paths are checked.
     if loaded.data_config is not None:
         check_files(loaded.data_config, loaded.problems)
@@ -119,7 +126,7 @@ def _metrics(evaluation: Evaluation, problems: Problems) -> tuple[str, ...]:
             if name in COMPLEX_METRICS:
                 message = f"{name} has settings; name it in complex_metrics"
             problems.add(("experiment", "evaluation", "simple_metrics", place), message)
-    return tuple(names)
+    return tuple(dict.fromkeys(names))
 
 
 def _columns(metrics: Sequence[str], complex_metrics: Sequence[ComplexMetric]) -> dict[str, Better]:

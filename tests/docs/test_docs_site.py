@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -18,14 +20,21 @@ DOCS = ROOT / "docs"
 PAGES = {path.stem: path.read_text() for path in DOCS.glob("*.md")}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def extensions() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(DOCS / "_ext"))
+        yield
+
+
 @pytest.fixture(scope="module")
 def insertions() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("insertions", DOCS / "_ext" / "insertions.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("insertions")
+
+
+@pytest.fixture(scope="module")
+def model_pages() -> ModuleType:
+    return importlib.import_module("model_pages")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -33,7 +42,7 @@ def test_every_insertion_of_a_page_can_be_made(page: str, insertions: ModuleType
     assert "<!-- insert" not in insertions.inserted(PAGES[page])
 
 
-@pytest.mark.parametrize("wrong", ["models LATTICE", "hyper-parameters LATICE", "keys experimnt"])
+@pytest.mark.parametrize("wrong", ["model LATTICE", "shared-keys LATTICE", "keys experimnt"])
 def test_an_insertion_that_does_not_exist_is_an_error(wrong: str, insertions: ModuleType) -> None:
     with pytest.raises(ValueError, match=wrong):
         insertions.inserted(f"<!-- insert: {wrong} -->")
@@ -44,28 +53,77 @@ def test_every_section_of_a_file_has_its_table(insertions: ModuleType) -> None:
     assert tables == insertions.sections().keys() - {"hyper-parameters"}
 
 
-def test_every_model_has_its_section(insertions: ModuleType) -> None:
+def test_the_overview_has_every_model_once(model_pages: ModuleType) -> None:
+    rows = re.findall(r"^\| \[(\w+)\]\(models/(\w+)\.md\) \|", model_pages.overview(), re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(model_pages.built_in())
+    assert all(name == page for name, page in rows)
+
+
+@pytest.mark.parametrize(
+    ("model", "facts"),
+    [
+        ("LATTICE", ["yes", "users and items; items", "yes", "2021"]),
+        ("BM3", ["yes", "users and items", "no", "2023"]),
+        ("EASER", ["no", "", "", "2019"]),
+    ],
+)
+def test_the_facts_of_a_model_come_from_its_code(
+    model: str, facts: list[str], model_pages: ModuleType
+) -> None:
+    assert list(model_pages.described(model).facts[1:]) == facts
+
+
+def test_every_model_says_where_it_is_from_and_what_it_costs(model_pages: ModuleType) -> None:
+    found = [model_pages.described(name) for name in model_pages.built_in()]
+    assert not [model.name for model in found if "Cost" not in model.parts]
+    papers = [model.name for model in found if not model.facts[-1]]
+    assert set(papers) <= {"MostPop", "Random"}
+
+
+def test_the_page_of_a_model_is_made_of_its_docstring_configuration_and_code(
+    model_pages: ModuleType,
+) -> None:
+    page = model_pages.page("LATTICE")
+    assert page.startswith("# LATTICE\n")
+    headings = ["Public code", "Hyper-parameters", "Recorded figures", "Cost", "Code"]
+    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == headings
+    assert "```text\nG = (1 - l_m) D^-1/2 T" in page
+    share = "Share of the raw features' graphs in the item graph; the rest is learned."
+    assert f"| `l_m` | `0.1` | a number, from 0 to 1 | {share} |" in page
+    assert "| `seed` |" not in page
+    assert "| office | 0.1029 | 0.0566 |" in page
+    assert "\ndef loss(self, batch: Batch) -> Tensor:" in page
+
+
+def test_keys_that_many_models_share_are_shown_once(
+    insertions: ModuleType, model_pages: ModuleType
+) -> None:
     page = insertions.inserted(PAGES["models"])
-    sections = re.findall(r"^## (\w+)$", page, flags=re.MULTILINE)
-    assert len(set(sections)) == len(sections)
-    assert set(MODELS) <= set(sections)
-    tables = set(re.findall(r"<!-- insert: hyper-parameters (\S+) -->", PAGES["models"]))
-    (described,) = re.findall(r"<!-- insert: other-models (\S+) -->", PAGES["models"])
-    assert tables == set(described.split(","))
+    for key in ("seed", "epochs", "sampler", "modalities"):
+        assert page.count(f"| `{key}` |") == 1
+    headings = {f"### Keys of {heading}" for heading in model_pages.SHARED.values()}
+    assert headings <= set(page.splitlines())
 
 
-def test_the_section_of_a_model_comes_from_its_class(insertions: ModuleType) -> None:
-    section = insertions.other_models(",".join(set(MODELS) - {"LATTICE"}))
-    assert section.startswith("## LATTICE\n\nMining Latent Structures")
-    assert ":pyobject: LATTICE.loss" in section
-    assert "| `l_m` | `0.1` |" in section
+def test_pages_of_models_that_are_gone_are_deleted(model_pages: ModuleType, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "Gone.md").write_text("# Gone")
+    model_pages.write_pages(folder)
+    assert {path.stem for path in folder.iterdir()} == set(model_pages.built_in())
+
+
+def test_a_model_without_a_kind_is_refused_with_what_to_write(
+    model_pages: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MODELS["BPRMF"], "__doc__", "BPR (2009).")
+    with pytest.raises(ValueError, match=r"BPRMF: expected .*'Kind: .*factorisation"):
+        model_pages.described("BPRMF")
 
 
 def test_tables_hold_what_the_code_says(insertions: ModuleType) -> None:
-    lattice = insertions.hyper_parameters("LATTICE").splitlines()
-    share = "Share of the raw features' graphs in the item graph; the rest is learned."
-    assert f"| `l_m` | `0.1` | a number, from 0 to 1 | {share} |" in lattice
-    assert len({line.count(" | ") for line in lattice}) == 1
+    evaluation = insertions.keys("experiment.evaluation").splitlines()
+    assert len({line.count(" | ") for line in evaluation}) == 1
     assert {line.split("`")[1] for line in insertions.metrics("").splitlines()[2:]} == set(METRICS)
     assert insertions.complex_metrics("").count("### ") == len(COMPLEX_METRICS)
     assert "| `beta` | `1.0` | a number, above 0 |" in insertions.complex_metrics("")

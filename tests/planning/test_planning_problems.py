@@ -202,6 +202,56 @@ def test_names_are_not_called_unknown_if_the_file_that_may_define_them_fails(
     assert_contains(line, ["mine.py", "no_such_package"])
 
 
+ELLIOT_MODEL = "from elliot.recommender import RecMixin\n\nclass VBPR(RecMixin):\n    pass\n"
+
+
+@pytest.mark.parametrize("package", [False, True])
+def test_models_written_for_elliot_are_refused_with_all_models_that_are_not_built_in(
+    experiment_file, package
+):
+    own = "models/__init__.py" if package else "models.py"
+    models = {f"external.{name}": {} for name in ("MostPop", "MMSSL", "BPRMF_batch", "WRMF")}
+    path = experiment_file(models, external_models_path=own)
+    (path.parent / own).parent.mkdir(exist_ok=True)
+    if package:
+        (path.parent / own).write_text("import torch\nfrom .vbpr import VBPR\n")
+        (path.parent / "models" / "vbpr.py").write_text(ELLIOT_MODEL)
+    else:
+        (path.parent / own).write_text(ELLIOT_MODEL)
+    lines = reported(path)
+    (refused,) = (line for line in lines if "Elliot" in line)
+    assert_contains(refused, ["external_models_path", own, "built in", "remove this key"])
+    missing = [line for line in lines if line != refused]
+    other_name, absent, same_objective = sorted(missing, key=lambda line: line.partition("'")[2])
+    assert_contains(other_name, ["'BPRMF_batch'", "did you mean 'BPRMF'"])
+    assert_contains(absent, ["'MMSSL'", "docs/writing_a_model.md", "RecommendationFolder"])
+    assert_contains(same_objective, ["'WRMF'", "did you mean 'iALS'"])
+
+
+def test_a_missing_external_file_that_no_model_needs_can_be_left_out(experiment_file):
+    path = experiment_file({"external.MostPop": {}}, external_models_path="no/such.py")
+    (line,) = reported(path)
+    assert_contains(line, ["no/such.py", "built in", "remove this key"])
+
+
+def test_keys_of_elliots_loaders_are_named_as_such(experiment_file):
+    path = experiment_file()
+    text = path.read_text()
+    (line,) = (x for x in text.splitlines() if x.strip(" -").startswith("visual_features"))
+    indent = " " * (len(line) - len(line.lstrip(" -")))
+    path.write_text(text.replace(line, f"{line}\n{indent}visual_pca_features: x"))
+    (found,) = reported(path)
+    assert_contains(found, ["visual_pca_features", "Elliot", "does not support"])
+
+
+def test_duplicate_metrics_are_computed_once(experiment_file):
+    evaluation = {"simple_metrics": ["Recall", "recall", "nDCG"], "cutoffs": [5]}
+    results = run_experiment(
+        experiment_file({"MostPop": {}}, evaluation=evaluation), progress=False
+    )
+    assert [x for x in results.best.columns if "@" in x and " " not in x] == ["Recall@5", "nDCG@5"]
+
+
 def test_missing_files_are_told_with_an_external_file_that_fails(experiment_file):
     path = experiment_file(external_models_path="mine.py")
     (path.parent / "mine.py").write_text("import no_such_package\n")
