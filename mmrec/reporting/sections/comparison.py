@@ -99,10 +99,11 @@ def best_models(data: ReportData) -> ReportTable:
         selected = [study.objective.label, study.mean_value(study.best_trials), _epochs(study)]
         name = Cell(study.name, study.best_trials[0].name)
         rows.append([name, *over, *cells, *selected])
-    head = ["model", *(["mean over"] if is_repeated else []), *labels]
-    head += ["selected by", f"{data.split} value", "best epoch"]
+    selection = ["selected by", f"{data.split} value", "best epoch"]
+    head = ["model", *(["mean over"] if is_repeated else []), *labels, *selection]
     unit = "point" if is_repeated else "trial"
-    return make_table(f"Test metrics of the best {unit} of each model.", head, rows)
+    table = make_table(f"Test metrics of the best {unit} of each model.", head, rows)
+    return replace(table, unprinted=frozenset(selection))
 
 
 def _epochs(study: Study) -> object:
