@@ -57,7 +57,7 @@ COLUMNS = ("data", "build", "first step", "a step", "embed", "evaluation")
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--items", type=int, nargs="+", default=[100_000])
-    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--models", nargs="+", choices=sorted(MODELS), default=sorted(MODELS))
     parser.add_argument("--widths", type=int, nargs="+", default=[512, 384])
     parser.add_argument("--users", type=int, default=2000, help="users that are ranked")
     parser.add_argument("--limit", type=float, default=300, help="seconds for a model and a size")
