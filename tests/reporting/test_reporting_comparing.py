@@ -99,7 +99,7 @@ def test_p_values_over_users_and_seeds_are_those_of_scipy(runs: dict[str, Result
         folder = RunFolder(runs[name].folder)
         studies = {s.name: s for s in read_studies(FinishedRun.open(runs[name].folder))}
         values = {
-            model: np.mean([folder.per_user(t.name)[label] for t in study.best_trials], axis=0)
+            model: np.mean([folder.per_user(t)[label] for t in study.best_trials], axis=0)
             for model, study in studies.items()
         }
         tests = {m: [t.test[label] for t in study.best_trials] for m, study in studies.items()}
