@@ -29,6 +29,7 @@ def report_html(data: ReportData) -> str:
         manifest=manifest,
         split=data.split,
         winner=data.winner,
+        lead=data.lead,
         studies=data.studies,
         n_trials=len(records),
         n_failed=sum(record.status == "failed" for record in records),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -14,6 +15,12 @@ from mmrec.runs.repetitions import means
 from mmrec.runs.study import Study
 from mmrec.training.objective import Objective
 
+TEST_NAMES = {
+    "paired_ttest": "paired t-test",
+    "wilcoxon_test": "Wilcoxon test",
+    "welch_ttest": "Welch's t-test",
+}
+"""The tests of significance for a reader."""
 Figures = Mapping[str, Mapping[str, float]]
 """By model and label."""
 
@@ -47,12 +54,30 @@ class Lead:
     is_ahead: bool
     """Whether the best model by validation is better than its rival on the test split."""
     p_value: float | None
-    """The largest over the tests of the two, after Holm's correction; None without a test."""
+    """The largest over the tests of the two, after Holm's correction; None without a test. 1 if a
+    test has the other model ahead, as it may on the first of several seeds."""
+    tests: tuple[str, ...]
+    """The tests, such as ``paired t-test over users``."""
 
     @property
     def is_significant(self) -> bool:
         """Whether every test finds the two models different."""
         return self.p_value is not None and self.p_value < P_VALUE
+
+    @property
+    def p_text(self) -> str:
+        """The p-value for a reader."""
+        if self.p_value is None:
+            return ""
+        return "p < 0.0001" if self.p_value < 1e-4 else f"p = {self.p_value:.4f}"
+
+
+class _Test(NamedTuple):
+    name: str
+    pair: frozenset[str]
+    """The names of the two models."""
+    p_value: float
+    """After Holm's correction; 1 if the test has the other model ahead than the means."""
 
 
 class Verdicts:
@@ -68,16 +93,16 @@ class Verdicts:
 
     def __init__(self, studies: Sequence[Study], significance: pd.DataFrame) -> None:
         self._studies = studies
-        self._model_of = {trial.name: x.name for x in studies for trial in x.best_trials}
+        self._studies_of = {trial.name: x for x in studies for trial in x.best_trials}
         self._significance = significance
 
     def differing(self, label: str, best: str) -> set[str]:
         """Return the models that every test of the experiment tells from the best one."""
         found: dict[str, list[float]] = {}
-        for pair, p_value in self._p_values(self._significance, label):
-            if best in pair:
-                (other,) = pair - {best}
-                found.setdefault(other, []).append(p_value)
+        for test in self._tests(self._significance, label):
+            if best in test.pair:
+                (other,) = test.pair - {best}
+                found.setdefault(other, []).append(test.p_value)
         return {name for name, values in found.items() if all(p < P_VALUE for p in values)}
 
     def lead(self, winner: str, objective: Objective) -> Lead | None:
@@ -95,10 +120,20 @@ class Verdicts:
         if other is None:
             return None
         rows = self._significance if len(self._significance) else self._over_users(objective.label)
-        tests = self._p_values(rows, objective.label)
-        p_values = [p for pair, p in tests if pair == {winner, rival} and not math.isnan(p)]
-        is_ahead = objective.is_better(own, other)
-        return Lead(objective.label, rival, own, other, is_ahead, max(p_values, default=None))
+        tests = [
+            test
+            for test in self._tests(rows, objective.label)
+            if test.pair == {winner, rival} and not math.isnan(test.p_value)
+        ]
+        return Lead(
+            label=objective.label,
+            rival=rival,
+            value=own,
+            rival_value=other,
+            is_ahead=objective.is_better(own, other),
+            p_value=max((test.p_value for test in tests), default=None),
+            tests=tuple(test.name for test in tests),
+        )
 
     def _over_users(self, label: str) -> pd.DataFrame:
         values = {
@@ -106,14 +141,28 @@ class Verdicts:
             for study in self._studies
             if study.best is not None and label in study.best_per_user
         }
-        return compare_in_full(values, "paired_ttest")
+        table = compare_in_full(values, "paired_ttest")
+        table.insert(0, "over", "users")
+        return table
 
-    def _p_values(self, rows: pd.DataFrame, label: str) -> list[tuple[set[str], float]]:
-        """Return the pairs of models with their corrected p-values of a figure."""
-        found = []
+    def _tests(self, rows: pd.DataFrame, label: str) -> Iterator[_Test]:
+        """Yield the tests of a figure between pairs of models."""
         for row in rows.to_dict("records"):
-            names = [str(row["model_a"]), str(row["model_b"])]
-            pair = {self._model_of[name] for name in names if name in self._model_of}
-            if row["metric"] == label and len(pair) == 2:
-                found.append((pair, float(row["p_holm"])))
-        return found
+            ends = [self._studies_of.get(str(row[key])) for key in ("model_a", "model_b")]
+            if row["metric"] != label or None in ends or ends[0] is ends[1]:
+                continue
+            one, other = (study for study in ends if study is not None)
+            means = [test_means(study).get(label, math.nan) for study in (one, other)]
+            agrees = _sign(row.get("mean_a"), row.get("mean_b")) in (0, _sign(*means))
+            yield _Test(
+                f"{TEST_NAMES.get(str(row['test']), str(row['test']))} over {row['over']}",
+                frozenset((one.name, other.name)),
+                float(row["p_holm"]) if agrees else 1.0,
+            )
+
+
+def _sign(one: float | None, other: float | None) -> int:
+    """Return whether the first number is the larger (1), the smaller (-1) or neither (0)."""
+    if one is None or other is None:
+        return 0
+    return (one > other) - (one < other)

@@ -42,8 +42,11 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
 
 
 def build(name: str, dataset: Dataset, **changes: object) -> Model:
-    """Return a model with its published hyper-parameters, some of them changed."""
+    """Return a model with its published hyper-parameters, some of them changed.
+
+    One without published files has its defaults.
+    """
     kind = MODELS.find(name)
-    model = kind(kind.Config(**{**SHARED, **PUBLISHED[name], **changes}), dataset)
+    model = kind(kind.Config(**{**SHARED, **PUBLISHED.get(name, {}), **changes}), dataset)
     assert isinstance(model, Model)
     return model

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from mmrec.data import FloatArray
 from mmrec.evaluation import spread
+from mmrec.reporting.cautions import of_comparison
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Section, section
 from mmrec.reporting.table import Cell, ReportTable, make_table, number_format
@@ -50,7 +51,13 @@ def comparison(data: ReportData) -> Iterator[Section]:
                 f"test over users{first} and over folds and seeds, after correction."
             )
         )
-    yield Section("Results", "results", tables={"best": best_models(data)}, notes=notes)
+    yield Section(
+        "Results",
+        "results",
+        tables={"best": best_models(data)},
+        notes=notes,
+        warnings=[f"{text}." for text in of_comparison(data)],
+    )
 
 
 def best_models(data: ReportData) -> ReportTable:

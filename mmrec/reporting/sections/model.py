@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmrec.reporting.cautions import of_model
 from mmrec.reporting.plots.style import MAX_CATEGORIES
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Section, section
@@ -44,6 +45,7 @@ def models(data: ReportData) -> Iterator[Section]:
     for number, study in enumerate(data.studies, 1):
         failures = _failures(study)
         n_failed, n_trials = sum(map(len, failures.values())), len(study.records)
+        failed = [f"{n_failed} of {n_trials} trials failed."] if n_failed else []
         yield Section(
             title=study.name,
             anchor=f"model-{number}",
@@ -54,7 +56,7 @@ def models(data: ReportData) -> Iterator[Section]:
                 *diagnostics_plots(study),
                 *search_plots(study, data.split),
             ],
-            warnings=[f"{n_failed} of {n_trials} trials failed."] if n_failed else [],
+            warnings=[*failed, *(f"{text}." for text in of_model(study))],
             template="model.html.j2",
             content=ModelContent(
                 study=study,
