@@ -13,10 +13,11 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 __version__ = "0.1.0"
-__all__ = ["Results", "__version__", "run_experiment"]
+__all__ = ["Comparison", "Results", "__version__", "compare", "run_experiment"]
 
 if TYPE_CHECKING:
     from mmrec.experiment import run_experiment
+    from mmrec.reporting.comparing.comparison import Comparison, compare
     from mmrec.reporting.results import Results
 
 
@@ -30,4 +31,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
         from mmrec.reporting.results import Results
 
         return Results
+    if name in ("Comparison", "compare"):
+        from mmrec.reporting.comparing import comparison
+
+        return getattr(comparison, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

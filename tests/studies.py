@@ -10,6 +10,7 @@ from mmrec.config import ModelMeta
 from mmrec.planning.model_plan import ModelSettings
 from mmrec.reporting.report_data import ReportData
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.selection import PointView, choose
 from mmrec.runs.study import Study
 
 
@@ -20,8 +21,18 @@ def make_study(
     name: str = "M",
     searched: tuple[str, ...] = (),
     best: TrialRecord | None = None,
+    points: Sequence[Sequence[TrialRecord]] = (),
 ) -> Study:
-    """Return the study of a model that is selected by a figure, or by ``loss``."""
+    """Return the study of a model that is selected by a figure, or by ``loss``.
+
+    Args:
+        records: its trials.
+        by: the figure.
+        name: of the model.
+        searched: hyper-parameters.
+        best: the best trial, without ``points``.
+        points: the trials of each point; the best of them is selected.
+    """
     settings = ModelSettings(
         name=name,
         key=f"external.{name}",
@@ -34,7 +45,16 @@ def make_study(
         lower_is_better=frozenset({"ARP"}),
         neither_is_better=frozenset(),
     )
-    return Study(settings, list(records), best)
+    if not points:
+        return Study(settings, list(records), best)
+    chosen = choose([PointView.of(trials) for trials in points], settings.objective)
+    return Study(
+        settings,
+        list(records),
+        best=None if chosen is None else points[chosen][0],
+        points=[list(trials) for trials in points],
+        best_point=chosen,
+    )
 
 
 def make_data(studies: Sequence[Study], split: str = "validation") -> ReportData:

@@ -165,7 +165,8 @@ def _summary(name: str, model: type[Recommender]) -> str:
     prefix, _, summary = module.partition(": ")
     if name not in re.split(r"\W+", prefix):
         summary = inspect.cleandoc(model.__doc__ or "").split("\n\n", 1)[0]
-    return summary[:1].upper() + summary[1:].strip().removesuffix(".")
+    summary = re.sub(r" \([^()]*\d{4}\)", "", " ".join(summary.split()))
+    return summary[:1].upper() + summary[1:].removesuffix(".")
 
 
 def own_fields(config: type[RecommenderConfig]) -> Mapping[str, FieldInfo]:

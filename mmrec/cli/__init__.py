@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from mmrec import __version__
 from mmrec.cli import (
+    compare,
     convert,
     diff,
     doctor,
@@ -32,7 +33,7 @@ from mmrec.errors import MmrecError
 logger = logging.getLogger(__name__)
 
 COMMANDS = (
-    *(validate, plan, run, show, report, verify, diff, evaluate, convert),
+    *(validate, plan, run, show, report, verify, diff, compare, evaluate, convert),
     *(new_model, schema, doctor),
 )
 """The modules of the commands, in the order of the help; each has ``add_to(commands)``."""

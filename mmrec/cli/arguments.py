@@ -49,6 +49,14 @@ def count(text: str) -> int:
     return int(text)
 
 
+def names(text: str) -> list[str]:
+    """Parse names that are separated by commas, for argparse."""
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"found {text!r}; accepted: names separated by commas")
+    return found
+
+
 def _filled(docstring: str) -> str:
     """Wrap each paragraph at the width that argparse wraps the arguments at."""
     width = shutil.get_terminal_size().columns - 2

@@ -26,6 +26,7 @@ from mmrec.config.fields import (
     Flag,
     IgnoredText,
     Integer,
+    Label,
     Natural,
     NoEffect,
     Section,
@@ -85,6 +86,9 @@ class Experiment(Section):
     """Set every rating to 1."""
     random_seed: Natural = 42
     """Seed of every random draw outside the models."""
+    validation_metric: Label | None = None
+    """Figure, such as Recall@20, that selects the best epoch and trial of each model whose ``meta``
+    names none; the first metric by default."""
     external_models_path: FilePath | None = None
     """Python file that defines models (``external.NAME``), loaders and metrics."""
     path_output_rec_result: FilePath = Path("../results/{0}/recs")

@@ -61,7 +61,8 @@ class ModelMeta(Section):
     validation_rate: Count = 1
     """Epochs between two evaluations."""
     validation_metric: Label | None = None
-    """Figure that selects the best epoch and trial; the first metric by default."""
+    """Figure that selects the best epoch and trial; by default ``validation_metric`` of the
+    experiment, else the first metric."""
     save_weights: Flag = False
     """Keep the weights of the best epoch."""
     save_recs: Flag = False

@@ -17,6 +17,7 @@ from mmrec.evaluation.evaluator import Evaluation, Evaluator
 from mmrec.evaluation.groups import GROUPS, GroupEvaluator, popularity_groups
 from mmrec.evaluation.judged_lists import JudgedLists
 from mmrec.evaluation.list_files import read_recommendations
+from mmrec.evaluation.mean_ranks import critical_difference, friedman_test, nemenyi_test, ranks_of
 from mmrec.evaluation.ranking import Ranking, Scorer, rank
 from mmrec.evaluation.recommendations import FileEvaluation, evaluate_file, ranking_from_frame
 from mmrec.evaluation.significance import (
@@ -57,19 +58,23 @@ __all__ = [
     "compare_in_full",
     "complex_metric",
     "configure",
+    "critical_difference",
     "definition_of",
     "evaluate_file",
     "figure_name",
     "find_complex_metric",
     "find_metric",
+    "friedman_test",
     "holm",
     "metric",
     "metric_of",
+    "nemenyi_test",
     "paired_ttest",
     "popularity_groups",
     "rank",
     "rank_biserial",
     "ranking_from_frame",
+    "ranks_of",
     "read_complex_metrics",
     "read_recommendations",
     "spread",

@@ -95,9 +95,9 @@ class MMGCN(Model):
     Public code: the paper adds the modalities up; Formal-MultiMod-Rec, which is followed, and MMRec
     take the mean. In MMRec and the code of the authors (``variant: mmrec``) e and ``p_m`` are
     random and never trained, they and most weights start from Xavier's normal distribution, and the
-    penalty is on the preferences of ``visual``, if there is one. There, layers are always three,
-    with ``concatenation`` and ``has_id``, and ``visual`` alone is projected, to 256. Both rank by
-    the embeddings before the last step's update; here ranking uses the current parameters.
+    penalty is on the preferences of ``visual``, if there is one. MMRec always has three layers,
+    ``concatenation`` and ``has_id``, and projects ``visual`` alone, to 256. All rank by the
+    embeddings before the last update; here ranking uses the current parameters.
 
     Cost: in a step, the projections, ``4 I F K`` multiplications and additions for each modality,
     and in the first layer ``10 min(U, I) K^2``: wide features without a projection take the most

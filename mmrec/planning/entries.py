@@ -53,7 +53,8 @@ def plan_entry(
     if isinstance(written.get("seed"), Mapping):
         del written["seed"]
     cutoffs = () if loaded.evaluation is None else loaded.evaluation.cutoffs
-    figures = ComputedFigures(metrics, cutoffs)
+    common = None if loaded.experiment is None else loaded.experiment.validation_metric
+    figures = ComputedFigures(metrics, cutoffs, common)
     select_by = figures.select_by(entry, meta)
     monitor = figures.monitor(entry, stopping, select_by)
     for model in find_candidates(entry, written, loaded, external, n_folds):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mmrec.config import EarlyStopping, ModelMeta, parse_metric_label
+from mmrec.config import EarlyStopping, KeyPath, ModelMeta, Problems, parse_metric_label
 from mmrec.errors import ConfigError, listing, nearest
 from mmrec.evaluation import COMPLEX_METRICS, figure_name, find_metric
 from mmrec.planning.entry import Entry
@@ -19,12 +19,18 @@ class ComputedFigures:
     metrics: Sequence[str]
     """Canonical names, in the order of the file."""
     cutoffs: Sequence[int]
+    validation_metric: str | None = None
+    """What the experiment selects by, for models that name nothing."""
 
     def select_by(self, entry: Entry, meta: ModelMeta) -> str | None:
         """Return ``loss`` or the label of the figure that selects trials; None if invalid."""
         if meta.optimize_internal_loss:
             return LOSS
-        return self._label(entry, meta.validation_metric, "meta", "validation_metric")
+        if meta.validation_metric is None:
+            common = ("experiment", "validation_metric")
+            return self._label(entry.problems, self.validation_metric, common)
+        path = (*entry.path, "meta", "validation_metric")
+        return self._label(entry.problems, meta.validation_metric, path)
 
     def monitor(
         self, entry: Entry, stopping: EarlyStopping | None, select_by: str | None
@@ -34,9 +40,10 @@ class ComputedFigures:
             return select_by
         if stopping.monitor == LOSS:
             return LOSS
-        return self._label(entry, stopping.monitor, "early_stopping", "monitor")
+        path = (*entry.path, "early_stopping", "monitor")
+        return self._label(entry.problems, stopping.monitor, path)
 
-    def _label(self, entry: Entry, written: str | None, *keys: str) -> str | None:
+    def _label(self, problems: Problems, written: str | None, path: KeyPath) -> str | None:
         """Return the canonical label of a figure; None, and a problem, if it is not computed.
 
         The metric defaults to the first one, and the cutoff to the first one.
@@ -53,14 +60,14 @@ class ComputedFigures:
                     )
                 name, cutoff = find_metric(metric).name, own_cutoff or cutoff
             except ConfigError as error:
-                entry.add(str(error), *keys)
+                problems.add(path, str(error))
                 return None
         if name in self.metrics and cutoff in self.cutoffs:
             return figure_name(find_metric(name), cutoff)
         computed = [figure_name(find_metric(m), k) for m in self.metrics for k in self.cutoffs]
-        entry.add(
+        problems.add(
+            path,
             f"found {written!r}, which is not computed{nearest(str(written), computed)}; "
             f"accepted: {listing(computed, 20)} (see simple_metrics and cutoffs)",
-            *keys,
         )
         return None

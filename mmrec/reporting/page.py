@@ -23,24 +23,31 @@ def report_html(data: ReportData) -> str:
     figures and how to install matplotlib.
     """
     manifest, records = data.manifest, [x for study in data.studies for x in study.records]
-    page = (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            name=manifest["experiment"]["dataset"],
-            manifest=manifest,
-            split=data.split,
-            winner=data.winner,
-            studies=data.studies,
-            n_trials=len(records),
-            n_failed=sum(record.status == "failed" for record in records),
-            n_pruned=sum(record.status == "pruned" for record in records),
-            took=duration(manifest["started"], manifest["ended"]),
-            sections=sections_of(data),
-            has_figures=is_available(),
-            install_hint=install_hint("report"),
-        )
+    return render_page(
+        "report.html.j2",
+        name=manifest["experiment"]["dataset"],
+        manifest=manifest,
+        split=data.split,
+        winner=data.winner,
+        lead=data.lead,
+        studies=data.studies,
+        n_trials=len(records),
+        n_failed=sum(record.status == "failed" for record in records),
+        n_pruned=sum(record.status == "pruned" for record in records),
+        took=duration(manifest["started"], manifest["ended"]),
+        sections=sections_of(data),
     )
+
+
+def render_page(template: str, **content: object) -> str:
+    """Return a page of HTML.
+
+    Args:
+        template: a file of ``mmrec/reporting/templates``.
+        content: what the template names.
+    """
+    figures = {"has_figures": is_available(), "install_hint": install_hint("report")}
+    page = _environment().get_template(template).render(**content, **figures)
     return page if page.endswith("\n") else page + "\n"
 
 

@@ -17,6 +17,7 @@ from mmrec.models.external import load_external_module
 from mmrec.registry import activate_external
 from mmrec.reporting.examples.collect import read_examples
 from mmrec.reporting.run_tables import significance_table
+from mmrec.reporting.verdicts import Lead, Verdicts
 from mmrec.runs.finished import FinishedRun, read_settings, read_studies
 from mmrec.runs.study import Study
 from mmrec.runs.winner import Winner, find_winner
@@ -65,6 +66,19 @@ class ReportData:
     def winner(self) -> Winner | None:
         """The best model; None if no trial finished."""
         return find_winner(self.studies, self.split)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """What the tests of significance say about the models."""
+        return Verdicts(self.finished, self.significance)
+
+    @cached_property
+    def lead(self) -> Lead | None:
+        """The winner next to the best other model on the test split."""
+        if self.winner is None:
+            return None
+        objective = self.finished[0].settings.objective_of(self.winner.label)
+        return self.verdicts.lead(self.winner.model, objective)
 
     @property
     def finished(self) -> list[Study]:

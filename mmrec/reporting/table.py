@@ -15,7 +15,7 @@ from mmrec.text import is_number, value_text
 P_VALUE = 0.05
 """Smaller p-values count as significant."""
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-_LATEX |= {"<": "$<$", ">": "$>$"}
+_LATEX |= {"<": "$<$", ">": "$>$", "†": r"\textdagger{}"}
 _T = TypeVar("_T")
 
 
@@ -33,9 +33,10 @@ class Cell:
     mark: str = ""
     """Superscript after the text; a note below the table explains it."""
     spread: float | None = None
-    """Half of an interval, shown after a plus-minus sign."""
+    """Half of an interval, or a deviation, shown after a plus-minus sign."""
     data: str | None = None
     """The value with all digits, for CSV; None if the text is the value."""
+    underlined: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ class ReportTable:
     rows: Sequence[Sequence[Cell]]
     is_folded: bool = False
     """Whether the page hides it until the reader opens it."""
+    rules: frozenset[int] = frozenset()
+    """The rows that a line separates from the row above."""
+    spread_name: str = "half interval"
+    """What the spread of a cell is."""
+    unprinted: frozenset[str] = frozenset()
+    """The columns that a paper does not print, by their headers."""
 
     def to_csv(self) -> str:
         """Return the table as CSV with all digits; marks and intervals get their own columns."""
@@ -59,17 +66,25 @@ class ReportTable:
                 columns.append([f"{head.text} mark", *(cell.mark for cell in cells)])
             if any(cell.spread is not None for cell in cells):
                 spreads = ("" if c.spread is None else repr(c.spread) for c in cells)
-                columns.append([f"{head.text} half interval", *spreads])
+                columns.append([f"{head.text} {self.spread_name}", *spreads])
         written = io.StringIO()
         csv.writer(written, lineterminator="\n").writerows(zip(*columns, strict=True))
         return written.getvalue()
 
-    def to_latex(self) -> str:
-        """Return the table as a ``table`` environment for the LaTeX package booktabs."""
-        sides = "".join("r" if head.kind == "number" else "l" for head in self.header[1:])
-        head, *rows = (
-            " & ".join(map(_latex_text, _unfold(row))) + r" \\" for row in (self.header, *self.rows)
-        )
+    def to_latex(self, *, complete: bool = False) -> str:
+        """Return the table as a ``table`` environment for the LaTeX package booktabs.
+
+        Args:
+            complete: whether it has the columns that a paper does not print, such as the best
+                epoch of a model.
+        """
+        left_out = frozenset[str]() if complete else self.unprinted
+        places = [n for n, head in enumerate(self.header) if head.text not in left_out]
+        heads = [self.header[n] for n in places[1:]]
+        sides = "".join("r" if head.kind == "number" else "l" for head in heads)
+        unfolded = [_unfold(row) for row in (self.header, *self.rows)]
+        head, *rows = (" & ".join(_latex_text(row[n]) for n in places) + r" \\" for row in unfolded)
+        rows = [f"\\midrule\n{row}" if n in self.rules else row for n, row in enumerate(rows)]
         lines = [
             r"\begin{table}",
             r"\centering",
@@ -211,11 +226,12 @@ def _csv_text(cell: Cell) -> str:
 
 def _escaped(text: str) -> str:
     text = re.sub(r"\s+", " ", text)
-    return re.sub(r"[&%$#_{}~^<>\\]", lambda found: _LATEX.get(found[0], f"\\{found[0]}"), text)
+    return re.sub(r"[&%$#_{}~^<>†\\]", lambda found: _LATEX.get(found[0], f"\\{found[0]}"), text)
 
 
 def _latex_text(cell: Cell) -> str:
     text = _escaped(cell.text)
     text = rf"\textbf{{{text}}}" if cell.strong else text
+    text = rf"\underline{{{text}}}" if cell.underlined else text
     text += rf"\textsuperscript{{{_escaped(cell.mark)}}}" if cell.mark else ""
     return text + (rf" {{\scriptsize$\pm${cell.spread:.4f}}}" if cell.spread is not None else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import stdev
 from typing import Any
 
 from mmrec.data import FloatArray
@@ -57,6 +58,35 @@ class Study:
         point = PointView.of(trials)
         return point.value(self.objective) if point.status == "finished" else None
 
+    def point_deviation(self, trials: Sequence[TrialRecord]) -> float | None:
+        """Return the standard deviation of the selected value over the trials of a point.
+
+        None for a single trial, and if a trial has no value.
+        """
+        values = [x for x in map(self.value, trials) if x is not None]
+        return stdev(values) if len(values) == len(trials) > 1 else None
+
+    def mean_value(self, trials: Sequence[TrialRecord]) -> float | None:
+        """Return the mean of the selected value over the trials of a point, pruned or finished.
+
+        None if a trial has no value.
+        """
+        return PointView.of(trials).value(self.objective)
+
+    @cached_property
+    def ranked_points(self) -> list[list[TrialRecord]]:
+        """The points: those that can be selected, best first, then all others, best first.
+
+        Equal ones are in the order of the search.
+        """
+        sign = -1 if self.objective.higher_is_better else 1
+
+        def order(trials: Sequence[TrialRecord]) -> tuple[bool, bool, float]:
+            mean = self.mean_value(trials)
+            return self.point_value(trials) is None, mean is None, sign * (mean or 0.0)
+
+        return sorted(self.points or [[record] for record in self.records], key=order)
+
     @cached_property
     def ranked(self) -> list[TrialRecord]:
         """The trials that have a value, best first; equal ones in the order of the search."""
@@ -91,15 +121,15 @@ class Study:
         shared = self.records[0].parameters if self.records else {}
         return {k: value_text(value) for k, value in shared.items() if k not in self.searched}
 
-    def best_values(self, across: str, down: str) -> dict[tuple[str, str], float | None]:
-        """Return the best value for each pair of values of two hyper-parameters.
+    def best_points(self, across: str, down: str) -> dict[tuple[str, str], list[TrialRecord]]:
+        """Return the best point for each pair of values of two hyper-parameters.
 
-        Keys are the ``repr`` of the values; None where every trial of the pair failed.
+        Keys are the ``repr`` of the values.
         """
-        found: dict[tuple[str, str], float | None] = {}
-        for record in [*self.ranked, *self.records]:
-            pair = repr(record.parameters.get(across)), repr(record.parameters.get(down))
-            found.setdefault(pair, self.value(record))
+        found: dict[tuple[str, str], list[TrialRecord]] = {}
+        for trials in self.ranked_points:
+            parameters = trials[0].parameters
+            found.setdefault((repr(parameters.get(across)), repr(parameters.get(down))), trials)
         return found
 
     # Repetitions of the points on folds and seeds
@@ -117,7 +147,14 @@ class Study:
     @property
     def best_trials(self) -> list[TrialRecord]:
         """The trials of the best point, one for each fold and seed, fold by fold."""
-        return [] if self.best_point is None else self.points[self.best_point]
+        if self.best_point is None:
+            return [] if self.best is None else [self.best]
+        return self.points[self.best_point]
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether the points were run on several folds or seeds."""
+        return any(len(trials) > 1 for trials in self.points)
 
     @property
     def repetitions(self) -> dict[str, int]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 
-from mmrec.runs.records import TrialRecord
 from mmrec.runs.repetitions import repetitions_text
-from mmrec.runs.selection import PointView
+from mmrec.runs.selection import PointView, ValidationView
 from mmrec.runs.study import Study
 from mmrec.training.objective import LOSS, Objective
 
@@ -25,6 +24,8 @@ class Winner:
     label: str
     """The label of the same figure."""
     value: float | None
+    deviation: float | None
+    """Its standard deviation over the folds and seeds; None for a single trial."""
     test: Mapping[str, float]
     """Up to three test figures, at the cutoff of ``label``."""
     n_repetitions: int = 1
@@ -46,10 +47,10 @@ def find_winner(studies: Sequence[Study], split: str) -> Winner | None:
     objective = _common_objective(finished)
     best, best_value = finished[0], None
     for study in finished:
-        value = PointView.of(_trials(study)).value(objective)
+        value = PointView.of(study.best_trials).value(objective)
         if objective.is_better(value, best_value):
             best, best_value = study, value
-    trials = _trials(best)
+    trials = best.best_trials
     labels = list(trials[0].test)
     same_cutoff = [x for x in labels if x.partition("@")[2] == objective.label.partition("@")[2]]
     over = f" (mean over {repetitions_text(trials)})" if len(trials) > 1 else ""
@@ -58,6 +59,7 @@ def find_winner(studies: Sequence[Study], split: str) -> Winner | None:
         by=objective.title(split) + over,
         label=objective.label,
         value=best_value,
+        deviation=_deviation([ValidationView.of(x).value(objective) for x in trials]),
         test={
             label: fmean(trial.test[label] for trial in trials)
             for label in (same_cutoff or labels)[:_MOST_FIGURES]
@@ -71,11 +73,11 @@ def _common_objective(finished: Sequence[Study]) -> Objective:
     objective = objectives.pop() if len(objectives) == 1 else None
     if objective is None or objective.label == LOSS:  # losses of different models do not compare
         return finished[0].settings.objective_of(
-            next(iter(_trials(finished[0])[0].validation), LOSS)
+            next(iter(finished[0].best_trials[0].validation), LOSS)
         )
     return objective
 
 
-def _trials(study: Study) -> list[TrialRecord]:
-    assert study.best is not None
-    return study.best_trials or [study.best]
+def _deviation(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return stdev(known) if len(known) == len(values) > 1 else None

@@ -54,6 +54,8 @@ def graph(dataset: Dataset, *, self_loops: bool) -> Tensor:
 
 
 class LightGCNM(nn.Module):
+    n_layers = 1
+
     def __init__(self, dataset: Dataset) -> None:
         super().__init__()
         self.n_users, self.n_items = dataset.n_users, dataset.n_items
@@ -70,7 +72,10 @@ class LightGCNM(nn.Module):
     def embed(self) -> tuple[Tensor, Tensor]:
         items = [normalize(p(f.weight)) for f, p in zip(self.F, self.proj, strict=True)]
         x = torch.cat([self.Gu.weight, torch.stack(items).mean(0)])
-        x = torch.stack([x, self.conv(x, self.adj)]).mean(0)
+        layers = [x]
+        for _ in range(self.n_layers):
+            layers.append(self.conv(layers[-1], self.adj))
+        x = torch.stack(layers).mean(0)
         return x[: self.n_users], x[self.n_users :]
 
     def loss(self, users: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:

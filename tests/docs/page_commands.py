@@ -30,6 +30,7 @@ QUICK = (
     "show",
     "verify",
     "diff",
+    "compare",
 )
 """Commands that take less than five seconds, and are run."""
 

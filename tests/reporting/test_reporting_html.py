@@ -120,7 +120,13 @@ def finished(index: int, value: float, *, epochs: int = 4, **parameters: object)
         name=f"M_id{index}",
         model="external.M",
         index=index,
-        parameters={"lr": 0.1, "epochs": epochs, "modalities": ["visual", "textual"], **parameters},
+        parameters={
+            "lr": 0.1,
+            "epochs": epochs,
+            "modalities": ["visual", "textual"],
+            "seed": 1,
+            **parameters,
+        },
         status="finished",
         best_epoch=epochs,
         validation=best,
@@ -135,7 +141,13 @@ def finished(index: int, value: float, *, epochs: int = 4, **parameters: object)
 
 def failed(index: int, error: str, **parameters: object) -> TrialRecord:
     return TrialRecord(
-        f"id{index}", f"M_id{index}", "external.M", index, dict(parameters), "failed", error
+        f"id{index}",
+        f"M_id{index}",
+        "external.M",
+        index,
+        {"seed": 1, **parameters},
+        "failed",
+        error,
     )
 
 

@@ -79,8 +79,9 @@ def test_searched_tried_and_fixed_hyper_parameters() -> None:
 
 
 def test_best_value_of_each_pair() -> None:
-    pairs = make_study(RECORDS).best_values("lr", "cf")
-    assert pairs == {
+    study = make_study(RECORDS)
+    pairs = study.best_points("lr", "cf")
+    assert {pair: study.mean_value(trials) for pair, trials in pairs.items()} == {
         ("0.01", "'mf'"): 0.5,
         ("0.01", "'ngcf'"): 0.4,
         ("0.1", "'mf'"): 0.2,

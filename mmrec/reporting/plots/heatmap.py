@@ -17,6 +17,7 @@ def draw_heatmap(
     across: Parameter,
     down: Parameter,
     values: Mapping[tuple[str, str], float | None],
+    deviations: Mapping[tuple[str, str], float | None],
     *,
     best: float,
     title: str,
@@ -28,6 +29,7 @@ def draw_heatmap(
         across: the parameter of the horizontal axis.
         down: the parameter of the vertical axis.
         values: by the ``repr`` of a value of each; None for a pair that failed.
+        deviations: by the same, for values that are means; else None.
         best: the best of the values.
         title: what the values are.
     """
@@ -36,6 +38,7 @@ def draw_heatmap(
     height = 1.1 + 0.42 * max(2, len(down.levels))
     figure.set_size_inches(max(WIDTH, 1.2 + 0.68 * len(across.levels)), height)
     axes = figure.subplots()
+    size = 8.5 if all(x is None for x in deviations.values()) else 7.5
     known = [value for value in values.values() if value is not None]
     spread = max(known, default=0) - min(known, default=0)
     for (of_across, of_down), value in values.items():
@@ -46,9 +49,11 @@ def draw_heatmap(
         axes.add_patch(
             Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, color=ACCENT, alpha=alpha, linewidth=0)
         )
+        deviation = deviations.get((of_across, of_down))
         text = "failed" if value is None else f"{value:.4f}"
+        text += "" if deviation is None else f"\n± {deviation:.4f}"
         weight = "bold" if value == best else "normal"
-        axes.text(x, y, text, ha="center", va="center", fontsize=8.5, fontweight=weight)
+        axes.text(x, y, text, ha="center", va="center", fontsize=size, fontweight=weight)
     axes.set_xlim(-0.5, len(across.levels) - 0.5)
     axes.set_ylim(len(down.levels) - 0.5, -0.5)
     down.label(axes, "y")

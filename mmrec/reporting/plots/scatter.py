@@ -25,19 +25,22 @@ if TYPE_CHECKING:
 def draw_scatter(
     figure: Figure,
     parameter: Parameter,
-    trials: Sequence[tuple[Any, float]],
+    points: Sequence[tuple[Any, float, float | None]],
     failed: Sequence[Any],
     *,
     title: str,
+    unit: str,
 ) -> None:
-    """Draw a point for each trial, and a cross for each failed one.
+    """Draw a dot for each point of the search, and a cross for each failed one.
 
     Args:
         figure: an empty one.
         parameter: the parameter of the horizontal axis.
-        trials: the parameter's value and the trial's, the best trial first.
-        failed: the parameter's values of failed trials.
-        title: what the trials' values are.
+        points: the parameter's value, the point's value and its standard deviation, which is
+            drawn as a bar unless it is None; the best point first.
+        failed: the parameter's values of failed points.
+        title: what the points' values are.
+        unit: ``trials`` or ``points``, for the description.
     """
     levels = parameter.levels
     is_scale = len(levels) > MAX_CATEGORIES and all(map(is_number, levels))
@@ -46,10 +49,14 @@ def draw_scatter(
         place = {repr(level): float(level) for level in levels}
     figure.set_size_inches(WIDTH, 2.8)
     axes = figure.subplots()
-    for rank in reversed(range(len(trials))):
-        level, value = trials[rank]
+    for rank in reversed(range(len(points))):
+        level, value, deviation = points[rank]
         look = pale(0.5, markersize=5) if rank else {"color": ACCENT, "markersize": 8}
         axes.plot(place[repr(level)], value, "o", **look)
+        if deviation is not None:
+            ends = [value - deviation, value + deviation]
+            look = pale(0.4) if rank else {"color": ACCENT}
+            axes.plot([place[repr(level)]] * 2, ends, linewidth=1.2, **look)
     crosses = [place[repr(level)] for level in failed], [0.03] * len(failed)
     axes.plot(*crosses, "x", color=INK, transform=axes.get_xaxis_transform())
     if is_scale:
@@ -58,7 +65,7 @@ def draw_scatter(
         axes.set_xlim(-0.5, len(levels) - 0.5)
         parameter.label(axes, "x")
     axes.set_title(title, wrap=True)
-    figure.set_label(f"{title} of {len(trials) + len(failed)} trials, by {parameter.name}.")
+    figure.set_label(f"{title} of {len(points) + len(failed)} {unit}, by {parameter.name}.")
 
 
 def _label_scale(axes: Axes, parameter: Parameter) -> None:

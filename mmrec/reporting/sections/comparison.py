@@ -1,21 +1,23 @@
-"""The best trials of all models side by side."""
+"""The best points of all models side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from markupsafe import Markup
 
 from mmrec.data import FloatArray
 from mmrec.evaluation import spread
+from mmrec.reporting.cautions import of_comparison
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Section, section
-from mmrec.reporting.table import P_VALUE, Cell, ReportTable, make_table, number_format
-from mmrec.runs.records import TrialRecord
-from mmrec.training.objective import Objective
+from mmrec.reporting.table import Cell, ReportTable, make_table, number_format
+from mmrec.reporting.verdicts import best_of, test_means
+from mmrec.runs.repetitions import repetitions_text, spreads
+from mmrec.runs.study import Study
 
 DIFFERS = "*"
 """Marks a value that differs significantly from the best of its column."""
@@ -29,67 +31,92 @@ def comparison(data: ReportData) -> Iterator[Section]:
     notes: list[str | Markup] = []
     if len(data.finished) > 1:
         notes.append("The best value of each column is highlighted.")
-    notes.append("± is half of the 95 % confidence interval of the mean over users.")
+    repeated = [study for study in data.finished if study.is_repeated]
+    if repeated:
+        notes.append(
+            "A model that was run on several folds or seeds has its means over them, ± the "
+            "standard deviation over them."
+        )
+    if len(repeated) < len(data.finished):
+        trial = "A model with a single trial" if repeated else "Each model"
+        notes.append(
+            f"{trial} has the figures of its best trial, ± half of the 95 % confidence interval of "
+            "the mean over users."
+        )
     if len(data.significance):
+        first = ", which compare the first trials," if repeated else ""
         notes.append(
             Markup(
-                "<sup>*</sup> differs from the best value of its column: p &lt; 0.05 in every test "
-                "over users, after correction."
+                "<sup>*</sup> differs from the best value of its column: p &lt; 0.05 in every "
+                f"test over users{first} and over folds and seeds, after correction."
             )
         )
-    yield Section("Results", "results", tables={"best": best_models(data)}, notes=notes)
+    yield Section(
+        "Results",
+        "results",
+        tables={"best": best_models(data)},
+        notes=notes,
+        warnings=[f"{text}." for text in of_comparison(data)],
+    )
 
 
 def best_models(data: ReportData) -> ReportTable:
-    """Return the test metrics of the best trials.
+    """Return the test metrics of the best points.
 
-    A metric that is a mean over users has half of its 95 % interval (t distribution). It is marked
-    with :data:`DIFFERS` if every test over users finds it different from the best of its column,
-    after Holm's correction.
+    A model that was run on several folds or seeds has means with their standard deviation. A single
+    trial has half of the 95 % interval over users (t distribution), where a metric is a mean over
+    them. A value is marked with :data:`DIFFERS` if every test over users, folds and seeds finds it
+    different from the best of its column, after Holm's correction.
     """
-    trials = {study.name: study.best for study in data.finished if study.best is not None}
-    labels = list(dict.fromkeys(label for trial in trials.values() for label in trial.test))
+    figures = {study.name: test_means(study) for study in data.finished}
+    labels = list(dict.fromkeys(label for values in figures.values() for label in values))
     settings = data.finished[0].settings
+    formats = {
+        label: number_format([values.get(label) for values in figures.values()]) for label in labels
+    }
     best = {
-        label: _best(settings.objective_of(label), list(trials.values()))
+        label: best_of(settings.objective_of(label), figures)
         for label in labels
         if settings.has_best(label)
     }
-    formats = {
-        label: number_format([trial.test.get(label) for trial in trials.values()])
-        for label in labels
-    }
-    differing = _differing(data.significance, {label: x.name for label, x in best.items()})
+    differing = {label: data.verdicts.differing(label, name) for label, name in best.items()}
+    is_repeated = any(study.is_repeated for study in data.finished)
     rows: list[list[object]] = []
     for study in data.finished:
-        trial = trials[study.name]
+        values = figures[study.name]
         cells = [
             replace(
-                formats[label](trial.test.get(label)),
-                strong=len(trials) > 1 and label in best and _is_equal(trial, best[label], label),
-                mark=DIFFERS if (trial.name, label) in differing else "",
-                spread=_half_interval(study.best_per_user.get(label)),
+                formats[label](values.get(label)),
+                strong=len(figures) > 1
+                and label in best
+                and values.get(label) == figures[best[label]].get(label),
+                mark=DIFFERS if study.name in differing.get(label, ()) else "",
+                spread=_spread(study, label),
             )
             for label in labels
         ]
-        selected = [study.objective.label, study.value(trial), trial.best_epoch]
-        rows.append([Cell(study.name, trial.name), *cells, *selected])
-    head = ["model", *labels, "selected by", f"{data.split} value", "best epoch"]
-    return make_table("Test metrics of the best trial of each model.", head, rows)
+        over = [repetitions_text(study.best_trials) or "1 trial"] if is_repeated else []
+        selected = [study.objective.label, study.mean_value(study.best_trials), _epochs(study)]
+        name = Cell(study.name, study.best_trials[0].name)
+        rows.append([name, *over, *cells, *selected])
+    selection = ["selected by", f"{data.split} value", "best epoch"]
+    head = ["model", *(["mean over"] if is_repeated else []), *labels, *selection]
+    unit = "point" if is_repeated else "trial"
+    table = make_table(f"Test metrics of the best {unit} of each model.", head, rows)
+    return replace(table, unprinted=frozenset(selection))
 
 
-def _best(objective: Objective, trials: Sequence[TrialRecord]) -> TrialRecord:
-    """Return the trial with the best test value, the first of equals."""
-    best, best_value = trials[0], None
-    for trial in trials:
-        value = objective.value(None, trial.test)
-        if objective.is_better(value, best_value):
-            best, best_value = trial, value
-    return best
+def _epochs(study: Study) -> object:
+    """Return the best epoch, or those of several trials."""
+    epochs = [trial.best_epoch for trial in study.best_trials]
+    return Cell(", ".join(map(str, epochs)), kind="number") if len(epochs) > 1 else epochs[0]
 
 
-def _is_equal(one: TrialRecord, other: TrialRecord, label: str) -> bool:
-    return one.test.get(label) == other.test.get(label)
+def _spread(study: Study, label: str) -> float | None:
+    if not study.is_repeated:
+        return _half_interval(study.best_per_user.get(label))
+    deviation = spreads(study.best_trials).get(f"{label} std", math.nan)
+    return deviation if math.isfinite(deviation) else None
 
 
 def _half_interval(values: FloatArray | None) -> float | None:
@@ -97,14 +124,3 @@ def _half_interval(values: FloatArray | None) -> float | None:
         return None
     found = spread(values[np.isfinite(values)].tolist())
     return found.high - found.mean if np.isfinite(found.high) else None
-
-
-def _differing(significance: pd.DataFrame, best: Mapping[str, str]) -> set[tuple[str, str]]:
-    """Return trial and label of the values that all tests over users tell from the best one."""
-    verdicts: dict[tuple[str, str], list[bool]] = {}
-    for row in significance.to_dict("records"):
-        label, pair = str(row["metric"]), {str(row["model_a"]), str(row["model_b"])}
-        if row["over"] == "users" and best.get(label) in pair and len(pair) == 2:
-            (other,) = pair - {best[label]}
-            verdicts.setdefault((other, label), []).append(row["p_holm"] < P_VALUE)
-    return {key for key, differs in verdicts.items() if all(differs)}

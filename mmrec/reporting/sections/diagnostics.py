@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 def diagnostics_plots(study: Study) -> Iterator[Plot]:
     """Yield a figure for each quantity of the best trial."""
     trial = study.best
+    which = "the best trial"
+    if study.is_repeated and trial is not None:
+        which = f"trial {trial.index + 1} alone, the first of the best point"
     for quantity in quantities(trial) if trial is not None else ():
         assert trial is not None
         yield Plot(
-            f"{quantity.replace('_', ' ').capitalize()} of the best trial. The dashed line is its "
-            "best epoch.",
+            f"{quantity.replace('_', ' ').capitalize()} of {which}. The dashed line is its best "
+            "epoch.",
             series_table(trial, quantity),
             partial(_draw, trial=trial, quantity=quantity),
         )

@@ -129,7 +129,8 @@ def _recommended(study: Study, user: Mapping[str, Any], kept: Mapping[str, Any])
     n_hits = sum(item.hit == "test" for item in items)
     n_test = len(history["test"]["items"]) + history["test"]["new"]
     nouns = "test item" if n_test == 1 else "test items"
-    note = f"{n_hits} of {n_test} {nouns} among the first {len(items)}"
+    single = "; the first trial of the best point" if study.is_repeated else ""
+    note = f"{n_hits} of {n_test} {nouns} among the first {len(items)}{single}"
     return ItemRow(study.name, note, items, is_ranked=True)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from mmrec.errors import DataError
@@ -22,6 +23,7 @@ from mmrec.reporting.sections.base import Plot, figure
 from mmrec.reporting.sections.trials import best_first
 from mmrec.reporting.table import ReportTable, make_table
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.repetitions import repetitions_text
 from mmrec.runs.study import Study
 
 if TYPE_CHECKING:
@@ -40,9 +42,8 @@ def learning_plots(study: Study, split: str) -> Iterator[Plot]:
     """Yield the figure of a model that was trained by gradient."""
     label = _label(study)
     if label is not None:
-        others = " The best trial is highlighted." if len(study.ranked) > 1 else ""
         yield Plot(
-            f"Learning curves.{others} The dashed line is the best epoch.",
+            _caption(study),
             curve_table(study, label, split),
             partial(_draw, study=study, label=label, split=split),
         )
@@ -78,6 +79,38 @@ def _label(study: Study) -> str | None:
     return by if by in labels else next(iter(labels), None)
 
 
+def _caption(study: Study) -> str:
+    if len(study.best_trials) > 1:
+        over = repetitions_text(study.best_trials)
+        return (
+            f"Learning curves. The thick line is the mean of the best point over {over}; the thin "
+            "lines are its trials, with a dot at the best epoch of each."
+        )
+    others = " The best trial is highlighted." if len(study.ranked) > 1 else ""
+    return f"Learning curves.{others} The dashed line is the best epoch."
+
+
+def mean_curve(curves: Sequence[Mapping[int, float | None]]) -> dict[int, float]:
+    """Return the mean by epoch of several curves, for the epochs that all of them have."""
+    shared = [epoch for epoch in curves[0] if all(epoch in curve for curve in curves)]
+    values = {epoch: [curve[epoch] for curve in curves] for epoch in shared}
+    return {
+        epoch: fmean(x for x in found if x is not None)
+        for epoch, found in values.items()
+        if None not in found
+    }
+
+
+def _loss_curve(trial: TrialRecord) -> dict[int, float | None]:
+    return dict(enumerate(trial.losses, 1))
+
+
+def _value_curve(trial: TrialRecord, label: str) -> dict[int, float | None]:
+    """Return the values of the evaluated epochs that have one."""
+    values = {entry["epoch"]: entry["validation"].get(label) for entry in trial.history}
+    return {epoch: value for epoch, value in values.items() if value is not None}
+
+
 def curve_table(study: Study, label: str, split: str) -> ReportTable:
     """Return loss and validation metric of the evaluated epochs, the best trial first."""
     trials = best_first(study)[:_MAX_COLUMNS]
@@ -86,13 +119,19 @@ def curve_table(study: Study, label: str, split: str) -> ReportTable:
         for evaluated in trial.history:
             by_epoch.setdefault(evaluated["epoch"], {})[place] = evaluated
     step = math.ceil(len(by_epoch) / _MAX_ROWS) or 1
-    best = [trial.best_epoch for trial in trials[:1] if trial.best_epoch]
+    point = [trial for trial in trials if trial in study.best_trials]
+    best = [trial.best_epoch for trial in point or trials[:1] if trial.best_epoch]
     head = ["epoch"]
+    means: list[Mapping[int, float]] = []
+    if len(point) > 1:
+        head += ["mean loss of the best point", f"its mean {split} {label}"]
+        means = [mean_curve([_loss_curve(trial) for trial in point])]
+        means += [mean_curve([_value_curve(trial, label) for trial in point])]
     for trial in trials:
         head += [f"trial {trial.index + 1}, loss", f"trial {trial.index + 1}, {split} {label}"]
     rows = []
     for epoch in sorted({*sorted(by_epoch)[::step], *best}):
-        row: list[object] = [str(epoch)]
+        row: list[object] = [str(epoch), *(curve.get(epoch) for curve in means)]
         for place in range(len(trials)):
             entry: Mapping[str, Any] = by_epoch[epoch].get(place, {})
             row += [entry.get("loss"), entry.get("validation", {}).get(label)]
@@ -106,10 +145,16 @@ def _draw(figure: Figure, *, study: Study, label: str, split: str) -> None:
     figure.set_size_inches(WIDTH, 4.1)
     above, below = figure.subplots(2, 1, sharex=True)
     trials = best_first(study)[:_MAX_CURVES]
+    point = study.best_trials if len(study.best_trials) > 1 else []
     for trial in reversed(trials):
-        _draw_trial(above, below, trial, label, len(trials), is_best=trial is trials[0])
+        is_best = trial is trials[0] and not point
+        _draw_trial(above, below, trial, label, len(trials), is_best=is_best)
     title = f"{split} {label}"
-    if trials and trials[0].best_epoch is not None:
+    if point:
+        _draw_point(above, below, point, label)
+        values = [trial.validation.get(label, math.nan) for trial in point]
+        title = f"mean {title}: {fmean(values):.4f} at the best epochs"
+    elif trials and trials[0].best_epoch is not None:
         best = trials[0]
         value = best.validation.get(label, math.nan)
         for axes in (above, below):
@@ -124,6 +169,22 @@ def _draw(figure: Figure, *, study: Study, label: str, split: str) -> None:
     figure.set_label(f"Learning curves of {len(trials)} trials. Below, {title}.")
 
 
+def _draw_point(above: Axes, below: Axes, point: Sequence[TrialRecord], label: str) -> None:
+    """Draw the trials of a point as thin lines and their mean as a thick one."""
+    for axes, curves in (
+        (above, [_loss_curve(trial) for trial in point]),
+        (below, [_value_curve(trial, label) for trial in point]),
+    ):
+        for curve in curves:
+            axes.plot(list(curve), finite(list(curve.values())), color=ACCENT, linewidth=0.8)
+        mean = mean_curve(curves)
+        look: dict[str, Any] = {"marker": "o", "markersize": 3} if len(mean) == 1 else {}
+        axes.plot(list(mean), finite(list(mean.values())), color=ACCENT, linewidth=2.2, **look)
+    for trial in point:
+        value = trial.validation.get(label, math.nan)
+        below.plot(trial.best_epoch or 0, value, "o", color=ACCENT, markersize=4)
+
+
 def _draw_trial(
     above: Axes, below: Axes, trial: TrialRecord, label: str, n_trials: int, *, is_best: bool
 ) -> None:
@@ -133,7 +194,6 @@ def _draw_trial(
     dot: dict[str, Any] = {"marker": "o", "markersize": 3}
     epochs = range(1, len(trial.losses) + 1)
     above.plot(epochs, finite(trial.losses), **look, **(dot if len(epochs) == 1 else {}))
-    values = {entry["epoch"]: entry["validation"].get(label) for entry in trial.history}
-    known = {epoch: value for epoch, value in values.items() if value is not None}
+    known = _value_curve(trial, label)
     is_marked = len(known) == 1 or (is_best and len(known) <= 40)
     below.plot(list(known), finite(list(known.values())), **look, **(dot if is_marked else {}))

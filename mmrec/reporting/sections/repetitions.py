@@ -15,8 +15,7 @@ def repetitions(data: ReportData) -> Iterator[Section]:
     """Make the table of means; no section if no model was run on several folds or seeds."""
     table = mean_table(data)
     if table.rows:
-        note = "The table above shows the trial of the first fold and seed."
-        yield Section("Folds and seeds", "repetitions", tables={"seeds": table}, notes=[note])
+        yield Section("Folds and seeds", "repetitions", tables={"seeds": table})
 
 
 def mean_table(data: ReportData) -> ReportTable:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 
@@ -13,8 +14,10 @@ from mmrec.reporting.plots.scatter import draw_scatter
 from mmrec.reporting.plots.style import MAX_CATEGORIES, Drawing
 from mmrec.reporting.report_data import ReportData, require
 from mmrec.reporting.sections.base import Plot, figure
-from mmrec.reporting.sections.trials import best_first
-from mmrec.reporting.table import Cell, ReportTable, make_table, parameter
+from mmrec.reporting.sections.trials import numbers_text
+from mmrec.reporting.table import Cell, ReportTable, make_table, number_format, parameter
+from mmrec.runs.records import TrialRecord
+from mmrec.runs.repetitions import repetitions_text
 from mmrec.runs.study import Study
 from mmrec.text import value_text
 
@@ -30,14 +33,16 @@ def search_plots(study: Study, split: str) -> Iterator[Plot]:
     pairs = list(combinations(study.tried, 2)) if is_grid and len(study.tried) <= 3 else []
     for across, down in pairs:
         yield Plot(
-            f"Search over {across} and {down}. A stronger colour is a better value.",
+            f"Search over {across} and {down}. A stronger colour is a better value."
+            + (f" {_means(study)}" if study.is_repeated else ""),
             grid_table(study, across, down, split),
             _heatmap(study, across, down, split),
         )
     for name in () if pairs else study.tried:
         yield Plot(
-            f"Search over {name}. The best trial is highlighted; a cross is a failed trial.",
-            trial_table(study, name, split),
+            f"Search over {name}. The best {_unit(study)} is highlighted; a cross is a failed "
+            f"{_unit(study)}." + (f" {_means(study)}" if study.is_repeated else ""),
+            point_table(study, name, split),
             _scatter(study, name, split),
         )
 
@@ -74,7 +79,7 @@ def search_heatmap(
 def search_scatter(
     data: ReportData, parameter: str | None = None, model: str | None = None
 ) -> Drawing:
-    """Draw the selected value of each trial over one hyper-parameter.
+    """Draw the selected value of each point over one hyper-parameter.
 
     Args:
         data: of the run.
@@ -96,47 +101,84 @@ def search_scatter(
 
 def grid_table(study: Study, across: str, down: str, split: str) -> ReportTable:
     """Return the data of a heat map."""
-    levels, values = study.levels(across), study.best_values(across, down)
+    levels, best = study.levels(across), study.best_points(across, down)
+    text = number_format([study.mean_value(trials) for trials in best.values()])
+    cells = {pair: _cell(study, trials, text) for pair, trials in best.items()}
     rows: list[list[object]] = [
-        [value_text(y), *(values.get((repr(x), repr(y))) for x in levels)]
+        [value_text(y), *(cells.get((repr(x), repr(y))) for x in levels)]
         for y in study.levels(down)
     ]
-    caption = f"{study.objective.title(split)} by {across} (across) and {down} (down)."
+    caption = f"{_title(study, split)} by {across} (across) and {down} (down)."
     return make_table(caption, [f"{down} \\ {across}", *map(value_text, levels)], rows)
 
 
-def trial_table(study: Study, name: str, split: str) -> ReportTable:
+def point_table(study: Study, name: str, split: str) -> ReportTable:
     """Return the data of a scatter plot."""
-    rows = [
+    points = sorted(study.ranked_points, key=lambda trials: trials[0].index)
+    text = number_format([study.mean_value(trials) for trials in points])
+    rows: list[list[object]] = [
         [
-            str(record.index + 1),
-            parameter(record.parameters.get(name)),
-            Cell("failed", kind="number") if record.status == "failed" else study.value(record),
+            numbers_text(trials),
+            parameter(trials[0].parameters.get(name)),
+            _cell(study, trials, text)
+            if all(trial.status != "failed" for trial in trials)
+            else Cell("failed", kind="number"),
         ]
-        for record in study.records
+        for trials in points
     ]
-    return make_table(f"Trials by {name}.", ["trial", name, study.objective.title(split)], rows)
+    unit = "trials" if study.is_repeated else "trial"
+    caption = f"{_unit(study).capitalize()}s by {name}."
+    return make_table(caption, [unit, name, _title(study, split)], rows)
 
 
 def _heatmap(study: Study, across: str, down: str, split: str) -> Drawing:
-    values = study.best_values(across, down)
-    several = len({record.trial_id for record in study.records}) > len(values)
+    best = study.best_points(across, down)
+    values = {pair: study.mean_value(trials) for pair, trials in best.items()}
+    several = len(study.ranked_points) > len(values)
     return partial(
         draw_heatmap,
         across=Parameter(across, study.levels(across)),
         down=Parameter(down, study.levels(down)),
         values=values,
-        best=study.objective.best(values.values()),
-        title=study.objective.title(split)
-        + (", the best over all other parameters" if several else ""),
+        deviations={pair: study.point_deviation(trials) for pair, trials in best.items()},
+        best=study.objective.best([study.mean_value(study.ranked_points[0])]),
+        title=_title(study, split) + (", the best over all other parameters" if several else ""),
     )
 
 
 def _scatter(study: Study, name: str, split: str) -> Drawing:
+    means = [(trials, study.mean_value(trials)) for trials in _selected_first(study)]
     return partial(
         draw_scatter,
         parameter=Parameter(name, study.levels(name)),
-        trials=[(x.parameters.get(name), study.value(x) or 0.0) for x in best_first(study)],
-        failed=[x.parameters.get(name) for x in study.records if study.value(x) is None],
-        title=study.objective.title(split),
+        points=[
+            (trials[0].parameters.get(name), mean, study.point_deviation(trials))
+            for trials, mean in means
+            if mean is not None
+        ],
+        failed=[trials[0].parameters.get(name) for trials, mean in means if mean is None],
+        title=_title(study, split),
+        unit=f"{_unit(study)}s",
     )
+
+
+def _selected_first(study: Study) -> list[list[TrialRecord]]:
+    """Return the points, best first; of equal ones, the selected one."""
+    return sorted(study.ranked_points, key=lambda trials: trials[0] is not study.best)
+
+
+def _unit(study: Study) -> str:
+    return "point" if study.is_repeated else "trial"
+
+
+def _title(study: Study, split: str) -> str:
+    return f"{'mean ' if study.is_repeated else ''}{study.objective.title(split)}"
+
+
+def _means(study: Study) -> str:
+    over = repetitions_text(study.ranked_points[0])
+    return f"Values are means over {over}, ± the standard deviation."
+
+
+def _cell(study: Study, trials: Sequence[TrialRecord], text: Callable[..., Cell]) -> Cell:
+    return replace(text(study.mean_value(trials)), spread=study.point_deviation(trials))

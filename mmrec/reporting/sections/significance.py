@@ -8,12 +8,7 @@ from dataclasses import replace
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Section, section
 from mmrec.reporting.table import Cell, ReportTable, make_table, p_value
-
-_TESTS = {
-    "paired_ttest": "Paired t-test",
-    "wilcoxon_test": "Wilcoxon test",
-    "welch_ttest": "Welch's t-test",
-}
+from mmrec.reporting.verdicts import TEST_NAMES
 
 
 @section("significance", order=30)
@@ -53,7 +48,8 @@ def p_value_tables(data: ReportData) -> dict[str, ReportTable]:
             [f"{a} and {b}", *(cells.get(metric) for metric in metrics)]
             for (a, b), cells in found.items()
         ]
-        caption = f"{_TESTS.get(str(test), str(test))} over {over}: corrected p-values."
+        name = TEST_NAMES.get(str(test), str(test))
+        caption = f"{name[:1].upper()}{name[1:]} over {over}: corrected p-values."
         tables[f"{test} over {over}"] = make_table(caption, ["models", *metrics], lines)
     return tables
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
 from mmrec.reporting.table import (
     Cell,
     ReportTable,
+    decimal,
     digest,
     make_table,
     mebibytes,
@@ -12,6 +17,8 @@ from mmrec.reporting.table import (
     seconds,
 )
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.repetitions import repetitions_text, spreads
+from mmrec.runs.selection import PointView
 from mmrec.runs.study import Study
 
 _MAX_OPEN = 12
@@ -44,15 +51,53 @@ def trials_table(study: Study, split: str) -> ReportTable:
 
 
 def best_first(study: Study) -> list[TrialRecord]:
-    """Return the trials that have a value: the selected one, then the others, best first.
+    """Return the trials that have a value: those of the selected point, then the others.
 
-    The selected trial need not have the best value: over folds and seeds, means are compared.
+    The others are in the order of their values. A selected trial need not have the best value:
+    over folds and seeds, means are compared.
     """
-    best = study.best
-    return sorted(study.ranked, key=lambda x: best is not None and x.trial_id != best.trial_id)
+    best = {trial.trial_id: place for place, trial in enumerate(study.best_trials)}
+    return sorted(study.ranked, key=lambda trial: best.get(trial.trial_id, len(best)))
+
+
+def points_table(study: Study, split: str) -> ReportTable:
+    """Return a row for each point that was run on several folds or seeds: means and deviations."""
+    points = [trials for trials in study.points if len(trials) > 1]
+    labels = list(dict.fromkeys(label for x in study.records for label in x.test))
+    names = [name for name in study.searched if name != "seed" or not study.has_seeds]
+    rows: list[list[object]] = []
+    for trials in points:
+        row: list[object] = [numbers_text(trials)]
+        row += [parameter(trials[0].parameters.get(name)) for name in names]
+        is_best = study.best is not None and trials is study.best_trials
+        status = PointView.of(trials).status
+        row += [Cell("best" if is_best else status, strong=is_best)]
+        selected = study.mean_value(trials)
+        row += [None if selected is None else mean_cell(selected, study.point_deviation(trials))]
+        found = spreads(trials)
+        for label in labels:
+            mean, std = (found.get(f"{label} {what}", math.nan) for what in ("mean", "std"))
+            row.append(mean_cell(mean, std))
+        rows.append(row)
+    head = ["trials", *names, "status", study.objective.title(split)]
+    caption = f"Means over {repetitions_text(points[0])}, ± the standard deviation."
+    return make_table(caption, [*head, *(f"test {label}" for label in labels)], rows)
+
+
+def mean_cell(mean: float, deviation: float | None) -> Cell:
+    """Return a mean with its standard deviation, which may be missing."""
+    known = deviation is not None and math.isfinite(deviation)
+    return replace(decimal(mean), spread=deviation if known else None)
+
+
+def numbers_text(trials: Sequence[TrialRecord]) -> str:
+    """Return the numbers of the trials of a point, which follow each other: ``4`` or ``4 to 6``."""
+    first, last = trials[0].index + 1, trials[-1].index + 1
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def _status(study: Study, record: TrialRecord) -> Cell:
-    is_best = study.best is not None and record.trial_id == study.best.trial_id
+    is_best = record in study.best_trials
     title = f"after epoch {record.pruned_at}" if record.status == "pruned" else ""
-    return Cell("best" if is_best else record.status, title, strong=is_best)
+    best = "best point" if study.is_repeated else "best"
+    return Cell(best if is_best else record.status, title, strong=is_best)

@@ -30,12 +30,15 @@ def users(data: ReportData) -> Iterator[Section]:
         return
     values = _values(data, label)
     plot = Plot(
-        f"Users by their test {label}, for the best trial of each model. A lower curve is better: "
+        f"Users by their test {label}, for {_shown(data)}. A lower curve is better: "
         "fewer users have so small a value.",
         share_table(values, label),
         partial(_draw, values=values, label=label),
     )
-    yield Section("Users", "users", tables={"users": summary_table(values, label)}, plots=[plot])
+    table = summary_table(values, label)
+    note = f"The values of users are those of {_shown(data)}."
+    notes = [note] if any(study.is_repeated for study in data.finished) else []
+    yield Section("Users", "users", tables={"users": table}, notes=notes, plots=[plot])
 
 
 @figure
@@ -65,6 +68,12 @@ def _label(data: ReportData) -> str | None:
     shared = [label for label in per_user[0] if all(label in values for values in per_user)]
     preferred = data.winner.label if data.winner else ""
     return preferred if preferred in shared else next(iter(shared), None)
+
+
+def _shown(data: ReportData) -> str:
+    if any(study.is_repeated for study in data.finished):
+        return "the first trial of the best point of each model, not means over folds and seeds"
+    return "the best trial of each model"
 
 
 def _values(data: ReportData, label: str) -> dict[str, FloatArray]:

@@ -1,0 +1,1 @@
+"""Comparing several finished runs, on one data set or several."""
