@@ -95,6 +95,8 @@ def test_read_results_are_those_of_the_run(finished: Results) -> None:
     again = read_results(finished.folder)
     assert again.best.equals(finished.best)
     assert list(again.trials["trial"]) == list(finished.trials["trial"])
+    assert again.trials["seconds"].tolist() == finished.trials["seconds"].tolist()
+    assert again.trials["seconds"].max() > 0
     assert again.n_failed == 0
 
 
