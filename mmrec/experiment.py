@@ -52,6 +52,8 @@ from mmrec.runs.identity import RunIdentity
 from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.recovery import recover
+from mmrec.runs.sealed import sealed
 from mmrec.runs.sessions import begin_session
 from mmrec.runs.study import Study
 from mmrec.runs.weights import restored_notes
@@ -108,6 +110,7 @@ def run_experiment(
         ) as folder:
             log.write_to(folder.path / "run.log")
             sessions, session_notes = begin_session(folder.path, origin)
+            session_notes += recover(folder, plan.experiment, plan.models)
             ended = folder.trials.read()
             notes = [*resources.notes, *loaded.notes, *plan_notes(plan, datasets), *session_notes]
             notes += dict.fromkeys(unsaved(plan.experiment, plan.models, ended))
@@ -274,6 +277,7 @@ def _write(
         studies,
         tables,
         run_tables.texts(),
+        files=folder.digests(),
         notes=notes,
         sessions=sessions,
         ended=_iso(datetime.now().astimezone()),
@@ -281,7 +285,7 @@ def _write(
     examples = read_examples(folder.path, plan.experiment)
     results = write_report(folder.path, manifest, run_tables, studies, examples)
     write_tracking(manifest, plan.experiment, studies, results)
-    write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+    write_atomically(folder.path / "manifest.json", json.dumps(sealed(manifest), indent=2) + "\n")
     return results
 
 

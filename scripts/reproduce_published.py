@@ -23,6 +23,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from mmrec.errors import MmrecError  # noqa: E402
 from mmrec.experiment import run_experiment  # noqa: E402
 from reproducing.experiments import experiment  # noqa: E402
 
@@ -44,7 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = options.data or ROOT / "data" / options.dataset
     models = {name: settings(runs[name], options) for name in options.models}
     content = experiment(data, models, ["Recall", "nDCG"], options.output)
-    best = run_experiment(content, base_dir=ROOT).best.set_index("model")
+    try:
+        best = run_experiment(content, base_dir=ROOT).best.set_index("model")
+    except MmrecError as error:
+        parser.exit(2, f"{error}\n")
     print("| model | best epoch | Recall@20 | published | nDCG@20 | published |")
     print("|---|--:|--:|--:|--:|--:|")
     for name in models:

@@ -87,7 +87,7 @@ class Workbench:
                 example_lists=self._example_lists(spec, outcome),
             )
             if self.folder is not None:
-                self.folder.keep(record, outcome, lists, self.experiment, model.meta)
+                record = self.folder.keep(record, outcome, lists, self.experiment, model.meta)
         except (Interrupted, WriteError):
             raise
         except Exception as error:  # whatever a model does, the other trials continue

@@ -86,10 +86,10 @@ class IALS(ClosedForm):
     deviation of 0.01 or of ``0.1 / sqrt(factors)``; those of users are drawn first. Solutions are
     exact, in float64, and depend neither on the number of threads nor on blocks.
 
-    Public code: Elliot writes the confidences over the training matrix that its models share: later
-    trials and models of the same process train on them. Its grids for iALS are not what they say.
-    Here the matrix is not shared. Elliot also evaluates every epoch and keeps the best; here the
-    number of epochs is a hyper-parameter to search.
+    Public code: Elliot writes the confidences over the training matrix that its models share. Later
+    trials and models of the same process train on them, so a grid has other confidences than its
+    file says. Here the matrix is not shared. Elliot also evaluates every epoch and keeps the best;
+    here the number of epochs is a hyper-parameter to search.
 
     Cost: an epoch takes ``E f min(n, f)`` operations, plus ``(U + I) f^2``. Memory: ``(U + I) f``
     numbers.

@@ -76,7 +76,9 @@ def test_complex_metrics_are_in_all_results(experiment: Path) -> None:
     assert protocol["lower_is_better"] == ["RSP_items:c"]
     assert protocol["neither_is_better"] == OUTPUTS[3:5]
     assert len(protocol["metric_files"]) == 2
-    per_user = RunFolder(results.folder).per_user(best["trial"][0])
+    folder = RunFolder(results.folder)
+    trial = next(x for x in folder.trials.read() if x.name == best["trial"][0])
+    per_user = folder.per_user(trial)
     assert {"DSC@3", "Recall_users:half-1@5"} <= set(per_user)
     assert not {label for label in per_user if label.startswith("RSP")}
 

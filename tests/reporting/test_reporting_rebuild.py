@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import matplotlib
 import numpy as np
 import pytest
 from helpers import assert_contains, refusal
+from resealing import reseal
 from tiny_experiment import experiment_writer, settings
 
 from mmrec.errors import DataError
@@ -138,9 +140,11 @@ def test_what_a_run_does_not_have_is_refused(finished: Results, draw, facts: lis
 
 def test_a_run_without_groups_and_diagnostics(finished: Results, tmp_path: Path) -> None:
     folder = copied(finished, tmp_path)
-    path = folder / "trials.jsonl"
-    text = path.read_text().replace('"groups": {"popular"', '"groups": {"other"')
-    path.write_text(text.replace('"modality_weights/', '"else/'))
+    text = (
+        (folder / "trials.jsonl").read_text().replace('"groups": {"popular"', '"groups": {"other"')
+    )
+    text = text.replace('"modality_weights/', '"else/')
+    reseal(folder, [json.loads(line) for line in text.splitlines()])
     results = read_results(folder)
     with pytest.raises(DataError, match="popular"):
         results.plot.popularity()
