@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from mmrec.config import Experiment, Loaded, read_experiment
+from mmrec.config import Experiment, Loaded, Source, read_experiment
 from mmrec.data import Dataset
 from mmrec.execution.executors import EXECUTORS, Executor, RunContext, check_executor
 from mmrec.execution.runner import run_plan
@@ -64,7 +64,7 @@ logger = logging.getLogger(__name__)
 
 
 def run_experiment(
-    config: str | Path | Mapping[str, Any],
+    config: Source,
     *,
     base_dir: Path | None = None,
     progress: bool = True,
@@ -129,9 +129,7 @@ def run_experiment(
             return _write(origin, plan, datasets, studies, folder, notes, sessions)
 
 
-def check_experiment(
-    config: str | Path | Mapping[str, Any], base_dir: Path | None = None
-) -> tuple[Loaded, Plan, ItemInfo]:
+def check_experiment(config: Source, base_dir: Path | None = None) -> tuple[Loaded, Plan, ItemInfo]:
     """Read an experiment and check everything that does not need its data.
 
     Args:
