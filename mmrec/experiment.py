@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from mmrec.config import Experiment, Loaded, read_experiment
+from mmrec.config import Experiment, Loaded, Source, read_experiment
 from mmrec.data import Dataset
 from mmrec.execution.executors import EXECUTORS, Executor, RunContext, check_executor
 from mmrec.execution.runner import run_plan
@@ -52,6 +52,8 @@ from mmrec.runs.identity import RunIdentity
 from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.recovery import recover
+from mmrec.runs.sealed import sealed
 from mmrec.runs.sessions import begin_session
 from mmrec.runs.study import Study
 from mmrec.runs.weights import restored_notes
@@ -62,7 +64,7 @@ logger = logging.getLogger(__name__)
 
 
 def run_experiment(
-    config: str | Path | Mapping[str, Any],
+    config: Source,
     *,
     base_dir: Path | None = None,
     progress: bool = True,
@@ -108,6 +110,7 @@ def run_experiment(
         ) as folder:
             log.write_to(folder.path / "run.log")
             sessions, session_notes = begin_session(folder.path, origin)
+            session_notes += recover(folder, plan.experiment, plan.models)
             ended = folder.trials.read()
             notes = [*resources.notes, *loaded.notes, *plan_notes(plan, datasets), *session_notes]
             notes += dict.fromkeys(unsaved(plan.experiment, plan.models, ended))
@@ -126,9 +129,7 @@ def run_experiment(
             return _write(origin, plan, datasets, studies, folder, notes, sessions)
 
 
-def check_experiment(
-    config: str | Path | Mapping[str, Any], base_dir: Path | None = None
-) -> tuple[Loaded, Plan, ItemInfo]:
+def check_experiment(config: Source, base_dir: Path | None = None) -> tuple[Loaded, Plan, ItemInfo]:
     """Read an experiment and check everything that does not need its data.
 
     Args:
@@ -195,7 +196,11 @@ def _progress(
         if issubclass(model.recommender, Model):
             left[model.key] += model.n_trials
     left.subtract(record.model for record in ended if record.model in left)
-    return Progress(enabled=enabled, verbose=verbose, expected=left)
+    searched = {
+        model.key: [*model.searched, *(["seed"] if len(model.seeds) > 1 else [])]
+        for model in plan.models
+    }
+    return Progress(enabled=enabled, verbose=verbose, expected=left, searched=searched, log=logger)
 
 
 def _outline(
@@ -270,6 +275,7 @@ def _write(
         studies,
         tables,
         run_tables.texts(),
+        files=folder.digests(),
         notes=notes,
         sessions=sessions,
         ended=_iso(datetime.now().astimezone()),
@@ -277,7 +283,7 @@ def _write(
     examples = read_examples(folder.path, plan.experiment)
     results = write_report(folder.path, manifest, run_tables, studies, examples)
     write_tracking(manifest, plan.experiment, studies, results)
-    write_atomically(folder.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+    write_atomically(folder.path / "manifest.json", json.dumps(sealed(manifest), indent=2) + "\n")
     return results
 
 

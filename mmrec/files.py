@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from mmrec.errors import DataError, WriteError
 
@@ -142,41 +141,24 @@ def append_line(path: Path, line: str) -> None:
     Raises:
         WriteError: the line cannot be written.
     """
+    append_bytes(path, encoded(line) + b"\n")
+
+
+def append_bytes(path: Path, content: bytes) -> None:
+    """Append whole lines and wait until they are on disk.
+
+    Raises:
+        WriteError: they cannot be written.
+    """
     try:
         with path.open("ab") as file:
             if file.tell() and not _ends_with_newline(path):
                 file.write(b"\n")  # after a torn line of a killed process
-            file.write(encoded(line) + b"\n")
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the JSON objects written by :func:`append_line`; an empty list without a file.
-
-    Incomplete lines of killed processes are skipped. Lines end at line feeds only: texts may
-    contain other Unicode line separators.
-
-    Raises:
-        DataError: the file cannot be read.
-    """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    objects = []
-    for line in lines:
-        try:
-            content = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(content, dict):
-            objects.append(content)
-    return objects
 
 
 def sha256(*parts: bytes | memoryview) -> str:

@@ -101,7 +101,7 @@ class ModelSearch:
             settings=self._model,
             records=[record for trials in points for record in trials],
             best=best,
-            best_per_user=folder.per_user(best.name) if best else {},
+            best_per_user=folder.per_user(best) if best else {},
             points=points,
             best_point=best_point,
         )

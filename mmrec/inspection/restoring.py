@@ -106,6 +106,7 @@ def restore(
 
     Raises:
         DataError: neither weights nor lists were kept, or they are not those of the trial.
+        TrialError: the weights are damaged.
     """
     lists = lists_path(experiment, record)
     if not issubclass(kind, Model):

@@ -16,6 +16,7 @@ from mmrec.data import Dataset
 from mmrec.errors import ModelError
 from mmrec.graph import SparseMatrix, knn_graph
 from mmrec.models.configs import FeaturesConfig
+from mmrec.models.views import view_of
 
 
 def embedding(n: int, width: int) -> nn.Embedding:
@@ -44,17 +45,6 @@ def interactions(dataset: Dataset) -> SparseMatrix:
     """Return the training interactions as a matrix of ones, [U, I]."""
     users, items = torch.from_numpy(dataset.train.users), torch.from_numpy(dataset.train.items)
     return SparseMatrix.from_edges(users, items, (dataset.n_users, dataset.n_items))
-
-
-def control_order(config: FeaturesConfig, n_items: int) -> Tensor | None:
-    """Return the item whose vectors each item gets, [I] int64; None if each has its own.
-
-    It is the same for all modalities, whose vectors stay together. It has a generator of its own,
-    so the initial weights are those of the trial without the control.
-    """
-    if config.control == "none":
-        return None
-    return torch.from_numpy(np.random.default_rng(config.seed).permutation(n_items))
 
 
 def uniform(like: Tensor) -> Tensor:
@@ -147,10 +137,9 @@ class ItemFeatures(nn.Module):
     ) -> None:
         super().__init__()
         self._names = {modality: attribute_name(modality) for modality in config.sources}
-        order = control_order(config, dataset.n_items)
+        seen = view_of(config, dataset)
         for modality, loader in config.sources.items():
-            vectors = torch.tensor(dataset.features_of(loader))
-            vectors = vectors if order is None else vectors[order]
+            vectors = torch.tensor(seen.features_of(loader))
             if trainable:
                 self.register_parameter(self._names[modality], nn.Parameter(vectors))
             else:

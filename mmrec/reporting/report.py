@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmrec.files import write_atomically
+from mmrec.errors import DataError
+from mmrec.files import encoded, is_file, sha256, sha256_of_file, write_atomically
 from mmrec.reporting.examples.collect import read_examples
 from mmrec.reporting.page import report_html
 from mmrec.reporting.report_data import ReportData, activate_own_file
@@ -58,8 +59,25 @@ def rebuild_report(path: str | Path) -> Results:
     studies = read_studies(run)
     on_test = run.manifest["protocol"]["selected_on"] == "test"
     tables = RunTables.of(experiment, studies, on_test=on_test)
+    if not run.has_digests:
+        _check_tables(run, tables)
     examples = read_examples(run.path, experiment)
     return write_report(run.path, run.manifest, tables, studies, examples)
+
+
+def _check_tables(run: FinishedRun, tables: RunTables) -> None:
+    """Refuse to replace tables that are as the run wrote them by others.
+
+    Raises:
+        DataError: the records give other tables.
+    """
+    for name, text in tables.texts().items():
+        path, digest = run.path / name, run.manifest["run_tables_sha256"].get(name)
+        if sha256(encoded(text)) != digest and is_file(path) and sha256_of_file(path) == digest:
+            raise DataError(
+                f"{path}: the records of the run give another table, so they are damaged, or the "
+                "version that made the run wrote other tables; the table is kept"
+            )
 
 
 def read_results(path: str | Path) -> Results:

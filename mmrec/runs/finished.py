@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 from mmrec.config import EarlyStopping, Experiment, Loaded, ModelMeta, read_experiment
 from mmrec.errors import ConfigError, DataError, listing, nearest
-from mmrec.files import path_errors
+from mmrec.files import path_errors, sha256_of_file
 from mmrec.planning.model_plan import ModelSettings
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.manifest import SCHEMA_VERSION, from_json
 from mmrec.runs.records import TrialRecord, TrialStore
+from mmrec.runs.sealed import KEY, SealError, unsealed
 from mmrec.runs.study import Study
 
+logger = logging.getLogger(__name__)
+
 _MANIFEST = "manifest.json"
+_FILES = "files_sha256"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +47,30 @@ class FinishedRun:
         path = path.parent if path.name == _MANIFEST else path
         with path_errors(path):
             manifest = _manifest(path)
+        digests = manifest.get(_FILES)
+        if digests is None:
+            logger.warning(
+                "%s was made by a version that wrote no digests of its records, so damage to them "
+                "cannot be noticed",
+                path,
+            )
         features = _json(path / "features.json")
         try:
-            store = TrialStore(path / "trials.jsonl").read()
+            store = TrialStore(path / "trials.jsonl").read(digests=digests is not None)
             records = {record.trial_id: record for record in store}
             trials = tuple(records[trial["trial_id"]] for trial in manifest["trials"])
-            return cls(path, manifest, trials, features["loaders"])
-        except KeyError as error:
+            loaders = features["loaders"]
+        except (KeyError, TypeError) as error:
             raise DataError(f"{path}: the run is damaged: {error} is missing") from error
+        for name, digest in (digests or {}).items():
+            if sha256_of_file(path / name) != digest:
+                raise DataError(f"{path}: the run is damaged: {name} does not have its digest")
+        return cls(path, manifest, trials, loaders)
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether the records have digests; those of earlier versions do not."""
+        return _FILES in self.manifest
 
     @property
     def n_epochs(self) -> int:
@@ -133,7 +153,10 @@ def _manifest(path: Path) -> Mapping[str, Any]:
             f"{SCHEMA_VERSION}; use the version that made the run: "
             f"{manifest.get('environment', {}).get('packages', {}).get('mmrec', 'unknown')}"
         )
-    return manifest
+    try:
+        return unsealed(manifest, required=KEY in manifest or _FILES in manifest)
+    except SealError as error:
+        raise DataError(f"{path / _MANIFEST}: the run is damaged: {error}") from error
 
 
 def _json(path: Path) -> Mapping[str, Any]:
@@ -206,11 +229,4 @@ def _study(
     if not places:
         return Study(settings, records, points=points)
     best = points[places[0]][0]
-    try:
-        per_user = folder.per_user(best.name)
-    except (OSError, ValueError, BadZipFile) as error:
-        raise DataError(
-            f"{folder.path}: the run is damaged: the users' values of {best.name} cannot be read: "
-            f"{error}"
-        ) from error
-    return Study(settings, records, best, per_user, points, places[0])
+    return Study(settings, records, best, folder.per_user(best), points, places[0])

@@ -7,6 +7,8 @@ import io
 import logging
 import shutil
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +19,7 @@ from filelock import FileLock, Timeout
 from mmrec.config import Experiment, ModelMeta
 from mmrec.data import FloatArray
 from mmrec.errors import DataError, WriteError, listing
-from mmrec.files import path_errors, write_atomically
+from mmrec.files import is_file, path_errors, sha256, sha256_of_file, write_atomically
 from mmrec.runs.identity import RunIdentity
 from mmrec.runs.lists import lists_path
 from mmrec.runs.records import TrialRecord, TrialStore
@@ -28,6 +30,7 @@ from mmrec.training.trainer import Outcome
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "identity.json"
+_REPORTED = ("features.json", "examples.json")
 _MANIFEST = "manifest.json"
 
 
@@ -40,6 +43,8 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.trials = TrialStore(path / "trials.jsonl")
+        self.damaged = path / "damaged"
+        """Where damaged files are kept."""
         self._lock = FileLock(path / "run.lock")
 
     @classmethod
@@ -116,14 +121,39 @@ class RunFolder:
 
     def release(self) -> None:
         """Release the lock of the folder."""
+        self.remove_leftovers()
         with contextlib.suppress(OSError):  # checkpoints of unfinished trials stay
             (self.path / "checkpoints").rmdir()
         self._lock.release()
+
+    def remove_leftovers(self, ended: Sequence[str] = ()) -> None:
+        """Remove temporary files of killed processes, and checkpoints of trials that have ended.
+
+        Args:
+            ended: the names of these trials.
+        """
+        checkpoints = self.path / "checkpoints"
+        found = [checkpoints / f"{name}.pt" for name in ended]
+        for folder in (self.path, checkpoints, self.path / "per_user"):
+            found += folder.glob(".*")
+        for path in found:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     @property
     def stamp(self) -> str:
         """The date and time of the run's start, as in the names of its files."""
         return self.path.name.removeprefix("run_")
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has ended."""
+        return (self.path / _MANIFEST).exists()
+
+    @property
+    def identity(self) -> RunIdentity | None:
+        """The identity of the experiment; None if it is missing or damaged."""
+        return _identity_of(self.path)
 
     def checkpoint(self, name: str, rate: int | None) -> Checkpoint:
         """Return the checkpoint of an unfinished trial."""
@@ -136,8 +166,8 @@ class RunFolder:
         lists: str | None,
         experiment: Experiment,
         meta: ModelMeta,
-    ) -> None:
-        """Write what is kept of a finished trial.
+    ) -> TrialRecord:
+        """Write what is kept of a finished trial; return its record with the digests of it.
 
         These are its test values of each user, for tests of significance, and its weights and
         recommendation lists if asked for.
@@ -158,16 +188,41 @@ class RunFolder:
             write_atomically(lists_path(experiment, record), lists)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **outcome.test_per_user)
-        write_atomically(self._per_user_path(record.name), buffer.getvalue())
+        content = buffer.getvalue()
+        write_atomically(self.per_user_path(record.name), content)
+        return replace(record, per_user_sha256=sha256(content))
 
-    def per_user(self, name: str) -> dict[str, FloatArray]:
-        """Return the test values of each user that were kept of a trial, {label: [U]}."""
-        content = io.BytesIO(self._per_user_path(name).read_bytes())
-        with np.load(content, allow_pickle=False) as archive:
-            return dict(archive)
+    def per_user(self, record: TrialRecord) -> dict[str, FloatArray]:
+        """Return the test values of each user that were kept of a trial, {label: [U]}.
 
-    def _per_user_path(self, name: str) -> Path:
+        Raises:
+            DataError: they are missing or damaged.
+        """
+        path = self.per_user_path(record.name)
+        damaged = f"{self.path}: the run is damaged: the users' values of {record.name}"
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{damaged} cannot be read: {error}") from error
+        if record.per_user_sha256 not in (None, sha256(content)):
+            raise DataError(f"{damaged} do not have their digest: {path}")
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                values = dict(archive)
+        except Exception as error:  # numpy and zlib raise half a dozen kinds
+            raise DataError(f"{damaged} cannot be read: {path}: {error}") from error
+        if not all(x.ndim == 1 and x.dtype.kind == "f" for x in values.values()):
+            raise DataError(f"{damaged} are not one number for each user: {path}")
+        return values
+
+    def per_user_path(self, name: str) -> Path:
+        """Return the file of the test values of each user of a trial."""
         return self.path / "per_user" / f"{name}.npz"
+
+    def digests(self) -> dict[str, str]:
+        """Return the SHA-256 of the files of the run that its report is made from, by name."""
+        paths = [self.path / name for name in (self.trials.path.name, *_REPORTED)]
+        return {path.name: sha256_of_file(path) for path in paths if is_file(path)}
 
 
 def _unfinished(performance: Path) -> list[tuple[Path, RunIdentity]]:
@@ -180,9 +235,13 @@ def _unfinished(performance: Path) -> list[tuple[Path, RunIdentity]]:
 
 def _identity_of(path: Path) -> RunIdentity | None:
     try:
-        return RunIdentity.parse((path / _IDENTITY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+        text = (path / _IDENTITY).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None  # not the folder of a run
+    identity = RunIdentity.parse(text)
+    if identity is None:
+        logger.warning("%s is damaged, so its run is not resumed", path / _IDENTITY)
+    return identity
 
 
 def _make_folder(performance: Path, started: datetime) -> Path:

@@ -18,6 +18,7 @@ from mmrec.models import RecommendationFile, RecommendationFileConfig, Recommend
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
 from mmrec.runs.environment import source_versions
+from mmrec.runs.sealed import sealed, unsealed
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,14 @@ class RunIdentity:
     def parse(cls, text: str) -> RunIdentity | None:
         """Return what :meth:`to_json` wrote; None if it is damaged."""
         try:
-            facts = json.loads(text)
+            facts = unsealed(json.loads(text), required=False)
             return cls(str(facts["experiment"]), dict(facts["code"]))
         except (ValueError, KeyError, TypeError):
             return None
 
     def to_json(self) -> str:
         """Return the identity as JSON."""
-        return json.dumps(asdict(self))
+        return json.dumps(sealed(asdict(self)))
 
     def changed_code(self, other: RunIdentity) -> list[str]:
         """Return the names of the sources whose versions differ."""

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from logging.handlers import MemoryHandler
 from pathlib import Path
 
+logger = logging.getLogger(__name__)
+
 SHOWN = {"is_shown": True}
 """The ``extra`` of a message for ``run.log`` alone, since the terminal shows it in another way."""
 
@@ -45,8 +47,15 @@ class RunLog:
         self.handler = MemoryHandler(sys.maxsize, flushLevel=sys.maxsize, flushOnClose=False)
 
     def write_to(self, path: Path) -> None:
-        """Append all messages so far to a file, and each message from now on."""
-        self.handler.setTarget(_LogFile(path))
+        """Append all messages so far to a file, and each message from now on.
+
+        A file that cannot be opened is named in a warning; no result depends on it.
+        """
+        try:
+            self.handler.setTarget(_LogFile(path))
+        except OSError as error:
+            logger.warning("%s: cannot be written: %s", path, error.strerror or error)
+            return
         self.handler.capacity = 1
         self.handler.flush()
 

@@ -1,7 +1,4 @@
-"""The manifest of a run: everything that its figures depend on, and the digests of its results.
-
-docs/manifest.schema.json is its schema.
-"""
+"""What the figures of a run depend on, and digests of results: docs/manifest.schema.json."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import numpy as np
 import torch
 
 from mmrec.config import Loaded
-from mmrec.data import Dataset, FoldFiles, Interactions
+from mmrec.data import Dataset, FoldFiles
 from mmrec.data.vocabulary import sort_ids
 from mmrec.features import Loader
 from mmrec.files import encoded, sha256, sha256_of_file
@@ -58,6 +55,7 @@ class Origin:
                 "source": loaded.document.source,
                 "base_dir": str(loaded.base_dir),
                 "document": to_json(loaded.document.data),
+                **({"options": [*options]} if (options := loaded.document.options) else {}),
             },
             files=split_files(plan.folds),
             environment=describe_environment(devices, threads, external),
@@ -72,6 +70,7 @@ def make_manifest(
     tables: Mapping[str, str],
     run_tables: Mapping[str, str],
     *,
+    files: Mapping[str, str],
     notes: Sequence[str],
     sessions: Sequence[Mapping[str, Any]],
     ended: str,
@@ -85,6 +84,7 @@ def make_manifest(
         studies: the trials of every model.
         tables: {name: content} of the tables in the performance folder.
         run_tables: the same of those in the folder of the run.
+        files: digests of other files in it.
         notes: the warnings of the run.
         sessions: of a resumed run, when each session started and its environment.
         ended: ISO date and time.
@@ -101,7 +101,10 @@ def make_manifest(
         "data": _data(origin, plan, datasets),
         "seeds": {
             "experiment": plan.experiment.random_seed,
-            "models": {study.name: _seeds(study) for study in studies},
+            "models": {
+                study.name: sorted({record.parameters["seed"] for record in study.records})
+                for study in studies
+            },
         },
         **origin.environment,
         "sessions": [dict(session) for session in sessions],
@@ -121,6 +124,7 @@ def make_manifest(
         ],
         "tables_sha256": _digests(tables),
         "run_tables_sha256": _digests(run_tables),
+        "files_sha256": dict(files),
     }
 
 
@@ -212,7 +216,7 @@ def _protocol(plan: Plan, dataset: Dataset, studies: Sequence[Study]) -> dict[st
         "relevance_threshold": threshold,
         "averaged_over": "users with at least one relevant held-out item",
         "users_averaged": {
-            name: _n_users(split, threshold)
+            name: len(np.unique(split.users[split.ratings >= threshold]))
             for name, split in held_out.items()
             if split is not None
         },
@@ -234,10 +238,6 @@ def metric_files(plan: Plan) -> dict[str, str]:
         for place, metric in enumerate(plan.complex_metrics)
         for key, file in metric.files().items()
     }
-
-
-def _n_users(split: Interactions, threshold: float) -> int:
-    return len(np.unique(split.users[split.ratings >= threshold]))
 
 
 def _data(origin: Origin, plan: Plan, datasets: Sequence[Dataset]) -> dict[str, Any]:
@@ -294,7 +294,3 @@ def describe_data(dataset: Dataset, files: Mapping[str, Mapping[str, str]]) -> d
         "features": {name: list(matrix.shape) for name, matrix in dataset.features.items()},
         "notes": list(report.notes),
     }
-
-
-def _seeds(study: Study) -> list[int]:
-    return sorted({record.parameters["seed"] for record in study.records})

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from mmrec.errors import DataError
-from mmrec.files import append_line, read_json_lines
+from mmrec.files import append_line, write_atomically
 from mmrec.runs.example_users import ExampleLists
+from mmrec.runs.sealed import Line, read_sealed, sealed_line
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class TrialRecord:
     """Digest of the best epoch's recommendation lists: item numbers and bits of the scores."""
     lists_file_sha256: str | None = None
     """Digest of their file; None without ``save_recs``."""
+    per_user_sha256: str | None = None
+    """Digest of the file of the users' test values; None for a trial that failed."""
     groups: dict[str, dict[str, float]] = field(default_factory=dict)
     """Test figures of the best epoch for popular, middling and rare items, see
     :class:`mmrec.evaluation.GroupEvaluator`; nothing is selected by them."""
@@ -66,8 +72,8 @@ class TrialRecord:
         return next((h["loss"] for h in self.history if h["epoch"] == self.best_epoch), None)
 
     def to_json(self) -> str:
-        """Return one line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        """Return one line of JSON, with its digest."""
+        return sealed_line(asdict(self))
 
 
 class TrialStore:
@@ -88,16 +94,73 @@ class TrialStore:
         """
         append_line(self.path, record.to_json())
 
-    def read(self) -> list[TrialRecord]:
+    def read(self, *, digests: bool = True) -> list[TrialRecord]:
         """Return the complete records, in the order they ended.
+
+        Args:
+            digests: False also accepts records without a digest, as earlier versions wrote them.
+
+        Raises:
+            DataError: the file cannot be read, a record is damaged or repeated, or another version
+                of mmrec wrote it.
+        """
+        good, damaged = self.examine(digests=digests)
+        wrong = [line for line in damaged if line.is_json]
+        if wrong:
+            raise DataError(f"{self.path}: the records are damaged: {describe(wrong)}")
+        return good
+
+    def examine(self, *, digests: bool = True) -> tuple[list[TrialRecord], list[Line]]:
+        """Return the complete records, and the lines that are damaged, torn or repeated.
 
         Raises:
             DataError: the file cannot be read, or another version of mmrec wrote it.
         """
+        good: dict[str, TrialRecord] = {}
+        damaged = []
+        for line in read_sealed(self.path, required=digests):
+            if line.facts is None:
+                damaged.append(line)
+                continue
+            record = self._record(line)
+            if record.trial_id in good:
+                damaged.append(Line(line.number, line.text, None, "it repeats a trial"))
+            else:
+                good[record.trial_id] = record
+        return list(good.values()), damaged
+
+    def replace(self, records: Iterable[TrialRecord]) -> None:
+        """Replace all records.
+
+        Raises:
+            WriteError: the file cannot be written.
+        """
+        write_atomically(self.path, "".join(f"{record.to_json()}\n" for record in records))
+
+    def _record(self, line: Line) -> TrialRecord:
+        assert line.facts is not None
         try:
-            return [TrialRecord(**facts) for facts in read_json_lines(self.path)]
+            record = TrialRecord(**line.facts)
+            _shape().validate_python(line.facts)
         except TypeError as error:
             raise DataError(
                 f"{self.path}: written by another version of mmrec ({error}); use that version, or "
                 "start a new run with --fresh"
             ) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise DataError(
+                f"{self.path}: the records are damaged: line {line.number}: "
+                f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            ) from error
+        return record
+
+
+def describe(lines: Iterable[Line]) -> str:
+    """Name damaged lines and what is wrong with each."""
+    return "; ".join(f"line {line.number}: {line.problem}" for line in lines)
+
+
+@cache
+def _shape() -> TypeAdapter[TrialRecord]:
+    return TypeAdapter(TrialRecord)

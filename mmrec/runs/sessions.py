@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmrec.files import append_line, read_json_lines
+from mmrec.files import append_line
 from mmrec.runs.differences import Change, as_text, changes
 from mmrec.runs.manifest import Origin
+from mmrec.runs.sealed import read_sealed, sealed_line
 
 _FILE = "sessions.jsonl"
 _HARMLESS = "code.git."
@@ -21,13 +21,20 @@ def begin_session(folder: Path, origin: Origin) -> tuple[list[dict[str, Any]], l
 
     Returns:
         The earlier sessions, each with its start and how it ``differs`` from this one; and a
-        warning for each that does.
+        warning for each that does or whose record is damaged.
 
     Raises:
         DataError: the record cannot be written.
     """
     sessions, warnings = [], []
-    for earlier in read_json_lines(folder / _FILE):
+    for record in read_sealed(folder / _FILE):
+        earlier = record.facts
+        if earlier is None:
+            warnings.append(
+                f"{folder / _FILE}: line {record.number} is damaged ({record.problem}), so the "
+                "environment of an earlier session is not known"
+            )
+            continue
         differing = _differing(earlier, origin.environment)
         values = {x.key: [_plain(x.one), _plain(x.other)] for x in differing}
         sessions.append({"started": earlier["started"], "differs": values})
@@ -37,7 +44,7 @@ def begin_session(folder: Path, origin: Origin) -> tuple[list[dict[str, Any]], l
                 f"their bits may differ: {'; '.join(map(str, differing))}"
             )
     line = {"started": origin.started} | origin.environment
-    append_line(folder / _FILE, json.dumps(line, ensure_ascii=False))
+    append_line(folder / _FILE, sealed_line(line))
     return sessions, warnings
 
 

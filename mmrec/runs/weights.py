@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,11 @@ from mmrec.models.external import PREFIX
 from mmrec.planning.plan import Plan
 from mmrec.runs.environment import source_versions
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.sealed import KEY, SealError, sealed, unsealed
 from mmrec.runs.study import Study
+from mmrec.training.digests import digest_of_state
+
+logger = logging.getLogger(__name__)
 
 _OWN = "mmrec"
 """The key of the metadata, and of mmrec's own version among those of the sources."""
@@ -52,11 +57,12 @@ def save_weights(experiment: Experiment, record: TrialRecord, state: Mapping[str
         "best_epoch": record.best_epoch,
         "parameters": record.parameters,
         "code": _code(experiment, record.model),
+        "weights_sha256": digest_of_state(state),
     }
     # One key alone: safetensors writes several in an order that changes from file to file.
     content = save(
         {name: tensor.contiguous() for name, tensor in state.items()},
-        metadata={_OWN: json.dumps(facts)},
+        metadata={_OWN: json.dumps(sealed(facts))},
     )
     write_atomically(weights_path(experiment, record.name), content)
 
@@ -100,6 +106,10 @@ def read_weights(path: Path) -> Weights:
     with _opened(path) as file:
         facts = _facts(file)
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if "weights_sha256" not in facts:
+            logger.warning("%s has no digest, so damage to it cannot be noticed", path)
+        elif facts["weights_sha256"] != digest_of_state(state):
+            raise SealError("its weights do not have their digest")
     return Weights(state, facts.get("best_epoch", 0), facts.get("code", {}))
 
 
@@ -113,7 +123,10 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _facts(file: Any) -> dict[str, Any]:  # noqa: ANN401 - the handle of safetensors has no type
-    facts: dict[str, Any] = json.loads((file.metadata() or {}).get(_OWN, "{}"))
+    content = json.loads((file.metadata() or {}).get(_OWN, "{}"))
+    facts = unsealed(content, required=False)
+    if "weights_sha256" in facts and KEY not in content:
+        raise SealError("it has no digest")
     return facts
 
 

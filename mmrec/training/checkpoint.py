@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import itertools
+import logging
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -15,9 +19,13 @@ from mmrec.evaluation import Ranking
 from mmrec.files import write_through
 from mmrec.training.protocol import EpochRecord, Evaluated
 
-FORMAT = 4
+logger = logging.getLogger(__name__)
+
+FORMAT = 5
 """Raised whenever the content changes; a file of another format is ignored."""
 
+_PART = 1 << 22
+"""Bytes that are read at a time."""
 
 SPARING_S = 30.0
 """Seconds of training that a crash loses at most; wide features make checkpoints of gigabytes."""
@@ -115,23 +123,78 @@ class Checkpoint:
         Raises:
             DataError: it cannot be written; the earlier one is intact.
         """
-        write_through(self.path, lambda file: torch.save({"format": FORMAT} | content, file))
+        write_through(self.path, lambda file: _write({"format": FORMAT} | content, file))
         self._saved_at = self._now()
 
     def load(self) -> dict[str, Any] | None:
         """Return the last saved content on the CPU, or None if there is none.
 
-        A file that cannot be read, or of another format, is ignored: the trial then starts from
-        its beginning, with the same result.
+        A file that is damaged is set aside, and one of another format is ignored: the trial then
+        starts from its beginning, with the same result.
         """
-        if not self.path.exists():
-            return None
         try:
-            content: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
-            return content if content["format"] == FORMAT else None
-        except Exception:  # torch raises half a dozen kinds for a damaged file
+            with self.path.open("rb") as file:
+                is_whole = _is_whole(file)
+            if is_whole:
+                content: dict[str, Any] = torch.load(
+                    self.path, map_location="cpu", weights_only=True
+                )
+                return content if content["format"] == FORMAT else None
+            problem = "its content does not have its digest"
+        except FileNotFoundError:
             return None
+        except Exception as error:  # torch raises half a dozen kinds for another file
+            problem = f"{type(error).__name__}: {error}"
+        self._set_aside(problem)
+        return None
+
+    def _set_aside(self, problem: str) -> None:
+        """Rename a damaged file, so that it can be examined, and say so."""
+        aside = self.path.with_name(f"{self.path.name}.damaged")
+        logger.warning(
+            "%s: the checkpoint is damaged (%s); the trial starts from its beginning, and the file "
+            "is kept as %s",
+            *(self.path, problem, aside.name),
+        )
+        with contextlib.suppress(OSError):
+            self.path.replace(aside)
 
     def remove(self) -> None:
         """Delete the file, once the trial's result is recorded."""
         self.path.unlink(missing_ok=True)
+
+
+class _Hashing:
+    """Passes what is written on to a file, and computes its digest."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, content: bytes) -> int:
+        self.digest.update(content)
+        return self._file.write(content)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _write(content: dict[str, Any], file: BinaryIO) -> None:
+    """Write the content, then its digest, which readers of torch's format ignore."""
+    hashing = _Hashing(file)
+    torch.save(content, hashing)  # type: ignore[arg-type]
+    file.write(hashing.digest.digest())
+
+
+def _is_whole(file: BinaryIO) -> bool:
+    """Return whether a file has the content that was written."""
+    digest = hashlib.sha256()
+    left = file.seek(0, os.SEEK_END) - digest.digest_size
+    file.seek(0)
+    while left > 0:
+        part = file.read(min(left, _PART))
+        digest.update(part)
+        left -= len(part)
+        if not part:
+            return False
+    return file.read() == digest.digest()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from mmrec.config import Experiment
-from mmrec.errors import TrialError
 from mmrec.files import is_file, sha256_of_file
 from mmrec.runs.finished import FinishedRun
-from mmrec.runs.lists import lists_path
+from mmrec.runs.folder import RunFolder
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.weights import read_weights, weights_path
-from mmrec.training.digests import digest_of_state
+from mmrec.runs.recovery import damaged_files
 from mmrec.verify.data import short_path
 
 
@@ -37,16 +34,5 @@ def changed_files(
             if is_file(table) and sha256_of_file(table) != digest:
                 yield f"{short_path(table)}: not what the run wrote"
     for record in records:
-        lists, digest = lists_path(experiment, record), record.lists_file_sha256
-        if digest is not None and is_file(lists) and sha256_of_file(lists) != digest:
-            yield f"{short_path(lists)}: not the lists of the trial"
-        weights = weights_path(experiment, record.name)
-        if is_file(weights) and _digest(weights) != record.weights_sha256:
-            yield f"{short_path(weights)}: not the weights of the trial"
-
-
-def _digest(weights: Path) -> str | None:
-    try:
-        return digest_of_state(read_weights(weights).state)
-    except TrialError:  # damaged
-        return None
+        for path, problem in damaged_files(record, RunFolder(run.path), experiment):
+            yield f"{short_path(path)}: {problem}"

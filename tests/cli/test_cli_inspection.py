@@ -14,7 +14,7 @@ from tiny_experiment import experiment_writer, settings
 
 from mmrec.cli import main
 from mmrec.config import read_experiment
-from mmrec.errors import DataError
+from mmrec.errors import DataError, TrialError
 from mmrec.experiment import run_experiment
 from mmrec.inspection.user import view_user
 from mmrec.planning.datasets import load_datasets
@@ -178,7 +178,7 @@ def test_other_weights_and_other_data_are_refused(tmp_path: Path) -> None:
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(DataError, match=r"weights.*LATTICE_"):
+    with pytest.raises(TrialError, match=r"weights.*LATTICE_"):
         view_user(run, "0")
     weights.unlink()
     (lists,) = run.parents[1].glob("recs/*.tsv")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import assert_contains, refusal
+from resealing import reseal
 from scipy import stats
 from tiny_experiment import Write, experiment_writer, settings, write_tiny_data
 
@@ -61,8 +62,7 @@ def edited(run: Results, folder: Path, **protocol: Any) -> Path:
     path = folder / "run_changed"
     shutil.copytree(run.folder, path)
     manifest = json.loads((path / "manifest.json").read_text())
-    manifest["protocol"] |= protocol
-    (path / "manifest.json").write_text(json.dumps(manifest))
+    reseal(path, protocol=manifest["protocol"] | protocol)
     return path
 
 

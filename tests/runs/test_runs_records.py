@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from mmrec.runs.folder import RunFolder
 from mmrec.runs.identity import RunIdentity
 from mmrec.runs.log import log_to_folder
 from mmrec.runs.records import TrialRecord, TrialStore
+from mmrec.runs.sealed import sealed_line
 from mmrec.verify.verification import verify_run
 
 IDENTITY = RunIdentity("one", {"mmrec": "0.1.0"})
@@ -56,7 +56,7 @@ def test_a_line_may_be_torn_at_any_byte(tmp_path: Path) -> None:
 
 def test_records_of_another_version_are_refused_with_a_way_on(tmp_path: Path) -> None:
     store = TrialStore(tmp_path / "trials.jsonl")
-    store.path.write_text(json.dumps({"trial_id": "x", "colour": "red"}) + "\n")
+    store.path.write_text(sealed_line({"trial_id": "x", "colour": "red"}) + "\n")
     message = refusal(DataError, store.read)
     assert_contains(message, [store.path, "'colour'", "--fresh"])
 

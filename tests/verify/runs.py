@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from resealing import reseal
 from tiny_experiment import experiment_writer, settings
 
 from mmrec.experiment import run_experiment
@@ -41,11 +42,11 @@ def manifest(run: Path) -> dict[str, Any]:
 
 
 def tampered(run: Path, copy: Path, change: Callable[[list[dict[str, Any]]], None]) -> Path:
-    """Copy the folder of a run, with the lines of trials.jsonl changed."""
+    """Copy the folder of a run as another machine would have written it, with other records."""
     shutil.copytree(run, copy)
     lines = records(run)
     change(lines)
-    (copy / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    reseal(copy, lines)
     return copy
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from helpers import assert_contains, refusal
+from resealing import reseal
 from runs import flip_bit, make_run, manifest, records, run, tampered
 from tiny_experiment import Write, experiment_writer, settings
 
@@ -130,7 +130,7 @@ def test_another_environment_is_told_key_by_key(first: Path, tmp_path: Path) -> 
     facts["environment"]["packages"]["torch"] = "2.3.0"
     facts["environment"]["packages"]["torch-sparse"] = "0.6.18"
     facts["code"]["mmrec_sha256"] = "a" * 64
-    (copy / "manifest.json").write_text(json.dumps(facts))
+    reseal(copy, **facts)
     diff = diff_runs(copy, first)
     now = manifest(first)
     environment, packages = now["environment"], now["environment"]["packages"]
@@ -150,7 +150,7 @@ def test_another_commit_is_told_but_is_no_difference(first: Path, tmp_path: Path
     shutil.copytree(first, copy)
     facts = manifest(first)
     facts["code"]["git"] = {"commit": "c" * 40, "dirty": False}
-    (copy / "manifest.json").write_text(json.dumps(facts))
+    reseal(copy, **facts)
     diff = diff_runs(copy, first)
     assert any(change.key.startswith("code.git") for change in diff.environment)
     assert diff.is_equal

@@ -16,6 +16,7 @@ from tiny_experiment import Write, experiment_writer, settings
 from mmrec import __version__
 from mmrec.errors import ConfigError, DataError, TrialError
 from mmrec.inspection.user import view_user
+from mmrec.runs.sealed import sealed_line
 from mmrec.verify.trials import Difference
 from mmrec.verify.verification import verify_run
 
@@ -336,7 +337,7 @@ def test_files_that_were_changed_after_the_run_are_named(tmp_path: Path) -> None
             ["manifest.json", "schema_version", "99", "2", __version__],
         ),
         (
-            lambda run: (run / "trials.jsonl").write_text('{"new": 1}\n'),
+            lambda run: (run / "trials.jsonl").write_text(sealed_line({"new": 1}) + "\n"),
             ["trials.jsonl", "version of mmrec"],
         ),
     ],

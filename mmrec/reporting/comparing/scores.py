@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -121,16 +120,8 @@ def _per_user(
     study: Study, trials: Mapping[Repetition, TrialRecord], path: Path
 ) -> dict[str, FloatArray]:
     fold = next(iter(trials))[0]
-    kept = []
-    for (other, _), trial in trials.items():
-        if other == fold:
-            try:
-                kept.append(RunFolder(path).per_user(trial.name))
-            except (OSError, ValueError, BadZipFile) as error:
-                raise DataError(
-                    f"{path}: the run is damaged: the users' values of {trial.name} cannot be "
-                    f"read: {error}"
-                ) from error
+    folder = RunFolder(path)
+    kept = [folder.per_user(trial) for (other, _), trial in trials.items() if other == fold]
     common = [label for label in kept[0] if all(label in values for values in kept)]
     return {label: np.mean([values[label] for values in kept], axis=0) for label in common}
 
