@@ -13,10 +13,11 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 __version__ = "0.1.0"
-__all__ = ["Comparison", "Results", "__version__", "compare", "run_experiment"]
+__all__ = ["Comparison", "Results", "__version__", "compare", "run_experiment", "run_experiments"]
 
 if TYPE_CHECKING:
     from mmrec.experiment import run_experiment
+    from mmrec.experiments import run_experiments
     from mmrec.reporting.comparing.comparison import Comparison, compare
     from mmrec.reporting.results import Results
 
@@ -27,6 +28,10 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
         from mmrec.experiment import run_experiment
 
         return run_experiment
+    if name == "run_experiments":
+        from mmrec.experiments import run_experiments
+
+        return run_experiments
     if name == "Results":
         from mmrec.reporting.results import Results
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from mmrec.config import Experiment, Loaded, read_experiment
+from mmrec.config import Experiment, Loaded, Source, read_experiment
 from mmrec.data import Dataset
 from mmrec.execution.executors import EXECUTORS, Executor, RunContext, check_executor
 from mmrec.execution.runner import run_plan
@@ -67,7 +67,7 @@ logger = logging.getLogger(__name__)
 
 @usual_modes()
 def run_experiment(
-    config: str | Path | Mapping[str, Any],
+    config: Source,
     *,
     base_dir: Path | None = None,
     progress: bool = True,
@@ -133,9 +133,7 @@ def run_experiment(
             return _write(origin, plan, datasets, studies, folder, notes, sessions)
 
 
-def check_experiment(
-    config: str | Path | Mapping[str, Any], base_dir: Path | None = None
-) -> tuple[Loaded, Plan, ItemInfo]:
+def check_experiment(config: Source, base_dir: Path | None = None) -> tuple[Loaded, Plan, ItemInfo]:
     """Read an experiment and check everything that does not need its data.
 
     Args:
@@ -202,7 +200,11 @@ def _progress(
         if issubclass(model.recommender, Model):
             left[model.key] += model.n_trials
     left.subtract(record.model for record in ended if record.model in left)
-    return Progress(enabled=enabled, verbose=verbose, expected=left)
+    searched = {
+        model.key: [*model.searched, *(["seed"] if len(model.seeds) > 1 else [])]
+        for model in plan.models
+    }
+    return Progress(enabled=enabled, verbose=verbose, expected=left, searched=searched, log=logger)
 
 
 def _outline(

@@ -48,6 +48,10 @@ def experiment_schema() -> Node:
     experiment, data = definitions["Experiment"], definitions["DataConfig"]
     evaluation = definitions["Evaluation"]["properties"]
     metrics, complex_metrics = evaluation["simple_metrics"], evaluation["complex_metrics"]
+    name = experiment["properties"]["dataset"]
+    one = {"type": "string", "minLength": 1}
+    several = {"type": "array", "items": one, "minItems": 1, "uniqueItems": True}
+    experiment["properties"]["dataset"] = _about(name) | _any_of(one, several)
     entries = data["properties"]["side_information"]
     definitions |= {
         "meta": _section(ModelMeta, definitions),

@@ -7,9 +7,12 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from mmrec.config import Document
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 else:
     Commands = Any
@@ -43,6 +46,36 @@ def add_command(
     command.add_argument("--verbose", action="store_true", help="print the log and more progress")
     command.set_defaults(command=execute)
     return command
+
+
+def add_changes(command: argparse.ArgumentParser) -> None:
+    """Add the options that change an experiment; :func:`changed` applies them."""
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="change a key below 'experiment', such as models.LATTICE.lr=0.001; may be repeated",
+    )
+    command.add_argument(
+        "--models",
+        type=names,
+        metavar="NAMES",
+        help="run only these models, such as LATTICE,MostPop",
+    )
+
+
+def changed(path: str | Path, options: argparse.Namespace) -> tuple[Document, Path]:
+    """Return an experiment file with the changes of the options, and the file's folder.
+
+    Raises:
+        ConfigError: the file or an option cannot be read.
+    """
+    from mmrec.config import open_document, override
+
+    document, folder = open_document(Path(path))
+    return override(document, options.settings, options.models), folder
 
 
 def count(text: str) -> int:

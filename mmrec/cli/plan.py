@@ -9,11 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmrec.cli.arguments import Commands, add_command
+from mmrec.cli.arguments import Commands, add_changes, add_command, changed
 from mmrec.text import gibibytes, span, spoken
 
 if TYPE_CHECKING:
+    from mmrec.config import Loaded
     from mmrec.execution.estimate import PlanEstimate
+    from mmrec.planning.plan import Plan
 
 EXAMPLES = """
 mmrec plan config_files/demo.yml
@@ -28,6 +30,7 @@ def add_to(commands: Commands) -> None:
         commands, "plan", _plan, "what a run would do, and with --probe what it costs", EXAMPLES
     )
     plan.add_argument("config", metavar="CONFIG", help="the experiment file (YAML)")
+    add_changes(plan)
     plan.add_argument(
         "--probe", action="store_true", help="also measure memory and time with short trials"
     )
@@ -40,21 +43,34 @@ def add_to(commands: Commands) -> None:
 def _plan(options: argparse.Namespace) -> int:
     """Report the trials, steps and evaluations of an experiment, and its data, without running it.
 
-    The splits are read, and one vector of each loader.
+    The splits are read, and one vector of each loader. With a list of data sets, the plan for each
+    is reported, as JSON in a list.
 
     --probe also runs short trials of each model in separate processes: of its smallest and its
     largest point, then of others for up to half a minute. It reports their peak memory and the
     time of the run if no trial stops early, and warns about what does not fit in memory.
     """
+    from mmrec.config import documents_of
+    from mmrec.experiments import check_all
+
+    document, folder = changed(options.config, options)
+    base_dir = folder if options.base_dir is None else options.base_dir
+    checked = check_all(documents_of(document), base_dir)
+    contents = [_report(loaded, plan, options) for loaded, plan in checked]
+    if options.json:
+        print(json.dumps(contents[0] if len(contents) == 1 else contents, indent=2))
+    return 0
+
+
+def _report(loaded: Loaded, plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
+    """Print the plan for one data set, unless it is to be JSON, and return it as plain data."""
     from mmrec.execution.estimate import PlanEstimate, estimate_model
     from mmrec.execution.executors import EXECUTORS
     from mmrec.execution.workbench import threads_of_trial
-    from mmrec.experiment import check_experiment
     from mmrec.planning.counts import count_trials
     from mmrec.planning.datasets import feature_widths, load_splits
     from mmrec.planning.outline import Outline
 
-    loaded, plan, _ = check_experiment(Path(options.config), options.base_dir)
     execution = plan.experiment.execution
     devices, warnings = EXECUTORS.find(execution.backend).devices(plan.experiment)
     datasets = load_splits(plan)
@@ -76,11 +92,9 @@ def _plan(options: argparse.Namespace) -> int:
         if not options.json:
             print("\n".join(_lines(estimate)))
     warnings = list(dict.fromkeys(warnings))
-    if options.json:
-        print(json.dumps(content | {"warnings": warnings}, indent=2))
-    else:
+    if not options.json:
         print("".join(f"warning: {warning}\n" for warning in warnings), end="")
-    return 0
+    return content | {"warnings": warnings}
 
 
 def _lines(estimate: PlanEstimate) -> Iterator[str]:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmrec.cli.arguments import Commands, add_command, count
+from mmrec.cli.arguments import Commands, add_changes, add_command, changed, count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,7 @@ EXAMPLES = """
 mmrec run config_files/demo.yml
 mmrec run config_files/demo.yml --workers 2
 mmrec run config_files/demo.yml --quiet --verify
+mmrec run config_files/demo.yml --set models.LATTICE.lr=0.001 --models LATTICE,MostPop
 """
 
 
@@ -27,6 +28,7 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     run = add_command(commands, "run", _run, "run an experiment file", EXAMPLES)
     run.add_argument("config", metavar="CONFIG", help="the experiment file (YAML)")
+    add_changes(run)
     run.add_argument("--quiet", action="store_true", help="print only the result")
     run.add_argument("--workers", type=count, metavar="N", help="run N trials at the same time")
     run.add_argument(
@@ -43,19 +45,29 @@ def _run(options: argparse.Namespace) -> int:
     The plan and the progress go to standard error, the result to standard output. Ctrl-C saves
     the state; the same command resumes the run. Exit code 0: every trial finished. 1: a trial
     failed; the others were run. 2: the file or its data are wrong, and nothing was trained.
-    """
-    from mmrec.experiment import run_experiment
 
-    results = run_experiment(
-        Path(options.config),
+    With a list of data sets, the experiment is run on each of them, and the runs are compared.
+    """
+    from mmrec.experiments import run_experiments
+
+    document, folder = changed(options.config, options)
+    done = run_experiments(
+        document,
+        base_dir=folder,
         progress=not options.quiet,
         verbose=options.verbose,
         workers=options.workers,
         fresh=options.fresh,
     )
-    print(_summary(results))
-    code = 1 if results.n_failed else 0
-    return _verify(results.folder, quiet=options.quiet) or code if options.verify else code
+    runs = list(done.results.values())
+    print("\n\n".join(map(_summary, runs)))
+    if done.comparison is not None:
+        print(f"\n{done.comparison.to_markdown()}\ncomparison: {done.page}")
+    code = 1 if any(results.n_failed for results in runs) else 0
+    if not options.verify:
+        return code
+    verified = [_verify(results.folder, quiet=options.quiet) for results in runs]
+    return next(filter(None, verified), code)
 
 
 def _verify(folder: Path, *, quiet: bool) -> int:

@@ -23,9 +23,10 @@ from mmrec.config.fields import (
     parse_metric_label,
 )
 from mmrec.config.meta import EarlyStopping, ModelMeta, SeedRepeat
+from mmrec.config.overrides import dataset_names, documents_of, override
 from mmrec.config.paths import FileContext, locate, path_problem
 from mmrec.config.problems import Problems
-from mmrec.config.reading import Loaded, read_experiment
+from mmrec.config.reading import Loaded, Source, open_document, read_experiment
 from mmrec.config.report import Report
 from mmrec.config.search_space import Choice, Dimension, Space, parse_space
 from mmrec.config.search_tuples import parse_tuple
@@ -66,11 +67,16 @@ __all__ = [
     "Section",
     "SeedRepeat",
     "SideInformation",
+    "Source",
     "Space",
     "Split",
     "Splitting",
+    "dataset_names",
+    "documents_of",
     "found",
     "locate",
+    "open_document",
+    "override",
     "parse_metric_label",
     "parse_scalar",
     "parse_space",

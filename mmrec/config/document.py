@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 KeyPath = tuple[str | int, ...]
@@ -40,6 +40,10 @@ class Document:
     """Line, from 1, of every key and list entry; empty for a dict."""
     problems: tuple[Problem, ...] = ()
     """Faults of the YAML that do not prevent reading the rest, such as a duplicate key."""
+    options: tuple[str, ...] = ()
+    """The options of the command line that changed the content, in order."""
+    places: Mapping[KeyPath, str] = field(default_factory=dict)
+    """The option that a value comes from."""
 
     @classmethod
     def from_dict(cls, data: Mapping[Any, Any]) -> Document:
@@ -57,7 +61,16 @@ class Document:
         return Problem(tuple(path), message, self.line_of(path))
 
     def describe(self, problem: Problem) -> str:
-        """Return the file, the line, the key and the message of a problem."""
+        """Return the file, the line, the key and the message of a problem.
+
+        For a value of the command line, the option takes the place of file and line.
+        """
+        ancestors = (problem.path[:length] for length in range(len(problem.path), -1, -1))
+        nearest = next(
+            (path for path in ancestors if path in self.lines or path in self.places), ()
+        )
+        if nearest in self.places:
+            return f"{self.places[nearest]}: {problem.key}: {problem.message}"
         line = "" if problem.line is None else f":{problem.line}"
         key = f"{problem.key}: " if problem.path else ""
         return f"{self.source}{line}: {key}{problem.message}"

@@ -42,6 +42,15 @@ def _pytorch(value: object) -> object:
     return "pytorch" if isinstance(value, list | tuple) and "pytorch" in value else value
 
 
+def _one_name(value: object) -> object:
+    if isinstance(value, list | tuple):
+        raise ValueError(
+            "found a list of data sets, but one is accepted here; `mmrec run` and "
+            "run_experiments run an experiment on several"
+        )
+    return value
+
+
 class Experiment(Section):
     """One experiment: data, evaluation, outputs and models."""
 
@@ -62,8 +71,8 @@ class Experiment(Section):
         Accepts("'pytorch', or a list that contains it"),
     ] = "pytorch"
     """Library that trains the models."""
-    dataset: Annotated[str, Field(min_length=1)]
-    """Name of the dataset; replaces {0} in every path."""
+    dataset: Annotated[str, Field(min_length=1), BeforeValidator(_one_name)]
+    """Name of the dataset; replaces {0} in every path. A list is run name by name."""
     data_config: DataConfig
     """Interactions and item features."""
     prefiltering: Annotated[

@@ -102,19 +102,23 @@ class Loaded:
         return locate(text, self.context)
 
 
-def read_experiment(source: str | Path | Mapping[str, Any], base_dir: Path | None = None) -> Loaded:
+Source = str | Path | Mapping[str, Any] | Document
+"""An experiment: the path of a YAML file, YAML text, a dict, or what was read from one of them."""
+
+
+def read_experiment(source: Source, base_dir: Path | None = None) -> Loaded:
     """Read an experiment and check it, except for the settings of its models.
 
     Args:
-        source: Path of a YAML file, YAML text (a string of more than one line), or the
-            experiment as a dict with the one key ``experiment``.
+        source: Path of a YAML file, YAML text (a string of more than one line), the experiment as
+            a dict with the one key ``experiment``, or a document.
         base_dir: Folder that relative paths start from; by default the folder of the file,
             and for text or a dict the working directory.
 
     Raises:
         ConfigError: The source cannot be read; other errors are in ``problems``.
     """
-    document, folder = _open(source)
+    document, folder = open_document(source)
     problems = Problems(document)
     written = _mapping(_mapping(document.data).get("experiment"))
     context = _context(written, Path.cwd() / (folder if base_dir is None else base_dir))
@@ -151,8 +155,14 @@ def _alone(kind: type[_S], value: object, context: FileContext) -> _S | None:
         return None
 
 
-def _open(source: str | Path | Mapping[str, Any]) -> tuple[Document, Path]:
-    """Return the document and the folder that its relative paths start from."""
+def open_document(source: Source) -> tuple[Document, Path]:
+    """Return the document and the folder that its relative paths start from.
+
+    Raises:
+        ConfigError: the source cannot be read.
+    """
+    if isinstance(source, Document):
+        return source, Path()
     if isinstance(source, Mapping):
         return Document.from_dict(source), Path()
     if isinstance(source, str) and "\n" in source:

@@ -145,6 +145,16 @@ class RunFolder:
         """The date and time of the run's start, as in the names of its files."""
         return self.path.name.removeprefix("run_")
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has ended."""
+        return (self.path / _MANIFEST).exists()
+
+    @property
+    def identity(self) -> RunIdentity | None:
+        """The identity of the experiment; None if it is missing or damaged."""
+        return _identity_of(self.path)
+
     def checkpoint(self, name: str, rate: int | None) -> Checkpoint:
         """Return the checkpoint of an unfinished trial."""
         return Checkpoint(self.path / "checkpoints" / f"{name}.pt", rate, time.monotonic)

@@ -1,7 +1,4 @@
-"""The manifest of a run: everything that its figures depend on, and the digests of its results.
-
-docs/manifest.schema.json is its schema.
-"""
+"""What the figures of a run depend on, and digests of results: docs/manifest.schema.json."""
 
 from __future__ import annotations
 
@@ -58,6 +55,7 @@ class Origin:
                 "source": loaded.document.source,
                 "base_dir": str(loaded.base_dir),
                 "document": to_json(loaded.document.data),
+                **({"options": [*options]} if (options := loaded.document.options) else {}),
             },
             files=split_files(plan.folds),
             environment=describe_environment(devices, threads, external),

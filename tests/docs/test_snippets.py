@@ -19,7 +19,7 @@ from page_commands import RUN, check, commands_of
 from page_fragments import completed
 from page_sandbox import Sandbox
 
-from mmrec.config import parse_yaml, read_experiment
+from mmrec.config import documents_of, parse_yaml, read_experiment, read_yaml
 from mmrec.planning.plan import make_plan
 from mmrec.testing.loaders import LoaderTests
 from mmrec.testing.models import ModelTests
@@ -79,7 +79,8 @@ def _validate(block: Block, content: Any, folder: Path) -> None:
     is_whole = {"models", "dataset"} <= content.get("experiment", {}).keys()
     path = folder / block.marks.get("file", "config_files/snippet.yml")
     path.write_text(block.text if is_whole else yaml.safe_dump(completed(content)))
-    make_plan(read_experiment(path))
+    for document in documents_of(read_yaml(path)):
+        make_plan(read_experiment(document, path.parent))
 
 
 def _run_kits(namespace: dict[str, Any], tmp_path: Path) -> None:

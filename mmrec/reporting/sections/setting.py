@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,8 +55,12 @@ class Command:
 def reproduction(data: ReportData) -> Iterator[Section]:
     """Make the command, the environment and the digests."""
     environment: dict[str, Any] = data.manifest["environment"]
-    source = str(data.manifest["written"]["source"])
+    written = data.manifest["written"]
+    source = str(written["source"])
     command = "run_experiment(config)" if source.startswith("<") else f"mmrec run {source}"
+    for option in written.get("options", ()):
+        name, _, value = option.partition(" ")
+        command += f" {name} {shlex.quote(value)}"
     digests = {"data set": data.manifest["data"]["fingerprint"], **data.manifest["tables_sha256"]}
     yield Section(
         "Run it again",
