@@ -196,7 +196,11 @@ def _progress(
         if issubclass(model.recommender, Model):
             left[model.key] += model.n_trials
     left.subtract(record.model for record in ended if record.model in left)
-    return Progress(enabled=enabled, verbose=verbose, expected=left)
+    searched = {
+        model.key: [*model.searched, *(["seed"] if len(model.seeds) > 1 else [])]
+        for model in plan.models
+    }
+    return Progress(enabled=enabled, verbose=verbose, expected=left, searched=searched, log=logger)
 
 
 def _outline(

@@ -67,6 +67,7 @@ def log_to_terminal(*, verbose: bool, quiet: bool) -> None:
     handler.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
     handler.addFilter(_is_shown)
     level = logging.DEBUG if verbose else logging.WARNING
+    logging.captureWarnings(capture=True)  # else Python prints them into the progress bars
     logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[handler], level=level)
 
 

@@ -1,10 +1,11 @@
 """Interactions, splits, vocabularies and data sets."""
 
-from mmrec.data.dataset import PARTS, Dataset, Features, fingerprint_of
+from mmrec.data.dataset import PARTS, Dataset, fingerprint_of
 from mmrec.data.filtering import AlignedSplits, FilterReport, align, drop_without_vectors
 from mmrec.data.folds import FoldFiles, FoldRows, find_folds, name_folds
 from mmrec.data.interactions import COLD, Interactions
 from mmrec.data.labels import find_pictures, read_titles
+from mmrec.data.permuted import Features
 from mmrec.data.prefiltering import FilterStep
 from mmrec.data.reading import TableForm, read_labelled, read_split
 from mmrec.data.reading.table import Table

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from mmrec.data.filtering import FilterReport
 from mmrec.data.interactions import Interactions
+from mmrec.data.permuted import Features, PermutedFeatures
 from mmrec.data.vocabulary import Vocabulary
 from mmrec.errors import DataError, listing, nearest
 from mmrec.files import sha256
@@ -22,9 +24,6 @@ PARTS = ("users", "items", "train", "validation", "test")
 """The parts of a data set's fingerprint, in addition to its loaders."""
 
 _Digests = npt.NDArray[np.uint8]
-
-Features = npt.NDArray[np.float32]
-"""[I, F] float32: row i is the vector of item number i."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +44,8 @@ class Dataset:
     report: FilterReport = field(default_factory=FilterReport)
     fold: str = ""
     """Name of the fold, such as ``0/2``; empty for a single fold."""
+    permuted_by: int | None = field(default=None, init=False)
+    """The seed that permuted the features among the items; None if each item has its own."""
     shared: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
     """Objects that models built from this data set, kept for other trials."""
 
@@ -88,6 +89,30 @@ class Dataset:
                 f"loaded: {known}"
             )
         return self.features[loader]
+
+    def view(self, loaders: Iterable[str], *, permuted_by: int | None = None) -> Dataset:
+        """Return the same data with the features of some loaders alone, in their order.
+
+        Args:
+            loaders: those that the data set does not have are left out.
+            permuted_by: the seed of a permutation that gives every item the vectors of another
+                item; None for none. Features that are permuted already stay as they are.
+
+        Returns:
+            A view, which has the same ``shared`` objects.
+        """
+        names = [name for name in dict.fromkeys(loaders) if name in self.features]
+        view = copy(self)
+        for digest in ("fingerprint", "fingerprints"):
+            vars(view).pop(digest, None)  # they are those of all loaders
+        chosen: Mapping[str, Features] = self.features
+        if names != list(chosen):
+            chosen = MappingProxyType({name: chosen[name] for name in names})
+        if permuted_by is not None and self.permuted_by is None:
+            chosen = PermutedFeatures(chosen, self.n_items, permuted_by)
+            object.__setattr__(view, "permuted_by", permuted_by)
+        object.__setattr__(view, "features", chosen)
+        return view
 
     @cached_property
     def fingerprint(self) -> str:

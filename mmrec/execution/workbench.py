@@ -91,10 +91,8 @@ class Workbench:
         except (Interrupted, WriteError):
             raise
         except Exception as error:  # whatever a model does, the other trials continue
-            if self.folder is not None:
-                logger.error("trial %s failed: %s: %s", spec.name, type(error).__name__, error)
-                if not isinstance(error, MmrecError):
-                    logger.info("%s", traceback.format_exc())
+            if self.folder is not None and not isinstance(error, MmrecError):
+                logger.info("trial %s failed: %s", spec.name, traceback.format_exc())
             return failed_record(spec, error, time.perf_counter() - started)
         return record
 

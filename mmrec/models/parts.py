@@ -16,6 +16,7 @@ from mmrec.data import Dataset
 from mmrec.errors import ModelError
 from mmrec.graph import SparseMatrix, knn_graph
 from mmrec.models.configs import FeaturesConfig
+from mmrec.models.views import view_of
 
 
 def embedding(n: int, width: int) -> nn.Embedding:
@@ -46,17 +47,6 @@ def interactions(dataset: Dataset) -> SparseMatrix:
     return SparseMatrix.from_edges(users, items, (dataset.n_users, dataset.n_items))
 
 
-def control_order(config: FeaturesConfig, n_items: int) -> Tensor | None:
-    """Return the item whose vectors each item gets, [I] int64; None if each has its own.
-
-    It is the same for all modalities, whose vectors stay together. It has a generator of its own,
-    so the initial weights are those of the trial without the control.
-    """
-    if config.control == "none":
-        return None
-    return torch.from_numpy(np.random.default_rng(config.seed).permutation(n_items))
-
-
 def uniform(like: Tensor) -> Tensor:
     """Return numbers drawn uniformly between 0 and 1, in the shape of a tensor.
 
@@ -70,6 +60,22 @@ def uniform(like: Tensor) -> Tensor:
     words = np.random.SFC64(seed).random_raw(-(-like.numel() // 4))
     bits = torch.from_numpy(words.view(np.int16)[: like.numel()])
     return bits.to(like.dtype).add_(2**15 + 0.5).mul_(2**-16).view(like.shape)
+
+
+def projected_rows(projection: nn.Module, features: Tensor, items: Tensor) -> Tensor:
+    """Return ``projection(features)[items]``, [P, D].
+
+    Features are wide, and popular items are in a batch many times: each is projected once.
+
+    Args:
+        projection: a map of rows, [N, F] to [N, D].
+        features: [I, F].
+        items: [P] int64, in any order and with repetitions.
+    """
+    some, places = items.unique(return_inverse=True)
+    rows = features if len(some) == len(features) else features.index_select(0, some)
+    projected: Tensor = projection(rows)
+    return projected.index_select(0, places)
 
 
 class Projections(nn.Module):
@@ -131,10 +137,9 @@ class ItemFeatures(nn.Module):
     ) -> None:
         super().__init__()
         self._names = {modality: attribute_name(modality) for modality in config.sources}
-        order = control_order(config, dataset.n_items)
+        seen = view_of(config, dataset)
         for modality, loader in config.sources.items():
-            vectors = torch.tensor(dataset.features_of(loader))
-            vectors = vectors if order is None else vectors[order]
+            vectors = torch.tensor(seen.features_of(loader))
             if trainable:
                 self.register_parameter(self._names[modality], nn.Parameter(vectors))
             else:
@@ -158,10 +163,10 @@ class ItemFeatures(nn.Module):
             items: [P] int64; without them all items.
         """
         assert self.projections is not None, "ItemFeatures was built without a width"
-        raw = self.raw
         if items is not None:
-            raw = {modality: x[items] for modality, x in raw.items()}
-        projected: dict[str, Tensor] = self.projections(raw)
+            maps = self.projections
+            return {name: projected_rows(maps[name], x, items) for name, x in self.raw.items()}
+        projected: dict[str, Tensor] = self.projections(self.raw)
         return projected
 
     def neighbour_graphs(

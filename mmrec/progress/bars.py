@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,20 +9,11 @@ from typing import Any
 from tqdm import tqdm
 
 from mmrec.progress.running import RunningTrial, RunProgress
+from mmrec.progress.streams import Streams, say
 
 _EPOCHS = "{desc} |{bar}| {elapsed}<{remaining}{postfix}"
 # tqdm would estimate the time left from all trials alike, whatever their model.
 _TRIALS = "{{desc}} |{{bar}}| {{elapsed}}<{left}{{postfix}}"
-
-
-def say(text: str) -> None:
-    """Print a line on standard error that stays, above the bars if there are any.
-
-    Nothing happens where standard error is closed or full: no result depends on it.
-    """
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError, ValueError):
-            tqdm.write(text, file=sys.stderr)
 
 
 def is_terminal() -> bool:
@@ -43,12 +33,13 @@ class Bars:
     """Draws the bars.
 
     Args:
-        verbose: also print a line for each evaluated epoch and each trial that ends.
-        make_bar: called like tqdm.
+        verbose: also print a line for each evaluated epoch.
+        make_bar: called like tqdm; by default, bars on the terminal.
     """
 
-    def __init__(self, *, verbose: bool, make_bar: Callable[..., tqdm[Any]] = tqdm) -> None:
-        self._verbose, self._make_bar = verbose, make_bar
+    def __init__(self, *, verbose: bool, make_bar: Callable[..., tqdm[Any]] | None = None) -> None:
+        self._verbose, self._make_bar = verbose, make_bar or tqdm
+        self._streams = Streams() if make_bar is None else None
         self._trials: tqdm[Any] | None = None
         self._epochs: tqdm[Any] | None = None
         self._epochs_before = 0
@@ -65,14 +56,15 @@ class Bars:
             self._draw_epochs(run, trial)
 
     def end(self, run: RunProgress, trial: RunningTrial, outcome: str) -> None:
-        """Draw the end of a trial."""
-        if self._verbose:
-            say(outcome)
+        """Draw the end of a trial, which leaves a line."""
+        say(outcome)
         self._draw_trials(run, trial)
         self._close_epochs()
 
     def close(self) -> None:
         """Remove the bars."""
+        if self._streams is not None:
+            self._streams.close()
         self._close_epochs()
         if self._trials is not None:
             self._trials.refresh()  # the last update may have come too soon to be drawn
@@ -102,7 +94,11 @@ class Bars:
             _draw(bar, n_done, text, trial.epoch_line())
 
     def _bar(self, *, position: int) -> tqdm[Any]:
+        terminal: dict[str, Any] = {}
+        if self._streams is not None:
+            terminal["file"] = self._streams.terminal
         return self._make_bar(
+            **terminal,
             bar_format=_EPOCHS,
             position=position,
             leave=False,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from mmrec.execution.trial import TrialSpec
-from mmrec.progress.bars import Bars, interval, is_terminal, say
+from mmrec.progress.bars import Bars, interval, is_terminal
 from mmrec.progress.notebook import NotebookArea, is_in_notebook
 from mmrec.progress.running import RunningTrial, RunProgress
+from mmrec.progress.streams import say
+from mmrec.runs.log import SHOWN
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
 
@@ -18,16 +21,18 @@ LINE_EVERY = 30.0
 
 
 class Progress:
-    """Shows a bar over the trials and one over the epochs of the running trials.
+    """Shows a line for each trial that ends, and what is running.
 
-    Where bars cannot be drawn, it prints a line on standard error for each trial that ends, and
-    one every half a minute for the epochs of a long trial.
+    The latter is a bar over the trials and one over the epochs of the running trials. Where bars
+    cannot be drawn, it is a line every half a minute for the epochs of a long trial.
 
     Args:
         enabled: False shows nothing.
-        verbose: also print a line for each evaluated epoch and each trial that ends.
+        verbose: also print a line for each evaluated epoch.
         expected: the number of trials of each trained model, at most; the estimate of the time
             left needs it.
+        searched: the hyper-parameters of each model that the line of a trial contains.
+        log: receives the line of each trial, too.
         clock: returns seconds; for tests.
     """
 
@@ -37,9 +42,12 @@ class Progress:
         enabled: bool,
         verbose: bool = False,
         expected: Mapping[str, int] | None = None,
+        searched: Mapping[str, Sequence[str]] | None = None,
+        log: logging.Logger | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run = RunProgress(expected or {}, clock)
+        self._searched, self._log = searched or {}, log
         self._display: Bars | _Lines | None = None
         if enabled and is_in_notebook():
             self._display = Bars(verbose=verbose, make_bar=NotebookArea().bar)
@@ -81,8 +89,13 @@ class Progress:
     def trial_ended(self, record: TrialRecord) -> None:
         """Show the outcome of a trial."""
         trial = self._run.end(record)
+        outcome = trial.outcome_line(record, self._searched.get(record.model, ()))
         if self._display is not None:
-            self._display.end(self._run, trial, trial.outcome_line(record))
+            self._display.end(self._run, trial, outcome)
+        if self._log is not None:
+            level = logging.INFO if record.error is None else logging.ERROR
+            extra = None if self._display is None else SHOWN
+            self._log.log(level, "%s", outcome, extra=extra)
 
 
 class _Lines:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
 from mmrec.execution.trial import TrialSpec
 from mmrec.models import ModelConfig
 from mmrec.runs.records import TrialRecord
+from mmrec.text import value_text
 from mmrec.training.objective import LOSS
 from mmrec.training.protocol import EpochRecord
 
@@ -81,14 +82,31 @@ class RunningTrial:
         figures = self.figures()
         return f"{line}, {figures}" if figures else line
 
-    def outcome_line(self, record: TrialRecord) -> str:
-        """Describe the result."""
+    def outcome_line(self, record: TrialRecord, shown: Sequence[str] = ()) -> str:
+        """Describe the result.
+
+        Args:
+            record: of the trial.
+            shown: the hyper-parameters whose values to include; all if the trial has failed.
+        """
+        values = record.parameters
+        if record.error is not None:
+            return (
+                f"{self.title}: failed: {record.error} ({record.seconds:.1f} s); "
+                f"{_settings(record.fold, values)}"
+            )
         label = self.spec.protocol.objective.label
         pruned = "" if record.pruned_at is None else f"pruned after epoch {record.pruned_at}, "
         value = record.validation.get(label)
         figure = "" if value is None else f", validation {label} {value:.4f}"
-        outcome = record.error or f"{pruned}best epoch {record.best_epoch}{figure}"
-        return f"{self.title}: {outcome} ({record.seconds:.1f} s)"
+        settings = _settings(record.fold, {key: values[key] for key in shown if key in values})
+        outcome = f"{pruned}best epoch {record.best_epoch}{figure} ({record.seconds:.1f} s)"
+        return f"{self.title}: {settings}{'; ' if settings else ''}{outcome}"
+
+
+def _settings(fold: str, values: Mapping[str, object]) -> str:
+    texts = [f"{key} {value_text(value)}" for key, value in values.items()]
+    return ", ".join([f"fold {fold}", *texts] if fold else texts)
 
 
 @dataclass(eq=False)

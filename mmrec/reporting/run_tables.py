@@ -75,7 +75,10 @@ def best_table(studies: Sequence[Study]) -> pd.DataFrame:
 
 
 def trials_table(studies: Sequence[Study]) -> pd.DataFrame:
-    """Return a row for every trial: status, metrics of its best epoch, parameters and digests."""
+    """Return a row for every trial.
+
+    Columns: status, metrics of its best epoch, parameters, digests, duration in seconds, error.
+    """
     rows = []
     for study in studies:
         for record in study.records:
@@ -85,7 +88,7 @@ def trials_table(studies: Sequence[Study]) -> pd.DataFrame:
             row |= {f"validation {label}": value for label, value in record.validation.items()}
             row |= {name: one_cell(value) for name, value in record.parameters.items()}
             row |= {"weights_sha256": record.weights_sha256, "lists_sha256": record.lists_sha256}
-            rows.append(row | {"error": record.error})
+            rows.append(row | {"seconds": round(record.seconds, 2), "error": record.error})
     return make_frame(rows)
 
 

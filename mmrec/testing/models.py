@@ -196,6 +196,17 @@ class ModelTests:
         )
         assert np.array_equal(restored.ranking.scores, outcome.best.ranking.scores)
 
+    def test_permuted_features_change_the_model(self) -> None:
+        """With ``control: permute``, a model with modalities is trained on other vectors."""
+        if not isinstance(self.configured(), FeaturesConfig):
+            return
+        own, permuted = self.trained(control="none"), self.trained(control="permute")
+        same_scores = np.array_equal(own.best.ranking.scores, permuted.best.ranking.scores)
+        assert own.losses != permuted.losses or not same_scores, (
+            "control: permute changes neither losses nor scores: the model does not use the "
+            "features of the data set that it is built on"
+        )
+
     def test_the_configuration_survives_a_round_trip(self) -> None:
         """Written to JSON, as in the results of an experiment, and read again, it is the same."""
         config = self.configured()

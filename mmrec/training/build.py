@@ -6,6 +6,7 @@ import torch
 
 from mmrec.data import Dataset
 from mmrec.models import Recommender, RecommenderConfig
+from mmrec.models.views import view_of
 from mmrec.seeding import seed_for
 
 
@@ -14,7 +15,10 @@ def build(
 ) -> Recommender:
     """Return a recommender, initialised from the seed of its configuration.
 
+    It sees the features of its modalities alone, in their order, permuted if its configuration
+    says ``control: permute``, see :func:`mmrec.models.views.view_of`.
+
     To be used inside :func:`mmrec.training.determinism.deterministic`.
     """
     torch.manual_seed(seed_for(config.seed, "init"))
-    return recommender(config, dataset)
+    return recommender(config, view_of(config, dataset))

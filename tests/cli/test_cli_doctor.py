@@ -14,6 +14,7 @@ import torch
 from helpers import ROOT
 
 from mmrec.cli import health, main
+from mmrec.text import install_hint
 
 
 def diagnosis(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
@@ -57,9 +58,7 @@ def test_a_sound_installation(
     assert "deterministic_algorithms=True" in found["determinism"]
     assert found["cache"] == f"{tmp_path}/cache/mmrec, writable"
     assert not (tmp_path / "cache").exists()
-    assert found["[mine]"] == (
-        "no: no-such-package is missing; pip install '.[mine]' in the mmrec source folder"
-    )
+    assert found["[mine]"] == f"no: no-such-package is missing; {install_hint('mine')}"
     assert found["[ray]"].startswith("trials on several machines: ")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import pty
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -26,6 +28,7 @@ from mmrec.execution.trial import TrialSpec
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import make_plan
 from mmrec.progress.display import LINE_EVERY, Progress
+from mmrec.progress.streams import TICK
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
 
@@ -57,9 +60,15 @@ def test_the_plan_comes_first_then_a_line_for_each_trial(
     ended = [line for line in lines if line.startswith("[")]
     assert re.fullmatch(r"\[1/3\] MostPop_\w+: best epoch 0, .*", ended[0])
     assert re.fullmatch(
-        r"\[3/3\] LightGCNM_\w+: best epoch \d, validation Recall@3 0\.\d{4} \(\d+\.\d s\)",
+        r"\[3/3\] LightGCNM_\w+: lr 0.02; best epoch \d, validation Recall@3 0\.\d{4} "
+        r"\(\d+\.\d s\)",
         ended[2],
     )
+    log = Path(folder, "run.log").read_text()
+    for line in lines[0], *ended:
+        assert re.search(
+            rf"(?m)^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\S* INFO \S+ {re.escape(line)}$", log
+        )
     assert printed.out.splitlines()[-1] == f"reproduce: mmrec verify {folder}"
 
 
@@ -166,7 +175,69 @@ def check_bars(terminal: Terminal, second: str) -> None:
     bars = terminal.lines()
     assert any(re.match(r"trials [0-2]/3 \|.*\| \d\d:\d\d<", bar) for bar in bars)
     assert any(re.match(second, bar) for bar in bars), bars[-20:]
-    assert not any(bar.startswith("[") for bar in bars)
+    ended = [bar.rstrip() for bar in bars if bar.startswith("[")]
+    assert len(ended) == 3
+    assert all(re.fullmatch(r"\[\d/3\] \w+: .*best epoch \d+.* \(\d+\.\d s\)", x) for x in ended)
+
+
+OWN = """
+import sys
+import time
+import warnings
+
+from mmrec.models import LightGCNM
+
+
+class Chatty(LightGCNM):
+    def loss(self, batch):
+        print("printed " + 3 * "text ")
+        warnings.warn("warned")
+        sys.stderr.write("written\\n")
+        time.sleep(0.02)
+        return super().loss(batch)
+"""
+
+
+def test_text_of_other_code_is_on_lines_of_its_own(
+    experiment_file: Write, terminal: Terminal
+) -> None:
+    path = experiment_file({"external.Chatty": settings()}, external_models_path="own.py")
+    (path.parent / "own.py").write_text(OWN)
+    command = [sys.executable, "-m", "mmrec", "run", path]
+    done = subprocess.run(command, stderr=terminal.handle, stdout=terminal.handle)
+    os.close(terminal.handle)
+    assert done.returncode == 0
+    lines = [line.rstrip() for line in terminal.lines()]
+    for text in "printed text text text", "written":
+        assert [line for line in lines if text in line and line != text] == []
+        assert lines.count(text) >= 4
+    (warned,) = (line for line in lines if "UserWarning: warned" in line)
+    assert warned.startswith("WARNING: ")
+
+
+def test_the_clocks_of_bars_move_while_nothing_ends(spec: TrialSpec, terminal: Terminal) -> None:
+    with os.fdopen(terminal.handle, "w") as errors, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "stderr", errors)
+        with Progress(enabled=True) as progress:
+            progress.trial_started(spec, 1, 1)
+            time.sleep(2.5 * TICK)
+        assert sys.stderr is errors
+    seconds = [re.match(r"trials 0/1 \|.*\| 00:0(\d)<", line) for line in terminal.lines()]
+    assert len({found[1] for found in seconds if found}) >= 2
+
+
+def test_the_line_of_a_failed_trial_has_all_its_values(
+    spec: TrialSpec, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    failed = replace(
+        record_of(spec), status="failed", error="TrialError: NaN", parameters={"lr": 0.01, "f": 64}
+    )
+    with Progress(enabled=True, log=logging.getLogger("mmrec.x")) as progress:
+        progress.trial_started(spec, 1, 2)
+        progress.trial_ended(failed)
+    line = f"[1/2] {spec.name}: failed: TrialError: NaN (50.0 s); lr 0.01, f 64"
+    assert capsys.readouterr().err.splitlines() == [line]
+    assert [(r.levelname, r.message) for r in caplog.records] == [("ERROR", line)]
 
 
 class Clock:

@@ -18,6 +18,7 @@ from mmrec.errors import DataError
 from mmrec.features import VisualAttribute
 from mmrec.features.convert import convert, fingerprint
 from mmrec.features.formats import SUFFIXES, open_source
+from mmrec.text import install_hint
 
 IDS = ["7", "9", "10", "007", "B00-x.y", "Zoë", "a b", 'say "x", or y']
 ORDER = ["007", "10", "7", "9", "B00-x.y", "Zoë", "a b", 'say "x", or y']
@@ -226,9 +227,7 @@ def test_parquet_without_pyarrow(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     message = refusal(DataError, convert, folder, tmp_path / "x.parquet")
-    assert message.endswith(
-        "x.parquet: Parquet files need pyarrow: pip install '.[parquet]' in the mmrec source folder"
-    )
+    assert message.endswith(f"x.parquet: Parquet files need pyarrow: {install_hint('parquet')}")
     assert list(tmp_path.iterdir()) == [folder]
 
 

@@ -21,6 +21,7 @@ from mmrec.errors import DataError
 from mmrec.features import VisualAttribute, load_features
 from mmrec.features.convert import convert, fingerprint
 from mmrec.features.formats import open_source
+from mmrec.text import install_hint
 
 IDS = ["1000", "7", "007", "42", "B00-x.y", "Zoë", "a b"]
 MATRIX = np.random.default_rng(0).normal(size=(len(IDS), 5)).astype(np.float32)
@@ -291,7 +292,7 @@ def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = write_text(tmp_path / "f.parquet", "PAR1")
     message = refused(path)
     assert_contains(message, ["{path}:", "files"])
-    assert "pip install '.[parquet]'" in message
+    assert install_hint("parquet") in message
 
 
 def test_parquet(tmp_path: Path) -> None:

@@ -16,7 +16,15 @@ from torch import Tensor, nn
 
 from mmrec.data import Dataset, DistinctUsers
 from mmrec.errors import DataError
-from mmrec.models import MODELS, Batch, Model, ModelConfig, find_recommender, load_external_module
+from mmrec.models import (
+    MODELS,
+    Batch,
+    Model,
+    ModelConfig,
+    MultimodalConfig,
+    find_recommender,
+    load_external_module,
+)
 from mmrec.models.losses import bpr_loss
 from mmrec.testing.data import tiny_dataset
 from mmrec.testing.models import ModelTests
@@ -221,6 +229,16 @@ class ForgetfulEpoch(Plain):
         return super().loss(batch) / self.step
 
 
+class BlindConfig(PlainConfig, MultimodalConfig):
+    """Offers modalities and the control."""
+
+
+class Blind(Plain):
+    """Has modalities but uses no features."""
+
+    Config = BlindConfig
+
+
 class LenientConfig(PlainConfig):
     model_config = ConfigDict(extra="ignore")
 
@@ -241,6 +259,7 @@ BROKEN = {
     WrongScorer: "test_scores_have_a_column_for_every_item",
     ForgetfulEpoch: "test_resuming_within_an_epoch_gives_the_same_bits",
     HiddenState: "test_the_state_is_the_whole_model",
+    Blind: "test_permuted_features_change_the_model",
     Lenient: "test_an_unknown_hyper_parameter_is_refused",
 }
 

@@ -127,7 +127,7 @@ def test_all_errors_are_reported_at_once(experiment_file, capsys) -> None:
 def test_pictures_without_pillow(experiment_file, tmp_path, monkeypatch) -> None:
     write_tiny_labels(tmp_path / "data" / "tiny")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ConfigError, match=r"report.pictures: .*pip install '\.\[report\]'"):
+    with pytest.raises(ConfigError, match=r"report.pictures: .*pip install .*'\.\[report\]'"):
         run_experiment(experiment_file(report=REPORT), progress=False)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 import extract_features
 from mmrec.errors import DataError
+from mmrec.text import install_hint
 from preparing.encoders import ImageEncoder, SentenceEncoder
 
 
@@ -95,7 +96,7 @@ def test_without_the_extra(
     (tmp_path / "1.png").write_bytes(b"x")
     arguments = [kind, str(tmp_path), "--output", str(tmp_path / "x")]
     assert extract_features.main(arguments) == 2
-    assert "pip install '.[prepare]'" in capsys.readouterr().err
+    assert install_hint("prepare") in capsys.readouterr().err
 
 
 class Network(nn.Module):

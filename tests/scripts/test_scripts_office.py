@@ -19,6 +19,7 @@ import download_office
 from download_office import DRIVE_ID, PAGE, fetch_with_gdown, prepare_office
 from mmrec.data import read_split
 from mmrec.errors import DataError
+from mmrec.text import install_hint
 from preparing.layout import OFFICE, Expected
 
 SPLITS = {
@@ -238,7 +239,7 @@ def test_without_gdown(
 ) -> None:
     monkeypatch.setitem(sys.modules, "gdown", None)
     assert download_office.main(["--output", str(tmp_path / "office")]) == 2
-    assert "pip install '.[prepare]'" in capsys.readouterr().err
+    assert install_hint("prepare") in capsys.readouterr().err
 
 
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from mmrec.experiment import run_experiment
 from mmrec.reporting.report import rebuild_report
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialRecord, TrialStore
+from mmrec.text import install_hint
 from mmrec.tracking.csv_table import COLUMNS
 from mmrec.tracking.run import TrackedRun
 from mmrec.tracking.tracker import TRACKERS, tracker
@@ -215,7 +216,7 @@ def test_a_missing_package_is_refused_before_training(
     )
     message = refusal(ConfigError, run, path)
     assert f"experiment.tracking[1]: '{name}' needs the package" in message
-    assert "pip install '.[tracking]'" in message
+    assert install_hint("tracking") in message
     assert not (path.parents[1] / "results").exists()
     assert main(["validate", str(path)]) == 2
     assert ".[tracking]" in capsys.readouterr().err
