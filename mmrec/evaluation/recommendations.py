@@ -73,7 +73,8 @@ class FileEvaluation:
     n_test_rows: int
     """Number of rows of the test split."""
     warnings: tuple[str, ...] = ()
-    """On ids that the training split lacks, or that are only written in another way."""
+    """On ids that the training split lacks or that are only written in another way, on cutoffs
+    beyond the lists, and on lists for less than half of the users."""
 
     def lines(self) -> list[str]:
         """Return the counts of unusual rows and users as lines; empty if there are none."""
@@ -168,12 +169,17 @@ def evaluate_file(
     top_k = evaluator.cutoffs[-1]
     if any(metric.complete for metric in evaluator.metrics):
         top_k = max(top_k, int(lengths.max()))
+    missing = int(np.count_nonzero((testing.user_degrees > 0) & (lengths == 0)))
+    warnings += [
+        _short_lists(recs, int(lengths.max()), evaluator.cutoffs),
+        _few_lists(recs, int(np.count_nonzero(testing.user_degrees > 0)), missing),
+    ]
     evaluation = evaluator.evaluate(ranking_from_frame(frame, users, items, top_k))
     return FileEvaluation(
         figures=evaluation.figures,
         per_user=evaluation.per_user,
         n_users=evaluator.n_users,
-        n_users_without_list=int(np.count_nonzero((testing.user_degrees > 0) & (lengths == 0))),
+        n_users_without_list=missing,
         n_rows=len(frame),
         ignored_rows=ignored | {"past the last cutoff": int(np.maximum(lengths - top_k, 0).sum())},
         kept_rows=kept,
@@ -198,6 +204,25 @@ def _require_known_users(frame: pd.DataFrame, users: Vocabulary, path: Path, tra
             f"{listing(ids, 3)}, the training split {listing(users.ids, 3)}"
             f"{spelling_note(ids, users.ids)}"
         )
+
+
+def _short_lists(recs: Path, longest: int, cutoffs: Sequence[int]) -> str | None:
+    beyond = [cutoff for cutoff in cutoffs if cutoff > longest]
+    if not beyond:
+        return None
+    return (
+        f"{recs}: the longest list has {counted(longest, 'item')}; figures at "
+        f"{listing(beyond)} are those of these shorter lists"
+    )
+
+
+def _few_lists(recs: Path, n_users: int, missing: int) -> str | None:
+    if 2 * missing <= n_users:
+        return None
+    return (
+        f"{recs}: only {n_users - missing:,} of {counted(n_users, 'user')} with held-out items "
+        "have a list; all others count as misses"
+    )
 
 
 def _interactions(frame: pd.DataFrame, users: Vocabulary, items: Vocabulary) -> Interactions:

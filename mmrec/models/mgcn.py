@@ -11,13 +11,7 @@ from mmrec.data import Dataset, EachInteraction
 from mmrec.graph import SparseMatrix, bipartite, mean_of_layers
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.losses import bpr_loss, info_nce, l2_penalty
-from mmrec.models.parts import (
-    Gate,
-    ItemFeatures,
-    ModalityAttention,
-    embeddings,
-    interactions,
-)
+from mmrec.models.parts import Gate, ItemFeatures, ModalityAttention, embeddings, interactions
 
 TEMPERATURE = 0.2
 """Of the contrastive loss."""
@@ -73,17 +67,13 @@ class MGCN(Model):
     batch, plus ``cl_loss`` times InfoNCE (temperature 0.2) between C and V, of the users and of the
     positive items of the batch. The raw features are trained; the item graphs do not follow them.
 
-    Public code: MMRec is followed; the repository of the authors is the same. Its first release
-    took the softmax of the attention over the nodes; the corrected version, over the modalities, is
-    the one here. The published table is older than the correction. The penalty is divided by
-    ``batch_size``, also in a smaller last batch. Item graphs are kept in files there, and not here.
-    The public code reads exactly two modalities; here more are accepted, by the formulas above. A
-    single one is refused, because attention would have nothing to choose. In MMRec ``l_w`` is
-    called ``reg_weight`` and ``top_k`` is ``knn_k``. The authors search ``cl_loss``.
+    Public code: MMRec is followed (``l_w`` is ``reg_weight`` there, ``top_k`` is ``knn_k``). In the
+    first release of the authors, the softmax of the attention was over the nodes; the published
+    table is older than the correction. Both need exactly two modalities; here one is refused, since
+    attention would have nothing to choose, and more are accepted.
 
-    Cost: once, ``2 I^2 F`` operations for the similarities, in blocks; in a step, the projections
-    of all items, ``6 I F D`` multiplications and additions, products with each item graph and with
-    the interactions, and an update of the I F features.
+    Cost: once, ``2 I^2 F`` operations for the similarities, in blocks; in a step, ``6 I F D``
+    operations for the projections, and an update of the I F features.
 
     Shapes: U users, I items, M modalities, D ``factors``, F features of all modalities.
 

@@ -16,7 +16,7 @@ from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.configs import Dropout, check_same_width
 from mmrec.models.losses import l2_penalty
 from mmrec.models.ngcf_layers import NGCFLayers, ngcf_graph
-from mmrec.models.parts import ItemFeatures, embeddings, interactions
+from mmrec.models.parts import ItemFeatures, embeddings, interactions, projected_rows
 
 
 class NGCFMConfig(MultimodalConfig):
@@ -111,9 +111,7 @@ class NGCFM(Model):
         x = torch.cat([self.users.weight, self.items.weight])
         nodes = torch.cat([users, self.n_users + items])
         user, item = self.layers(x, nodes).split([len(users), len(items)])
-        some, places = items.unique(return_inverse=True)  # features are wide: each item once
-        features = self.features if len(some) == self.n_items else self.features[some]
-        content = normalize(self.projection(features)).index_select(0, places)
+        content = normalize(projected_rows(self.projection, self.features, items))
         return torch.cat([user, self.content_users(users)], 1), torch.cat([item, content], 1)
 
     def loss(self, batch: Batch) -> Tensor:

@@ -62,6 +62,22 @@ def uniform(like: Tensor) -> Tensor:
     return bits.to(like.dtype).add_(2**15 + 0.5).mul_(2**-16).view(like.shape)
 
 
+def projected_rows(projection: nn.Module, features: Tensor, items: Tensor) -> Tensor:
+    """Return ``projection(features)[items]``, [P, D].
+
+    Features are wide, and popular items are in a batch many times: each is projected once.
+
+    Args:
+        projection: a map of rows, [N, F] to [N, D].
+        features: [I, F].
+        items: [P] int64, in any order and with repetitions.
+    """
+    some, places = items.unique(return_inverse=True)
+    rows = features if len(some) == len(features) else features.index_select(0, some)
+    projected: Tensor = projection(rows)
+    return projected.index_select(0, places)
+
+
 class Projections(nn.Module):
     """A linear map for each modality, ``W_m x + b_m``.
 
@@ -147,10 +163,10 @@ class ItemFeatures(nn.Module):
             items: [P] int64; without them all items.
         """
         assert self.projections is not None, "ItemFeatures was built without a width"
-        raw = self.raw
         if items is not None:
-            raw = {modality: x[items] for modality, x in raw.items()}
-        projected: dict[str, Tensor] = self.projections(raw)
+            maps = self.projections
+            return {name: projected_rows(maps[name], x, items) for name, x in self.raw.items()}
+        projected: dict[str, Tensor] = self.projections(self.raw)
         return projected
 
     def neighbour_graphs(

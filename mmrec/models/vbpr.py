@@ -13,7 +13,7 @@ from mmrec.data import Dataset, EachInteraction, Sampler, UniformUsers
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.configs import BatchSize
 from mmrec.models.losses import bpr_loss, l2_penalty, norm_penalty
-from mmrec.models.parts import ItemFeatures, embedding
+from mmrec.models.parts import ItemFeatures, embedding, projected_rows
 
 
 class VBPRConfig(MultimodalConfig):
@@ -109,10 +109,7 @@ class VBPR(Model):
 
     def embed_items(self, items: Tensor) -> Tensor:
         """Return ``[q_i, e_i]`` of some items, [P, 2D]."""
-        if len(items) < self.n_items:
-            content = self.projection(self.features[items])
-        else:
-            content = self.projection(self.features)[items]
+        content = projected_rows(self.projection, self.features, items)
         content = normalize(content) if self.is_formal else content
         return torch.cat([self.items(items), content], dim=1)
 

@@ -9,7 +9,11 @@ from mmrec.config.distributions import Distribution
 from mmrec.data import Dataset
 from mmrec.evaluation.metric_files import GroupFile
 from mmrec.planning.plan import Plan
+from mmrec.planning.points import sample_points
 from mmrec.text import counted
+
+_NEIGHBOURS = ("top_k", "knn_k", "neighborhood", "neighbors")
+"""Hyper-parameters that are numbers of neighbours: items, and of ``neighbors`` users or items."""
 
 
 def plan_notes(plan: Plan, datasets: Sequence[Dataset]) -> Iterator[str]:
@@ -37,7 +41,27 @@ def plan_notes(plan: Plan, datasets: Sequence[Dataset]) -> Iterator[str]:
         for warning in dataset.report.warnings
     )
     yield from _without_group(plan, datasets[0])
+    yield from _neighbours_beyond_the_data(plan, datasets)
     yield from search_notes(plan)
+
+
+def _neighbours_beyond_the_data(plan: Plan, datasets: Sequence[Dataset]) -> Iterator[str]:
+    """Yield a note on each model with more neighbours than there are others in the data."""
+    n_items = min(dataset.n_items for dataset in datasets)
+    n_users = min(dataset.n_users for dataset in datasets)
+    for model in plan.models:
+        fields = model.recommender.Config.model_fields
+        points = sample_points(model.space)
+        for name in [name for name in _NEIGHBOURS if name in fields]:
+            written = [point.get(name, fields[name].default) for point in points]
+            values = [value for value in written if isinstance(value, int)]
+            n = max(n_items, n_users) if name == "neighbors" else n_items
+            what = "users or items" if name == "neighbors" else "items"
+            if max(values, default=0) >= n:
+                yield (
+                    f"{model.key}: {name} is {max(values):,}, but there are only {n:,} {what}: "
+                    "all others are neighbours"
+                )
 
 
 def search_notes(plan: Plan) -> Iterator[str]:

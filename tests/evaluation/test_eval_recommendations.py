@@ -248,3 +248,24 @@ def test_a_first_line_that_is_not_a_row_is_reported(folder: Path) -> None:
     (folder / "test.tsv").write_text("u\ti\tr\nann\tx\t1\n")
     with pytest.raises(DataError, match=r"test\.tsv:1: .*; if this line names the columns, call"):
         evaluate(folder)
+
+
+def test_cutoffs_beyond_the_lists_are_a_warning(folder: Path) -> None:
+    def warned(*cutoffs: int) -> list[str]:
+        found = evaluate(folder, cutoffs=list(cutoffs))
+        return [text for text in found.warnings if "longest list" in text]
+
+    assert warned(1, 4) == []
+    (text,) = warned(2, 5, 10)  # the list of ann has four items
+    assert "4 items" in text
+    assert "5, 10" in text
+
+
+def test_lists_for_few_of_the_users_are_a_warning(folder: Path) -> None:
+    def warned() -> list[str]:
+        return [text for text in evaluate(folder).warnings if "only" in text]
+
+    assert warned() == []  # two of three users have a list
+    write(folder / "recs.tsv", "ann 9 0.9\n")
+    (text,) = warned()
+    assert "only 1 of 3 users" in text

@@ -14,7 +14,8 @@ from tiny_experiment import experiment_writer, settings
 from mmrec.cli import main
 from mmrec.config import read_experiment
 from mmrec.errors import ConfigError
-from mmrec.planning.notes import search_notes
+from mmrec.planning.datasets import load_datasets
+from mmrec.planning.notes import plan_notes, search_notes
 from mmrec.planning.plan import Plan, make_plan
 
 
@@ -79,3 +80,17 @@ def test_equal_points_count_once(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "2 points left out" in capsys.readouterr().out
     assert main(["plan", path]) == 0
     assert "2 equal points left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("top_k", "expected"), [(19, []), ([5, 20], ["20", "20 items"]), (400, ["400", "20 items"])]
+)
+def test_more_neighbours_than_items_are_noted(
+    top_k: Any, expected: list[str], tmp_path: Path
+) -> None:
+    path = experiment_writer(tmp_path)({"FREEDOM": settings(epochs=1, top_k=top_k)})
+    plan = make_plan(read_experiment(path), use_cache=False)
+    notes = [note for note in plan_notes(plan, load_datasets(plan)) if "top_k" in note]
+    assert bool(notes) == bool(expected)
+    for note in notes:
+        assert_contains(note, ["FREEDOM", *expected])
