@@ -127,6 +127,14 @@ def test_the_best_is_bold_and_the_second_underlined(runs: dict[str, Results]) ->
     assert {m for m, cell in cells.items() if cell.spread is not None} == {"BPRMF", "LightGCN"}
 
 
+def test_the_csv_of_the_table_names_every_data_set(runs: dict[str, Results]) -> None:
+    text = compare([runs["tiny"], runs["second"]]).table.to_csv()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["data set"] for row in rows] == ["tiny"] * 4 + ["second"] * 4
+    assert [row["model"] for row in rows[:4]] == [*MODELS, "gain"]
+    assert "Recall@5 std" in rows[0]
+
+
 def test_mean_ranks_with_friedman_and_nemenyi(runs: dict[str, Results]) -> None:
     label = "nDCG@5"
     (found,) = compare(list(runs.values()), metrics=[label]).ranks
