@@ -18,6 +18,10 @@ class DataError(MmrecError, ValueError):
     """A split, a feature file or a recommendation file cannot be used."""
 
 
+class TrustError(DataError):
+    """A run names Python code that the user has not allowed to be executed."""
+
+
 class WriteError(DataError):
     """A file cannot be written, for example because the disk is full.
 

@@ -56,13 +56,16 @@ from mmrec.runs.recovery import recover
 from mmrec.runs.sealed import sealed
 from mmrec.runs.sessions import begin_session
 from mmrec.runs.study import Study
+from mmrec.runs.trust import note_trusted
 from mmrec.runs.weights import restored_notes
 from mmrec.tracking.tracker import check_trackers, write_tracking
+from mmrec.training.determinism import usual_modes
 from mmrec.training.trainer import Interrupted
 
 logger = logging.getLogger(__name__)
 
 
+@usual_modes()
 def run_experiment(
     config: Source,
     *,
@@ -98,6 +101,7 @@ def run_experiment(
     """
     started = datetime.now().astimezone()
     loaded, plan, item_info = check_experiment(config, base_dir)
+    note_trusted(loaded.external_models_path)
     with log_to_folder() as log:
         datasets = load_datasets(plan, save=True)
         resources = _Resources.of(plan.experiment, workers, datasets[0])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from mmrec.config import Document
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 else:
     Commands = Any
+
+T = TypeVar("T")
 
 
 def add_command(
@@ -88,6 +91,35 @@ def names(text: str) -> list[str]:
     if not all(found):
         raise argparse.ArgumentTypeError(f"found {text!r}; accepted: names separated by commas")
     return found
+
+
+def add_trust(command: argparse.ArgumentParser) -> None:
+    """Add the option that allows the external models of a run to be executed."""
+    command.add_argument(
+        "--trust",
+        action="store_true",
+        help="execute the external models of the run, which someone else may have written",
+    )
+
+
+def asking_for_trust(call: Callable[..., T], *, trust: bool) -> T:
+    """Call with ``trust``; on a terminal, ask the user if it is missing.
+
+    Raises:
+        TrustError: the user does not trust the code.
+    """
+    from mmrec.errors import TrustError
+
+    try:
+        return call(trust=trust)
+    except TrustError as error:
+        if not sys.stdin.isatty():
+            raise
+        print(error, file=sys.stderr)
+        print("Execute it? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise
+        return call(trust=True)
 
 
 def _filled(docstring: str) -> str:

@@ -73,7 +73,7 @@ def _run(options: argparse.Namespace) -> int:
 def _verify(folder: Path, *, quiet: bool) -> int:
     """Verify a run in a new process, which shares nothing with the process of the run."""
     print(flush=True)
-    command = [sys.executable, "-m", "mmrec", "verify", str(folder)]
+    command = [sys.executable, "-m", "mmrec", "verify", "--trust", str(folder)]
     return subprocess.run([*command, *(["--quiet"] if quiet else [])], check=False).returncode
 
 

@@ -68,14 +68,20 @@ class Problems:
             if path not in explained:  # by the branch of a union that fits the type
                 self.add(path, f"found {found(value)}{_hint(value, slot)}; accepted: {wanted}")
 
-    def raise_if_any(self) -> None:
+    def raise_if_any(self, unchecked: str = "") -> None:
         """Raise all problems as one error.
+
+        Args:
+            unchecked: what has not been checked because of the problems; empty if nothing.
 
         Raises:
             ConfigError: There is a problem; the message has one line for each.
         """
         if self._found:
-            raise ConfigError("\n".join(map(self._document.describe, self)))
+            lines = [*map(self._document.describe, self)]
+            if unchecked:
+                lines.append(f"more problems may follow: not yet checked: {unchecked}")
+            raise ConfigError("\n".join(lines))
 
     def __iter__(self) -> Iterator[Problem]:
         return iter(sorted(self._found, key=lambda problem: problem.line or 0))

@@ -55,7 +55,7 @@ class Restored:
         """
         if self.recommender is None or isinstance(self.recommender, RecommendationFile):
             return self._listed(dataset, user, top_k)
-        with torch.no_grad(), deterministic(_CPU):
+        with deterministic(_CPU), torch.no_grad():
             scores = _scores(self.recommender, dataset, user)
         train = dataset.train
         known = train.items[train.offsets[user] : train.offsets[user + 1]]

@@ -17,6 +17,7 @@ from mmrec.runs.finished import FinishedRun, read_plan, read_studies
 from mmrec.runs.manifest import all_fingerprint
 from mmrec.runs.study import Study
 from mmrec.runs.winner import find_winner
+from mmrec.training.determinism import usual_modes
 
 _MOST_HISTORY = 20
 """Items of a history that are shown."""
@@ -76,6 +77,7 @@ class UserView:
         return lines
 
 
+@usual_modes()
 def view_user(
     path: str | Path,
     user_id: str,
@@ -83,6 +85,7 @@ def view_user(
     model: str | None = None,
     top_k: int = 10,
     base_dir: Path | None = None,
+    trust: bool = False,
 ) -> UserView:
     """Return what the best trial of a model recommends to a user.
 
@@ -92,16 +95,18 @@ def view_user(
         model: its name in the tables; by default the best model of the run.
         top_k: the number of items; at most the length of the lists if no weights were kept.
         base_dir: where relative paths of the experiment start, if the data have moved.
+        trust: execute the external models of the run even if no experiment of this user has.
 
     Raises:
         DataError: there is no such run, model or user, the data are not those of the run, or it
             has kept neither weights nor lists.
+        TrustError: its external models are not trusted.
         ConfigError: the experiment cannot be read here, for example because a path is missing.
     """
     run = FinishedRun.open(Path(path))
     study = _study(run, model)
     assert study.best is not None
-    _, plan = read_plan(run, base_dir)
+    _, plan = read_plan(run, base_dir, trust=trust)
     dataset = _dataset(run, plan, study.best.fold)
     user = _number(dataset, user_id, run.path)
     recommender = next(m.recommender for m in plan.models if m.name == study.name)

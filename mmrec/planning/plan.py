@@ -89,7 +89,9 @@ def make_plan(
         for key in loaded.models
         for model in plan_entry(loaded, key, external, metrics, columns, n_folds=len(folds) or 1)
     )
-    problems.raise_if_any()
+    sections = {"data_config": loaded.data_config, "evaluation": loaded.evaluation}
+    invalid = [name for name, section in sections.items() if section is None]
+    problems.raise_if_any(", ".join(f"what {name} names" for name in invalid))
     assert experiment is not None
     return Plan(experiment, folds, loaders, metrics, complex_metrics, models)
 
@@ -112,7 +114,7 @@ def _external_module(loaded: Loaded) -> ModuleType | None:
     if loaded.data_config is not None:
         check_files(loaded.data_config, loaded.problems)
         plan_loaders(loaded.data_config, loaded.problems, use_cache=False, skip_unknown=True)
-    loaded.problems.raise_if_any()
+    loaded.problems.raise_if_any("the names in the file, since external_models_path fails")
     return None
 
 

@@ -15,6 +15,7 @@ from mmrec.reporting.results import Results
 from mmrec.reporting.run_tables import RunTables, best_table, trials_table
 from mmrec.runs.finished import FinishedRun, read_settings, read_studies
 from mmrec.runs.study import Study
+from mmrec.training.determinism import usual_modes
 
 
 def write_report(
@@ -44,6 +45,7 @@ def write_report(
     return results
 
 
+@usual_modes()
 def rebuild_report(path: str | Path) -> Results:
     """Write tables and report of a finished run again from its folder.
 

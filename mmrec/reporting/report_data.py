@@ -20,6 +20,7 @@ from mmrec.reporting.run_tables import significance_table
 from mmrec.reporting.verdicts import Lead, Verdicts
 from mmrec.runs.finished import FinishedRun, read_settings, read_studies
 from mmrec.runs.study import Study
+from mmrec.runs.trust import is_trusted
 from mmrec.runs.winner import Winner, find_winner
 
 logger = logging.getLogger(__name__)
@@ -108,11 +109,21 @@ class ReportData:
 
 
 def activate_own_file(experiment: Experiment) -> None:
-    """Make sections and metrics of the user's own file available, if it can still be imported."""
+    """Make sections and metrics of the user's own file available, if it can still be imported.
+
+    A file that no experiment of this user has executed is not imported.
+    """
     activate_external(None)
-    if experiment.external_models_path is not None:
+    path = experiment.external_models_path
+    if path is not None and path.exists() and not is_trusted(path):
+        logger.warning(
+            "the report has no sections and metrics of %s, which no experiment of yours has "
+            "executed with this content",
+            path,
+        )
+    elif path is not None:
         try:
-            load_external_module(experiment.external_models_path)
+            load_external_module(path)
         except ModelError as error:
             logger.warning("the report has no sections and metrics of the user's file: %s", error)
 

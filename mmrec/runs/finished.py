@@ -19,6 +19,7 @@ from mmrec.runs.manifest import SCHEMA_VERSION, from_json
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.runs.sealed import KEY, SealError, unsealed
 from mmrec.runs.study import Study
+from mmrec.runs.trust import check_trust
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class FinishedRun:
 
 
 def read_plan(
-    run: FinishedRun, base_dir: Path | None = None, *, use_cache: bool = True
+    run: FinishedRun, base_dir: Path | None = None, *, use_cache: bool = True, trust: bool = False
 ) -> tuple[Loaded, Plan]:
     """Return the experiment of a run, to be run or read again here.
 
@@ -108,11 +109,15 @@ def read_plan(
         run: the run.
         base_dir: where its relative paths start; by default where they started in the run.
         use_cache: as for :func:`~mmrec.planning.plan.make_plan`.
+        trust: execute its external models even if no experiment of this user has.
 
     Raises:
         ConfigError: it is not valid here, for example because a path is missing.
+        TrustError: its external models are not trusted.
     """
     loaded = read_written(run, base_dir)
+    if not trust:
+        check_trust(run.path, loaded.external_models_path)
     try:
         return loaded, make_plan(loaded, use_cache=use_cache)
     except ConfigError as error:

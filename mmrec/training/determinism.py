@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.utils.deterministic as deterministic_settings
 
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+
+_NESTED_CALLS = 1000
+"""Python's own limit."""
 
 _T = TypeVar("_T")
 
@@ -20,7 +25,8 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
     """Run a trial deterministically, and restore the settings of the process afterwards.
 
     Inside: deterministic algorithms only, no TF32, no autotuned convolutions, new tensors are
-    float32 and on the CPU, and torch's default generators may be seeded. Afterwards every switch,
+    float32 and on the CPU, the modes are those of :func:`usual_modes`, and torch's default
+    generators may be seeded. Afterwards every switch,
     the environment and the state of the generators are restored, so that the other cells of a
     notebook are not affected.
 
@@ -36,7 +42,12 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
     was_cudnn = (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)
     was_dtype = torch.get_default_dtype()
     try:
-        with torch.random.fork_rng(devices=cuda), _full_precision(), _on_cpu_by_default():
+        with (
+            torch.random.fork_rng(devices=cuda),
+            _full_precision(),
+            _on_cpu_by_default(),
+            usual_modes(),
+        ):
             os.environ[_CUBLAS] = ":4096:8"  # read when CUDA's first cuBLAS handle is made
             # use_deterministic_algorithms(True) would also import compilers, for seconds.
             torch.set_deterministic_debug_mode("error")
@@ -57,6 +68,29 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
             os.environ.pop(_CUBLAS, None)
         else:
             os.environ[_CUBLAS] = was_workspace
+
+
+@contextlib.contextmanager
+def usual_modes() -> Iterator[None]:
+    """Compute and print as in a new process, whatever the caller has set; then restore it.
+
+    Inside: gradients are recorded, neither inference mode nor autocast is on, numpy prints
+    numbers in their shortest exact form, and calls may be nested as deeply as Python allows by
+    default.
+    """
+    was_limit = sys.getrecursionlimit()
+    with contextlib.ExitStack() as modes:
+        modes.enter_context(torch.inference_mode(False))
+        modes.enter_context(torch.enable_grad())
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                modes.enter_context(torch.autocast(device, enabled=False))
+        modes.enter_context(np.printoptions(legacy=False))
+        sys.setrecursionlimit(max(was_limit, _NESTED_CALLS))
+        try:
+            yield
+        finally:
+            sys.setrecursionlimit(was_limit)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from mmrec.runs.manifest import (
     split_files,
 )
 from mmrec.text import counted
-from mmrec.training.determinism import resolve_device
+from mmrec.training.determinism import resolve_device, usual_modes
 from mmrec.verify.data import DataDifference, DataFacts, data_differences
 from mmrec.verify.files import changed_files
 from mmrec.verify.rerun import Rerun
@@ -80,12 +80,14 @@ class Verification:
         )
 
 
+@usual_modes()
 def verify_run(
     path: str | Path,
     trial: str | None = None,
     *,
     base_dir: Path | None = None,
     progress: bool = False,
+    trust: bool = False,
 ) -> Verification:
     """Run the trials of a finished run again and compare losses, weights, lists and figures.
 
@@ -97,16 +99,18 @@ def verify_run(
         trial: only this one, by its trial_id or name.
         base_dir: where relative paths of the experiment start, if the data have moved since.
         progress: show bars over trials and epochs.
+        trust: execute the external models of the run even if no experiment of this user has.
 
     Raises:
         DataError: the folder is not that of a finished run, it has no such trial, or its data
             cannot be read.
+        TrustError: its external models are not trusted.
         ConfigError: the experiment cannot be run here, for example because a path is missing.
     """
     run = FinishedRun.open(Path(path))
     records = run.trials if trial is None else (run.trial(trial),)
     # The files themselves are verified, not their packed copies.
-    loaded, plan = read_plan(run, base_dir, use_cache=False)
+    loaded, plan = read_plan(run, base_dir, use_cache=False, trust=trust)
     datasets = load_datasets(plan)
     threads = run.manifest["environment"]["threads"]
     gpus = plan.experiment.execution.devices or (plan.experiment.gpu,)

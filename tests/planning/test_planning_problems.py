@@ -13,13 +13,16 @@ from tiny_experiment import SPLITS_AND_FEATURES, settings
 from mmrec.errors import ConfigError, DataError
 from mmrec.experiment import run_experiment
 
+MORE = "more problems may follow"
+
 
 def reported(path: Path) -> list[str]:
-    """The lines of the error, without the path of the file, and proof that nothing was written."""
+    """The problems of the error, without the path of the file; nothing was written."""
     with pytest.raises(ConfigError) as error:
         run_experiment(path, progress=False)
     assert not (path.parents[1] / "results").exists()
-    return [line.removeprefix(f"{path}:") for line in str(error.value).splitlines()]
+    lines = str(error.value).splitlines()
+    return [line.removeprefix(f"{path}:") for line in lines if not line.startswith(MORE)]
 
 
 def line_of(path: Path, text: str) -> int:
@@ -250,6 +253,22 @@ def test_duplicate_metrics_are_computed_once(experiment_file):
         experiment_file({"MostPop": {}}, evaluation=evaluation), progress=False
     )
     assert [x for x in results.best.columns if "@" in x and " " not in x] == ["Recall@5", "nDCG@5"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "unchecked"),
+    [
+        ({"external_models_path": "nowhere.py"}, "names"),
+        ({"evaluation": {"simple_metrics": ["Recall"], "cutoffs": [0]}}, "evaluation"),
+        ({"gpu": "first"}, None),
+    ],
+)
+def test_a_sentence_says_that_more_problems_may_follow(experiment_file, changes, unchecked):
+    with pytest.raises(ConfigError) as error:
+        run_experiment(experiment_file(**changes), progress=False)
+    last = str(error.value).splitlines()[-1]
+    assert last.startswith(MORE) == (unchecked is not None)
+    assert unchecked is None or unchecked in last
 
 
 def test_missing_files_are_told_with_an_external_file_that_fails(experiment_file):

@@ -99,7 +99,7 @@ def test_p_values_over_users_and_seeds_are_those_of_scipy(runs: dict[str, Result
         folder = RunFolder(runs[name].folder)
         studies = {s.name: s for s in read_studies(FinishedRun.open(runs[name].folder))}
         values = {
-            model: np.mean([folder.per_user(t.name)[label] for t in study.best_trials], axis=0)
+            model: np.mean([folder.per_user(t)[label] for t in study.best_trials], axis=0)
             for model, study in studies.items()
         }
         tests = {m: [t.test[label] for t in study.best_trials] for m, study in studies.items()}
@@ -125,6 +125,14 @@ def test_the_best_is_bold_and_the_second_underlined(runs: dict[str, Results]) ->
     assert [m for m, cell in cells.items() if cell.strong] == [ranked[0][0]]
     assert [m for m, cell in cells.items() if cell.underlined] == [ranked[1][0]]
     assert {m for m, cell in cells.items() if cell.spread is not None} == {"BPRMF", "LightGCN"}
+
+
+def test_the_csv_of_the_table_names_every_data_set(runs: dict[str, Results]) -> None:
+    text = compare([runs["tiny"], runs["second"]]).table.to_csv()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["data set"] for row in rows] == ["tiny"] * 4 + ["second"] * 4
+    assert [row["model"] for row in rows[:4]] == [*MODELS, "gain"]
+    assert "Recall@5 std" in rows[0]
 
 
 def test_mean_ranks_with_friedman_and_nemenyi(runs: dict[str, Results]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mmrec.reporting.plots.style import INK, shortened
+from mmrec.reporting.plots.style import CHARACTERS, INK, WIDTH, shortened
 from mmrec.text import value_text
 
 if TYPE_CHECKING:
@@ -41,10 +41,14 @@ def draw_diagram(figure: Figure, label: str, ranks: Mapping[str, float], critica
     groups = cliques(ranks, critical)
     n_left = (len(ordered) + 1) // 2
     n_rows = n_left + len(groups)
-    figure.set_size_inches(6, 0.9 + _STEP * (n_rows + 1))
+    texts = {model: f"{shortened(model, 24)} {rank:.2f}" for model, rank in ordered}
+    margin = max(map(len, texts.values())) / CHARACTERS + 0.3
+    width = max(WIDTH, 2 * margin + 2)
+    outside = margin * (len(ordered) - 1) / (width - 2 * margin)
+    figure.set_size_inches(width, 0.9 + _STEP * (n_rows + 1))
     axes = figure.subplots()
     bottom = -(n_rows + 1.0)
-    axes.set_xlim(0.4 - len(ordered) * 0.3, len(ordered) * 1.3 + 0.6)
+    axes.set_xlim(1 - outside, len(ordered) + outside)
     axes.set_ylim(bottom, 2.4)
     axes.axis("off")
     _draw_axis(axes, len(ordered))
@@ -56,10 +60,9 @@ def draw_diagram(figure: Figure, label: str, ranks: Mapping[str, float], critica
     for place, (model, rank) in enumerate(ordered):
         is_left = place < n_left
         height = start - (place if is_left else len(ordered) - 1 - place)
-        end = 0.8 if is_left else len(ordered) + 0.2
+        end = 0.9 if is_left else len(ordered) + 0.1
         axes.plot([rank, rank, end], [0, height, height], color=INK, linewidth=0.8)
-        text = f"{shortened(model, 24)} {rank:.2f}"
-        axes.text(end, height, f" {text} ", ha="right" if is_left else "left", va="center")
+        axes.text(end, height, f" {texts[model]} ", ha="right" if is_left else "left", va="center")
     said = ", ".join(f"{model} {value_text(rank)}" for model, rank in ordered)
     figure.set_label(f"Mean ranks by {label}: {said}; critical difference {critical:.2f}")
 

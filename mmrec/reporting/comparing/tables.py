@@ -38,10 +38,10 @@ def results_table(scores: Scores, verdicts: Mapping[Place, Verdict]) -> ReportTa
                 std = None if found is None or found.std != found.std else found.std
                 verdict = verdicts.get((dataset, label))
                 cells.append(replace(cell, spread=std, **_looks(model, verdict)))
-            rows.append([dataset if model == models[0] else "", model, *cells])
+            rows.append([Cell(dataset if model == models[0] else "", data=dataset), model, *cells])
         gains = [_gain(verdicts.get((dataset, label))) for label in scores.labels]
         if any(cell.data for cell in gains):
-            rows.append(["" if models else dataset, "gain", *gains])
+            rows.append([Cell("", data=dataset), "gain", *gains])
     table = make_table(_caption(scores, verdicts), ["data set", "model", *scores.labels], rows)
     return replace(table, rules=frozenset(rules - {0}), spread_name="std")
 
@@ -134,7 +134,7 @@ def nemenyi_table(ranks: MeanRanks) -> ReportTable:
         for (one, a), (other, b) in combinations(ranks.ranks.items(), 2)
     ]
     caption = f"Nemenyi's test of the mean ranks by {ranks.label}."
-    return make_table(caption, ["model", "other model", "p"], rows)
+    return make_table(caption, ["model", "other model", "p"], rows, is_folded=True)
 
 
 def tidy_frame(scores: Scores, verdicts: Mapping[Place, Verdict]) -> pd.DataFrame:
