@@ -154,8 +154,10 @@ class Verdicts:
             one, other = (study for study in ends if study is not None)
             means = [test_means(study).get(label, math.nan) for study in (one, other)]
             agrees = _sign(row.get("mean_a"), row.get("mean_b")) in (0, _sign(*means))
+            test = TEST_NAMES.get(str(row["test"]), str(row["test"]))
+            first = row["over"] == "users" and (one.is_repeated or other.is_repeated)
             yield _Test(
-                f"{TEST_NAMES.get(str(row['test']), str(row['test']))} over {row['over']}",
+                f"{test} over {row['over']}{' of the first trials' if first else ''}",
                 frozenset((one.name, other.name)),
                 float(row["p_holm"]) if agrees else 1.0,
             )
