@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from helpers import refusal
+from resealing import reseal
 from tiny_experiment import SPLITS_AND_FEATURES, Write, change, experiment_writer, settings
 
 from mmrec.cli import main
@@ -231,7 +232,7 @@ def test_verify_and_report_need_no_tracker(
     manifest = json.loads((folder / "manifest.json").read_text())
     for settings_ in (manifest["experiment"], manifest["written"]["document"]["experiment"]):
         settings_["tracking"] = ["csv", "mlflow", "own"]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    reseal(folder, **manifest)
     for package in ("mlflow", "tensorboard"):
         monkeypatch.setitem(sys.modules, package, None)
     assert verify_run(folder, progress=False).is_identical
