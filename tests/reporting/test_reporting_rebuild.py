@@ -168,7 +168,8 @@ def test_figures_without_matplotlib(
 def test_tables_of_the_report(finished: Results) -> None:
     assert list(finished.tables) == [
         *("best", "seeds", "wilcoxon_test over users", "users", "costs"),
-        *("trials MostPop", "trials Mine", "trials LATTICE", "splits", "packages", "digests"),
+        *("trials MostPop", "points Mine", "trials Mine", "trials LATTICE"),
+        *("splits", "packages", "digests"),
     ]
     latex = finished.tables["best"].to_latex()
     assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 1
