@@ -6,6 +6,7 @@ it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -92,7 +93,8 @@ def main(handle: int) -> None:
     except (Interrupted, EOFError, ConnectionError):
         pass  # asked to stop, or the driver has ended; the state is in the checkpoint
     except Exception as error:
-        connection.send(("crashed", f"{type(error).__name__}: {error}"))
+        with contextlib.suppress(OSError):  # the driver has ended
+            connection.send(("crashed", f"{type(error).__name__}: {error}"))
         raise
 
 
