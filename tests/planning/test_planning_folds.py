@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import ROOT, assert_contains
+from resealing import reseal
 from tiny_experiment import SPLITS_AND_FEATURES, Write, change, settings
 
 from mmrec.config import read_experiment
@@ -426,9 +427,9 @@ def test_a_run_on_folds_is_verified(folded: Write, tmp_path: Path) -> None:
     assert found.n_trials == 2
     assert diff_runs(folder, run(path).folder).is_equal
     lines = (folder / "trials.jsonl").read_text().splitlines()
-    record = json.loads(lines[1])
+    first, record = map(json.loads, lines)
     record["losses"][0] += 1e-9
-    (folder / "trials.jsonl").write_text("\n".join([lines[0], json.dumps(record)]) + "\n")
+    reseal(folder, [first, record])
     assert list(verify_run(folder).trials) == [record["name"]]
     data = tmp_path / "data/tiny/all.tsv"
     data.write_text("\n".join(rows(data)[1:]) + "\n")
