@@ -36,6 +36,14 @@ def config_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep packed features and marks of trust of the tests out of the user's folder."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def without_figures() -> Iterator[pytest.MonkeyPatch]:
     """Write reports without figures, as if matplotlib were not installed.
 
