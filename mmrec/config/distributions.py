@@ -81,8 +81,10 @@ class Distribution:
     @property
     def looks_real(self) -> bool:
         """Whether the logarithms of the bounds look like the bounds themselves."""
+        if self.name not in ("loguniform", "qloguniform"):
+            return False
         first, second = self.arguments[:2]
-        return self.name in ("loguniform", "qloguniform") and 0 < first < second <= 1
+        return 0 < first < second <= 1
 
     @property
     def _plain_arguments(self) -> tuple[float, float]:
