@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     prepare_streams()
     options = _parser().parse_args(arguments)
-    log_to_terminal(verbose=options.verbose, quiet=getattr(options, "quiet", False))
+    log_to_terminal(verbose=options.verbose)
     try:
         code: int = options.command(options)
     except MmrecError as error:

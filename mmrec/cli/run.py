@@ -29,7 +29,7 @@ def add_to(commands: Commands) -> None:
     run = add_command(commands, "run", _run, "run an experiment file", EXAMPLES)
     run.add_argument("config", metavar="CONFIG", help="the experiment file (YAML)")
     add_changes(run)
-    run.add_argument("--quiet", action="store_true", help="print only the result")
+    run.add_argument("--quiet", action="store_true", help="print only warnings and the result")
     run.add_argument("--workers", type=count, metavar="N", help="run N trials at the same time")
     run.add_argument(
         "--fresh", action="store_true", help="start a new run instead of resuming an unfinished one"

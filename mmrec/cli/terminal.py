@@ -61,10 +61,10 @@ class TerminalHandler(logging.Handler):
             self.handleError(record)
 
 
-def log_to_terminal(*, verbose: bool, quiet: bool) -> None:
-    """Show mmrec's log: everything, from warnings on, or only errors."""
+def log_to_terminal(*, verbose: bool) -> None:
+    """Show mmrec's log: everything, or from warnings on."""
     handler = TerminalHandler()
-    handler.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
+    handler.setLevel(logging.DEBUG if verbose else logging.WARNING)
     handler.addFilter(_is_shown)
     level = logging.DEBUG if verbose else logging.WARNING
     logging.captureWarnings(capture=True)  # else Python prints them into the progress bars

@@ -25,7 +25,7 @@ def add_to(commands: Commands) -> None:
         "--base-dir", type=Path, metavar="DIR", help="the folder that relative paths start from"
     )
     add_trust(verify)
-    verify.add_argument("--quiet", action="store_true", help="print only the result")
+    verify.add_argument("--quiet", action="store_true", help="print only warnings and the result")
 
 
 def _verify(options: argparse.Namespace) -> int:
