@@ -117,14 +117,15 @@ def test_the_results_are_shown(cells: dict[str, Any]) -> None:
 def test_progress_is_one_output_that_moves(cells: dict[str, Any]) -> None:
     for name, n_trials in (("run-lightgcnm", 4), ("run-lattice", 2)):
         outputs = cells[name].outputs
-        assert [output.output_type for output in outputs] == [
-            "stream",
-            "display_data",
-            "execute_result",
-        ]
-        plan, bar = printed(cells[name]), shown(cells[name], "text/plain")[0]
+        first, second, *ended, last = [output.output_type for output in outputs]
+        assert (first, second, last) == ("stream", "display_data", "execute_result")
+        assert set(ended) == {"stream"}
+        plan, bar = outputs[0].text, shown(cells[name], "text/plain")[0]
         assert plan.count("\n") < 20
-        assert "\r" not in plan
+        lines = printed(cells[name]).removeprefix(plan).splitlines()
+        places = [line.partition(" ")[0] for line in lines]
+        assert places == [f"[{place}/{n_trials}]" for place in range(1, n_trials + 1)]
+        assert "\r" not in printed(cells[name])
         assert bar.startswith(f"trials {n_trials}/{n_trials} |█")
         assert "\n" not in bar
         assert "best Recall@20" in bar
