@@ -29,11 +29,12 @@ class {name}(Recommender):
 
 @pytest.fixture(autouse=True)
 def _modules() -> Iterator[None]:
-    """Forget the modules that a test imports."""
+    """Forget the user's modules that a test imports; those of torch can be imported only once."""
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
-        del sys.modules[name]
+        if name.partition(".")[0] != "torch":
+            del sys.modules[name]
 
 
 @pytest.fixture
