@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from mmrec.data import Interactions
+from mmrec.data import Dataset, Interactions, Vocabulary
 from mmrec.evaluation import METRICS
 
 ROOT = Path(__file__).parents[1]
@@ -71,6 +71,19 @@ def interactions(mask: Sequence[Sequence[int]] | np.ndarray) -> Interactions:
     matrix = np.asarray(mask)
     users, items = matrix.nonzero()
     return Interactions.from_arrays(users, items, *matrix.shape)
+
+
+def rated(ratings: np.ndarray) -> Interactions:
+    """The split whose ratings are the non-zero entries of a [U, I] matrix."""
+    users, items = ratings.nonzero()
+    return Interactions.from_arrays(users, items, *ratings.shape, ratings[users, items])
+
+
+def dataset_of(ratings: np.ndarray, features: Mapping[str, np.ndarray] | None = None) -> Dataset:
+    """A data set whose ids are the numbers, with the non-zero entries of [U, I] in both splits."""
+    train = rated(ratings)
+    names = (Vocabulary(map(str, range(n))) for n in ratings.shape)
+    return Dataset("toy", *names, train, None, train, features or {})
 
 
 @contextlib.contextmanager

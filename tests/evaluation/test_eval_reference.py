@@ -9,16 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import metrics_of_cut_lists
+from recorded_office import LISTS, OFFICE, SHARED, Office
 
-from mmrec.data import Interactions, Vocabulary, read_split
-from mmrec.evaluation import Evaluation, Evaluator, Ranking, evaluate_file
+from mmrec.evaluation import Evaluation, Evaluator, evaluate_file
 
-SHARED = Path(__file__).parents[2].parent / "shared"
-OFFICE = SHARED / "data" / "office"
 RECORDED = SHARED / "reference" / "metrics"
 
 pytestmark = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="the recorded values (../shared beside the repository) are absent"
+    not SHARED.is_dir(), reason="the recorded values (../shared next to the repository) are absent"
 )
 
 
@@ -30,25 +28,9 @@ def recorded() -> dict[str, dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def evaluation() -> Evaluation:
-    train, test = (read_split(OFFICE / f"{name}.txt").frame for name in ("train", "test"))
-    users, items = Vocabulary(train["user_id"]), Vocabulary(train["item_id"])
-
-    def number(frame: pd.DataFrame) -> Interactions:
-        frame = frame[frame["item_id"].isin(items.ids)]  # as the reference was run
-        return Interactions.from_arrays(
-            users.numbers(frame["user_id"]),
-            items.numbers(frame["item_id"]),
-            len(users),
-            len(items),
-            frame["rating"].to_numpy(),
-        )
-
-    with np.load(RECORDED / "metrics_lightgcnm.npz") as lists:
-        assert [str(user) for user in lists["user"]] == users.ids
-        numbers = items.numbers(lists["item"].ravel().astype(str)).reshape(lists["item"].shape)
-        ranking = Ranking(numbers, lists["score"])
-    evaluator = Evaluator(number(train), number(test), metrics_of_cut_lists(), [20, 5, 10], 1)
-    return evaluator.evaluate(ranking)
+    office = Office()
+    evaluator = Evaluator(office.train, office.test, metrics_of_cut_lists(), [20, 5, 10], 1)
+    return evaluator.evaluate(office.lists)
 
 
 @pytest.mark.parametrize("cutoff", [5, 10, 20])
@@ -64,7 +46,7 @@ def test_recorded_metrics(
 def test_recorded_metrics_from_a_recommendation_file(
     recorded: dict[str, dict[str, float]], tmp_path: Path
 ) -> None:
-    with np.load(RECORDED / "metrics_lightgcnm.npz") as lists:
+    with np.load(LISTS) as lists:
         users, items = lists["user"], lists["item"]
     # Ranks as scores: one pair of equal scores stands in descending order of its items there.
     scores = np.tile(-np.arange(20.0), len(users))

@@ -5,20 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from helpers import interactions
+from helpers import dataset_of
 from scipy import stats
 
-from mmrec.data import Dataset, Vocabulary
 from mmrec.models import MODELS, RecommenderConfig
 from mmrec.models.baselines import MostPop, Random, RandomConfig
 
 CPU = torch.device("cpu")
-
-
-def dataset(mask: np.ndarray) -> Dataset:
-    train = interactions(mask)
-    users, items = (Vocabulary(map(str, range(n))) for n in mask.shape)
-    return Dataset("toy", users, items, train, None, train)
 
 
 MASK = np.array([[1, 0, 0, 1], [1, 0, 1, 1], [1, 0, 1, 0]])
@@ -29,20 +22,20 @@ def test_both_are_known_to_experiment_files() -> None:
 
 
 def test_most_popular_scores_by_training_interactions() -> None:
-    scorer = MostPop(RecommenderConfig(), dataset(MASK)).scorer()
+    scorer = MostPop(RecommenderConfig(), dataset_of(MASK)).scorer()
     assert scorer(torch.tensor([2, 0])).tolist() == [[3, 0, 2, 2]] * 2
 
 
 def test_most_popular_lists() -> None:
     # Popularity 3 0 2 2: without what is known, and item 2 before item 3 on the tie.
-    data = dataset(MASK)
+    data = dataset_of(MASK)
     ranking = MostPop(RecommenderConfig(), data).rank(data.train, 3, CPU)
     assert ranking.items.tolist() == [[2, 1, -1], [1, -1, -1], [3, 1, -1]]
     assert ranking.scores[0].tolist() == [2, 0, -np.inf]
 
 
 def random(n_users: int = 50, n_items: int = 40, **config: int) -> Random:
-    return Random(RandomConfig(**config), dataset(np.eye(n_users, n_items)))
+    return Random(RandomConfig(**config), dataset_of(np.eye(n_users, n_items)))
 
 
 def test_random_scores_do_not_depend_on_the_batch() -> None:

@@ -7,10 +7,9 @@ import logging
 import numpy as np
 import pytest
 import torch
-from helpers import interactions
+from helpers import dataset_of, rated
 from scipy.sparse import csr_array
 
-from mmrec.data import Dataset, Interactions, Vocabulary
 from mmrec.graph.row_blocks import Matrix
 from mmrec.models import RecommenderConfig
 from mmrec.models.closed_form import ClosedForm, training_matrix
@@ -18,19 +17,12 @@ from mmrec.models.closed_form import ClosedForm, training_matrix
 RATINGS = np.array([[4.0, 0, 2.5, 0], [0, 1, 0, 0], [0, 0, 0, 5], [3, 0, 0, -1]])
 
 
-def split(ratings: np.ndarray) -> Interactions:
-    users, items = np.nonzero(ratings)
-    return Interactions.from_arrays(users, items, *ratings.shape, ratings[users, items])
-
-
 class Product(ClosedForm):
     """Two given matrices."""
 
     def __init__(self, left: Matrix, right: Matrix) -> None:
-        n_users, n_items = left.shape[0], right.shape[1]
-        users, items = (Vocabulary(map(str, range(n))) for n in (n_users, n_items))
-        train = interactions(np.ones((n_users, n_items)))
-        super().__init__(RecommenderConfig(), Dataset("toy", users, items, train, None, train))
+        ones = np.ones((left.shape[0], right.shape[1]))
+        super().__init__(RecommenderConfig(), dataset_of(ones))
         self.left, self.right = left, right
 
 
@@ -42,7 +34,7 @@ def matrices(density: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_matrix_has_the_positive_ratings(caplog: pytest.LogCaptureFixture) -> None:
-    matrix = training_matrix(split(RATINGS), implicit=False)
+    matrix = training_matrix(rated(RATINGS), implicit=False)
     assert matrix.dtype == np.float64
     assert matrix.has_sorted_indices
     assert np.array_equal(matrix.toarray(), np.maximum(RATINGS, 0))
@@ -50,19 +42,19 @@ def test_the_matrix_has_the_positive_ratings(caplog: pytest.LogCaptureFixture) -
 
 
 def test_an_implicit_matrix_has_ones(caplog: pytest.LogCaptureFixture) -> None:
-    matrix = training_matrix(split(RATINGS), implicit=True)
+    matrix = training_matrix(rated(RATINGS), implicit=True)
     assert np.array_equal(matrix.toarray(), RATINGS > 0)
     assert "1 of the 6 training ratings" in caplog.text
 
 
 def test_positive_ratings_give_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        training_matrix(split(np.abs(RATINGS)), implicit=False)
+        training_matrix(rated(np.abs(RATINGS)), implicit=False)
     assert not caplog.records
 
 
 def test_each_call_returns_a_new_matrix() -> None:
-    train = split(np.abs(RATINGS))
+    train = rated(np.abs(RATINGS))
     training_matrix(train, implicit=False).data[:] = 7
     assert np.array_equal(training_matrix(train, implicit=False).toarray(), np.abs(RATINGS))
 

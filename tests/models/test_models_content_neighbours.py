@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import assert_contains, refusal
+from helpers import assert_contains, dataset_of, refusal
 from pydantic import ValidationError
 from test_models_neighbours import chosen, cosine, some_ratings
 from tiny_experiment import SPLITS_AND_FEATURES, Write
 
 from mmrec import run_experiment
 from mmrec.cli import main
-from mmrec.data import Dataset, Interactions, Vocabulary
 from mmrec.errors import ModelError
 from mmrec.models import MODELS, Recommender
 
@@ -29,13 +28,9 @@ GENRES[:, 7] = 0  # an attribute that no item has
 
 
 def built(name: str, **config: Any) -> Recommender:
-    users, items = np.nonzero(RATINGS)
-    train = Interactions.from_arrays(users, items, N_USERS, N_ITEMS, RATINGS[users, items])
-    names = (Vocabulary(map(str, range(n))) for n in (N_USERS, N_ITEMS))
     features = {"VisualAttribute": VISUAL, "TextualAttribute": TEXTUAL, "ItemAttributes": GENRES}
     kind = MODELS[name]
-    dataset = Dataset("toy", *names, train, None, train, features)
-    return kind(kind.Config.model_validate(config), dataset)
+    return kind(kind.Config.model_validate(config), dataset_of(RATINGS, features))
 
 
 def scores(name: str, **config: Any) -> np.ndarray:

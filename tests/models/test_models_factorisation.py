@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers import dataset_of
 from pydantic import ValidationError
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 
-from mmrec.data import Dataset, Interactions, Vocabulary
 from mmrec.errors import ModelError
 from mmrec.models import MODELS
 from mmrec.models.ials import IALS, IALSConfig
@@ -29,15 +29,8 @@ def binary(n_users: int, n_items: int, seed: int = 0) -> np.ndarray:
     return matrix
 
 
-def dataset(matrix: np.ndarray) -> Dataset:
-    users, items = np.nonzero(matrix)
-    train = Interactions.from_arrays(users, items, *matrix.shape, matrix[users, items])
-    ids = (Vocabulary(map(str, range(n))) for n in matrix.shape)
-    return Dataset("toy", *ids, train, None, train)
-
-
 def ials(matrix: np.ndarray, **settings: object) -> IALS:
-    return IALS(IALSConfig.model_validate(settings), dataset(matrix))
+    return IALS(IALSConfig.model_validate(settings), dataset_of(matrix))
 
 
 def solved_densely(
@@ -124,7 +117,7 @@ def test_users_and_items_without_rows_have_zero_factors() -> None:
 def test_ratings_do_not_matter() -> None:
     matrix = binary(20, 12)
     for kind, config in ((IALS, IALSConfig(factors=3)), (PureSVD, PureSVDConfig(factors=3))):
-        one, other = kind(config, dataset(matrix)), kind(config, dataset(matrix * 4))  # type: ignore[operator]
+        one, other = kind(config, dataset_of(matrix)), kind(config, dataset_of(matrix * 4))  # type: ignore[operator]
         assert np.array_equal(one.left, other.left)
         assert np.array_equal(one.right, other.right)
 
@@ -186,7 +179,7 @@ def test_both_are_known_to_experiment_files() -> None:
 @pytest.mark.parametrize("rank", [1, 5, 40, 50])
 def test_pure_svd_is_the_best_approximation(shape: tuple[int, int], rank: int) -> None:
     matrix = binary(*shape)
-    model = PureSVD(PureSVDConfig(factors=rank), dataset(matrix))
+    model = PureSVD(PureSVDConfig(factors=rank), dataset_of(matrix))
     u, s, vt = np.linalg.svd(matrix)
     assert np.allclose(model.left @ model.right, (u[:, :rank] * s[:rank]) @ vt[:rank], atol=1e-9)
 
@@ -196,14 +189,14 @@ def test_repeated_singular_values_are_found(rank: int) -> None:
     block = binary(60, 50)
     u, s, vt = np.linalg.svd(np.kron(np.eye(3), block))
     assert s[rank - 1] > s[rank] + 1e-3
-    model = PureSVD(PureSVDConfig(factors=rank), dataset(np.kron(np.eye(3), block)))
+    model = PureSVD(PureSVDConfig(factors=rank), dataset_of(np.kron(np.eye(3), block)))
     assert np.allclose(model.left @ model.right, (u[:, :rank] * s[:rank]) @ vt[:rank], atol=1e-10)
 
 
 def test_a_matrix_of_low_rank_has_zero_singular_values_beyond() -> None:
     matrix = np.zeros((300, 200))
     matrix[:150, :100], matrix[150:, 100:] = 1, 1
-    model = PureSVD(PureSVDConfig(factors=20), dataset(matrix))
+    model = PureSVD(PureSVDConfig(factors=20), dataset_of(matrix))
     assert np.allclose(model.left @ model.right, matrix, atol=1e-10)
 
 
@@ -233,4 +226,4 @@ def test_singular_vectors_do_not_depend_on_threads(n_items: int) -> None:
 
 def test_a_rank_beyond_the_matrix_is_refused() -> None:
     with pytest.raises(ModelError, match=r"factors.*31.*30"):
-        PureSVD(PureSVDConfig(factors=31), dataset(binary(40, 30)))
+        PureSVD(PureSVDConfig(factors=31), dataset_of(binary(40, 30)))

@@ -7,12 +7,12 @@ import logging
 import numpy as np
 import pytest
 import torch
+from helpers import dataset_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.optimize import nnls
 
-from mmrec.data import Dataset, Interactions, Vocabulary
 from mmrec.errors import ModelError
 from mmrec.models import MODELS, all_pairs
 from mmrec.models.closed_form import training_matrix
@@ -29,20 +29,15 @@ def ratings_of(n_users: int, n_items: int, seed: int = 0, *, graded: bool = True
     return is_there * (rng.integers(1, 6, is_there.shape).astype(float) if graded else 1.0)
 
 
-def dataset(ratings: np.ndarray) -> Dataset:
-    users, items = np.nonzero(ratings)
-    train = Interactions.from_arrays(users, items, *ratings.shape, ratings[users, items])
-    ids = (Vocabulary(map(str, range(n))) for n in ratings.shape)
-    return Dataset("toy", *ids, train, None, train)
-
-
 def easer(ratings: np.ndarray, **config: object) -> EASER:
-    return EASER(EASERConfig.model_validate(config), dataset(ratings))
+    return EASER(EASERConfig.model_validate(config), dataset_of(ratings))
 
 
 def slim(ratings: np.ndarray, **config: object) -> np.ndarray:
     """Return the weights, dense."""
-    weights: np.ndarray = Slim(SlimConfig.model_validate(config), dataset(ratings)).right.toarray()
+    weights: np.ndarray = Slim(
+        SlimConfig.model_validate(config), dataset_of(ratings)
+    ).right.toarray()
     return weights
 
 
@@ -202,7 +197,7 @@ def test_the_bytes_are_reported_and_what_does_not_fit_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    kind, data = MODELS[name], dataset(ratings_of(20, 1000))
+    kind, data = MODELS[name], dataset_of(ratings_of(20, 1000))
     needed = bytes_of_pair * 1000**2
     monkeypatch.setattr(all_pairs, "available_memory", lambda device: needed - 1)
     with caplog.at_level(logging.INFO), pytest.raises(ModelError) as raised:
@@ -228,5 +223,5 @@ def test_other_errors_pass() -> None:
 
 def test_the_gram_matrix() -> None:
     ratings = ratings_of(20, 15)
-    matrix = training_matrix(dataset(ratings).train, implicit=False)
+    matrix = training_matrix(dataset_of(ratings).train, implicit=False)
     assert np.array_equal(all_pairs.gram_matrix(matrix), ratings.T @ ratings)

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import assert_contains, refusal
+from helpers import assert_contains, dataset_of, refusal
 from pydantic import ValidationError
 
-from mmrec.data import Dataset, Interactions, Vocabulary
 from mmrec.graph import row_blocks
 from mmrec.models import MODELS, Recommender
 from mmrec.models.itemknn import ItemKNNConfig
@@ -19,13 +18,6 @@ from mmrec.models.rp3beta import RP3beta
 from mmrec.models.userknn import UserKNNConfig
 
 CPU = torch.device("cpu")
-
-
-def dataset(ratings: np.ndarray) -> Dataset:
-    users, items = np.nonzero(ratings)
-    train = Interactions.from_arrays(users, items, *ratings.shape, ratings[users, items])
-    names = (Vocabulary(map(str, range(n))) for n in ratings.shape)
-    return Dataset("toy", *names, train, None, train)
 
 
 def some_ratings(n_users: int = 40, n_items: int = 31, seed: int = 0) -> np.ndarray:
@@ -41,7 +33,7 @@ RATINGS = some_ratings()
 
 def built(name: str, ratings: np.ndarray = RATINGS, **config: Any) -> Recommender:
     kind = MODELS[name]
-    return kind(kind.Config.model_validate(config), dataset(ratings))
+    return kind(kind.Config.model_validate(config), dataset_of(ratings))
 
 
 def scores(name: str, ratings: np.ndarray = RATINGS, **config: Any) -> np.ndarray:
@@ -103,7 +95,7 @@ def test_userknn_counts_the_votes_of_users_that_chose_the_user_or_of_those_chose
 def test_a_user_that_nobody_chose_has_scores_of_zero_in_ascending_order() -> None:
     ratings = np.array([[1.0, 1, 0, 0], [1, 1, 0, 0], [1, 0, 0, 1]])
     model = built("UserKNN", ratings, neighbors=1, implementation="aiolli")
-    data = dataset(ratings)
+    data = dataset_of(ratings)
     ranking = model.rank(data.train, 4, CPU)
     assert ranking.items[2].tolist() == [1, 2, -1, -1]
     assert ranking.scores[2, :2].tolist() == [0, 0]
