@@ -26,9 +26,8 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
 
     Inside: deterministic algorithms only, no TF32, no autotuned convolutions, new tensors are
     float32 and on the CPU, the modes are those of :func:`usual_modes`, and torch's default
-    generators may be seeded. Afterwards every switch,
-    the environment and the state of the generators are restored, so that the other cells of a
-    notebook are not affected.
+    generators may be seeded. Afterwards every switch, the environment and the state of the
+    generators are restored, so that the other cells of a notebook are not affected.
 
     Args:
         device: where the trial runs; the generators of the CPU and of this device are restored.

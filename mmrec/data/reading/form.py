@@ -29,8 +29,8 @@ class TableForm:
     columns: Mapping[str, str] = field(default_factory=dict)
     """The name in the header of ``user_id``, ``item_id``, ``rating`` and ``timestamp``."""
     separator: str | None = None
-    """Between two fields; by default, a comma or a tab by the name of the file. A space stands for
-    any number of blanks and tabs."""
+    """Between two fields; by default, a comma or a tab by the name of the file. A space
+    means any number of blanks and tabs."""
     encoding: str = "utf-8"
     duplicates: Duplicates = "last"
 

@@ -78,13 +78,13 @@ def make_table(
 
 
 def _report_ids(path: Path, frame: pd.DataFrame) -> None:
-    """Warn of ids that stand for a missing value."""
+    """Warn of ids that usually mean a missing value."""
     for column in IDS:
         names = [name for name in frame[column].cat.categories if name.strip() in _MISSING]
         if names:
             n_rows = int(frame[column].isin(names).sum())
             logger.warning(
-                "%s: %d of %d rows have the %s %s, which usually stands for a missing value; it is "
+                "%s: %d of %d rows have the %s %s, which usually means a missing value; it is "
                 "one %s like any other; remove the rows if they have none",
                 path,
                 n_rows,

@@ -112,7 +112,7 @@ def records(file: TextIO, separator: str, *, strict: bool = False) -> Records:
     Args:
         file: at its beginning.
         separator: a comma or semicolon, where fields may be quoted as in RFC 4180; a space, which
-            also stands for several blanks or tabs; or any other text.
+            also means several blanks or tabs; or any other text.
         strict: raise a ``csv.Error`` at misplaced quotes.
     """
     if separator in QUOTING:
