@@ -201,6 +201,18 @@ class Model(nn.Module, Recommender):
         device = next(self.parameters()).device
         return torch.arange(self.n_users, device=device), torch.arange(self.n_items, device=device)
 
+    def nodes(self, users: Tensor, items: Tensor) -> Tensor:
+        """Return the numbers of users and items as nodes of :func:`mmrec.graph.bipartite`.
+
+        Args:
+            users: [P] int64.
+            items: [Q] int64.
+
+        Returns:
+            [P + Q] int64: the users, then the items.
+        """
+        return torch.cat([users, self.n_users + items])
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Model:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for module in self.modules():

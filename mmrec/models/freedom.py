@@ -131,7 +131,7 @@ class FREEDOM(Model):
     ) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items (eq. 8-10)."""
         x = torch.cat([self.users.weight, self.items.weight])
-        nodes = torch.cat([users, self.n_users + items])
+        nodes = self.nodes(users, items)
         mean = mean_of_layers(graph, x, self.config.n_ui_layers, nodes)
         embedded_users, embedded_items = mean.split([len(users), len(items)])
         latent = self.items.weight

@@ -150,7 +150,7 @@ class LATTICE(Model):
         for _ in range(self.config.n_layers):
             latent = graph @ latent  # eq. 7
         x = torch.cat([self.user_embedding.weight, self.item_embedding.weight])
-        rows = self.collaborative(x, torch.cat([users, self.n_users + items]))
+        rows = self.collaborative(x, self.nodes(users, items))
         embedded_users, embedded_items = rows.split([len(users), len(items)])
         return embedded_users, embedded_items + normalize(latent.index_select(0, items))
 

@@ -71,7 +71,7 @@ class LightGCN(Model):
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items."""
         x = torch.cat([self.users.weight, self.items.weight])
-        nodes = torch.cat([users, self.n_users + items])
+        nodes = self.nodes(users, items)
         mean = mean_of_layers(self.graph, x, self.config.n_layers, nodes)
         embedded_users, embedded_items = mean.split([len(users), len(items)])
         return embedded_users, embedded_items

@@ -110,7 +110,7 @@ class MGCN(Model):
 
     def views(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the collaborative and the multimodal part of some users, then of some items."""
-        nodes = torch.cat([users, self.n_users + items])
+        nodes = self.nodes(users, items)
         x = torch.cat([self.users.weight, self.items.weight])
         collaborative = mean_of_layers(self.graph, x, self.config.n_ui_layers, nodes)
         by_modality = torch.stack([view[nodes] for view in self.modality_views()])

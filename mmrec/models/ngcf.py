@@ -94,7 +94,7 @@ class NGCF(Model):
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items, all layers side by side."""
         x = torch.cat([self.users.weight, self.items.weight])
-        nodes = torch.cat([users, self.n_users + items])
+        nodes = self.nodes(users, items)
         rows = torch.cat(self.layers.outputs(x, nodes), dim=1)
         embedded_users, embedded_items = rows.split([len(users), len(items)])
         return embedded_users, embedded_items

@@ -109,7 +109,7 @@ class NGCFM(Model):
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items."""
         x = torch.cat([self.users.weight, self.items.weight])
-        nodes = torch.cat([users, self.n_users + items])
+        nodes = self.nodes(users, items)
         user, item = self.layers(x, nodes).split([len(users), len(items)])
         content = normalize(projected_rows(self.projection, self.features, items))
         return torch.cat([user, self.content_users(users)], 1), torch.cat([item, content], 1)

@@ -112,7 +112,7 @@ class SGL(Model):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return BPR, the contrast of the batch's users and positives, and the penalty."""
         x = torch.cat([self.users.weight, self.items.weight])
-        nodes = torch.cat([batch.users, self.n_users + batch.items])
+        nodes = self.nodes(batch.users, batch.items)
         mean = mean_of_layers(self.graph, x, self.config.n_layers, nodes)
         user, items = mean.split([len(batch), len(batch.items)])
         layer_0 = batch.of(self.users.weight, self.items.weight)
@@ -127,7 +127,7 @@ class SGL(Model):
         users, user_counts = batch.users.unique(return_counts=True)
         items, item_counts = batch.positives.unique(return_counts=True)
         first, second = self.views
-        nodes = torch.cat([users, self.n_users + items])
+        nodes = self.nodes(users, items)
         queries = mean_of_layers(first, x, self.config.n_layers, nodes)
         user, item = queries.split([len(users), len(items)])
         all_users, all_items = mean_of_layers(second, x, self.config.n_layers).split(self.sizes)
