@@ -154,8 +154,9 @@ def threads_of_trial(
         dataset: with or without its features.
         widths: of the features, by loader.
     """
-    if execution.threads or execution.cpus_per_trial:
-        return execution.threads or execution.cpus_per_trial or 1
+    given = execution.threads or execution.cpus_per_trial
+    if given:
+        return given
     n_values = dataset.n_items * sum(widths.values())
     n_values += _USUAL_FACTORS * (dataset.n_users + dataset.n_items)
     return 1 if n_values < _SMALL else max(1, torch.get_num_threads() // n_workers)
