@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from mmrec.features import TextualAttribute, VisualAttribute, load_features
-from mmrec.features.loaders import FolderLoader
+from mmrec.data import Features
+from mmrec.features import Loader, TextualAttribute, VisualAttribute, load_features
 
 IDS = [str(number) for number in range(30)]
 ENDINGS = [".npy", ".safetensors", ".pt"]
@@ -33,7 +34,7 @@ def vectors(seed: int, n_items: int = len(IDS)) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(n_items, 8)).astype(np.float32)
 
 
-def load(loader: FolderLoader) -> np.ndarray:
+def load(loader: Loader) -> np.ndarray:
     return load_features([loader], IDS)[loader.name]
 
 
@@ -81,3 +82,23 @@ def test_a_file_that_is_replaced_after_it_was_opened_is_packed_anew(
     write(tmp_path / "other.npy", vectors(1)).replace(path)
     np.testing.assert_array_equal(load(opened), vectors(0))
     np.testing.assert_array_equal(load(VisualAttribute(path, cache_dir=cache)), vectors(1))
+
+
+class MappingLoader(Loader):
+    """A loader of a user that maps its file."""
+
+    path_key = "mapped"
+
+    def items(self) -> Set[str]:
+        return set(IDS)
+
+    def read(self, item_ids: Sequence[str]) -> Features:
+        matrix: Features = np.load(self.path, mmap_mode="r")
+        return matrix
+
+
+def test_a_view_that_a_loader_of_a_user_returns_is_copied(tmp_path: Path) -> None:
+    path = write(tmp_path / "f.npy", vectors(0))
+    read = load(MappingLoader(path))
+    write(path, vectors(1))
+    np.testing.assert_array_equal(read, vectors(0))
