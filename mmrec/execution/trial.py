@@ -87,13 +87,16 @@ def run_trial(
         recommender = build(spec.recommender, spec.config, dataset)
         if not isinstance(recommender, Model):
             return evaluate_untrained(recommender, spec.protocol, device)
+        trained = (parameter for parameter in recommender.parameters() if parameter.requires_grad)
+        n_parameters = sum(parameter.numel() for parameter in trained)
         if restore is not None:
-            return _evaluate_weights(recommender, restore(), spec.protocol, device)
+            outcome = _evaluate_weights(recommender, restore(), spec.protocol, device)
+            return replace(outcome, n_parameters=n_parameters)
         assert isinstance(spec.config, ModelConfig)
         trainer = Trainer(
             recommender, spec.config, dataset, spec.protocol, device, checkpoint=checkpoint
         )
-        return trainer.run(on_epoch, stop, spec.is_pruned)
+        return replace(trainer.run(on_epoch, stop, spec.is_pruned), n_parameters=n_parameters)
 
 
 def _evaluate_weights(
@@ -146,6 +149,7 @@ def finished_record(
         lists_file_sha256=None if lists is None else sha256(lists.encode()),
         groups=dict(groups),
         peak_bytes=peak_bytes,
+        n_parameters=outcome.n_parameters,
         example_lists=example_lists,
     )
 

@@ -44,6 +44,8 @@ class Outcome:
     """The mean loss of every epoch, in order."""
     best_state: dict[str, Tensor] | None = None
     """The model's state at the best epoch, on the CPU; None if nothing is trained."""
+    n_parameters: int | None = None
+    """The number of values that are trained; None if nothing is trained by gradient."""
 
 
 def evaluate_untrained(
