@@ -26,8 +26,8 @@ from mmrec.evaluation.groups import GROUPS, GroupEvaluator, popularity_groups
 from mmrec.evaluation.judged_lists import JudgedLists
 from mmrec.evaluation.list_files import read_recommendations
 from mmrec.evaluation.mean_ranks import critical_difference, friedman_test, nemenyi_test, ranks_of
-from mmrec.evaluation.ranking import Ranking, Scorer, rank
-from mmrec.evaluation.recommendations import FileEvaluation, evaluate_file, ranking_from_frame
+from mmrec.evaluation.ranking import Ranking, Scorer, rank, ranking_from_frame
+from mmrec.evaluation.recommendations import FileEvaluation, evaluate_file, evaluate_tables
 from mmrec.evaluation.significance import (
     SignificanceTest,
     cohens_d,
@@ -69,6 +69,7 @@ __all__ = [
     "critical_difference",
     "definition_of",
     "evaluate_file",
+    "evaluate_tables",
     "figure_name",
     "find_complex_metric",
     "find_metric",

@@ -88,7 +88,10 @@ def run_trial(
         recommender = build(spec.recommender, spec.config, dataset)
         if not isinstance(recommender, Model):
             outcome = evaluate_untrained(recommender, spec.protocol, device)
-        elif restore is not None:
+            return _with_cold_items(outcome, recommender, spec, dataset, device)
+        trained = (parameter for parameter in recommender.parameters() if parameter.requires_grad)
+        n_parameters = sum(parameter.numel() for parameter in trained)
+        if restore is not None:
             outcome = _evaluate_weights(recommender, restore(), spec.protocol, device)
         else:
             assert isinstance(spec.config, ModelConfig)
@@ -96,6 +99,7 @@ def run_trial(
                 recommender, spec.config, dataset, spec.protocol, device, checkpoint=checkpoint
             )
             outcome = trainer.run(on_epoch, stop, spec.is_pruned)
+        outcome = replace(outcome, n_parameters=n_parameters)
         return _with_cold_items(outcome, recommender, spec, dataset, device)
 
 
@@ -168,6 +172,7 @@ def finished_record(
         lists_file_sha256=None if lists is None else sha256(lists.encode()),
         groups=dict(groups),
         peak_bytes=peak_bytes,
+        n_parameters=outcome.n_parameters,
         example_lists=example_lists,
     )
 

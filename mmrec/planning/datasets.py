@@ -14,6 +14,7 @@ from mmrec.data import (
     TableForm,
     Vocabulary,
     align,
+    drop_without_vectors,
     read_labelled,
     read_split,
 )
@@ -53,7 +54,7 @@ def load_splits(plan: Plan, *, save: bool = False) -> tuple[Dataset, ...]:
     Raises:
         DataError: as from :func:`load_datasets`.
     """
-    required = {loader.name: loader.items() for loader in plan.loaders if loader.missing == "drop"}
+    required = _required_items(plan)
     if plan.experiment.data_config.strategy != "dataset":
         return tuple(
             _align(plan, files.name, tables, required, check_features(plan.loaders, tables))
@@ -70,6 +71,32 @@ def load_splits(plan: Plan, *, save: bool = False) -> tuple[Dataset, ...]:
         assert file.splitting.save_folder is not None
         write_folder(file.splitting.save_folder, file.saved())
     return datasets
+
+
+def tables_of_folds(plan: Plan) -> Iterator[tuple[dict[str, Table], tuple[str, ...]]]:
+    """Yield the tables of each fold, without the rows of items that lack features they need.
+
+    They have the rows that :func:`load_splits` numbers, and those of unknown users. Warnings on the
+    ids of the features are yielded with them.
+
+    Raises:
+        DataError: as from :func:`load_datasets`.
+    """
+    if plan.experiment.data_config.strategy == "dataset":
+        file = SplitFile.read(plan.experiment, plan.loaders)
+        yield from ((file.tables(rows), file.warnings) for rows in file.folds())
+        return
+    required = _required_items(plan)
+    for tables in _ready_splits(plan):
+        warnings = check_features(plan.loaders, tables)
+        frames, _ = drop_without_vectors(tables, required)
+        kept = {name: replace(table, frame=frames[name]) for name, table in tables.items()}
+        yield kept, warnings
+
+
+def _required_items(plan: Plan) -> dict[str, Collection[str]]:
+    """Return the items with a vector, by each loader whose other items are dropped."""
+    return {loader.name: loader.items() for loader in plan.loaders if loader.missing == "drop"}
 
 
 def add_features(datasets: Sequence[Dataset], loaders: Sequence[Loader]) -> tuple[Dataset, ...]:

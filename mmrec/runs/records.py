@@ -61,6 +61,8 @@ class TrialRecord:
     :class:`mmrec.evaluation.GroupEvaluator`; nothing is selected by them."""
     peak_bytes: int | None = None
     """The most memory that the trial needed, see :class:`mmrec.execution.memory.PeakMemory`."""
+    n_parameters: int | None = None
+    """The number of values that were trained; None if nothing is trained by gradient."""
     fold: str = ""
     """Name of the fold that it was run on; empty without folds."""
     example_lists: ExampleLists = field(default_factory=dict)
