@@ -59,6 +59,7 @@ from mmrec.runs.sessions import begin_session
 from mmrec.runs.study import Study
 from mmrec.runs.trust import note_trusted
 from mmrec.runs.weights import restored_notes
+from mmrec.runs.zero_figures import zero_notes
 from mmrec.tracking.tracker import check_trackers, write_tracking
 from mmrec.training.determinism import usual_modes
 from mmrec.training.trainer import Interrupted
@@ -129,7 +130,7 @@ def run_experiment(
                 setup = resources.setup_of(loaded, folder, inputs)
                 run = RunContext(plan.experiment, datasets, setup, resources.number, observer, stop)
                 studies = _run(plan, specs, folder, resources.executor(run), stop)
-            for warning in restored_notes(plan, studies):
+            for warning in (*restored_notes(plan, studies), *zero_notes(plan, datasets, studies)):
                 logger.warning("%s", warning)
                 notes.append(warning)
             notes += write_examples(folder.path, plan.experiment, datasets[0], studies, item_info)

@@ -110,6 +110,17 @@ def overview() -> str:
     return "\n\n".join(tables)
 
 
+def names() -> str:
+    """Return a list with the number of models and a line for each kind, with links."""
+    models = [described(name) for name in built_in()]
+    lines = []
+    for kind, heading in KINDS.items():
+        links = [f"[{m.name}](models/{m.name}.md)" for m in models if m.kind == kind]
+        if links:
+            lines.append(f"- **{heading}:** {', '.join(links)}")
+    return "\n".join([f"mmrec has {len(models)} recommenders:", "", *reversed(lines)])
+
+
 def built_in() -> list[str]:
     """Return the names of all models of mmrec, in alphabetical order."""
     names = [name for name, model in MODELS.items() if model.__module__.startswith("mmrec.")]

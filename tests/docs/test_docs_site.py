@@ -59,6 +59,13 @@ def test_the_overview_has_every_model_once(model_pages: ModuleType) -> None:
     assert all(name == page for name, page in rows)
 
 
+def test_the_home_page_names_every_model(insertions: ModuleType, model_pages: ModuleType) -> None:
+    home = insertions.inserted(PAGES["index"])
+    named = re.findall(r"\[(\w+)\]\(models/\1\.md\)", home)
+    assert sorted(named) == sorted(model_pages.built_in())
+    assert f"mmrec has {len(named)} recommenders" in home
+
+
 @pytest.mark.parametrize(
     ("model", "facts"),
     [
@@ -135,6 +142,11 @@ def test_every_page_is_in_the_contents() -> None:
     lines = {line for block in blocks_of(DOCS / "index.md") for line in block.text.splitlines()}
     missing = {page for page in PAGES if page not in lines and not page.endswith("data")}  # *data
     assert missing == {"index"}
+
+
+def test_every_page_is_linked_from_the_home_page() -> None:
+    linked = set(re.findall(r"\]\((\w+)\.md", PAGES["index"]))
+    assert PAGES.keys() - {"index"} <= linked
 
 
 def test_the_tests_that_pages_name_exist() -> None:
