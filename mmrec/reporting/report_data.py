@@ -16,6 +16,7 @@ from mmrec.errors import DataError, ModelError, listing, nearest
 from mmrec.models.external import load_external_module
 from mmrec.registry import activate_external
 from mmrec.reporting.examples.collect import read_examples
+from mmrec.reporting.importance import Importance, importance_of
 from mmrec.reporting.run_tables import significance_table
 from mmrec.reporting.verdicts import Lead, Verdicts
 from mmrec.runs.finished import FinishedRun, read_settings, read_studies
@@ -80,6 +81,17 @@ class ReportData:
             return None
         objective = self.finished[0].settings.objective_of(self.winner.label)
         return self.verdicts.lead(self.winner.model, objective)
+
+    @cached_property
+    def importances(self) -> dict[str, Importance | str]:
+        """The importance of the hyper-parameters of each model; else why there is none."""
+        found: dict[str, Importance | str] = {}
+        for study in self.studies:
+            try:
+                found[study.name] = importance_of(study)
+            except DataError as error:
+                found[study.name] = str(error)
+        return found
 
     @property
     def finished(self) -> list[Study]:
