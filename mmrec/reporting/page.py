@@ -30,6 +30,7 @@ def report_html(data: ReportData) -> str:
         split=data.split,
         winner=data.winner,
         lead=data.lead,
+        unfinished=data.unfinished,
         studies=data.studies,
         n_trials=len(records),
         n_failed=sum(record.status == "failed" for record in records),
