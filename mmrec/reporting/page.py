@@ -31,7 +31,7 @@ def report_html(data: ReportData) -> str:
         winner=data.winner,
         lead=data.lead,
         unfinished=data.unfinished,
-        studies=data.studies,
+        n_models=len(data.studies if data.unfinished is None else data.finished),
         n_trials=len(records),
         n_failed=sum(record.status == "failed" for record in records),
         n_pruned=sum(record.status == "pruned" for record in records),
