@@ -67,6 +67,8 @@ class TrialRecord:
     """Name of the fold that it was run on; empty without folds."""
     example_lists: ExampleLists = field(default_factory=dict)
     """The lists of the example users at the best epoch."""
+    cold: dict[str, float] = field(default_factory=dict)
+    """Test figures of cold items at the best epoch; empty if they were not ranked."""
 
     @property
     def best_loss(self) -> float | None:
@@ -75,7 +77,10 @@ class TrialRecord:
 
     def to_json(self) -> str:
         """Return one line of JSON, with its digest."""
-        return sealed_line(asdict(self))
+        facts = asdict(self)
+        if not self.cold:  # most experiments rank no cold items
+            del facts["cold"]
+        return sealed_line(facts)
 
 
 class TrialStore:
