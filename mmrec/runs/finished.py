@@ -244,8 +244,8 @@ def _study(
     places = [place for place, trials in enumerate(points) if trials[0].trial_id == best_id]
     if not places:
         return Study(settings, records, points=points)
-    best = points[places[0]][0]
-    return Study(settings, records, best, folder.per_user(best), points, places[0])
+    best = points[places[0]]
+    return Study(settings, records, best[0], folder.means_per_user(best), points, places[0])
 
 
 def read_unfinished_studies(run: UnfinishedRun) -> list[Study]:
@@ -270,7 +270,10 @@ def read_unfinished_studies(run: UnfinishedRun) -> list[Study]:
             by_point[record.index // size].append(record)
         points = [trials for trials in by_point.values() if len(trials) == size]
         chosen = choose([PointView.of(trials) for trials in points], settings.objective)
-        best = None if chosen is None else points[chosen][0]
-        per_user = {} if best is None else folder.per_user(best)
-        studies.append(Study(settings, records, best, per_user, points, chosen))
+        if chosen is None:
+            studies.append(Study(settings, records, points=points))
+        else:
+            best = points[chosen]
+            per_user = folder.means_per_user(best)
+            studies.append(Study(settings, records, best[0], per_user, points, chosen))
     return studies
