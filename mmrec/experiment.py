@@ -49,6 +49,7 @@ from mmrec.reporting.results import Results
 from mmrec.reporting.run_tables import RunTables
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.identity import RunIdentity
+from mmrec.runs.inputs import FileStates, RunInputs
 from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
@@ -97,22 +98,23 @@ def run_experiment(
     Raises:
         ConfigError: the experiment is wrong; the message lists every problem, and nothing was
             trained.
-        DataError: a split or a feature file cannot be used, or a result cannot be written.
+        DataError: a split or a feature file cannot be used, a file that the run was started with
+            has changed, or a result cannot be written.
         RunInterrupted: SIGINT or SIGTERM stopped the run, which can be resumed.
     """
     started = datetime.now().astimezone()
     loaded, plan, item_info = check_experiment(config, base_dir)
     note_trusted(loaded.external_models_path)
     with log_to_folder() as log:
+        states = FileStates.of(plan)
         datasets = load_datasets(plan, save=True)
         resources = _Resources.of(plan.experiment, workers, datasets[0])
         check_examples(plan.experiment, datasets[0], item_info, loaded.problems)
         specs = SpecMaker(plan, datasets)
         origin = Origin.of(loaded, plan, resources.devices, resources.threads, _iso(started))
         performance = plan.experiment.path_output_rec_performance
-        with RunFolder.open(
-            performance, RunIdentity.of(plan, datasets), started, fresh=fresh
-        ) as folder:
+        inputs = RunInputs(RunIdentity.of(plan, datasets), states)
+        with RunFolder.open(performance, inputs.identity, started, fresh=fresh) as folder:
             log.write_to(folder.path / "run.log")
             sessions, session_notes = begin_session(folder.path, origin)
             session_notes += recover(folder, plan.experiment, plan.models)
@@ -125,8 +127,9 @@ def run_experiment(
             ):
                 lines = _outline(plan, datasets, resources, folder, ended)
                 _announce(lines, notes, observer, shown=progress)
-                executor = resources.executor_of(loaded, plan, datasets, folder, observer, stop)
-                studies = _run(plan, specs, folder, executor, stop)
+                setup = resources.setup_of(loaded, folder, inputs)
+                run = RunContext(plan.experiment, datasets, setup, resources.number, observer, stop)
+                studies = _run(plan, specs, folder, resources.executor(run), stop)
             for warning in (*restored_notes(plan, studies), *zero_notes(plan, datasets, studies)):
                 logger.warning("%s", warning)
                 notes.append(warning)
@@ -177,20 +180,11 @@ class _Resources:
         threads = threads_of_trial(execution, number, dataset, widths)
         return cls(executor, number, devices, threads, notes)
 
-    def executor_of(
-        self,
-        loaded: Loaded,
-        plan: Plan,
-        datasets: Sequence[Dataset],
-        folder: RunFolder,
-        observer: Progress,
-        stop: StopRequest,
-    ) -> Executor:
-        """Return the executor of a run."""
-        experiment, document = plan.experiment, loaded.document.data
-        setup = WorkerSetup(document, loaded.base_dir, folder.path, self.threads, experiment.gpu)
-        run = RunContext(experiment, datasets, setup, self.number, observer, stop)
-        return self.executor(run)
+    def setup_of(self, loaded: Loaded, folder: RunFolder, inputs: RunInputs) -> WorkerSetup:
+        """Return what the processes of a run need to start."""
+        assert loaded.experiment is not None
+        document, gpu = loaded.document.data, loaded.experiment.gpu
+        return WorkerSetup(document, loaded.base_dir, folder.path, self.threads, gpu, inputs)
 
 
 def _progress(

@@ -233,5 +233,5 @@ def _study(
     places = [place for place, trials in enumerate(points) if trials[0].trial_id == best_id]
     if not places:
         return Study(settings, records, points=points)
-    best = points[places[0]][0]
-    return Study(settings, records, best, folder.per_user(best), points, places[0])
+    best = points[places[0]]
+    return Study(settings, records, best[0], folder.means_per_user(best), points, places[0])

@@ -215,6 +215,23 @@ class RunFolder:
             raise DataError(f"{damaged} are not one number for each user: {path}")
         return values
 
+    def means_per_user(self, point: Sequence[TrialRecord]) -> dict[str, FloatArray]:
+        """Return the mean over the seeds of the test values of each user, {label: [U]}.
+
+        Each fold has its own users; the values are those of the fold of the first trial.
+
+        Args:
+            point: the trials of a point; all have finished.
+
+        Raises:
+            DataError: values are missing or damaged.
+        """
+        trials = [trial for trial in point if trial.fold == point[0].fold]
+        trials.sort(key=lambda trial: trial.parameters.get("seed", 0))
+        kept = [self.per_user(trial) for trial in trials]
+        common = [label for label in kept[0] if all(label in values for values in kept)]
+        return {label: np.mean([values[label] for values in kept], axis=0) for label in common}
+
     def per_user_path(self, name: str) -> Path:
         """Return the file of the test values of each user of a trial."""
         return self.path / "per_user" / f"{name}.npz"

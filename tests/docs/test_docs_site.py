@@ -95,7 +95,7 @@ def test_the_page_of_a_model_is_made_of_its_docstring_configuration_and_code(
     assert page.startswith("# LATTICE\n")
     headings = ["Public code", "Hyper-parameters", "Recorded figures", "Cost", "Code"]
     assert re.findall(r"^## (.*)$", page, re.MULTILINE) == headings
-    assert "```text\nG = (1 - l_m) D^-1/2 T" in page
+    assert '<div class="equation"><div class="line"><math displaystyle="true"><msub>' in page
     share = "Share of the raw features' graphs in the item graph; the rest is learned."
     assert f"| `l_m` | `0.1` | a number, from 0 to 1 | {share} |" in page
     assert "| `seed` |" not in page
