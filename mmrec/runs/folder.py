@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 _IDENTITY = "identity.json"
 _REPORTED = ("features.json", "examples.json")
+_UNFINISHED = ("unfinished.json", "journal.jsonl")
+PARTIAL = "partial"
+"""The folder of the report on an unfinished run."""
 _MANIFEST = "manifest.json"
 
 
@@ -139,6 +142,13 @@ class RunFolder:
         for path in found:
             with contextlib.suppress(OSError):
                 path.unlink()
+
+    def remove_unfinished(self) -> None:
+        """Remove what only an unfinished run has, once the manifest is written."""
+        for name in _UNFINISHED:
+            with contextlib.suppress(OSError):
+                (self.path / name).unlink()
+        shutil.rmtree(self.path / PARTIAL, ignore_errors=True)
 
     @property
     def stamp(self) -> str:
