@@ -75,6 +75,11 @@ def models(_: str) -> str:
     return model_pages.overview()
 
 
+def model_names(_: str) -> str:
+    """Return the names of all built-in models, by kind."""
+    return model_pages.names()
+
+
 def shared_keys(config: str) -> str:
     """Return the table of the keys that a configuration of many models brings."""
     return model_pages.shared_keys(config)
@@ -119,6 +124,7 @@ MAKERS: Mapping[str, Callable[[str], str]] = {
     "keys": keys,
     "refused": refused,
     "models": models,
+    "model-names": model_names,
     "shared-keys": shared_keys,
     "recorded-runs": recorded_runs,
     "metrics": metrics,

@@ -48,8 +48,8 @@ def add_command(
     return command
 
 
-def add_changes(command: argparse.ArgumentParser) -> None:
-    """Add the options that change an experiment; :func:`changed` applies them."""
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """Add the option that changes keys of an experiment; :func:`changed` applies it."""
     command.add_argument(
         "--set",
         action="append",
@@ -58,6 +58,11 @@ def add_changes(command: argparse.ArgumentParser) -> None:
         dest="settings",
         help="change a key below 'experiment', such as models.LATTICE.lr=0.001; may be repeated",
     )
+
+
+def add_changes(command: argparse.ArgumentParser) -> None:
+    """Add the options that change an experiment; :func:`changed` applies them."""
+    add_settings(command)
     command.add_argument(
         "--models",
         type=names,
@@ -75,7 +80,7 @@ def changed(path: str | Path, options: argparse.Namespace) -> tuple[Document, Pa
     from mmrec.config import open_document, override
 
     document, folder = open_document(Path(path))
-    return override(document, options.settings, options.models), folder
+    return override(document, options.settings, getattr(options, "models", None)), folder
 
 
 def count(text: str) -> int:

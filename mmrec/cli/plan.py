@@ -43,8 +43,8 @@ def add_to(commands: Commands) -> None:
 def _plan(options: argparse.Namespace) -> int:
     """Report the trials, steps and evaluations of an experiment, and its data, without running it.
 
-    The splits are read, and one vector of each loader. With a list of data sets, the plan for each
-    is reported, as JSON in a list.
+    The splits are read, and one vector of each loader; the warnings are those of a run. With a list
+    of data sets, the plan for each is reported, as JSON in a list.
 
     --probe also runs short trials of each model in separate processes: of its smallest and its
     largest point, then of others for up to half a minute. It reports their peak memory and the
@@ -69,11 +69,13 @@ def _report(loaded: Loaded, plan: Plan, options: argparse.Namespace) -> dict[str
     from mmrec.execution.workbench import threads_of_trial
     from mmrec.planning.counts import count_trials
     from mmrec.planning.datasets import feature_widths, load_splits
+    from mmrec.planning.notes import plan_notes
     from mmrec.planning.outline import Outline
 
     execution = plan.experiment.execution
     devices, warnings = EXECUTORS.find(execution.backend).devices(plan.experiment)
     datasets = load_splits(plan)
+    warnings += [*loaded.notes, *plan_notes(plan, datasets)]
     counts, widths = count_trials(plan, datasets), feature_widths(plan, datasets[0])
     workers = execution.workers
     threads = threads_of_trial(execution, workers, datasets[0], widths)

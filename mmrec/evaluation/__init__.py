@@ -1,6 +1,14 @@
 """Ranking, metrics, evaluation of recommendation files, and significance."""
 
-from mmrec.evaluation.base import METRICS, Metric, figure_name, find_metric, metric, metric_of
+from mmrec.evaluation.base import (
+    METRICS,
+    Metric,
+    figure_name,
+    find_metric,
+    metric,
+    metric_of,
+    on_hits,
+)
 from mmrec.evaluation.complex_metrics import (
     COMPLEX_METRICS,
     Better,
@@ -18,8 +26,8 @@ from mmrec.evaluation.groups import GROUPS, GroupEvaluator, popularity_groups
 from mmrec.evaluation.judged_lists import JudgedLists
 from mmrec.evaluation.list_files import read_recommendations
 from mmrec.evaluation.mean_ranks import critical_difference, friedman_test, nemenyi_test, ranks_of
-from mmrec.evaluation.ranking import Ranking, Scorer, rank
-from mmrec.evaluation.recommendations import FileEvaluation, evaluate_file, ranking_from_frame
+from mmrec.evaluation.ranking import Ranking, Scorer, rank, ranking_from_frame
+from mmrec.evaluation.recommendations import FileEvaluation, evaluate_file, evaluate_tables
 from mmrec.evaluation.significance import (
     SignificanceTest,
     cohens_d,
@@ -61,6 +69,7 @@ __all__ = [
     "critical_difference",
     "definition_of",
     "evaluate_file",
+    "evaluate_tables",
     "figure_name",
     "find_complex_metric",
     "find_metric",
@@ -69,6 +78,7 @@ __all__ = [
     "metric",
     "metric_of",
     "nemenyi_test",
+    "on_hits",
     "paired_ttest",
     "popularity_groups",
     "rank",

@@ -1,4 +1,4 @@
-"""Recommendation lists from raw scores: training items are masked, the best K items kept."""
+"""Recommendation lists: the best items by raw scores, or the rows of a file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from torch import Tensor
 
-from mmrec.data import IntArray, Interactions
+from mmrec.data import IntArray, Interactions, Vocabulary
 from mmrec.errors import ModelError
 from mmrec.graph import top_k as best
 
@@ -117,3 +118,33 @@ def _refuse_nan(scores: Tensor, start: int) -> None:
     if is_nan.any():
         user = start + int(is_nan.nonzero()[0])
         raise ModelError(f"the scores of user number {user} contain NaN")
+
+
+def ranking_from_frame(
+    frame: pd.DataFrame, users: Vocabulary, items: Vocabulary, top_k: int
+) -> Ranking:
+    """Make lists from rows of ``user_id``, ``item_id`` and ``score``.
+
+    Lists are ordered by descending score, ties by the order of the rows. Rows of users outside of
+    ``users`` are ignored. An item outside of ``items`` keeps its position in the list, as -1: the
+    ranks of the items after it do not change.
+
+    Returns:
+        The lists of all ``users``, cut or padded to ``top_k`` positions.
+    """
+    rows = users.numbers(frame["user_id"], missing="negative")
+    columns = items.numbers(frame["item_id"], missing="negative")
+    scores = frame["score"].to_numpy(np.float64)
+    order = np.lexsort((-scores, rows))  # stable
+    order = order[rows[order] >= 0]
+    rows = rows[order]
+    places = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    within = places < top_k
+    order, at = order[within], (rows[within], places[within])
+
+    listed_items = np.full((len(users), top_k), NO_ITEM, np.int64)
+    listed_scores = np.full((len(users), top_k), -np.inf, np.float32)
+    listed_items[at] = columns[order]
+    with np.errstate(over="ignore"):  # scores beyond float32 become infinite; ranks are kept
+        listed_scores[at] = scores[order]
+    return Ranking(listed_items, listed_scores)

@@ -10,44 +10,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmrec.data import FloatArray, IntArray, Interactions, Vocabulary, read_labelled, read_split
+from mmrec.data import (
+    FloatArray,
+    IntArray,
+    Interactions,
+    Table,
+    Vocabulary,
+    read_labelled,
+    read_split,
+)
 from mmrec.data.mismatches import TRAINING, spelling_note, unknown_ids
+from mmrec.data.vocabulary import sort_ids
 from mmrec.errors import DataError, listing
-from mmrec.evaluation.complex_metrics import Ids, read_complex_metrics
+from mmrec.evaluation.complex_metrics import ComplexMetric, Ids, read_complex_metrics
 from mmrec.evaluation.evaluator import Evaluator
 from mmrec.evaluation.list_files import read_recommendations
-from mmrec.evaluation.ranking import NO_ITEM, Ranking
+from mmrec.evaluation.ranking import ranking_from_frame
 from mmrec.text import counted
-
-
-def ranking_from_frame(
-    frame: pd.DataFrame, users: Vocabulary, items: Vocabulary, top_k: int
-) -> Ranking:
-    """Make lists from rows of ``user_id``, ``item_id`` and ``score``.
-
-    Lists are ordered by descending score, ties by the order of the rows. Rows of users outside of
-    ``users`` are ignored. An item outside of ``items`` keeps its position in the list, as -1: the
-    ranks of the items after it do not change.
-
-    Returns:
-        The lists of all ``users``, cut or padded to ``top_k`` positions.
-    """
-    rows = users.numbers(frame["user_id"], missing="negative")
-    columns = items.numbers(frame["item_id"], missing="negative")
-    scores = frame["score"].to_numpy(np.float64)
-    order = np.lexsort((-scores, rows))  # stable
-    order = order[rows[order] >= 0]
-    rows = rows[order]
-    places = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    within = places < top_k
-    order, at = order[within], (rows[within], places[within])
-
-    listed_items = np.full((len(users), top_k), NO_ITEM, np.int64)
-    listed_scores = np.full((len(users), top_k), -np.inf, np.float32)
-    listed_items[at] = columns[order]
-    with np.errstate(over="ignore"):  # scores beyond float32 become infinite; ranks are kept
-        listed_scores[at] = scores[order]
-    return Ranking(listed_items, listed_scores)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,10 +91,6 @@ def evaluate_file(
 ) -> FileEvaluation:
     """Evaluate the lists of a recommendation file without changes.
 
-    Items outside of the training split keep their position and are hits if they are among the
-    user's test items. Training items of the user are kept as well. Users with test items but
-    without a row in the file count with an empty list.
-
     Args:
         recs: user, item and score, see :func:`read_recommendations`.
         train: the training split, in a form of :mod:`mmrec.data.reading`, with or without a
@@ -135,24 +110,67 @@ def evaluate_file(
         ModelError: a metric needs lists of all candidates, and these are not.
     """
     configured = read_complex_metrics(complex_metrics) if complex_metrics else ()
-    frame = read_recommendations(recs)
-    trained, held_out = _read_splits(train, test)
-    # The numbers of trained items are those of a run, whatever other items the files have.
-    users = Vocabulary(trained["user_id"].cat.categories)
-    trained_items = Vocabulary(trained["item_id"].cat.categories)
-    items = trained_items.extended(
-        item for part in (held_out, frame) for item in part["item_id"].cat.categories
+    return evaluate_tables(
+        recs,
+        *_read_splits(train, test),
+        metrics=metrics,
+        cutoffs=cutoffs,
+        relevance_threshold=relevance_threshold,
+        binarize=binarize,
+        complex_metrics=configured,
     )
-    _require_known_users(frame, users, recs, train)
-    _require_known_users(held_out, users, test, train)
+
+
+def evaluate_tables(
+    recs: Path,
+    train: Table,
+    test: Table,
+    *,
+    metrics: Sequence[str],
+    cutoffs: Sequence[int],
+    relevance_threshold: float = 0.0,
+    binarize: bool = False,
+    complex_metrics: Sequence[ComplexMetric] = (),
+) -> FileEvaluation:
+    """Evaluate the lists of a recommendation file on splits that have been read.
+
+    Items outside of the training split keep their position and are hits if they are among the
+    user's test items. Training items of the user are kept as well. Users with test items but
+    without a row in the file count with an empty list.
+
+    Args:
+        recs: as for :func:`evaluate_file`, as are all other arguments.
+        train: the training split.
+        test: the split to evaluate on.
+        metrics: names.
+        cutoffs: lengths.
+        relevance_threshold: the least relevant rating.
+        binarize: set every rating to 1.
+        complex_metrics: metrics with settings.
+
+    Raises:
+        ConfigError: as from :func:`evaluate_file`, as are the others.
+        DataError: a file cannot be used.
+        ModelError: the lists are too short.
+    """
+    frame = read_recommendations(recs)
+    trained, held_out = train.frame, test.frame
+    # The numbers of trained items are those of a run, whatever other items the files have.
+    users = Vocabulary(trained["user_id"].unique())
+    trained_items = Vocabulary(trained["item_id"].unique())
+    items = trained_items.extended(
+        item for part in (held_out, frame) for item in part["item_id"].unique()
+    )
+    _require_known_users(frame, users, recs, train.path)
+    _require_known_users(held_out, users, test.path, train.path)
     if binarize:
         held_out = held_out.assign(rating=1.0)
     training = _interactions(trained, users, items)
     testing = _interactions(held_out, users, items)
 
     warnings = [
-        unknown_ids(test, held_out["user_id"], users, "user", TRAINING),
-        unknown_ids(test, held_out["item_id"], trained_items, "item", TRAINING),
+        unknown_ids(test.path, held_out["user_id"], users, "user", TRAINING),
+        unknown_ids(test.path, held_out["item_id"], trained_items, "item", TRAINING),
         unknown_ids(recs, frame["user_id"], users, "user", TRAINING),
         unknown_ids(recs, frame["item_id"], trained_items, "item", TRAINING),
     ]
@@ -162,7 +180,7 @@ def evaluate_file(
         metrics,
         cutoffs,
         relevance_threshold,
-        complex_metrics=configured,
+        complex_metrics=complex_metrics,
         ids=Ids(users, items),
     )
     ignored, kept, lengths = _row_facts(frame, users, items, training, testing)
@@ -189,15 +207,15 @@ def evaluate_file(
     )
 
 
-def _read_splits(train: Path, test: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _read_splits(train: Path, test: Path) -> tuple[Table, Table]:
     if train == test:
         tables = read_labelled(train, header=None)
-        return tables["train"].frame, tables["test"].frame
-    return read_split(train, header=None).frame, read_split(test, header=None).frame
+        return tables["train"], tables["test"]
+    return read_split(train, header=None), read_split(test, header=None)
 
 
 def _require_known_users(frame: pd.DataFrame, users: Vocabulary, path: Path, train: Path) -> None:
-    ids = frame["user_id"].cat.categories
+    ids = sort_ids(frame["user_id"].unique())
     if not any(user in users for user in ids):
         raise DataError(
             f"{path}: no user is in the training split {train}; the file has "

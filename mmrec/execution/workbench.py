@@ -21,6 +21,7 @@ from mmrec.files import is_file
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.runs.example_users import ExampleLists, example_lists, example_users
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.inputs import InputCheck
 from mmrec.runs.lists import lists_as_tsv, lists_path
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.weights import load_weights, weights_path
@@ -47,6 +48,8 @@ class Workbench:
     """Threads of torch while a trial runs."""
     folder: RunFolder | None
     """Of the run; None writes and logs nothing."""
+    inputs: InputCheck | None = None
+    """Compares the files of the run before each trial; None for a trial outside a run."""
 
     def execute(
         self,
@@ -67,9 +70,12 @@ class Workbench:
                 checkpoint and training ends.
 
         Raises:
+            DataError: a file that the run was started with has changed.
             WriteError: a result cannot be written.
             Interrupted: ``stop`` returned True.
         """
+        if self.inputs is not None:
+            self.inputs.before_trial()
         memory = PeakMemory(self.device)
         started = time.perf_counter()
         try:

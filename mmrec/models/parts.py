@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -46,21 +45,6 @@ def interactions(dataset: Dataset) -> SparseMatrix:
     """Return the training interactions as a matrix of ones, [U, I]."""
     users, items = torch.from_numpy(dataset.train.users), torch.from_numpy(dataset.train.items)
     return SparseMatrix.from_edges(users, items, (dataset.n_users, dataset.n_items))
-
-
-def uniform(like: Tensor) -> Tensor:
-    """Return numbers drawn uniformly between 0 and 1, in the shape of a tensor.
-
-    On the CPU torch's default generator seeds another one, of which a number takes 16 bits: seven
-    times as fast as :func:`torch.rand`, whose numbers have 24 bits. Elsewhere it is
-    :func:`torch.rand`.
-    """
-    if like.device.type != "cpu":
-        return torch.rand_like(like)
-    seed = int(torch.randint(2**63 - 1, ()))
-    words = np.random.SFC64(seed).random_raw(-(-like.numel() // 4))
-    bits = torch.from_numpy(words.view(np.int16)[: like.numel()])
-    return bits.to(like.dtype).add_(2**15 + 0.5).mul_(2**-16).view(like.shape)
 
 
 def projected_rows(projection: nn.Linear, features: Tensor, items: Tensor) -> Tensor:

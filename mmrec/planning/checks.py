@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from mmrec.data import AlignedSplits, Interactions, Table, Vocabulary
 from mmrec.data.mismatches import TRAINING, both_sides, examples, spelling_note
 from mmrec.data.vocabulary import sort_ids
 from mmrec.errors import DataError
+from mmrec.evaluation.reachable import RelevantRows
 from mmrec.features import Loader
 from mmrec.features.ids import ID_SUFFIXES
 from mmrec.models import RecommendationFile
@@ -37,7 +36,7 @@ def check_held_out(
 
     Raises:
         DataError: no item of a split was trained on, or all figures that select epochs and trials
-            would be 0.
+            would be 0. A test split of cold items that are ranked is accepted.
     """
     selecting = "validation" if "validation" in aligned.splits else "test"
     ranks_all = any(issubclass(model.recommender, RecommendationFile) for model in plan.models)
@@ -47,6 +46,12 @@ def check_held_out(
             continue
         place = f"{tables[name].path} ({name})"
         if not (split.items >= 0).any():
+            if aligned.cold_items is not None and name != selecting:
+                warnings.append(
+                    f"{place}: no item is in the training split, so every figure on it is 0, "
+                    "except those of cold items"
+                )
+                continue
             found = sort_ids(set(tables[name].frame["item_id"].unique()))
             raise DataError(
                 f"{place}: no item is in the training split, so no list can have a hit and every "
@@ -64,19 +69,14 @@ def check_held_out(
 
 def _without_hits(split: Interactions, train: Interactions, plan: Plan) -> str | None:
     """Return why no list can have a hit; None if one can, or if no row is relevant at all."""
-    threshold = plan.experiment.evaluation.relevance_threshold
-    relevant = split.ratings >= threshold
-    warm = relevant & (split.items >= 0)
-    trained = np.isin(
-        split.users * split.n_items + split.items, train.users * train.n_items + train.items
-    )
-    if not relevant.any() or (warm & ~trained).any():
+    rows = RelevantRows.of(train, split, plan.experiment.evaluation.relevance_threshold)
+    if not rows.n_rows or rows.n_reachable:
         return None  # the evaluator refuses a split without a relevant row
-    if (trained & warm)[relevant].all():
-        return f"all of its {relevant.sum()} relevant rows are also in training"
+    if rows.n_trained == rows.n_rows:
+        return f"all of its {rows.n_rows} relevant rows are also in training"
     return (
-        f"of its {relevant.sum()} relevant rows, {(relevant & ~warm).sum()} are of items that were "
-        f"not trained on, and {(trained & warm).sum()} are also in training"
+        f"of its {rows.n_rows} relevant rows, {rows.n_untrained} are of items that were "
+        f"not trained on, and {rows.n_trained} are also in training"
     )
 
 

@@ -6,11 +6,23 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from mmrec.data import Dataset, FoldFiles, Table, TableForm, align, read_labelled, read_split
+from mmrec.data import (
+    Dataset,
+    Features,
+    FoldFiles,
+    Table,
+    TableForm,
+    Vocabulary,
+    align,
+    drop_without_vectors,
+    read_labelled,
+    read_split,
+)
 from mmrec.errors import DataError
 from mmrec.features import Loader, absent_items, load_features
 from mmrec.files import write_folder
 from mmrec.planning.checks import check_features, check_held_out
+from mmrec.planning.cold import check_cold_items, items_with_vectors
 from mmrec.planning.inputs import table_form
 from mmrec.planning.one_file import SplitFile
 from mmrec.planning.plan import Plan
@@ -42,7 +54,7 @@ def load_splits(plan: Plan, *, save: bool = False) -> tuple[Dataset, ...]:
     Raises:
         DataError: as from :func:`load_datasets`.
     """
-    required = {loader.name: loader.items() for loader in plan.loaders if loader.missing == "drop"}
+    required = _required_items(plan)
     if plan.experiment.data_config.strategy != "dataset":
         return tuple(
             _align(plan, files.name, tables, required, check_features(plan.loaders, tables))
@@ -61,22 +73,55 @@ def load_splits(plan: Plan, *, save: bool = False) -> tuple[Dataset, ...]:
     return datasets
 
 
+def tables_of_folds(plan: Plan) -> Iterator[tuple[dict[str, Table], tuple[str, ...]]]:
+    """Yield the tables of each fold, without the rows of items that lack features they need.
+
+    They have the rows that :func:`load_splits` numbers, and those of unknown users. Warnings on the
+    ids of the features are yielded with them.
+
+    Raises:
+        DataError: as from :func:`load_datasets`.
+    """
+    if plan.experiment.data_config.strategy == "dataset":
+        file = SplitFile.read(plan.experiment, plan.loaders)
+        yield from ((file.tables(rows), file.warnings) for rows in file.folds())
+        return
+    required = _required_items(plan)
+    for tables in _ready_splits(plan):
+        warnings = check_features(plan.loaders, tables)
+        frames, _ = drop_without_vectors(tables, required)
+        kept = {name: replace(table, frame=frames[name]) for name, table in tables.items()}
+        yield kept, warnings
+
+
+def _required_items(plan: Plan) -> dict[str, Collection[str]]:
+    """Return the items with a vector, by each loader whose other items are dropped."""
+    return {loader.name: loader.items() for loader in plan.loaders if loader.missing == "drop"}
+
+
 def add_features(datasets: Sequence[Dataset], loaders: Sequence[Loader]) -> tuple[Dataset, ...]:
-    """Return the data sets with the vectors of their items.
+    """Return the data sets with the vectors of their items, cold items included.
 
     Folds with the same items share one matrix for each loader.
 
     Raises:
         DataError: a file of features is malformed.
     """
-    complete: list[Dataset] = []
-    for dataset in datasets:
-        ids = dataset.items.ids
-        features = next((other.features for other in complete if other.items.ids == ids), None)
-        if features is None:
-            features = MappingProxyType(dict(load_features(loaders, ids)))
-        complete.append(replace(dataset, features=features))
-    return tuple(complete)
+    loaded: dict[tuple[str, ...], Mapping[str, Features]] = {}
+
+    def features_of(items: Vocabulary) -> Mapping[str, Features]:
+        ids = tuple(items.ids)
+        if ids not in loaded:
+            loaded[ids] = MappingProxyType(dict(load_features(loaders, ids)))
+        return loaded[ids]
+
+    def complete(dataset: Dataset) -> Dataset:
+        features, cold = features_of(dataset.items), dataset.cold_items
+        if cold is not None:
+            cold = replace(cold, features=features_of(cold.items))
+        return replace(dataset, features=features, cold_items=cold)
+
+    return tuple(map(complete, datasets))
 
 
 def feature_widths(plan: Plan, dataset: Dataset) -> dict[str, int]:
@@ -136,7 +181,9 @@ def _align(
 ) -> Dataset:
     """Filter and number the splits of a fold."""
     try:
-        aligned = align(tables, required, binarize=plan.experiment.binarize)
+        ranked = items_with_vectors(plan.experiment.evaluation, plan.loaders)
+        aligned = align(tables, required, binarize=plan.experiment.binarize, ranked=ranked)
+        check_cold_items(plan, aligned)
         unrankable = check_held_out(plan, aligned, tables)
     except DataError as error:
         raise DataError(f"{error} (fold {fold})" if fold else str(error)) from error
@@ -151,4 +198,5 @@ def _align(
         test=aligned.splits["test"],
         report=replace(aligned.report, filled_items=filled, warnings=warnings),
         fold=fold,
+        cold_items=aligned.cold_items,
     )

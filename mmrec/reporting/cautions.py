@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from mmrec.planning.candidates import FOLDER
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.verdicts import Lead
 from mmrec.runs.records import TrialRecord
@@ -12,6 +13,9 @@ from mmrec.runs.repetitions import repetitions_text, spreads
 from mmrec.runs.study import Study
 from mmrec.text import is_number, value_text
 from mmrec.training.objective import LOSS
+
+_SEEDS = {"seed", "random_seed"}
+"""Parameters that no one searches for a better result."""
 
 
 def of_comparison(data: ReportData) -> Iterator[str]:
@@ -47,7 +51,8 @@ def _unequal_searches(data: ReportData) -> Iterator[str]:
     counts = {
         study.name: len(study.ranked_points)
         for study in data.finished
-        if set(study.best_trials[0].parameters) - {"seed"}  # else there is nothing to search
+        if study.settings.key != FOLDER  # its lists are made elsewhere
+        and set(study.best_trials[0].parameters) - _SEEDS  # else there is nothing to search
     }
     if len(set(counts.values())) > 1:
         texts = ", ".join(f"{name} {n:,}" for name, n in counts.items())

@@ -34,6 +34,8 @@ PACKAGES = (
     "torch-scatter",
     "torch-sparse",
 )
+PACKAGE = Path(__file__).parents[1]
+"""The folder of this package."""
 _DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -129,21 +131,30 @@ def _driver(path: Path) -> str | None:
     return match[0] if match else None
 
 
-def source_versions(external_models: Path | None) -> dict[str, str]:
+def source_versions(external_models: Path | None, *, reread: bool = False) -> dict[str, str]:
     """Return the versions of the sources that the trials of a run depend on, by name.
 
     That of mmrec is its version and the digest of its source; that of a file of external models
     is its digest.
+
+    Args:
+        external_models: the user's file or folder of models.
+        reread: use the source of mmrec as it is now, not as it was when this process first read it.
     """
-    own = f"{installed_version('mmrec')} ({_mmrec_sha256()[:12]})"
+    digest = _digest_of_source() if reread else _mmrec_sha256()
+    own = f"{installed_version('mmrec')} ({digest[:12]})"
     return {"mmrec": own} | source_digests(external_models)
 
 
 @cache
 def _mmrec_sha256() -> str:
-    """Return a digest of the source of this package."""
-    folder = Path(__file__).parents[1]
-    return sha256(*(part for path in _sources(folder) for part in _named(path, folder)))
+    """Return the digest of the source of this package that this process runs."""
+    return _digest_of_source()
+
+
+def _digest_of_source() -> str:
+    files = _sources(PACKAGE)
+    return sha256(*(part for path in files for part in _named(path, PACKAGE)))
 
 
 def _sources(folder: Path) -> list[Path]:

@@ -61,10 +61,14 @@ class TrialRecord:
     :class:`mmrec.evaluation.GroupEvaluator`; nothing is selected by them."""
     peak_bytes: int | None = None
     """The most memory that the trial needed, see :class:`mmrec.execution.memory.PeakMemory`."""
+    n_parameters: int | None = None
+    """The number of values that were trained; None if nothing is trained by gradient."""
     fold: str = ""
     """Name of the fold that it was run on; empty without folds."""
     example_lists: ExampleLists = field(default_factory=dict)
     """The lists of the example users at the best epoch."""
+    cold: dict[str, float] = field(default_factory=dict)
+    """Test figures of cold items at the best epoch; empty if they were not ranked."""
 
     @property
     def best_loss(self) -> float | None:
@@ -73,7 +77,10 @@ class TrialRecord:
 
     def to_json(self) -> str:
         """Return one line of JSON, with its digest."""
-        return sealed_line(asdict(self))
+        facts = asdict(self)
+        if not self.cold:  # most experiments rank no cold items
+            del facts["cold"]
+        return sealed_line(facts)
 
 
 class TrialStore:

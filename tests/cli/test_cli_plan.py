@@ -13,6 +13,7 @@ from tiny_experiment import Write, settings
 from mmrec.cli import main
 from mmrec.execution import estimate
 from mmrec.execution.probe import Measured, Probe, ProbeFailure
+from mmrec.experiment import run_experiment
 
 
 def test_the_plan_is_printed(experiment_file: Write, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,6 +49,27 @@ def test_a_gpu_that_is_not_there_is_a_warning(
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith("warning: ")
     assert "97" in lines[-1]
+
+
+def test_the_warnings_are_those_of_a_run(
+    experiment_file: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data" / "tiny"
+    test = data / "test.txt"
+    test.write_text(test.read_text() + "0\t10.0\t1\nx\t10\t1\n" * 9 + "0\tnan\t-1\n")
+    path = experiment_file(
+        {"ItemKNN": {"neighbors": 500}},
+        prefiltering={"strategy": "user_k_core", "core": 1},
+    )
+    manifest = run_experiment(path, progress=False).folder / "manifest.json"
+    noted = [note for note in json.loads(manifest.read_text())["notes"] if "GPU" not in note]
+    assert len(noted) >= 4
+    assert main(["plan", str(path)]) == 0
+    printed = capsys.readouterr().out
+    for note in noted:
+        assert f"warning: {note}\n" in printed, note
+    assert main(["plan", str(path), "--json"]) == 0
+    assert set(noted) <= set(json.loads(capsys.readouterr().out)["warnings"])
 
 
 def test_nothing_is_written(experiment_file: Write, tmp_path: Path) -> None:

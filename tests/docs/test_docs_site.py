@@ -59,12 +59,21 @@ def test_the_overview_has_every_model_once(model_pages: ModuleType) -> None:
     assert all(name == page for name, page in rows)
 
 
+def test_the_home_page_names_every_model(insertions: ModuleType, model_pages: ModuleType) -> None:
+    home = insertions.inserted(PAGES["index"])
+    named = re.findall(r"\[(\w+)\]\(models/\1\.md\)", home)
+    assert sorted(named) == sorted(model_pages.built_in())
+    assert f"mmrec has {len(named)} recommenders" in home
+    assert f" {len(named)} recommenders " in (ROOT / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("model", "facts"),
     [
-        ("LATTICE", ["yes", "users and items; items", "yes", "2021"]),
-        ("BM3", ["yes", "users and items", "no", "2023"]),
-        ("EASER", ["no", "", "", "2019"]),
+        ("LATTICE", ["yes", "users and items; items", "yes", "no", "2021"]),
+        ("BM3", ["yes", "users and items", "no", "no", "2023"]),
+        ("EASER", ["no", "", "", "no", "2019"]),
+        ("ItemKNNCBF", ["yes", "", "", "yes", "2019"]),
     ],
 )
 def test_the_facts_of_a_model_come_from_its_code(
@@ -87,7 +96,7 @@ def test_the_page_of_a_model_is_made_of_its_docstring_configuration_and_code(
     assert page.startswith("# LATTICE\n")
     headings = ["Public code", "Hyper-parameters", "Recorded figures", "Cost", "Code"]
     assert re.findall(r"^## (.*)$", page, re.MULTILINE) == headings
-    assert "```text\nG = (1 - l_m) D^-1/2 T" in page
+    assert '<div class="equation"><div class="line"><math displaystyle="true"><msub>' in page
     share = "Share of the raw features' graphs in the item graph; the rest is learned."
     assert f"| `l_m` | `0.1` | a number, from 0 to 1 | {share} |" in page
     assert "| `seed` |" not in page
@@ -135,6 +144,11 @@ def test_every_page_is_in_the_contents() -> None:
     lines = {line for block in blocks_of(DOCS / "index.md") for line in block.text.splitlines()}
     missing = {page for page in PAGES if page not in lines and not page.endswith("data")}  # *data
     assert missing == {"index"}
+
+
+def test_every_page_is_linked_from_the_home_page() -> None:
+    linked = set(re.findall(r"\]\((\w+)\.md", PAGES["index"]))
+    assert PAGES.keys() - {"index"} <= linked
 
 
 def test_the_tests_that_pages_name_exist() -> None:

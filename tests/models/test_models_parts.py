@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from helpers import refusal
-from scipy import stats
 from torch import nn
 
 from mmrec.data import Dataset
@@ -22,7 +21,6 @@ from mmrec.models.parts import (
     attribute_name,
     embeddings,
     interactions,
-    uniform,
 )
 from mmrec.testing.data import tiny_dataset
 
@@ -154,24 +152,3 @@ def test_attention_over_modalities() -> None:
     hidden = torch.tanh(x @ attention.hidden.weight.T + attention.hidden.bias)
     scores = (hidden @ attention.query.weight.T)[:, :, 0].exp()
     torch.testing.assert_close(weights[:, :, 0], scores / scores.sum(0))
-
-
-@pytest.mark.parametrize("shape", [(0, 3), (3, 3), (501, 7)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_uniform_numbers(shape: tuple[int, int], dtype: torch.dtype) -> None:
-    like = torch.empty(shape, dtype=dtype)
-    torch.manual_seed(3)
-    one, other = uniform(like), uniform(like)
-    torch.manual_seed(3)
-    assert torch.equal(uniform(like), one)
-    assert (one.shape, one.dtype) == (shape, dtype)
-    assert one.gt(0).all()
-    assert one.lt(1).all()
-    assert not len(one) or not torch.equal(one, other)
-
-
-def test_uniform_numbers_are_uniform_and_independent() -> None:
-    torch.manual_seed(0)
-    numbers = uniform(torch.empty(5000, 4)).double().numpy()
-    assert stats.kstest(numbers.flatten(), "uniform").pvalue > 1e-4
-    assert np.abs(np.corrcoef(numbers.T) - np.eye(4)).max() < 0.06

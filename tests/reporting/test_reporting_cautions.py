@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from studies import make_data, make_study
 from test_reporting_html import Page, finished, p_values, render, says, study
+from tiny_experiment import settings
 
 from mmrec.config import read_experiment
 from mmrec.errors import ConfigError
+from mmrec.experiment import run_experiment
 from mmrec.planning.plan import make_plan
 from mmrec.reporting.cautions import of_comparison, of_model
+from mmrec.reporting.report_data import ReportData
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.study import Study
 
@@ -110,6 +113,20 @@ def test_unequal_numbers_of_points() -> None:
     assert "A 2, B 1" in comparison(many, study(finished(2, 0.1), name="B"))
     fixed = study(replace(finished(2, 0.1), parameters={"seed": 1}), name="MostPop")
     assert comparison(many, fixed) == ""  # it has nothing to search
+    drawn = study(
+        replace(finished(2, 0.1), parameters={"seed": 1, "random_seed": None}), name="Random"
+    )
+    lists = study(replace(finished(2, 0.1), parameters={"seed": 1, "file": "a.tsv"}), name="a")
+    of_folder = replace(lists, settings=replace(lists.settings, key="RecommendationFolder"))
+    assert comparison(many, fixed, drawn, of_folder) == ""
+
+
+def test_models_of_an_experiment_that_have_nothing_to_search(experiment_file) -> None:
+    path = experiment_file(
+        {"MostPop": {}, "Random": {}, "LightGCNM": settings(epochs=1, lr=[0.1, 0.01])}
+    )
+    data = ReportData.read(run_experiment(path, progress=False).folder)
+    assert not any("numbers of points" in text for text in of_comparison(data))
 
 
 def seeds(name: str, *values: float) -> Study:
