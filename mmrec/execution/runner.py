@@ -97,12 +97,12 @@ class ModelSearch:
         """Return the result of the search."""
         points = [[ended[spec.trial_id] for spec in specs] for specs in self._points]
         best_point = choose(self._views(ended), self._objective)
-        best = None if best_point is None else points[best_point][0]
+        best = [] if best_point is None else points[best_point]
         return Study(
             settings=self._model,
             records=[record for trials in points for record in trials],
-            best=best,
-            best_per_user=folder.per_user(best) if best else {},
+            best=best[0] if best else None,
+            best_per_user=folder.means_per_user(best) if best else {},
             points=points,
             best_point=best_point,
         )

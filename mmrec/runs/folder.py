@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 _IDENTITY = "identity.json"
 _REPORTED = ("features.json", "examples.json")
+_UNFINISHED = ("unfinished.json", "journal.jsonl")
+PARTIAL = "partial"
+"""The folder of the report on an unfinished run."""
 _MANIFEST = "manifest.json"
 
 
@@ -142,6 +145,13 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 path.unlink()
 
+    def remove_unfinished(self) -> None:
+        """Remove what only an unfinished run has, once the manifest is written."""
+        for name in _UNFINISHED:
+            with contextlib.suppress(OSError):
+                (self.path / name).unlink()
+        shutil.rmtree(self.path / PARTIAL, ignore_errors=True)
+
     @property
     def stamp(self) -> str:
         """The date and time of the run's start, as in the names of its files."""
@@ -231,6 +241,23 @@ class RunFolder:
         if not all(x.ndim == 1 and x.dtype.kind == "f" for x in values.values()):
             raise DataError(f"{damaged} are not one number for each user: {path}")
         return values
+
+    def means_per_user(self, point: Sequence[TrialRecord]) -> dict[str, FloatArray]:
+        """Return the mean over the seeds of the test values of each user, {label: [U]}.
+
+        Each fold has its own users; the values are those of the fold of the first trial.
+
+        Args:
+            point: the trials of a point; all have finished.
+
+        Raises:
+            DataError: values are missing or damaged.
+        """
+        trials = [trial for trial in point if trial.fold == point[0].fold]
+        trials.sort(key=lambda trial: trial.parameters.get("seed", 0))
+        kept = [self.per_user(trial) for trial in trials]
+        common = [label for label in kept[0] if all(label in values for values in kept)]
+        return {label: np.mean([values[label] for values in kept], axis=0) for label in common}
 
     def per_user_path(self, name: str) -> Path:
         """Return the file of the test values of each user of a trial."""
