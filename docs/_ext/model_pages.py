@@ -50,7 +50,7 @@ _PARTS = ("Public code", "Cost", "Shapes", "Kind")
 _MORE = "[What published code computes](../published_code.md) compares all models."
 _RUNS = "Each figure is a mean over seeds; [results](../results.md) explain the columns."
 _REPEAT = "`scripts/reproduce_published.py` trains them again and compares."
-_COLUMNS = ("what it is", "features", "graphs", "negative items", "year")
+_COLUMNS = ("what it is", "features", "graphs", "negative items", "cold items", "year")
 
 
 class Described(NamedTuple):
@@ -71,7 +71,8 @@ class Described(NamedTuple):
         if issubclass(self.model, Model):
             negatives = "yes" if self.model.needs_negatives(self.model.Config()) else "no"
         features = "yes" if issubclass(self.model.Config, FeaturesConfig) else "no"
-        return prose(self.summary), features, self.graphs, negatives, year[0] if year else ""
+        cold = "yes" if self.model.ranks_cold_items() else "no"
+        return prose(self.summary), features, self.graphs, negatives, cold, year[0] if year else ""
 
 
 def described(name: str) -> Described:

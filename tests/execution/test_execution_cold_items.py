@@ -271,6 +271,19 @@ def test_manifest_and_report_say_what_is_ranked_and_why_not(write: Write) -> Non
     assert results.report.read_text() == page
 
 
+def test_a_test_split_of_cold_items_alone(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "data/tiny/test.txt").write_text("".join(f"{u}\t500\t1\n" for u in range(5)))
+    path = write({"ItemKNNCBF": {}, "LightGCN": settings(epochs=2)})
+    results = run_experiment(path)
+    assert results.best["Recall@5"].tolist() == [0, 0]
+    assert table(results)["cold/Recall@5"].tolist() == [1.0]
+    assert any("except those of cold items" in note for note in manifest(results)["notes"])
+    assert verify_run(results.folder).is_identical
+    data = {k: x for k, x in SPLITS_AND_FEATURES.items() if k != "validation_path"}
+    message = refusal(DataError, lambda: run_experiment(change(path, data_config=data)))
+    assert_contains(message, ["test.txt", "no item is in the training split"])
+
+
 def test_no_section_and_no_table_without_a_model_that_ranks_them(write: Write) -> None:
     results = run_experiment(write({"MostPop": {}}))
     assert not (results.folder / "cold.tsv").exists()
