@@ -16,6 +16,7 @@ from mmrec.errors import ModelError
 from mmrec.graph import SparseMatrix, knn_graph
 from mmrec.models.configs import FeaturesConfig
 from mmrec.models.views import view_of
+from mmrec.models.wide import WideLinear, wide_linear
 
 
 class Table(nn.Embedding):
@@ -58,20 +59,19 @@ def interactions(dataset: Dataset) -> SparseMatrix:
     return SparseMatrix.from_edges(users, items, (dataset.n_users, dataset.n_items))
 
 
-def projected_rows(projection: nn.Module, features: Tensor, items: Tensor) -> Tensor:
+def projected_rows(projection: nn.Linear, features: Tensor, items: Tensor) -> Tensor:
     """Return ``projection(features)[items]``, [P, D].
 
     Features are wide, and popular items are in a batch many times: each is projected once.
 
     Args:
-        projection: a map of rows, [N, F] to [N, D].
+        projection: F to D.
         features: [I, F].
         items: [P] int64, in any order and with repetitions.
     """
     some, places = items.unique(return_inverse=True)
     rows = features if len(some) == len(features) else features.index_select(0, some)
-    projected: Tensor = projection(rows)
-    return projected.index_select(0, places)
+    return wide_linear(rows, projection.weight, projection.bias).index_select(0, places)
 
 
 class Projections(nn.Module):
@@ -87,12 +87,12 @@ class Projections(nn.Module):
         self._names = {modality: attribute_name(modality) for modality in widths}
         for modality, features in widths.items():
             projected = width if isinstance(width, int) else width[modality]
-            self.add_module(self._names[modality], nn.Linear(features, projected))
+            self.add_module(self._names[modality], WideLinear(features, projected))
 
-    def __getitem__(self, modality: str) -> nn.Linear:
+    def __getitem__(self, modality: str) -> WideLinear:
         """Return the map of a modality."""
         linear = self._modules[self._names[modality]]
-        assert isinstance(linear, nn.Linear)
+        assert isinstance(linear, WideLinear)
         return linear
 
     def __iter__(self) -> Iterator[str]:

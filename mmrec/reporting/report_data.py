@@ -1,4 +1,4 @@
-"""A finished run as the sections of its report see it."""
+"""A run as the sections of its report see it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from mmrec.reporting.verdicts import Lead, Verdicts
 from mmrec.runs.finished import FinishedRun, read_settings, read_studies
 from mmrec.runs.study import Study
 from mmrec.runs.trust import is_trusted
+from mmrec.runs.unfinished import UnfinishedRun
 from mmrec.runs.winner import Winner, find_winner
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ class ReportData:
     """See :func:`mmrec.reporting.run_tables.significance_table`."""
     examples: Mapping[str, Any] | None = None
     """See :func:`mmrec.reporting.examples.collect.write_examples`."""
+    unfinished: UnfinishedRun | None = None
+    """The run, if it has not finished: the report shows the trials that have ended."""
 
     @classmethod
     def read(cls, folder: Path) -> ReportData:

@@ -54,6 +54,11 @@ class TrialRecord:
     """Digest of the best epoch's recommendation lists: item numbers and bits of the scores."""
     lists_file_sha256: str | None = None
     """Digest of their file; None without ``save_recs``."""
+    lists_file: str | None = None
+    """Its name; None without ``save_recs``, and in records of earlier versions."""
+    weights_file: str | None = None
+    """Name of the file of the weights; None without ``save_weights``, and in records of earlier
+    versions."""
     per_user_sha256: str | None = None
     """Digest of the file of the users' test values; None for a trial that failed."""
     groups: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -67,6 +72,8 @@ class TrialRecord:
     """Name of the fold that it was run on; empty without folds."""
     example_lists: ExampleLists = field(default_factory=dict)
     """The lists of the example users at the best epoch."""
+    cold: dict[str, float] = field(default_factory=dict)
+    """Test figures of cold items at the best epoch; empty if they were not ranked."""
 
     @property
     def best_loss(self) -> float | None:
@@ -75,7 +82,10 @@ class TrialRecord:
 
     def to_json(self) -> str:
         """Return one line of JSON, with its digest."""
-        return sealed_line(asdict(self))
+        facts = asdict(self)
+        if not self.cold:  # most experiments rank no cold items
+            del facts["cold"]
+        return sealed_line(facts)
 
 
 class TrialStore:
