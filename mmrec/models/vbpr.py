@@ -93,7 +93,7 @@ class VBPR(Model):
         if self.is_formal:
             collaborative = embedding(self.n_users, config.factors).weight.detach()
             initial = torch.cat([collaborative, torch.randn_like(collaborative)], dim=1)
-            self.users = Table(*initial.shape, _weight=initial)
+            self.users: nn.Embedding = Table(self.n_users, 2 * config.factors, _weight=initial)
         else:
             self.users = embedding(self.n_users, 2 * config.factors)
             nn.init.xavier_normal_(self.projection.weight)
