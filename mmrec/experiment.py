@@ -20,6 +20,7 @@ import torch
 
 from mmrec.config import Experiment, Loaded, Source, read_experiment
 from mmrec.data import Dataset
+from mmrec.errors import DataError
 from mmrec.execution.executors import EXECUTORS, Executor, RunContext, check_executor
 from mmrec.execution.observers import JournalObserver, Observers
 from mmrec.execution.runner import run_plan
@@ -271,6 +272,12 @@ def _write(
     examples = read_examples(folder.path, plan.experiment)
     results = write_report(folder.path, manifest, run_tables, studies, examples)
     write_tracking(manifest, plan.experiment, studies, results)
+    folder.require_identity()
+    if folder.digests() != manifest["files_sha256"]:
+        raise DataError(
+            f"{folder.path}: its files were changed while the report was written; run the same "
+            "experiment again to complete the run"
+        )
     write_atomically(folder.path / "manifest.json", json.dumps(sealed(manifest), indent=2) + "\n")
     folder.remove_unfinished()
     return results
