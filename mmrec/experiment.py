@@ -49,7 +49,7 @@ from mmrec.reporting.run_tables import RunTables
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.identity import RunIdentity
 from mmrec.runs.inputs import FileStates, RunInputs
-from mmrec.runs.journal import JournalWriter
+from mmrec.runs.journal import JournalWriter, read_journal
 from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
@@ -61,7 +61,8 @@ from mmrec.runs.trust import note_trusted
 from mmrec.runs.unfinished import write_unfinished
 from mmrec.runs.weights import restored_notes
 from mmrec.runs.zero_figures import zero_notes
-from mmrec.tracking.tracker import check_trackers, write_tracking
+from mmrec.tracking.tracker import check_trackers
+from mmrec.tracking.tracking import Tracking
 from mmrec.training.determinism import usual_modes
 from mmrec.training.trainer import Interrupted
 
@@ -123,22 +124,38 @@ def run_experiment(
             notes = [*resources.notes, *loaded.notes, *plan_notes(plan, datasets), *session_notes]
             notes += dict.fromkeys(unsaved(plan.experiment, plan.models, ended))
             write_unfinished(folder.path, origin, plan, datasets, notes=notes, sessions=sessions)
-            with (
-                stop_on_signals() as stop,
-                Progress.of(plan, ended, enabled=progress, verbose=verbose, log=logger) as display,
-                JournalWriter(folder.path) as journal,
-            ):
-                lines = _outline(plan, datasets, resources, folder, ended)
-                _announce(lines, notes, display, shown=progress)
-                observer = Observers(display, JournalObserver(journal))
-                setup = resources.setup_of(loaded, folder, inputs)
-                run = RunContext(plan.experiment, datasets, setup, resources.number, observer, stop)
-                studies = _run(plan, specs, folder, resources.executor(run), stop)
-            for warning in (*restored_notes(plan, studies), *zero_notes(plan, datasets, studies)):
-                logger.warning("%s", warning)
-                notes.append(warning)
-            notes += write_examples(folder.path, plan.experiment, datasets[0], studies, item_info)
-            return _write(origin, plan, datasets, studies, folder, notes, sessions)
+            with Tracking(
+                plan.experiment.tracking,
+                folder.path,
+                dataset=plan.experiment.dataset,
+                started=origin.started,
+                split="test" if datasets[0].validation is None else "validation",
+                journal=read_journal(folder.path),
+                ended=ended,
+            ) as tracking:
+                with (
+                    stop_on_signals() as stop,
+                    Progress.of(
+                        plan, ended, enabled=progress, verbose=verbose, log=logger
+                    ) as display,
+                    JournalWriter(folder.path) as journal,
+                ):
+                    lines = _outline(plan, datasets, resources, folder, ended)
+                    _announce(lines, notes, display, shown=progress)
+                    observer = Observers(display, JournalObserver(journal), tracking)
+                    setup = resources.setup_of(loaded, folder, inputs)
+                    run = RunContext(
+                        plan.experiment, datasets, setup, resources.number, observer, stop
+                    )
+                    studies = _run(plan, specs, folder, resources.executor(run), stop)
+                warnings = [*restored_notes(plan, studies), *zero_notes(plan, datasets, studies)]
+                for warning in warnings:
+                    logger.warning("%s", warning)
+                    notes.append(warning)
+                notes += write_examples(
+                    folder.path, plan.experiment, datasets[0], studies, item_info
+                )
+                return _write(origin, plan, datasets, studies, folder, notes, sessions, tracking)
 
 
 def check_experiment(config: Source, base_dir: Path | None = None) -> tuple[Loaded, Plan, ItemInfo]:
@@ -247,6 +264,7 @@ def _write(
     folder: RunFolder,
     notes: Sequence[str],
     sessions: Sequence[Mapping[str, Any]],
+    tracking: Tracking,
 ) -> Results:
     """Write the tables and the report, then the manifest, which marks the run as finished."""
     tables = elliot_files(plan, studies, folder.stamp)
@@ -270,7 +288,7 @@ def _write(
     )
     examples = read_examples(folder.path, plan.experiment)
     results = write_report(folder.path, manifest, run_tables, studies, examples)
-    write_tracking(manifest, plan.experiment, studies, results)
+    tracking.finish(studies, results)
     write_atomically(folder.path / "manifest.json", json.dumps(sealed(manifest), indent=2) + "\n")
     folder.remove_unfinished()
     return results
