@@ -20,6 +20,7 @@ import torch
 
 from mmrec.config import Experiment, Loaded, Source, read_experiment
 from mmrec.data import Dataset
+from mmrec.errors import DataError
 from mmrec.execution.executors import EXECUTORS, Executor, RunContext, check_executor
 from mmrec.execution.observers import JournalObserver, Observers
 from mmrec.execution.runner import run_plan
@@ -49,7 +50,7 @@ from mmrec.reporting.run_tables import RunTables
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.identity import RunIdentity
 from mmrec.runs.inputs import FileStates, RunInputs
-from mmrec.runs.journal import JournalWriter, read_journal
+from mmrec.runs.journal import JournalWriter
 from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
@@ -124,14 +125,9 @@ def run_experiment(
             notes = [*resources.notes, *loaded.notes, *plan_notes(plan, datasets), *session_notes]
             notes += dict.fromkeys(unsaved(plan.experiment, plan.models, ended))
             write_unfinished(folder.path, origin, plan, datasets, notes=notes, sessions=sessions)
-            with Tracking(
-                plan.experiment.tracking,
-                folder.path,
-                dataset=plan.experiment.dataset,
-                started=origin.started,
-                split="test" if datasets[0].validation is None else "validation",
-                journal=read_journal(folder.path),
-                ended=ended,
+            split = "test" if datasets[0].validation is None else "validation"
+            with Tracking.of(
+                plan.experiment, folder.path, ended, started=origin.started, split=split
             ) as tracking:
                 with (
                     stop_on_signals() as stop,
@@ -289,6 +285,12 @@ def _write(
     examples = read_examples(folder.path, plan.experiment)
     results = write_report(folder.path, manifest, run_tables, studies, examples)
     tracking.finish(studies, results)
+    folder.require_identity()
+    if folder.digests() != manifest["files_sha256"]:
+        raise DataError(
+            f"{folder.path}: its files were changed while the report was written; run the same "
+            "experiment again to complete the run"
+        )
     write_atomically(folder.path / "manifest.json", json.dumps(sealed(manifest), indent=2) + "\n")
     folder.remove_unfinished()
     return results

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 from mmrec.files import sha256
 from mmrec.graph import default_backend
 from mmrec.models import source_digests
+from mmrec.models.external import PREFIX
 from mmrec.training.determinism import deterministic
 
 PACKAGES = (
@@ -144,6 +146,21 @@ def source_versions(external_models: Path | None, *, reread: bool = False) -> di
     digest = _digest_of_source() if reread else _mmrec_sha256()
     own = f"{installed_version('mmrec')} ({digest[:12]})"
     return {"mmrec": own} | source_digests(external_models)
+
+
+def versions_of(code: Mapping[str, str], model: str) -> dict[str, str]:
+    """Return the versions of the sources of one model, from those of a run.
+
+    Args:
+        code: as returned by :func:`source_versions`.
+        model: key of the model in the experiment file.
+    """
+    return {name: x for name, x in code.items() if name == "mmrec" or model.startswith(PREFIX)}
+
+
+def code_digest(code: Mapping[str, str]) -> str:
+    """Return 8 hexadecimal digits for versions of sources, for the names of files."""
+    return sha256(json.dumps(dict(code), sort_keys=True).encode())[:8]
 
 
 @cache

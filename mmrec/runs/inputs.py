@@ -90,6 +90,11 @@ class InputCheck:
         self._datasets = datasets
         self._packs = _states(_packs(datasets))
 
+    @property
+    def code(self) -> Mapping[str, str]:
+        """The versions of the sources that the run was started with, by name."""
+        return self._identity.code
+
     def before_trial(self) -> None:
         """Compare the files with those that the run was started with.
 

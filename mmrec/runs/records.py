@@ -54,6 +54,11 @@ class TrialRecord:
     """Digest of the best epoch's recommendation lists: item numbers and bits of the scores."""
     lists_file_sha256: str | None = None
     """Digest of their file; None without ``save_recs``."""
+    lists_file: str | None = None
+    """Its name; None without ``save_recs``, and in records of earlier versions."""
+    weights_file: str | None = None
+    """Name of the file of the weights; None without ``save_weights``, and in records of earlier
+    versions."""
     per_user_sha256: str | None = None
     """Digest of the file of the users' test values; None for a trial that failed."""
     groups: dict[str, dict[str, float]] = field(default_factory=dict)

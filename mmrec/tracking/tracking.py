@@ -15,11 +15,12 @@ from operator import methodcaller
 from pathlib import Path
 from types import TracebackType
 
+from mmrec.config import Experiment
 from mmrec.errors import DataError, MmrecError
 from mmrec.execution.observers import ended_epoch, started_trial
 from mmrec.execution.trial import TrialSpec
 from mmrec.reporting.results import Results
-from mmrec.runs.journal import Journal, StartedTrial
+from mmrec.runs.journal import Journal, StartedTrial, read_journal
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.study import Study
 from mmrec.tracking.run import (
@@ -80,6 +81,38 @@ class Tracking:
             self._take_over(journal, ended)
             for name in names:
                 self._open(name)
+
+    @classmethod
+    def of(
+        cls,
+        experiment: Experiment,
+        folder: Path,
+        ended: Sequence[TrialRecord],
+        *,
+        started: str,
+        split: str,
+    ) -> Tracking:
+        """Return what tracks a session of a run.
+
+        Args:
+            experiment: lists the trackers.
+            folder: of the run.
+            ended: see the class.
+            started: see the class.
+            split: see the class.
+
+        Raises:
+            DataError: the journal cannot be read.
+        """
+        return cls(
+            experiment.tracking,
+            folder,
+            dataset=experiment.dataset,
+            started=started,
+            split=split,
+            journal=read_journal(folder),
+            ended=ended,
+        )
 
     def _take_over(self, journal: Journal, ended: Sequence[TrialRecord]) -> None:
         records = {record.trial_id: record for record in ended}

@@ -64,6 +64,7 @@ def test_the_home_page_names_every_model(insertions: ModuleType, model_pages: Mo
     named = re.findall(r"\[(\w+)\]\(models/\1\.md\)", home)
     assert sorted(named) == sorted(model_pages.built_in())
     assert f"mmrec has {len(named)} recommenders" in home
+    assert f" {len(named)} recommenders " in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from mmrec.errors import ConfigError, DataError
 from mmrec.execution.signals import RunInterrupted
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import make_plan
+from mmrec.reporting.partial import report_run
 from mmrec.reporting.report import rebuild_report
 from mmrec.reporting.results import Results
 from mmrec.runs.identity import RunIdentity
@@ -210,6 +211,11 @@ def test_workers_resumed_runs_and_verify_give_the_same_bits(
         stop_after(patched, 3)
         with pytest.raises(RunInterrupted):
             run_experiment(path)
+    (unfinished,) = {x.parent for x in serial.folder.parent.glob("run_*/unfinished.json")}
+    report, _ = report_run(unfinished)
+    assert "Cold items" in report.read_text()
+    so_far = pd.read_csv(report.with_name("cold.tsv"), sep="\t")
+    assert so_far["run"].str.startswith("partial").all()
     resumed = run_experiment(path)
     for other in (parallel, resumed):
         for name, record in records(serial).items():
@@ -269,6 +275,19 @@ def test_manifest_and_report_say_what_is_ranked_and_why_not(write: Write) -> Non
     assert [row[0].text for row in shown.rows] == ["Random", "ItemKNNCBF"]
     rebuild_report(results.folder)
     assert results.report.read_text() == page
+
+
+def test_a_test_split_of_cold_items_alone(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "data/tiny/test.txt").write_text("".join(f"{u}\t500\t1\n" for u in range(5)))
+    path = write({"ItemKNNCBF": {}, "LightGCN": settings(epochs=2)})
+    results = run_experiment(path)
+    assert results.best["Recall@5"].tolist() == [0, 0]
+    assert table(results)["cold/Recall@5"].tolist() == [1.0]
+    assert any("except those of cold items" in note for note in manifest(results)["notes"])
+    assert verify_run(results.folder).is_identical
+    data = {k: x for k, x in SPLITS_AND_FEATURES.items() if k != "validation_path"}
+    message = refusal(DataError, lambda: run_experiment(change(path, data_config=data)))
+    assert_contains(message, ["test.txt", "no item is in the training split"])
 
 
 def test_no_section_and_no_table_without_a_model_that_ranks_them(write: Write) -> None:
