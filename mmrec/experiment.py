@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,14 +20,15 @@ import torch
 
 from mmrec.config import Experiment, Loaded, Source, read_experiment
 from mmrec.data import Dataset
+from mmrec.errors import DataError
 from mmrec.execution.executors import EXECUTORS, Executor, RunContext, check_executor
+from mmrec.execution.observers import JournalObserver, Observers
 from mmrec.execution.runner import run_plan
 from mmrec.execution.signals import RunInterrupted, StopRequest, stop_on_signals
 from mmrec.execution.specs import SpecMaker
 from mmrec.execution.workbench import threads_of_trial, unsaved
 from mmrec.execution.worker import WorkerSetup
 from mmrec.files import write_atomically
-from mmrec.models import Model
 from mmrec.planning.counts import count_trials
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.notes import plan_notes
@@ -49,6 +49,8 @@ from mmrec.reporting.results import Results
 from mmrec.reporting.run_tables import RunTables
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.identity import RunIdentity
+from mmrec.runs.inputs import FileStates, RunInputs
+from mmrec.runs.journal import JournalWriter
 from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
@@ -57,6 +59,7 @@ from mmrec.runs.sealed import sealed
 from mmrec.runs.sessions import begin_session
 from mmrec.runs.study import Study
 from mmrec.runs.trust import note_trusted
+from mmrec.runs.unfinished import write_unfinished
 from mmrec.runs.weights import restored_notes
 from mmrec.runs.zero_figures import zero_notes
 from mmrec.tracking.tracker import check_trackers, write_tracking
@@ -97,36 +100,41 @@ def run_experiment(
     Raises:
         ConfigError: the experiment is wrong; the message lists every problem, and nothing was
             trained.
-        DataError: a split or a feature file cannot be used, or a result cannot be written.
+        DataError: a split or a feature file cannot be used, a file that the run was started with
+            has changed, or a result cannot be written.
         RunInterrupted: SIGINT or SIGTERM stopped the run, which can be resumed.
     """
     started = datetime.now().astimezone()
     loaded, plan, item_info = check_experiment(config, base_dir)
     note_trusted(loaded.external_models_path)
     with log_to_folder() as log:
+        states = FileStates.of(plan)
         datasets = load_datasets(plan, save=True)
         resources = _Resources.of(plan.experiment, workers, datasets[0])
         check_examples(plan.experiment, datasets[0], item_info, loaded.problems)
         specs = SpecMaker(plan, datasets)
         origin = Origin.of(loaded, plan, resources.devices, resources.threads, _iso(started))
         performance = plan.experiment.path_output_rec_performance
-        with RunFolder.open(
-            performance, RunIdentity.of(plan, datasets), started, fresh=fresh
-        ) as folder:
+        inputs = RunInputs(RunIdentity.of(plan, datasets), states)
+        with RunFolder.open(performance, inputs.identity, started, fresh=fresh) as folder:
             log.write_to(folder.path / "run.log")
             sessions, session_notes = begin_session(folder.path, origin)
             session_notes += recover(folder, plan.experiment, plan.models)
             ended = folder.trials.read()
             notes = [*resources.notes, *loaded.notes, *plan_notes(plan, datasets), *session_notes]
             notes += dict.fromkeys(unsaved(plan.experiment, plan.models, ended))
+            write_unfinished(folder.path, origin, plan, datasets, notes=notes, sessions=sessions)
             with (
                 stop_on_signals() as stop,
-                _progress(plan, ended, enabled=progress, verbose=verbose) as observer,
+                Progress.of(plan, ended, enabled=progress, verbose=verbose, log=logger) as display,
+                JournalWriter(folder.path) as journal,
             ):
                 lines = _outline(plan, datasets, resources, folder, ended)
-                _announce(lines, notes, observer, shown=progress)
-                executor = resources.executor_of(loaded, plan, datasets, folder, observer, stop)
-                studies = _run(plan, specs, folder, executor, stop)
+                _announce(lines, notes, display, shown=progress)
+                observer = Observers(display, JournalObserver(journal))
+                setup = resources.setup_of(loaded, folder, inputs)
+                run = RunContext(plan.experiment, datasets, setup, resources.number, observer, stop)
+                studies = _run(plan, specs, folder, resources.executor(run), stop)
             for warning in (*restored_notes(plan, studies), *zero_notes(plan, datasets, studies)):
                 logger.warning("%s", warning)
                 notes.append(warning)
@@ -177,35 +185,11 @@ class _Resources:
         threads = threads_of_trial(execution, number, dataset, widths)
         return cls(executor, number, devices, threads, notes)
 
-    def executor_of(
-        self,
-        loaded: Loaded,
-        plan: Plan,
-        datasets: Sequence[Dataset],
-        folder: RunFolder,
-        observer: Progress,
-        stop: StopRequest,
-    ) -> Executor:
-        """Return the executor of a run."""
-        experiment, document = plan.experiment, loaded.document.data
-        setup = WorkerSetup(document, loaded.base_dir, folder.path, self.threads, experiment.gpu)
-        run = RunContext(experiment, datasets, setup, self.number, observer, stop)
-        return self.executor(run)
-
-
-def _progress(
-    plan: Plan, ended: Sequence[TrialRecord], *, enabled: bool, verbose: bool
-) -> Progress:
-    left: Counter[str] = Counter()
-    for model in plan.models:
-        if issubclass(model.recommender, Model):
-            left[model.key] += model.n_trials
-    left.subtract(record.model for record in ended if record.model in left)
-    searched = {
-        model.key: [*model.searched, *(["seed"] if len(model.seeds) > 1 else [])]
-        for model in plan.models
-    }
-    return Progress(enabled=enabled, verbose=verbose, expected=left, searched=searched, log=logger)
+    def setup_of(self, loaded: Loaded, folder: RunFolder, inputs: RunInputs) -> WorkerSetup:
+        """Return what the processes of a run need to start."""
+        assert loaded.experiment is not None
+        document, gpu = loaded.document.data, loaded.experiment.gpu
+        return WorkerSetup(document, loaded.base_dir, folder.path, self.threads, gpu, inputs)
 
 
 def _outline(
@@ -228,10 +212,10 @@ def _outline(
 
 
 def _announce(
-    lines: Sequence[str], notes: Sequence[str], observer: Progress, *, shown: bool
+    lines: Sequence[str], notes: Sequence[str], display: Progress, *, shown: bool
 ) -> None:
     """Show and log the lines that describe a run, and log its notes as warnings."""
-    observer.say("\n".join(lines))
+    display.say("\n".join(lines))
     for line in lines:
         logger.info("%s", line.strip(), extra=SHOWN if shown else None)
     for note in notes:
@@ -288,7 +272,14 @@ def _write(
     examples = read_examples(folder.path, plan.experiment)
     results = write_report(folder.path, manifest, run_tables, studies, examples)
     write_tracking(manifest, plan.experiment, studies, results)
+    folder.require_identity()
+    if folder.digests() != manifest["files_sha256"]:
+        raise DataError(
+            f"{folder.path}: its files were changed while the report was written; run the same "
+            "experiment again to complete the run"
+        )
     write_atomically(folder.path / "manifest.json", json.dumps(sealed(manifest), indent=2) + "\n")
+    folder.remove_unfinished()
     return results
 
 

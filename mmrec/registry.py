@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mmrec.errors import ConfigError, MmrecError, listing, nearest
+from mmrec.libraries import need_libraries
 
 T = TypeVar("T")
 
@@ -204,6 +205,7 @@ class Registry(Mapping[str, T]):
             raise self._error(
                 f"several packages define {name}: {listing(point.module for point in points)}"
             )
+        need_libraries()
         try:
             points[0].load()
         except Exception as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
+import equations
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -25,30 +26,47 @@ def code(text: str) -> str:
 
 
 def prose(docstring: str) -> str:
-    """Return a docstring as Markdown on one line."""
+    """Return a docstring as Markdown on one line, for a table too."""
+    return _line(docstring, lambda marked: code(marked.replace("|", r"\|")))
+
+
+def _line(docstring: str, mark: Callable[[str], str]) -> str:
+    """Return a docstring on one line, with what it marks as code made by a function."""
     text = re.sub(r":\w+:`~?([^`]*)`", r"``\1``", " ".join(inspect.cleandoc(docstring).split()))
     parts = re.split(r"``(.*?)``", text)
-    plain = [re.sub(r"([*_|<>\[\]$])", r"\\\1", part) for part in parts[::2]]
-    marked = [code(part.replace("|", r"\|")) for part in parts[1::2]]
-    return "".join(part for pair in zip(plain, [*marked, ""], strict=True) for part in pair)
+    parts[::2] = [re.sub(r"([*_|<>\[\]$])", r"\\\1", part) for part in parts[::2]]
+    parts[1::2] = [mark(part) for part in parts[1::2]]
+    return "".join(parts)
 
 
-def blocks(docstring: str) -> str:
-    """Return paragraphs, lists (``- item``) and indented equations as Markdown."""
-    return "\n\n".join(_block(part) for part in re.split(r"\n\n+(?=\S)|\n\n+(?= )", docstring))
+def blocks(docstring: str, settings: Collection[str] = ()) -> str:
+    """Return paragraphs, lists (``- item``) and indented equations as Markdown with MathML.
+
+    Args:
+        docstring: the text.
+        settings: names of hyper-parameters, which are code in equations too.
+    """
+    parts = re.split(r"\n\n+(?=\S)|\n\n+(?= )", docstring)
+    return "\n\n".join(_block(part, settings) for part in parts)
 
 
-def _block(paragraph: str) -> str:
+def _block(paragraph: str, settings: Collection[str]) -> str:
     if paragraph.startswith(" "):
-        return f"```text\n{textwrap.dedent(paragraph)}\n```"
+        return equations.block(textwrap.dedent(paragraph), settings)
     if paragraph.startswith("- "):
         items = re.split(r"^- ", paragraph, flags=re.MULTILINE)[1:]
-        return "\n".join(f"- {_unpiped(item)}" for item in items)
-    return _unpiped(paragraph)
+        return "\n".join(f"- {_sentences(item, settings)}" for item in items)
+    return _sentences(paragraph, settings)
 
 
-def _unpiped(text: str) -> str:
-    return prose(text).replace(r"\|", "|")  # a pipe is special in tables only
+def _sentences(text: str, settings: Collection[str]) -> str:
+    """Return sentences in which code is code, or a formula if it looks like one."""
+
+    def marked(part: str) -> str:
+        is_formula = equations.is_formula(part, settings)
+        return equations.inline(part, settings) if is_formula else code(part)
+
+    return _line(text, marked).replace(r"\|", "|")  # a pipe is special in tables only
 
 
 def fields(described: Mapping[str, FieldInfo]) -> str:

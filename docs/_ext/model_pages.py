@@ -14,7 +14,7 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,7 +50,7 @@ _PARTS = ("Public code", "Cost", "Shapes", "Kind")
 _MORE = "[What published code computes](../published_code.md) compares all models."
 _RUNS = "Each figure is a mean over seeds; [results](../results.md) explain the columns."
 _REPEAT = "`scripts/reproduce_published.py` trains them again and compares."
-_COLUMNS = ("what it is", "features", "graphs", "negative items", "year")
+_COLUMNS = ("what it is", "features", "graphs", "negative items", "cold items", "year")
 
 
 class Described(NamedTuple):
@@ -71,7 +71,8 @@ class Described(NamedTuple):
         if issubclass(self.model, Model):
             negatives = "yes" if self.model.needs_negatives(self.model.Config()) else "no"
         features = "yes" if issubclass(self.model.Config, FeaturesConfig) else "no"
-        return prose(self.summary), features, self.graphs, negatives, year[0] if year else ""
+        cold = "yes" if self.model.ranks_cold_items() else "no"
+        return prose(self.summary), features, self.graphs, negatives, cold, year[0] if year else ""
 
 
 def described(name: str) -> Described:
@@ -130,16 +131,16 @@ def built_in() -> list[str]:
 def page(name: str) -> str:
     """Return the page of a model."""
     found = described(name)
-    parts = found.parts
+    parts, settings = found.parts, found.model.Config.model_fields
     sections = [
         f"# {name}",
         table(("kind", *_COLUMNS[1:]), [(found.kind, *found.facts[1:])]),
-        blocks(parts["Definition"]),
-        f"Shapes: {blocks(parts['Shapes'])}" if "Shapes" in parts else "",
-        _section("Public code", parts, _MORE),
+        blocks(parts["Definition"], settings),
+        f"Shapes: {blocks(parts['Shapes'], settings)}" if "Shapes" in parts else "",
+        _section("Public code", parts, settings, _MORE),
         _keys(found.model.Config),
         _figures(name),
-        _section("Cost", parts),
+        _section("Cost", parts, settings),
         _code(found.model),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -162,11 +163,11 @@ def shared_keys(config: str) -> str:
     return fields({name: kind.model_fields[name] for name in own if name in kind.model_fields})
 
 
-def _section(label: str, parts: Mapping[str, str], *more: str) -> str:
+def _section(label: str, parts: Mapping[str, str], settings: Collection[str], *more: str) -> str:
     """Return a part of a docstring below a heading, with a capital first letter."""
     if label not in parts:
         return ""
-    text = blocks(parts[label][:1].upper() + parts[label][1:])
+    text = blocks(parts[label][:1].upper() + parts[label][1:], settings)
     return "\n\n".join([f"## {label}", text, *more])
 
 

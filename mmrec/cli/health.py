@@ -23,7 +23,7 @@ PURPOSES = {
     "prepare": "the scripts that download and prepare data",
     "ray": "trials on several machines",
     "report": "plots and pictures in report.html",
-    "search": "search by TPE",
+    "search": "search by TPE, and the importance of hyper-parameters by fANOVA",
     "torch-sparse": "faster graph propagation on CUDA",
     "tracking": "curves of a run in TensorBoard or MLflow",
 }

@@ -10,6 +10,7 @@ from mmrec.cli.scaffold import NewModel, write_model
 
 EXAMPLES = """
 mmrec new-model MyModel
+mmrec new-model MyModel --multimodal
 mmrec new-model MyModel --folder mine
 """
 
@@ -21,6 +22,11 @@ def add_to(commands: Commands) -> None:
     )
     new.add_argument("name", metavar="NAME", help="of the class, such as MyModel")
     new.add_argument(
+        "--multimodal",
+        action="store_true",
+        help="a graph model that reads item features, instead of matrix factorisation",
+    )
+    new.add_argument(
         "--folder",
         type=Path,
         default=Path("external/models"),
@@ -30,12 +36,18 @@ def add_to(commands: Commands) -> None:
 
 
 def _new_model(options: argparse.Namespace) -> int:
-    """Write a model that works, matrix factorisation trained by BPR, and its test.
+    """Write a model that works and its test.
 
-    Change it step by step; the test fails when the model breaks a rule. Experiment files find the
-    models of all files in the folder.
+    The model is matrix factorisation trained by BPR; with --multimodal it is a graph model with
+    item features, a projection of each modality and an item graph. Change it step by step; the
+    test fails when the model breaks a rule. Experiment files find the models of all files in the
+    folder.
     """
-    print("\n".join(_instructions(options.name, write_model(options.name, options.folder))))
+    new = write_model(options.name, options.folder, multimodal=options.multimodal)
+    lines = _instructions(options.name, new)
+    if options.multimodal:
+        lines += ["        top_k: [5, 10]", "        modalities: ('visual', 'textual')"]
+    print("\n".join(lines))
     return 0
 
 

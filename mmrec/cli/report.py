@@ -21,14 +21,19 @@ def add_to(commands: Commands) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    """Write the tables and the report of a finished run again, from the records of the run.
+    """Write the tables and the report of a run again, from the records of the run.
 
     Nothing is trained, and neither data nor models are needed. With the versions of the run,
     every file gets the same bytes.
-    """
-    from mmrec.reporting.report import rebuild_report
 
-    results = rebuild_report(options.run)
-    print(f"results:   {results.folder}")
-    print(f"report:    {results.report}")
+    A run that is running or was interrupted gets a report on the trials that have ended, in its
+    folder 'partial', which goes when the run finishes. The run is not disturbed.
+    """
+    from mmrec.reporting.partial import report_run
+
+    report, unfinished = report_run(options.run)
+    if unfinished is not None:
+        print(f"partial:   the run {unfinished}")
+    print(f"results:   {report.parent}")
+    print(f"report:    {report}")
     return 0

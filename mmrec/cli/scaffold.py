@@ -23,12 +23,13 @@ class NewModel:
     """What an experiment file names; written unless the folder had it."""
 
 
-def write_model(name: str, folder: Path) -> NewModel:
+def write_model(name: str, folder: Path, *, multimodal: bool = False) -> NewModel:
     """Write a model and its test into a folder of external models.
 
     Args:
         name: of the class; the files get the same name in lower case.
         folder: created if it does not exist, with an ``__init__.py``.
+        multimodal: a graph model that reads item features, instead of matrix factorisation.
 
     Raises:
         ModelError: the name is not that of a class, or is that of a model of mmrec, or a file
@@ -50,8 +51,10 @@ def write_model(name: str, folder: Path) -> NewModel:
         existing = [path for path in (model_file, test_file) if path.exists()]
     if existing:
         raise ModelError(f"{existing[0]} already exists; choose another name, or remove the file")
-    values = {"name": name, "test_file": test_file.as_posix()}
-    write_atomically(model_file, _filled("model.py.txt", values))
+    template = "multimodal_model.py.txt" if multimodal else "model.py.txt"
+    config = '{"factors": 8, "top_k": 3}' if multimodal else '{"factors": 8}'
+    values = {"name": name, "test_file": test_file.as_posix(), "config": config}
+    write_atomically(model_file, _filled(template, values))
     write_atomically(test_file, _filled("test_model.py.txt", values))
     if not init_file.exists():
         write_atomically(init_file, _filled("init.py.txt", values))

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from mmrec.cli.arguments import Commands, add_command
+from mmrec.libraries import without_libraries
 
 EXAMPLES = """
 mmrec schema --output config_files/schema.json
@@ -33,11 +34,17 @@ def _schema(options: argparse.Namespace) -> int:
     config_files/schema.json is the schema of the last release.
     """
     from mmrec.files import write_atomically
-    from mmrec.json_schema import schema_text
 
+    text = without_libraries(_text)
     if options.output is None:
-        print(schema_text(), end="")
+        print(text, end="")
     else:
-        write_atomically(options.output, schema_text())
+        write_atomically(options.output, text)
         print(options.output)
     return 0
+
+
+def _text() -> str:
+    from mmrec.json_schema import schema_text
+
+    return schema_text()

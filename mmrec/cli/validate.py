@@ -8,6 +8,7 @@ from pathlib import Path
 from mmrec.cli.arguments import Commands, add_changes, add_command, changed
 from mmrec.cli.terminal import say
 from mmrec.errors import ConfigError
+from mmrec.libraries import without_libraries
 
 EXAMPLES = """
 mmrec validate config_files/demo.yml
@@ -33,10 +34,17 @@ def _validate(options: argparse.Namespace) -> int:
     Nothing is trained, and no split or vector is read. Exit code 0: all files are valid. 2: a file
     is not; every problem is printed with its file and line, or with the option that it comes from.
     """
-    return max([_check(path, options) for path in options.configs])
+    checked = without_libraries(lambda: [_check(path, options) for path in options.configs])
+    for code, text in checked:
+        if code == 0:
+            print(text)
+        else:
+            say(text)
+    return max(code for code, _ in checked)
 
 
-def _check(path: Path, options: argparse.Namespace) -> int:
+def _check(path: Path, options: argparse.Namespace) -> tuple[int, str]:
+    """Return the exit code of a file and what is printed about it."""
     from mmrec.config import dataset_names, documents_of
     from mmrec.experiments import check_all
     from mmrec.planning.notes import search_notes
@@ -47,11 +55,8 @@ def _check(path: Path, options: argparse.Namespace) -> int:
         documents = documents_of(document)
         checked = check_all(documents, folder)
     except ConfigError as error:
-        say(error)
-        return 2
+        return 2, str(error)
     notes = [note for loaded, plan in checked for note in (*loaded.notes, *search_notes(plan))]
-    for note in dict.fromkeys(notes):
-        print(note)
     plans = [plan for _, plan in checked]
     counts = [
         counted(len(plans[0].models), "model"),
@@ -59,5 +64,4 @@ def _check(path: Path, options: argparse.Namespace) -> int:
     ]
     if len(plans) > 1:
         counts.append(f"on {', '.join(dataset_names(document))}")
-    print(f"{path}: ok ({', '.join(counts)})")
-    return 0
+    return 0, "\n".join([*dict.fromkeys(notes), f"{path}: ok ({', '.join(counts)})"])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     field_validator,
+    model_serializer,
 )
 
 from mmrec.config.describe import Accepts
@@ -74,6 +76,8 @@ class Evaluation(Section):
         Accepts("a list of mappings, each with the key 'metric'"),
     ] = ()
     """Metrics with settings, such as files of groups."""
+    candidates: Literal["trained", "all"] = "trained"
+    """``all`` also ranks items that have vectors but no training row, in figures of their own."""
     relevance_threshold: Real = 0.0
     """Least held-out rating of a relevant item."""
     paired_ttest: Flag = False
@@ -92,3 +96,11 @@ class Evaluation(Section):
                 f"found {listing(labels)}; accepted: names without cutoffs (use the key cutoffs)"
             )
         return value
+
+    @model_serializer(mode="wrap")
+    def _without_default_candidates(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out ``candidates: trained``, so that such runs keep their identities."""
+        facts: dict[str, Any] = dump(self)
+        if self.candidates == "trained":
+            facts.pop("candidates", None)
+        return facts

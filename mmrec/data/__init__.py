@@ -1,5 +1,6 @@
 """Interactions, splits, vocabularies and data sets."""
 
+from mmrec.data.cold import ColdItems
 from mmrec.data.dataset import PARTS, Dataset, fingerprint_of
 from mmrec.data.filtering import AlignedSplits, FilterReport, align, drop_without_vectors
 from mmrec.data.folds import FoldFiles, FoldRows, find_folds, name_folds
@@ -29,6 +30,7 @@ __all__ = [
     "SAMPLERS",
     "AlignedSplits",
     "AllUsers",
+    "ColdItems",
     "Dataset",
     "DistinctUsers",
     "EachInteraction",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mmrec.data.cold import ColdItems
 from mmrec.data.filtering import FilterReport
 from mmrec.data.interactions import Interactions
 from mmrec.data.permuted import Features, PermutedFeatures
@@ -20,7 +21,7 @@ from mmrec.data.vocabulary import Vocabulary
 from mmrec.errors import DataError, listing, nearest
 from mmrec.files import sha256
 
-PARTS = ("users", "items", "train", "validation", "test")
+PARTS = ("users", "items", "train", "validation", "test", "cold_items")
 """The parts of a data set's fingerprint, in addition to its loaders."""
 
 _Digests = npt.NDArray[np.uint8]
@@ -44,6 +45,8 @@ class Dataset:
     report: FilterReport = field(default_factory=FilterReport)
     fold: str = ""
     """Name of the fold, such as ``0/2``; empty for a single fold."""
+    cold_items: ColdItems | None = None
+    """With ``evaluation.candidates: all``, the items to rank without training rows."""
     permuted_by: int | None = field(default=None, init=False)
     """The seed that permuted the features among the items; None if each item has its own."""
     shared: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
@@ -108,10 +111,13 @@ class Dataset:
         chosen: Mapping[str, Features] = self.features
         if names != list(chosen):
             chosen = MappingProxyType({name: chosen[name] for name in names})
-        if permuted_by is not None and self.permuted_by is None:
-            chosen = PermutedFeatures(chosen, self.n_items, permuted_by)
-            object.__setattr__(view, "permuted_by", permuted_by)
+        seed = permuted_by if self.permuted_by is None else None
+        if seed is not None:
+            chosen = PermutedFeatures(chosen, self.n_items, seed)
+            object.__setattr__(view, "permuted_by", seed)
         object.__setattr__(view, "features", chosen)
+        if self.cold_items is not None:
+            object.__setattr__(view, "cold_items", self.cold_items.view(names, seed))
         return view
 
     @cached_property
@@ -124,7 +130,8 @@ class Dataset:
         """SHA-256 of each part: ``users``, ``items``, existing splits, and loaders.
 
         The fingerprint of a split depends on the ids of its users and items, not on their numbers:
-        ids without a row in the split do not change it.
+        ids without a row in the split do not change it. If there are cold items, ``cold_items`` is
+        that of their ids, their vectors and the test split with them.
         """
         users, items = _digests(self.users.ids), _digests(self.items.ids)
         parts = {"users": sha256(users.data), "items": sha256(items.data)}
@@ -133,7 +140,9 @@ class Dataset:
             if split is not None:
                 parts[name] = _fingerprint_of_split(split, users, items)
         for loader, matrix in sorted(self.features.items()):
-            parts[loader] = sha256(str(matrix.shape).encode(), np.ascontiguousarray(matrix).data)
+            parts[loader] = sha256(*_content(matrix))
+        if self.cold_items is not None:
+            parts["cold_items"] = _fingerprint_of_cold_items(self.cold_items, users, items)
         return MappingProxyType(parts)
 
     def __repr__(self) -> str:
@@ -151,10 +160,21 @@ def fingerprint_of(fingerprints: Mapping[str, str]) -> str:
     return sha256("".join(f"{part} {x}\n" for part, x in sorted(fingerprints.items())).encode())
 
 
+def _content(matrix: Features) -> tuple[bytes, memoryview]:
+    return str(matrix.shape).encode(), np.ascontiguousarray(matrix).data
+
+
 def _fingerprint_of_split(split: Interactions, users: _Digests, items: _Digests) -> str:
     known = np.append(items, np.zeros((1, items.shape[1]), np.uint8), axis=0)  # COLD is the last
     rows = (users[split.users], known[split.items], split.ratings)
     return sha256(*(np.ascontiguousarray(column).data for column in rows))
+
+
+def _fingerprint_of_cold_items(cold: ColdItems, users: _Digests, items: _Digests) -> str:
+    own = _digests(cold.items.ids)
+    rows = _fingerprint_of_split(cold.joint_test, users, np.concatenate([items, own]))
+    vectors = (_content(matrix) for _, matrix in sorted(cold.features.items()))
+    return sha256(own.data, rows.encode(), *(piece for content in vectors for piece in content))
 
 
 def _digests(ids: Sequence[str]) -> _Digests:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from mmrec.data.cold import ColdItems
 from mmrec.data.interactions import Interactions
 from mmrec.data.mismatches import TRAINING, both_sides, spelling_note, unknown_ids
 from mmrec.data.prefiltering import FilterStep
@@ -111,6 +112,8 @@ class AlignedSplits:
     items: Vocabulary
     splits: Mapping[str, Interactions]
     report: FilterReport
+    cold_items: ColdItems | None = None
+    """Without features."""
 
 
 def align(
@@ -118,6 +121,7 @@ def align(
     known_items: Mapping[str, Collection[str]],
     *,
     binarize: bool = False,
+    ranked: Collection[str] = (),
 ) -> AlignedSplits:
     """Filter and number the splits.
 
@@ -125,6 +129,7 @@ def align(
         tables: ``train``, ``test`` and optionally ``validation``.
         known_items: ids of items with a vector, by loader with the policy ``missing: drop``.
         binarize: set every rating to 1.
+        ranked: ids of items that are cold items unless they are trained on.
 
     Raises:
         DataError: no row of a split remains; the message contains the reason.
@@ -155,7 +160,13 @@ def align(
         duplicates=tables["train"].form.duplicates,
         warnings=tuple(warning for warning in warnings if warning is not None),
     )
-    return AlignedSplits(users, items, splits, report)
+    cold_ids = Vocabulary(set(ranked).difference(items.ids))
+    cold_items = None
+    if len(cold_ids):
+        joint = items.extended(cold_ids.ids)
+        test, _ = _number(tables["test"], frames["test"], users, joint, None, binarize=binarize)
+        cold_items = ColdItems(cold_ids, test)
+    return AlignedSplits(users, items, splits, report, cold_items)
 
 
 def drop_without_vectors(

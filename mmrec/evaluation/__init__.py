@@ -1,6 +1,14 @@
 """Ranking, metrics, evaluation of recommendation files, and significance."""
 
-from mmrec.evaluation.base import METRICS, Metric, figure_name, find_metric, metric, metric_of
+from mmrec.evaluation.base import (
+    METRICS,
+    Metric,
+    figure_name,
+    find_metric,
+    metric,
+    metric_of,
+    on_hits,
+)
 from mmrec.evaluation.complex_metrics import (
     COMPLEX_METRICS,
     Better,
@@ -70,6 +78,7 @@ __all__ = [
     "metric",
     "metric_of",
     "nemenyi_test",
+    "on_hits",
     "paired_ttest",
     "popularity_groups",
     "rank",

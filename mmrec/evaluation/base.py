@@ -36,6 +36,9 @@ class Metric:
     """Whether the function reads gains, which are infinite for very large ratings."""
     complete: bool = False
     """Whether the lists are not cut, and have to contain every candidate of a user."""
+    on_hits: bool = False
+    """Whether the function reads hits and relevant rows only, so that it can judge items without
+    training rows."""
 
     @property
     def per_user(self) -> bool:
@@ -67,6 +70,7 @@ def metric(
     higher_is_better: bool = True,
     graded: bool = False,
     complete: bool = False,
+    on_hits: bool = False,
 ) -> Callable[[_F], _F]:
     """Register a function as a metric (a decorator).
 
@@ -84,13 +88,15 @@ def metric(
         graded: the function reads gains; ratings whose gain is infinite are then refused.
         complete: the function gets lists that are not cut and contain every candidate, and its
             value is the same at every cutoff.
+        on_hits: the function reads hits and relevant rows only, neither popularity nor training
+            rows; such metrics also judge lists of items that were not trained on.
 
     Raises:
         ConfigError: another metric has the name.
     """
 
     def register(function: _F) -> _F:
-        made = Metric(name, function, over, higher_is_better, graded, complete)
+        made = Metric(name, function, over, higher_is_better, graded, complete, on_hits)
         METRICS.add(name, made, function)
         return function
 
@@ -106,6 +112,11 @@ def find_metric(name: str) -> Metric:
     """
     refuse_ratings(name, _OF_RATINGS)
     return METRICS.find(name)
+
+
+def on_hits(names: Iterable[str]) -> tuple[str, ...]:
+    """Return those metrics that can judge items without training rows."""
+    return tuple(name for name in names if find_metric(name).on_hits)
 
 
 def refuse_ratings(name: str, refused: Iterable[str]) -> None:

@@ -18,9 +18,11 @@ from mmrec.data import Dataset
 from mmrec.errors import ConfigError
 from mmrec.execution.specs import TrialRequest
 from mmrec.execution.trial import TrialSpec
+from mmrec.execution.workbench import Workbench
 from mmrec.execution.worker import WorkerSetup
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.registry import Registry
+from mmrec.runs.folder import RunFolder
 from mmrec.runs.records import TrialRecord
 from mmrec.training.determinism import resolve_device
 from mmrec.training.protocol import EpochRecord
@@ -92,6 +94,16 @@ class RunContext:
     observer: Observer
     stop: Callable[[], bool]
     """Whether the run was asked to stop."""
+
+    def workbench(self, device: torch.device) -> Workbench:
+        """Return what executes trials in this process.
+
+        Args:
+            device: of the trials.
+        """
+        check = self.setup.check(self.setup.inputs.states, self.datasets)
+        folder = RunFolder(self.setup.folder)
+        return Workbench(self.experiment, self.datasets, device, self.setup.threads, folder, check)
 
 
 OPTIONAL_KEYS = ("address", "cpus_per_trial", "gpus_per_trial", "devices")

@@ -19,9 +19,7 @@ from mmrec.execution.driver import Driver, EpochEnded, Event, TrialEnded, Worker
 from mmrec.execution.executors import Executor, Queue, Task, executor
 from mmrec.execution.serial import run_serially
 from mmrec.execution.spawning import DeathWatch, start_process
-from mmrec.execution.workbench import Workbench
 from mmrec.execution.worker import WorkerSetup
-from mmrec.runs.folder import RunFolder
 from mmrec.runs.records import TrialRecord
 
 _LEAVE = 5.0
@@ -39,9 +37,7 @@ class ProcessExecutor(Executor):
         run = self.context
         if run.n_workers == 1:
             (device, *_), _ = self.devices(run.experiment)
-            folder = RunFolder(run.setup.folder)
-            bench = Workbench(run.experiment, run.datasets, device, run.setup.threads, folder)
-            yield from run_serially(bench, queue, run.observer, run.stop)
+            yield from run_serially(run.workbench(device), queue, run.observer, run.stop)
             return
         gpus = run.experiment.execution.devices or (run.experiment.gpu,)
         setups = [replace(run.setup, gpu=gpus[n % len(gpus)]) for n in range(run.n_workers)]

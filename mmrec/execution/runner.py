@@ -14,6 +14,7 @@ from mmrec.planning.plan import Plan
 from mmrec.planning.points import Values
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.recovery import check_kept
 from mmrec.runs.selection import PointView, ValidationView, choose
 from mmrec.runs.study import Study
 from mmrec.search.algorithms import make_search
@@ -96,12 +97,12 @@ class ModelSearch:
         """Return the result of the search."""
         points = [[ended[spec.trial_id] for spec in specs] for specs in self._points]
         best_point = choose(self._views(ended), self._objective)
-        best = None if best_point is None else points[best_point][0]
+        best = [] if best_point is None else points[best_point]
         return Study(
             settings=self._model,
             records=[record for trials in points for record in trials],
-            best=best,
-            best_per_user=folder.per_user(best) if best else {},
+            best=best[0] if best else None,
+            best_per_user=folder.means_per_user(best) if best else {},
             points=points,
             best_point=best_point,
         )
@@ -114,7 +115,7 @@ def run_plan(plan: Plan, specs: SpecMaker, folder: RunFolder, executor: Executor
     independent; none waits for another.
 
     Raises:
-        DataError: a result cannot be written.
+        DataError: a result cannot be written, or results were deleted during the run.
         Interrupted: the executor was asked to stop.
     """
     ended = {record.trial_id: record for record in folder.trials.read()}
@@ -123,6 +124,7 @@ def run_plan(plan: Plan, specs: SpecMaker, folder: RunFolder, executor: Executor
     running = [_advance(search, ended, queue) for search in searches]
     queue.expected = max(len(queue), plan.n_trials - len(ended))
     for record in executor.run(queue):
+        folder.require_identity()
         folder.trials.append(record)
         ended[record.trial_id] = record
         folder.checkpoint(record.name, None).remove()
@@ -131,6 +133,7 @@ def run_plan(plan: Plan, specs: SpecMaker, folder: RunFolder, executor: Executor
                 trials.remove(record.trial_id)
                 if not trials:
                     running[number] = _advance(searches[number], ended, queue)
+    check_kept(folder, plan.experiment, plan.models, list(ended.values()))
     return [search.study(ended, folder) for search in searches]
 
 

@@ -9,13 +9,14 @@ from functools import partial
 from mmrec.config import Experiment
 from mmrec.data import Dataset
 from mmrec.errors import ConfigError, listing
-from mmrec.evaluation import Evaluator, Ids, find_metric
+from mmrec.evaluation import Evaluator, Ids, find_metric, on_hits
 from mmrec.execution.trial import TrialSpec
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
 from mmrec.planning.points import Values
 from mmrec.runs.identity import trial_id
 from mmrec.search.pruning import Pruning, Thresholds
+from mmrec.training.cold import ColdProtocol
 from mmrec.training.early_stopping import EarlyStopping
 from mmrec.training.protocol import EvaluationProtocol
 
@@ -76,7 +77,24 @@ class SpecMaker:
 def _make_protocols(plan: Plan, dataset: Dataset) -> list[EvaluationProtocol]:
     """Return the protocol of each model on one fold."""
     evaluators = _make_evaluators(plan, dataset)
-    return [_make_protocol(plan.experiment, model, dataset, *evaluators) for model in plan.models]
+    cold = _make_cold_protocol(plan, dataset)
+    return [
+        _make_protocol(plan.experiment, model, dataset, *evaluators, cold) for model in plan.models
+    ]
+
+
+def _make_cold_protocol(plan: Plan, dataset: Dataset) -> ColdProtocol | None:
+    settings = plan.experiment.evaluation
+    if dataset.cold_items is None:
+        return None
+    return ColdProtocol.of(
+        dataset.train,
+        dataset.cold_items,
+        metrics=on_hits(plan.metrics),
+        cutoffs=settings.cutoffs,
+        relevance_threshold=settings.relevance_threshold,
+        top_k=plan.experiment.top_k,
+    )
 
 
 def _make_evaluators(plan: Plan, dataset: Dataset) -> tuple[Evaluator, Evaluator]:
@@ -113,6 +131,7 @@ def _make_protocol(
     dataset: Dataset,
     validation: Evaluator,
     test: Evaluator,
+    cold: ColdProtocol | None,
 ) -> EvaluationProtocol:
     return EvaluationProtocol(
         train=dataset.train,
@@ -122,6 +141,7 @@ def _make_protocol(
         objective=model.objective,
         validation_rate=model.meta.validation_rate,
         early_stopping=_early_stopping(model),
+        cold=cold if model.recommender.ranks_cold_items() else None,
     )
 
 

@@ -13,6 +13,7 @@ from mmrec.data import Dataset
 from mmrec.errors import TrialError
 from mmrec.files import encoded, sha256
 from mmrec.models import Model, ModelConfig, Recommender, RecommenderConfig
+from mmrec.models.views import view_of
 from mmrec.runs.example_users import ExampleLists
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.weights import Weights
@@ -86,14 +87,38 @@ def run_trial(
     with deterministic(device, threads), keep_freed_memory():
         recommender = build(spec.recommender, spec.config, dataset)
         if not isinstance(recommender, Model):
-            return evaluate_untrained(recommender, spec.protocol, device)
+            outcome = evaluate_untrained(recommender, spec.protocol, device)
+            return _with_cold_items(outcome, recommender, spec, dataset, device)
+        trained = (parameter for parameter in recommender.parameters() if parameter.requires_grad)
+        n_parameters = sum(parameter.numel() for parameter in trained)
         if restore is not None:
-            return _evaluate_weights(recommender, restore(), spec.protocol, device)
-        assert isinstance(spec.config, ModelConfig)
-        trainer = Trainer(
-            recommender, spec.config, dataset, spec.protocol, device, checkpoint=checkpoint
-        )
-        return trainer.run(on_epoch, stop, spec.is_pruned)
+            outcome = _evaluate_weights(recommender, restore(), spec.protocol, device)
+        else:
+            assert isinstance(spec.config, ModelConfig)
+            trainer = Trainer(
+                recommender, spec.config, dataset, spec.protocol, device, checkpoint=checkpoint
+            )
+            outcome = trainer.run(on_epoch, stop, spec.is_pruned)
+        outcome = replace(outcome, n_parameters=n_parameters)
+        return _with_cold_items(outcome, recommender, spec, dataset, device)
+
+
+def _with_cold_items(
+    outcome: Outcome,
+    recommender: Recommender,
+    spec: TrialSpec,
+    dataset: Dataset,
+    device: torch.device,
+) -> Outcome:
+    """Add the figures of cold items at the best epoch, if the recommender ranks them."""
+    protocol, cold = spec.protocol.cold, view_of(spec.config, dataset).cold_items
+    if protocol is None or cold is None:
+        return outcome
+    if isinstance(recommender, Model):
+        assert outcome.best_state is not None
+        recommender.load_state_dict(outcome.best_state)
+        recommender.eval()
+    return replace(outcome, cold=protocol.evaluate(recommender, cold, device))
 
 
 def _evaluate_weights(
@@ -139,6 +164,7 @@ def finished_record(
         best_epoch=best.record.epoch,
         validation=best.record.validation,
         test=outcome.test,
+        cold=outcome.cold,
         history=[asdict(record) for record in outcome.history],
         losses=outcome.losses,
         weights_sha256=best.record.weights_sha256,
@@ -146,6 +172,7 @@ def finished_record(
         lists_file_sha256=None if lists is None else sha256(lists.encode()),
         groups=dict(groups),
         peak_bytes=peak_bytes,
+        n_parameters=outcome.n_parameters,
         example_lists=example_lists,
     )
 

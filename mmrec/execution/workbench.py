@@ -19,11 +19,13 @@ from mmrec.execution.memory import PeakMemory
 from mmrec.execution.trial import TrialSpec, failed_record, finished_record, run_trial
 from mmrec.files import is_file
 from mmrec.planning.model_plan import ModelPlan
+from mmrec.runs.environment import source_versions, versions_of
 from mmrec.runs.example_users import ExampleLists, example_lists, example_users
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.inputs import InputCheck
 from mmrec.runs.lists import lists_as_tsv, lists_path
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.weights import load_weights, weights_path
+from mmrec.runs.weights import Weights, find_weights, load_weights, weights_path
 from mmrec.training.trainer import Interrupted, OnEpoch, Outcome
 
 logger = logging.getLogger(__name__)
@@ -47,6 +49,8 @@ class Workbench:
     """Threads of torch while a trial runs."""
     folder: RunFolder | None
     """Of the run; None writes and logs nothing."""
+    inputs: InputCheck | None = None
+    """Compares the files of the run before each trial; None for a trial outside a run."""
 
     def execute(
         self,
@@ -67,9 +71,12 @@ class Workbench:
                 checkpoint and training ends.
 
         Raises:
+            DataError: a file that the run was started with has changed.
             WriteError: a result cannot be written.
             Interrupted: ``stop`` returned True.
         """
+        if self.inputs is not None:
+            self.inputs.before_trial()
         memory = PeakMemory(self.device)
         started = time.perf_counter()
         try:
@@ -87,7 +94,8 @@ class Workbench:
                 example_lists=self._example_lists(spec, outcome),
             )
             if self.folder is not None:
-                record = self.folder.keep(record, outcome, lists, self.experiment, model.meta)
+                code = versions_of(self._code, model.key)
+                record = self.folder.keep(record, outcome, lists, self.experiment, model.meta, code)
         except (Interrupted, WriteError):
             raise
         except Exception as error:  # whatever a model does, the other trials continue
@@ -109,13 +117,21 @@ class Workbench:
             self.datasets[spec.fold],
             self.device,
             threads=self.threads,
-            restore=partial(load_weights, self.experiment, model.key, spec.name)
-            if model.meta.restore
-            else None,
+            restore=partial(self._weights, model, spec) if model.meta.restore else None,
             checkpoint=self.folder.checkpoint(spec.name, rate) if self.folder else None,
             on_epoch=on_epoch,
             stop=stop,
         )
+
+    def _weights(self, model: ModelPlan, spec: TrialSpec) -> Weights:
+        path = find_weights(self.experiment, model.key, spec.name)
+        return load_weights(self.experiment, model.key, path)
+
+    @property
+    def _code(self) -> Mapping[str, str]:
+        if self.inputs is not None:
+            return self.inputs.code
+        return source_versions(self.experiment.external_models_path)
 
     def _example_lists(self, spec: TrialSpec, outcome: Outcome) -> ExampleLists:
         """Return the lists of the example users; only the first fold has any."""
@@ -171,7 +187,7 @@ def unsaved(
         weights = [r for r in records if r.weights_sha256 and not model.meta.restore]
         asked = {
             "save_weights": model.meta.save_weights
-            and sum(not is_file(weights_path(experiment, r.name)) for r in weights),
+            and sum(not is_file(weights_path(experiment, r)) for r in weights),
             "save_recs": model.meta.save_recs
             and sum(not is_file(lists_path(experiment, r)) for r in records),
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from mmrec.config import read_experiment
+from mmrec.data import Dataset
 from mmrec.errors import MmrecError
 from mmrec.execution.signals import StopRequest
 from mmrec.execution.specs import SpecMaker, TrialRequest
@@ -25,6 +26,7 @@ from mmrec.execution.workbench import Workbench
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.inputs import FileStates, InputCheck, RunInputs
 from mmrec.runs.records import TrialRecord
 from mmrec.training.determinism import resolve_device
 from mmrec.training.trainer import Interrupted, OnEpoch
@@ -45,6 +47,19 @@ class WorkerSetup:
     """Threads of torch while a trial runs."""
     gpu: int
     """Number of the CUDA device; -1 for the CPU."""
+    inputs: RunInputs
+    """What the run was started with."""
+
+    def check(self, states: FileStates, datasets: Sequence[Dataset]) -> InputCheck:
+        """Return what compares the files of the run before each trial.
+
+        Args:
+            states: of the files, before the process of the trials read them.
+            datasets: what it has read.
+        """
+        return InputCheck(
+            self.experiment, self.base_dir, self.folder, self.inputs.identity, states, datasets
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +76,18 @@ class Worker:
 
         Raises:
             ConfigError: a path does not exist.
-            DataError: the data cannot be used.
+            DataError: the data cannot be used, or the data or the code are not those that the run
+                was started with.
         """
         torch.set_num_threads(setup.threads)
         plan = make_plan(read_experiment(setup.experiment, setup.base_dir))
+        states = FileStates.of(plan)
         datasets = load_datasets(plan)
+        check = setup.check(states, datasets)
+        check.at_start(plan, setup.inputs.states)
         device, _ = resolve_device(setup.gpu)
         folder = RunFolder(setup.folder)
-        workbench = Workbench(plan.experiment, datasets, device, setup.threads, folder)
+        workbench = Workbench(plan.experiment, datasets, device, setup.threads, folder, check)
         return cls(plan, SpecMaker(plan, datasets), workbench)
 
     def run(

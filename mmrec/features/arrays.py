@@ -50,7 +50,8 @@ def open_npy(path: Path) -> Source:
         matrix = np.asarray(np.lib.format.open_memmap(path, mode="r"))
     if matrix.ndim == 1:  # the vector of one item: its folder was meant
         raise DataError(f"{path}: expected a folder of <item>.npy files")
-    return MatrixSource(path, rows_of_id_file(path, len(check_matrix(path, matrix))), matrix)
+    rows = rows_of_id_file(path, len(check_matrix(path, matrix)))
+    return MatrixSource(path, rows, matrix, is_mapped=True)
 
 
 def open_npz(path: Path) -> Source:

@@ -14,7 +14,7 @@ from mmrec.config import Missing
 from mmrec.data import Features
 from mmrec.errors import ConfigError, DataError, listing
 from mmrec.features.missing import Partial, fill_missing
-from mmrec.features.source import not_finite, rows_not_finite
+from mmrec.features.source import mapped_file, not_finite, rows_not_finite
 from mmrec.registry import Registry
 
 logger = logging.getLogger(__name__)
@@ -164,6 +164,10 @@ def _read(loader: Loader, item_ids: Sequence[str]) -> Features:
             f"{loader.path}: {loader.name} returned the shape {matrix.shape}; "
             f"expected a vector for each of the {len(item_ids)} items"
         )
+    mapped = mapped_file(matrix)
+    cache = None if loader.cache_dir is None else loader.cache_dir.resolve()
+    if mapped is not None and mapped.parent.resolve() != cache:
+        matrix = np.array(matrix)  # a view would change when the file is rewritten
     bad = rows_not_finite(matrix)
     if len(bad):
         raise not_finite(loader.path, [item_ids[row] for row in bad])

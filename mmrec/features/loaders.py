@@ -11,6 +11,7 @@ from mmrec.data import Features
 from mmrec.data.reading.text import read_records
 from mmrec.errors import DataError, listing
 from mmrec.features.base import Loader, register_loader
+from mmrec.features.detached import file_state, read_detached
 from mmrec.features.formats import open_source
 from mmrec.features.source import Source
 
@@ -23,9 +24,12 @@ class FolderLoader(Loader):
     """
 
     id_column: str | None = None
+    _state = ""
+    """Of the file, before it was opened."""
 
     @cached_property
     def _source(self) -> Source:
+        self._state = file_state(self.path)
         try:
             return open_source(self.path, cache_dir=self.cache_dir, id_column=self.id_column)
         except DataError as error:
@@ -47,10 +51,12 @@ class FolderLoader(Loader):
     def read(self, item_ids: Sequence[str]) -> Features:
         """Return the vectors of ``item_ids``, [len(item_ids), F] float32, possibly memory-mapped.
 
+        They stay as they are when the file is rewritten.
+
         Raises:
             DataError: vectors are missing or malformed; the message names files or rows.
         """
-        return self._source.read(item_ids)
+        return read_detached(self._source, self._state, item_ids, self.cache_dir)
 
 
 @register_loader

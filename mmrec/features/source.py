@@ -59,6 +59,11 @@ class Source(ABC):
         """Whether the file has no ids, so that the ids are the row numbers 0 to N-1."""
         return False
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether :meth:`read` may return views of the file itself, which change with it."""
+        return False
+
     @abstractmethod
     def read(self, item_ids: Sequence[str]) -> Features:
         """Return the vectors of ``item_ids``, [len(item_ids), F] float32; possibly a mapped view.
@@ -87,17 +92,25 @@ class MatrixSource(Source):
         rows: the row of every id; :class:`RowNumbers` if the file has no ids.
         matrix: [N, F] of numbers.
         is_bfloat16: the numbers are uint16 with the bits of bfloat16, which numpy does not have.
+        is_mapped: the matrix is the file itself, mapped into memory.
 
     Raises:
         DataError: the matrix has the wrong shape or does not contain numbers.
     """
 
     def __init__(
-        self, path: Path, rows: dict[str, int], matrix: Numbers, *, is_bfloat16: bool = False
+        self,
+        path: Path,
+        rows: dict[str, int],
+        matrix: Numbers,
+        *,
+        is_bfloat16: bool = False,
+        is_mapped: bool = False,
     ) -> None:
         super().__init__(path)
         self._matrix = check_matrix(path, matrix)
         self._is_bfloat16 = is_bfloat16
+        self._is_mapped = is_mapped
         if len(matrix) != len(rows):
             raise DataError(f"{path}: {len(rows)} ids for {len(matrix)} vectors")
         self._rows = rows
@@ -111,6 +124,11 @@ class MatrixSource(Source):
     def has_row_numbers(self) -> bool:
         """Whether the file has no ids, so that the ids are the row numbers 0 to N-1."""
         return isinstance(self._rows, RowNumbers)
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether :meth:`read` may return views of the file."""
+        return self._is_mapped
 
     def read(self, item_ids: Sequence[str]) -> Features:
         """Return the rows of ``item_ids``, [len(item_ids), F] float32.
@@ -248,6 +266,16 @@ def take_rows(matrix: Numbers, rows: Sequence[int]) -> Numbers:
     consecutive = bool((np.diff(wanted) == 1).all())
     taken: Numbers = matrix[wanted[0] : wanted[-1] + 1] if consecutive else matrix[wanted]
     return taken
+
+
+def mapped_file(array: Numbers) -> Path | None:
+    """Return the file that an array of numpy is a view of; None for memory and nameless files."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            return None if base.filename is None else Path(base.filename)
+        base = base.base
+    return None
 
 
 def as_float32(numbers: Numbers) -> Features:

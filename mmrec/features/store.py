@@ -1,8 +1,8 @@
-"""A cache of the vectors of a folder: one matrix that later runs map into memory.
+"""A cache of the vectors of a folder or file: one matrix that later runs map into memory.
 
-The cache contains two files for every folder of vectors: the matrix, and an index with the ids of
-its rows and the key of the folder, as JSON after its SHA-256. The key covers the resolved path of
-the folder and the name, size and times of each of its files: any change invalidates the pack.
+The cache contains two files for every folder or file of vectors: the matrix, and an index with the
+ids of its rows and a key, as JSON after its SHA-256. The key covers the resolved path and the name,
+size and times of each file: any change invalidates the pack.
 
 Only requested vectors are packed; requesting others extends the pack. As without a cache, a damaged
 file concerns only its item, and invalid vectors are not packed. The cache may be deleted at any
@@ -46,14 +46,14 @@ ReadVector = Callable[[str], Numbers]
 
 
 class PackedStore:
-    """The pack of one folder.
+    """The pack of one folder or file.
 
     Several processes may read and pack at the same time: files are replaced atomically, and
     mismatching files are detected.
 
     Args:
         cache_dir: the folder of all packs; created if missing.
-        source: the folder of vectors.
+        source: the folder or file of vectors.
         key: identifies the state of ``source``; packs with another key are invalid.
     """
 
@@ -68,8 +68,8 @@ class PackedStore:
         """Return vectors from the pack, which is created or extended if necessary.
 
         Args:
-            item_ids: ids in the folder.
-            read_vector: reads a vector of the folder.
+            item_ids: ids in the source.
+            read_vector: reads a vector of the source.
 
         Returns:
             [len(item_ids), F] float32, mapped without a copy if the rows are consecutive in the
@@ -97,7 +97,7 @@ class PackedStore:
         return matrix
 
     def _open(self) -> _Pack | None:
-        """Return the pack if it is valid for the current state of the folder."""
+        """Return the pack if it is valid for the current state of the source."""
         try:
             checksum, content = self._index.read_text().split("\n", 1)
             if checksum != _digest(content):

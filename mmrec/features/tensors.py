@@ -95,7 +95,8 @@ def open_safetensors(path: Path) -> Source:
         raise other_names(path, names)
     else:
         rows = rows_of_id_file(path, len(matrix))
-    return MatrixSource(path, rows, matrix, is_bfloat16=entry["dtype"] == "BF16")
+    is_bfloat16 = entry["dtype"] == "BF16"
+    return MatrixSource(path, rows, matrix, is_bfloat16=is_bfloat16, is_mapped=True)
 
 
 def open_pt(path: Path) -> Source:
@@ -127,6 +128,10 @@ class _SavedSource(Source):
     @property
     def has_row_numbers(self) -> bool:
         return self._opened.has_row_numbers
+
+    @property
+    def is_mapped(self) -> bool:
+        return True
 
     def read(self, item_ids: Sequence[str]) -> Features:
         vectors = self._opened.read(item_ids)

@@ -13,6 +13,7 @@ from torch import Tensor
 from mmrec.graph.approximate import approximate_neighbours
 from mmrec.graph.matrix import SparseMatrix
 from mmrec.graph.neighbours import nearest_neighbours
+from mmrec.graph.row_blocks import keep_largest, transposed, without_diagonal
 from mmrec.graph.sparse import Pattern
 
 NeighbourSearch = Literal["exact", "approximate"]
@@ -22,9 +23,6 @@ SEARCHES: Mapping[NeighbourSearch, Callable[[Tensor, int], tuple[Tensor, Tensor]
     "approximate": approximate_neighbours,
 }
 """The functions that return the nearest rows of each row, and their cosines."""
-
-_BLOCK_VALUES = 1 << 24
-"""Counts of common items that are held at once at most, if every pair of rows has some."""
 
 
 def bipartite(matrix: SparseMatrix, *, self_loops: bool = False) -> SparseMatrix:
@@ -126,27 +124,15 @@ def co_occurrence_graph(matrix: SparseMatrix, k: int) -> SparseMatrix:
     Returns:
         [N, N] on the CPU: the numbers of shared columns, in each row the largest first.
     """
-    n_rows, n_columns = matrix.shape
-    edges = (matrix.pattern.cols.cpu().numpy(), matrix.pattern.rowptr.cpu().numpy())
-    ones = np.ones(len(edges[0]), np.int64)
-    incidence = csr_array((ones, *edges), shape=(n_rows, n_columns))
-    transpose = incidence.T.tocsr()
-    rows, cols, counts = [], [], []
-    block = max(1, _BLOCK_VALUES // max(n_rows, 1))
-    for start in range(0, n_rows, block):
-        common = csr_array(incidence[start : start + block] @ transpose).tocoo()
-        row, col, count = common.row + start, common.col, common.data
-        others = row != col
-        row, col, count = row[others], col[others], count[others]
-        order = np.lexsort((col, -count, row))
-        row, col, count = row[order], col[order], count[order]
-        place = np.arange(len(row)) - np.searchsorted(row, row)  # in the list of its row
-        kept = place < k
-        rows.append(row[kept])
-        cols.append(col[kept])
-        counts.append(count[kept])
-    pattern = Pattern(_int64(rows), _int64(cols), (n_rows, n_rows))
-    return SparseMatrix(pattern, _int64(counts).to(matrix.values.dtype))
+    columns, offsets = matrix.pattern.cols.cpu().numpy(), matrix.pattern.rowptr.cpu().numpy()
+    incidence = csr_array((np.ones(len(columns)), columns, offsets), shape=matrix.shape)
+    transpose, n_rows = transposed(incidence), matrix.shape[0]
+    others = without_diagonal(lambda start, stop: incidence[start:stop] @ transpose)
+    common = keep_largest(others, n_rows, k).tocoo()
+    order = np.lexsort((common.col, -common.data, common.row))
+    rows, cols = (torch.from_numpy(x[order].astype(np.int64)) for x in (common.row, common.col))
+    counts = torch.from_numpy(common.data[order]).to(matrix.values.dtype)
+    return SparseMatrix(Pattern(rows, cols, (n_rows, n_rows)), counts)
 
 
 def drop_edges(
@@ -205,8 +191,3 @@ def _kept(n: int, share: float, rng: np.random.Generator) -> Tensor:
     kept = torch.ones(n, dtype=torch.bool)
     kept[torch.from_numpy(rng.choice(n, size=round(n * share), replace=False))] = False
     return kept
-
-
-def _int64(parts: list[np.ndarray[tuple[int], np.dtype[np.int64]]]) -> Tensor:
-    whole = np.concatenate(parts) if parts else np.empty(0)
-    return torch.from_numpy(whole.astype(np.int64))

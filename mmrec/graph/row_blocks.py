@@ -40,8 +40,10 @@ _NOISE_BITS = 12
 """Last bits of a float64 that do not count in comparisons, a relative difference of 1e-12."""
 
 
-def keep_largest(rows: Rows, n: int, k: int, *, zeros_compete: bool = False) -> SparseArray:
-    """Return a matrix whose rows keep the ``k`` largest values and no zeros, [N, N].
+def keep_largest(
+    rows: Rows, n: int, k: int, *, zeros_compete: bool = False, width: int | None = None
+) -> SparseArray:
+    """Return a matrix whose rows keep the ``k`` largest values and no zeros, [N, W].
 
     Equal values are taken by ascending column. Values are equal here if they differ by rounding,
     by less than about 1e-12 of themselves.
@@ -49,26 +51,33 @@ def keep_largest(rows: Rows, n: int, k: int, *, zeros_compete: bool = False) -> 
     Args:
         rows: returns rows of the whole matrix; in a sparse block what is absent is zero.
         n: N.
-        k: from 1 up; N and more keep everything.
+        k: from 1 up; W and more keep everything.
         zeros_compete: zeros take places of the k before they are dropped, so that negative values
             are kept only if fewer than k values are positive or zero.
+        width: W, the number of columns; N by default.
     """
+    width = n if width is None else width
     counts, columns, values = [], [], []
-    for start, stop in blocks(n):
+    for start, stop in blocks(n, width):
         for places, found in _entries(rows(start, stop)):
-            room = _room(found, k, n - len(found)) if zeros_compete else k
+            room = _room(found, k, width - len(found)) if zeros_compete else k
             kept = largest(found, room, places)
             counts.append(len(kept))
             columns.append(places[kept])
             values.append(found[kept])
     offsets = np.concatenate([[0], np.cumsum(counts)])
     parts = (np.concatenate(values), np.concatenate(columns), offsets)
-    return csr_array(parts, shape=(n, n))
+    return csr_array(parts, shape=(n, width))
 
 
-def blocks(n: int) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last row (excluded) of each block of an [n, n] matrix."""
-    size = max(1, _BLOCK_VALUES // max(1, n))
+def blocks(n: int, width: int | None = None) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last row (excluded) of each block of an [n, width] matrix.
+
+    Args:
+        n: the number of rows.
+        width: that of columns; n by default.
+    """
+    size = max(1, _BLOCK_VALUES // max(1, n if width is None else width))
     for start in range(0, n, size):
         yield start, min(start + size, n)
 
@@ -87,7 +96,7 @@ def largest(values: DenseArray, k: int, columns: IntArray) -> IntArray:
         return np.argsort(columns)
     candidates = np.flatnonzero(values >= _lower_bound(values, k))
     candidates = candidates[np.argsort(columns[candidates])]
-    rounded = _without_noise(values[candidates])
+    rounded = without_noise(values[candidates])
     least = np.partition(rounded, len(rounded) - k)[len(rounded) - k]
     is_kept = rounded > least
     equal = np.flatnonzero(rounded == least)
@@ -168,7 +177,7 @@ def _lower_bound(values: DenseArray, k: int) -> float:
     return bound - 1e-11 * abs(bound)
 
 
-def _without_noise(values: DenseArray) -> DenseArray:
+def without_noise(values: DenseArray) -> DenseArray:
     """Return the values rounded to 40 bits, so that rounding noise does not order them."""
     half = 1 << (_NOISE_BITS - 1)
     bits = (values + 0.0).view(np.int64) + half  # -0.0 becomes 0.0

@@ -61,7 +61,9 @@ _PAIR_VALUES = 1 << 22
 """Values of the differences that are computed at once."""
 
 
-def similar_rows(x: Matrix, similarity: Similarity, shrink: float = 0.0) -> Rows:
+def similar_rows(
+    x: Matrix, similarity: Similarity, shrink: float = 0.0, *, fitted: int | None = None
+) -> Rows:
     """Return a function that computes rows of the similarities between all rows, [N, N].
 
     With c common non-zero columns, n_i and n_j non-zero columns, m = n_i + n_j - 2c:
@@ -81,6 +83,7 @@ def similar_rows(x: Matrix, similarity: Similarity, shrink: float = 0.0) -> Rows
         x: [N, F].
         similarity: its name.
         shrink: for cosine.
+        fitted: the number of first rows that variances are computed of; all by default.
     """
     name = _SAME.get(similarity, similarity)
     if name == "cosine":
@@ -92,7 +95,8 @@ def similar_rows(x: Matrix, similarity: Similarity, shrink: float = 0.0) -> Rows
     if name == "correlation":
         return _correlation(x)
     if name in ("euclidean", "sqeuclidean", "seuclidean"):
-        return _euclidean(_standardised(x) if name == "seuclidean" else x, name == "sqeuclidean")
+        scaled = _standardised(x, fitted) if name == "seuclidean" else x
+        return _euclidean(scaled, name == "sqeuclidean")
     coordinate: CoordinateDistance = name  # type: ignore[assignment]
     return _from_distances(coordinate_distances(x, coordinate), squared_norms(x))
 
@@ -182,10 +186,11 @@ def _squared_differences(x: Matrix, first: IntArray, second: IntArray) -> DenseA
     return np.concatenate(parts)
 
 
-def _standardised(x: Matrix) -> Matrix:
+def _standardised(x: Matrix, fitted: int | None) -> Matrix:
     """Divide each column by its standard deviation; columns of equal values become 0."""
-    n = x.shape[0]
-    means, squares = (matrix.T @ np.ones(n) for matrix in (x, squared(x)))
+    first: Matrix = x if fitted is None else x[:fitted]
+    n = first.shape[0]
+    means, squares = (matrix.T @ np.ones(n) for matrix in (first, squared(first)))
     means = means / n
     variances = (squares - n * means**2) / max(1, n - 1)
     is_constant = variances <= 1e-14 * squares

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 
 from mmrec.config import Experiment
 from mmrec.data import Dataset
-from mmrec.errors import DataError, ModelError
+from mmrec.errors import DataError, ModelError, TrialError
 from mmrec.evaluation import ranking_from_frame, read_recommendations
 from mmrec.evaluation.ranking import BLOCK
 from mmrec.files import is_file, sha256_of_file
@@ -17,7 +18,7 @@ from mmrec.graph import top_k as best_columns
 from mmrec.models import Model, RecommendationFile, Recommender, RecommenderConfig
 from mmrec.runs.lists import lists_path
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.weights import load_weights, weights_path
+from mmrec.runs.weights import find_weights, load_weights, weights_path
 from mmrec.training.build import build
 from mmrec.training.determinism import deterministic
 from mmrec.training.digests import digest_of_state
@@ -111,11 +112,14 @@ def restore(
     lists = lists_path(experiment, record)
     if not issubclass(kind, Model):
         return Restored(_build(kind, config, dataset), None)
-    weights = weights_path(experiment, record.name)
+    weights = weights_path(experiment, record)
+    if record.weights_file is None:  # it was restored itself, or an earlier version trained it
+        with contextlib.suppress(TrialError):
+            weights = find_weights(experiment, record.model, record.name)
     if is_file(weights):
         model = _build(kind, config, dataset)
         assert isinstance(model, Model)
-        state = load_weights(experiment, record.model, record.name).state
+        state = load_weights(experiment, record.model, weights).state
         if digest_of_state(state) != record.weights_sha256:
             raise DataError(f"{weights}: not the weights of the trial {record.name}")
         try:

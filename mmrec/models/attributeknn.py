@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, cast
 
 import numpy as np
 from scipy.sparse import csr_array
+from torch import Tensor
 
-from mmrec.data import Dataset
+from mmrec.data import ColdItems, Dataset
 from mmrec.errors import ModelError
 from mmrec.graph.row_blocks import Matrix, SparseArray, transposed
 from mmrec.graph.similarities import divided, squared_norms
 from mmrec.models import register
-from mmrec.models.closed_form import ClosedForm, training_matrix
+from mmrec.models.closed_form import ClosedForm, product_scorer, training_matrix
+from mmrec.models.cold_neighbours import weights_of_cold_items
 from mmrec.models.content_neighbours import (
     AttributeNeighboursConfig,
     Cut,
@@ -63,6 +66,14 @@ class AttributeItemKNN(ClosedForm):
         self.left = training_matrix(dataset.train, implicit=config.implicit)
         chosen = nearest(self.vectors, config)
         self.right = chosen if config.cut == "row" else transposed(chosen)
+
+    def cold_scorer(self, cold: ColdItems) -> Callable[[Tensor], Tensor]:
+        """Score each cold item as if it were the only one."""
+        chosen = self.right if self.config.cut == "row" else None
+        weights = weights_of_cold_items(
+            *(self.config, self._dataset, cold, chosen), zeros_compete=False, with_itself=True
+        )
+        return product_scorer(self.left, weights)
 
 
 class AttributeUserKNNConfig(AttributeNeighboursConfig):

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from mmrec.data import SAMPLERS, Dataset, Interactions, Sampler, UniformUsers
+from mmrec.data import SAMPLERS, ColdItems, Dataset, Interactions, Sampler, UniformUsers
+from mmrec.errors import ModelError
 from mmrec.evaluation import Ranking, rank
 from mmrec.graph import SparseMatrix
 from mmrec.models.batch import Batch
@@ -33,9 +34,11 @@ class Recommender(ABC):
         config: the hyper-parameters.
         n_users: U.
         n_items: I.
+        no_cold_items: why it has no :meth:`cold_scorer`, for a reader.
     """
 
     Config: ClassVar[type[RecommenderConfig]] = RecommenderConfig
+    no_cold_items: ClassVar[str] = "its scores come from the training rows of the items"
 
     def __init__(self, config: Any, dataset: Dataset) -> None:  # noqa: ANN401 - the model's own
         self.config = config
@@ -54,6 +57,23 @@ class Recommender(ABC):
 
         Called once per evaluation; compute what all users share here.
         """
+
+    def cold_scorer(self, cold: ColdItems) -> Callable[[Tensor], Tensor]:
+        """Return a function from users [B] int64 to raw scores [B, C] of cold items.
+
+        Only a recommender that overrides it ranks items without a training row. The score of an
+        item depends on its vectors, and not on the other cold items. Called at most once a trial,
+        at the best epoch; nothing is selected by these scores.
+
+        Args:
+            cold: the C items, with the features that the recommender sees of other items.
+        """
+        raise ModelError(f"{type(self).__name__} cannot rank cold items: {self.no_cold_items}")
+
+    @classmethod
+    def ranks_cold_items(cls) -> bool:
+        """Return whether it has a :meth:`cold_scorer`."""
+        return cls.cold_scorer is not Recommender.cold_scorer
 
     def rank(self, train: Interactions, top_k: int, device: torch.device) -> Ranking:
         """Return the ``top_k`` best items of every user without those of ``train``."""
@@ -93,6 +113,9 @@ class Model(nn.Module, Recommender):
 
     Config: ClassVar[type[RecommenderConfig]] = ModelConfig
     sampler: ClassVar[type[Sampler]] = UniformUsers
+    no_cold_items: ClassVar[str] = (
+        "its items have parameters of their own, which are learned from training rows"
+    )
 
     def __init__(self, config: Any, dataset: Dataset) -> None:  # noqa: ANN401 - the model's own
         nn.Module.__init__(self)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mmrec.config import Natural
-from mmrec.data import Dataset
+from mmrec.data import ColdItems, Dataset
 from mmrec.models.base import Recommender
 from mmrec.models.configs import RecommenderConfig
 from mmrec.models.registry import register
@@ -62,8 +62,16 @@ class Random(Recommender):
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         """Return uniform scores [B, I] for users [B]."""
-        return lambda users: torch.stack([self._scores(int(u)) for u in users]).to(users.device)
+        return self._scorer(self.n_items)
 
-    def _scores(self, user: int) -> Tensor:
-        rng = np.random.default_rng([self._seed, user])
-        return torch.from_numpy(rng.random(self.n_items, dtype=np.float32))
+    def cold_scorer(self, cold: ColdItems) -> Callable[[Tensor], Tensor]:
+        """Return uniform scores [B, C], the user's numbers after those of the trained items."""
+        scores = self._scorer(self.n_items + len(cold))
+        return lambda users: scores(users)[:, self.n_items :]
+
+    def _scorer(self, n: int) -> Callable[[Tensor], Tensor]:
+        def scores(user: int) -> Tensor:
+            rng = np.random.default_rng([self._seed, user])
+            return torch.from_numpy(rng.random(n, dtype=np.float32))
+
+        return lambda users: torch.stack([scores(int(u)) for u in users]).to(users.device)

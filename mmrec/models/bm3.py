@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from pydantic import model_validator
 from torch import Tensor, nn
-from torch.nn.functional import dropout
 
 from mmrec.config import Count, Natural, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, Pairs
 from mmrec.graph import bipartite, mean_of_layers
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.configs import Dropout, check_same_width
+from mmrec.models.draws import dropout_factors
 from mmrec.models.losses import alignment_loss, norm_penalty
 from mmrec.models.parts import ItemFeatures, embeddings, interactions
 
@@ -102,7 +102,8 @@ class BM3(Model):
 
     def mask(self, n: int) -> Tensor:
         """Draw the factors of a dropout of n rows, [n, D]: 0 or ``1 / (1 - dropout)``."""
-        return dropout(self.users.weight.new_ones(n, self.config.factors), self.config.dropout)
+        like = self.users.weight.new_empty(n, self.config.factors)
+        return dropout_factors(like, self.config.dropout)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the terms of equations 9 to 12; no item is negative.

@@ -57,12 +57,16 @@ class ClosedForm(Recommender):
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         """Return a function from users [B] to scores [B, I] float64 on their device."""
-        left, right = self.left, self.right
+        return product_scorer(self.left, self.right)
 
-        def scores(users: Tensor) -> Tensor:
-            return torch.from_numpy(_product(left[users.cpu().numpy()], right)).to(users.device)
 
-        return scores
+def product_scorer(left: Matrix, right: Matrix) -> Callable[[Tensor], Tensor]:
+    """Return a function from users [B] to ``left[users] @ right``, [B, I] on their device."""
+
+    def scores(users: Tensor) -> Tensor:
+        return torch.from_numpy(_product(left[users.cpu().numpy()], right)).to(users.device)
+
+    return scores
 
 
 def _product(rows: Matrix, right: Matrix) -> DenseArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -10,7 +10,7 @@ from pydantic import model_validator
 from scipy.sparse import csr_array
 
 from mmrec.config import Count, Flag, NonNegativeReal
-from mmrec.data import Dataset
+from mmrec.data import ColdItems, Dataset
 from mmrec.errors import ModelError
 from mmrec.graph.row_blocks import DenseArray, Matrix, Rows, SparseArray, keep_largest
 from mmrec.graph.similarities import (
@@ -21,7 +21,7 @@ from mmrec.graph.similarities import (
     squared_norms,
 )
 from mmrec.models.configs import FeaturesConfig
-from mmrec.models.parts import ItemFeatures
+from mmrec.models.views import view_of
 
 Cut = Literal["row", "column"]
 """Who chooses neighbours: the items of the history (row), or the candidates (column)."""
@@ -86,24 +86,51 @@ def item_vectors(config: ContentNeighboursConfig, dataset: Dataset) -> Matrix:
     If all values are 0 or 1, the matrix is sparse and has no columns for attributes that no item
     has, as in Elliot.
     """
-    parts = [x.double().numpy() for x in ItemFeatures(config, dataset).raw.values()]
-    are_attributes = all(((x == 0) | (x == 1)).all() for x in parts)
+    return _concatenated(config, _parts(config, dataset), dataset.n_items)
+
+
+def joint_vectors(config: ContentNeighboursConfig, dataset: Dataset, cold: ColdItems) -> Matrix:
+    """Return :func:`item_vectors` and below them those of the cold items, [I+C, F].
+
+    The trained items decide whether the features are attributes, and which: others of the cold
+    items are left out.
+    """
+    names = config.sources.values()
+    added = (np.asarray(cold.features[name], np.float64) for name in names)
+    parts = [np.concatenate(pair) for pair in zip(_parts(config, dataset), added, strict=True)]
+    return _concatenated(config, parts, dataset.n_items)
+
+
+def _parts(config: ContentNeighboursConfig, dataset: Dataset) -> list[DenseArray]:
+    seen = view_of(config, dataset)
+    return [np.asarray(seen.features_of(name), np.float64) for name in config.sources.values()]
+
+
+def _concatenated(
+    config: ContentNeighboursConfig, parts: Sequence[DenseArray], n_trained: int
+) -> Matrix:
+    are_attributes = [np.all((x == 0) | (x == 1), axis=1) for x in parts]
     if config.normalize_features:
         parts = [_normalised(x) for x in parts]
     vectors: DenseArray = np.concatenate(parts, axis=1)
-    return csr_array(vectors[:, vectors.any(axis=0)]) if are_attributes else vectors
+    if all(x[:n_trained].all() for x in are_attributes):
+        vectors = vectors[:, vectors[:n_trained].any(axis=0)]
+    return csr_array(vectors) if all(x.all() for x in are_attributes) else vectors
 
 
 def _normalised(x: DenseArray) -> DenseArray:
     return divided(x, np.sqrt(squared_norms(x))[:, None])
 
 
-def similarities(vectors: Matrix, config: ContentNeighboursConfig) -> Rows:
+def similarities(
+    vectors: Matrix, config: ContentNeighboursConfig, *, fitted: int | None = None
+) -> Rows:
     """Return a function that computes rows of the similarities of all vectors.
 
     Args:
         vectors: [N, F], of items or of users.
         config: says which similarity.
+        fitted: the number of first vectors that variances are computed of; all by default.
 
     Raises:
         ModelError: the similarity does not fit the vectors.
@@ -114,7 +141,7 @@ def similarities(vectors: Matrix, config: ContentNeighboursConfig) -> Rows:
             f"similarity: {config.similarity} compares attributes of 0 and 1, which the features "
             f"{', '.join(config.sources.values())} are not; accepted for them: {', '.join(others)}"
         )
-    return similar_rows(vectors, config.similarity, config.shrink)
+    return similar_rows(vectors, config.similarity, config.shrink, fitted=fitted)
 
 
 def nearest(vectors: Matrix, config: ContentNeighboursConfig) -> SparseArray:

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from mmrec.errors import ModelError, listing, nearest
 from mmrec.files import sha256
+from mmrec.libraries import need_libraries
 from mmrec.models.base import Recommender
 from mmrec.models.registry import MODELS
 from mmrec.registry import EXTERNAL_PREFIX, activate_external
@@ -52,6 +53,7 @@ def load_external_module(path: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     folder = [str(path.parent)] if path.name == "__init__.py" else None
+    need_libraries()
     spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=folder)
     if spec is None or spec.loader is None:
         raise ModelError(f"{path}: expected a Python file")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from torch import Tensor
+
 from mmrec.config import Count, Flag, NonNegativeReal
-from mmrec.data import Dataset
+from mmrec.data import ColdItems, Dataset
 from mmrec.graph.row_blocks import SparseArray, keep_largest, transposed, without_diagonal
 from mmrec.models import register
-from mmrec.models.closed_form import ClosedForm, training_matrix
+from mmrec.models.closed_form import ClosedForm, product_scorer, training_matrix
+from mmrec.models.cold_neighbours import weights_of_cold_items
 from mmrec.models.content_neighbours import (
     ContentNeighboursConfig,
     Cut,
@@ -77,3 +82,11 @@ class ItemKNNCBF(ClosedForm):
         rows = rows if is_by_row else without_diagonal(rows)
         chosen = keep_largest(rows, self.n_items, config.k, zeros_compete=True)
         self.right = chosen if is_by_row else transposed(chosen)
+
+    def cold_scorer(self, cold: ColdItems) -> Callable[[Tensor], Tensor]:
+        """Score each cold item as if it were the only one."""
+        chosen = self.right if self.config.cut == "row" else None
+        weights = weights_of_cold_items(
+            *(self.config, self._dataset, cold, chosen), zeros_compete=True, with_itself=False
+        )
+        return product_scorer(self.left, weights)

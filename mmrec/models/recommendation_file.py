@@ -33,6 +33,7 @@ class RecommendationFile(Recommender):
     """
 
     Config = RecommendationFileConfig
+    no_cold_items = "its lists were made elsewhere"
 
     def __init__(self, config: RecommendationFileConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)

@@ -11,8 +11,9 @@ from mmrec.data import Dataset, EachInteraction
 from mmrec.graph import bipartite, mean_of_layers
 from mmrec.graph.batch_rows import BatchRows
 from mmrec.models import Batch, Model, ModelConfig, register
+from mmrec.models.draws import uniform
 from mmrec.models.losses import info_nce, norm_penalty
-from mmrec.models.parts import embeddings, interactions, uniform
+from mmrec.models.parts import embeddings, interactions
 
 TEMPERATURE = 0.2
 """Of the contrastive loss."""

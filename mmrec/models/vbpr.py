@@ -13,7 +13,7 @@ from mmrec.data import Dataset, EachInteraction, Sampler, UniformUsers
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.configs import BatchSize
 from mmrec.models.losses import bpr_loss, l2_penalty, norm_penalty
-from mmrec.models.parts import ItemFeatures, embedding, projected_rows
+from mmrec.models.parts import ItemFeatures, Table, embedding, projected_rows
 
 
 class VBPRConfig(MultimodalConfig):
@@ -93,7 +93,7 @@ class VBPR(Model):
         if self.is_formal:
             collaborative = embedding(self.n_users, config.factors).weight.detach()
             initial = torch.cat([collaborative, torch.randn_like(collaborative)], dim=1)
-            self.users = nn.Embedding.from_pretrained(initial, freeze=False)
+            self.users: nn.Embedding = Table(self.n_users, 2 * config.factors, _weight=initial)
         else:
             self.users = embedding(self.n_users, 2 * config.factors)
             nn.init.xavier_normal_(self.projection.weight)

@@ -36,7 +36,7 @@ def check_held_out(
 
     Raises:
         DataError: no item of a split was trained on, or all figures that select epochs and trials
-            would be 0.
+            would be 0. A test split of cold items that are ranked is accepted.
     """
     selecting = "validation" if "validation" in aligned.splits else "test"
     ranks_all = any(issubclass(model.recommender, RecommendationFile) for model in plan.models)
@@ -46,6 +46,12 @@ def check_held_out(
             continue
         place = f"{tables[name].path} ({name})"
         if not (split.items >= 0).any():
+            if aligned.cold_items is not None and name != selecting:
+                warnings.append(
+                    f"{place}: no item is in the training split, so every figure on it is 0, "
+                    "except those of cold items"
+                )
+                continue
             found = sort_ids(set(tables[name].frame["item_id"].unique()))
             raise DataError(
                 f"{place}: no item is in the training split, so no list can have a hit and every "

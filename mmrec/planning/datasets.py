@@ -8,9 +8,11 @@ from types import MappingProxyType
 
 from mmrec.data import (
     Dataset,
+    Features,
     FoldFiles,
     Table,
     TableForm,
+    Vocabulary,
     align,
     drop_without_vectors,
     read_labelled,
@@ -20,6 +22,7 @@ from mmrec.errors import DataError
 from mmrec.features import Loader, absent_items, load_features
 from mmrec.files import write_folder
 from mmrec.planning.checks import check_features, check_held_out
+from mmrec.planning.cold import check_cold_items, items_with_vectors
 from mmrec.planning.inputs import table_form
 from mmrec.planning.one_file import SplitFile
 from mmrec.planning.plan import Plan
@@ -97,21 +100,28 @@ def _required_items(plan: Plan) -> dict[str, Collection[str]]:
 
 
 def add_features(datasets: Sequence[Dataset], loaders: Sequence[Loader]) -> tuple[Dataset, ...]:
-    """Return the data sets with the vectors of their items.
+    """Return the data sets with the vectors of their items, cold items included.
 
     Folds with the same items share one matrix for each loader.
 
     Raises:
         DataError: a file of features is malformed.
     """
-    complete: list[Dataset] = []
-    for dataset in datasets:
-        ids = dataset.items.ids
-        features = next((other.features for other in complete if other.items.ids == ids), None)
-        if features is None:
-            features = MappingProxyType(dict(load_features(loaders, ids)))
-        complete.append(replace(dataset, features=features))
-    return tuple(complete)
+    loaded: dict[tuple[str, ...], Mapping[str, Features]] = {}
+
+    def features_of(items: Vocabulary) -> Mapping[str, Features]:
+        ids = tuple(items.ids)
+        if ids not in loaded:
+            loaded[ids] = MappingProxyType(dict(load_features(loaders, ids)))
+        return loaded[ids]
+
+    def complete(dataset: Dataset) -> Dataset:
+        features, cold = features_of(dataset.items), dataset.cold_items
+        if cold is not None:
+            cold = replace(cold, features=features_of(cold.items))
+        return replace(dataset, features=features, cold_items=cold)
+
+    return tuple(map(complete, datasets))
 
 
 def feature_widths(plan: Plan, dataset: Dataset) -> dict[str, int]:
@@ -171,7 +181,9 @@ def _align(
 ) -> Dataset:
     """Filter and number the splits of a fold."""
     try:
-        aligned = align(tables, required, binarize=plan.experiment.binarize)
+        ranked = items_with_vectors(plan.experiment.evaluation, plan.loaders)
+        aligned = align(tables, required, binarize=plan.experiment.binarize, ranked=ranked)
+        check_cold_items(plan, aligned)
         unrankable = check_held_out(plan, aligned, tables)
     except DataError as error:
         raise DataError(f"{error} (fold {fold})" if fold else str(error)) from error
@@ -186,4 +198,5 @@ def _align(
         test=aligned.splits["test"],
         report=replace(aligned.report, filled_items=filled, warnings=warnings),
         fold=fold,
+        cold_items=aligned.cold_items,
     )

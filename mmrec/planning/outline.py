@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from mmrec.data import Dataset
+from mmrec.planning.cold import cold_models, cold_sizes
 from mmrec.planning.counts import ModelCounts
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
@@ -50,6 +51,7 @@ class Outline:
             ),
             "data",
             *(f"  {line}" for line in _data(self.datasets, self.widths)),
+            *(f"  {line}" for line in cold_models(self.plan)),
             f"on {names}, {workers}, {threads} for each trial",
         ]
 
@@ -63,6 +65,7 @@ class Outline:
                     "users": dataset.n_users,
                     "items": dataset.n_items,
                     "interactions": {name: len(split) for name, split in _splits(dataset).items()},
+                    **_plain_cold_items(dataset),
                 }
                 for dataset in self.datasets
             ],
@@ -82,6 +85,11 @@ class Outline:
                 for model, counts in zip(self.plan.models, self.counts, strict=True)
             ],
         }
+
+
+def _plain_cold_items(dataset: Dataset) -> dict[str, Any]:
+    cold = dataset.cold_items
+    return {} if cold is None else {"cold_items": len(cold), "cold_test_rows": len(cold.test)}
 
 
 def device_name(device: torch.device) -> str:
@@ -115,6 +123,7 @@ def _data(datasets: Sequence[Dataset], widths: Mapping[str, int]) -> list[str]:
     for dataset in datasets:
         fold = f"fold {dataset.fold}: " if len(datasets) > 1 else ""
         lines.append(fold + _sizes(dataset))
+        lines += [fold + line for line in cold_sizes(dataset)]
         if dataset is first:
             lines += [f"{loader}: {width:,} values per item" for loader, width in widths.items()]
         report = dataset.report.lines()

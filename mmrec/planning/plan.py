@@ -9,10 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
-from mmrec.config import Evaluation, Experiment, Loaded, Problems
+from mmrec.config import DataConfig, Evaluation, Experiment, Loaded, Problems
 from mmrec.data import FoldFiles
-from mmrec.errors import ConfigError, ModelError
-from mmrec.evaluation import COMPLEX_METRICS, Better, ComplexMetric, configure, find_metric
+from mmrec.errors import ConfigError, ModelError, listing
+from mmrec.evaluation import (
+    COMPLEX_METRICS,
+    METRICS,
+    Better,
+    ComplexMetric,
+    configure,
+    find_metric,
+    on_hits,
+)
 from mmrec.features import Loader
 from mmrec.models import load_external_module
 from mmrec.models.external import PREFIX, ElliotCodeError
@@ -83,6 +91,8 @@ def make_plan(
         loaders = plan_loaders(loaded.data_config, problems, use_cache=use_cache)
     if experiment is not None:
         folds = plan_folds(experiment, problems)
+    if loaded.evaluation is not None and loaded.data_config is not None:
+        _check_candidates(loaded.evaluation, loaded.data_config, metrics, problems)
     columns = _columns(metrics, complex_metrics)
     models = tuple(
         model
@@ -129,6 +139,28 @@ def _metrics(evaluation: Evaluation, problems: Problems) -> tuple[str, ...]:
                 message = f"{name} has settings; name it in complex_metrics"
             problems.add(("experiment", "evaluation", "simple_metrics", place), message)
     return tuple(dict.fromkeys(names))
+
+
+def _check_candidates(
+    evaluation: Evaluation, data: DataConfig, metrics: Sequence[str], problems: Problems
+) -> None:
+    """Add a problem if cold items are to be ranked, but have no vectors or no metrics."""
+    if evaluation.candidates == "trained":
+        return
+    place = ("experiment", "evaluation", "candidates")
+    if not data.side_information:
+        problems.add(
+            place,
+            "found all, but data_config has no side_information, which it needs; accepted without: "
+            "trained",
+        )
+    if metrics and not on_hits(metrics):
+        known = [name for name, metric in METRICS.items() if metric.on_hits]
+        problems.add(
+            place,
+            f"found all, but {listing(metrics)} cannot judge items without training rows; accepted "
+            f"with one of: {listing(known, 20)}",
+        )
 
 
 def _columns(metrics: Sequence[str], complex_metrics: Sequence[ComplexMetric]) -> dict[str, Better]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from mmrec.execution.trial import TrialSpec
+from mmrec.models import Model
+from mmrec.planning.plan import Plan
 from mmrec.progress.bars import Bars, interval, is_terminal
 from mmrec.progress.notebook import NotebookArea, is_in_notebook
 from mmrec.progress.running import RunningTrial, RunProgress
@@ -53,6 +56,36 @@ class Progress:
             self._display = Bars(verbose=verbose, make_bar=NotebookArea().bar)
         elif enabled:
             self._display = Bars(verbose=verbose) if is_terminal() else _Lines(verbose=verbose)
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        ended: Sequence[TrialRecord],
+        *,
+        enabled: bool,
+        verbose: bool,
+        log: logging.Logger,
+    ) -> Progress:
+        """Return the display of a run.
+
+        Args:
+            plan: of the run.
+            ended: the trials of earlier sessions.
+            enabled: see the class.
+            verbose: see the class.
+            log: see the class.
+        """
+        left: Counter[str] = Counter()
+        for model in plan.models:
+            if issubclass(model.recommender, Model):
+                left[model.key] += model.n_trials
+        left.subtract(record.model for record in ended if record.model in left)
+        searched = {
+            model.key: [*model.searched, *(["seed"] if len(model.seeds) > 1 else [])]
+            for model in plan.models
+        }
+        return cls(enabled=enabled, verbose=verbose, expected=left, searched=searched, log=log)
 
     def __enter__(self) -> Progress:
         return self

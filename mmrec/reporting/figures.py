@@ -23,8 +23,9 @@ class Figures:
     """Draws the figures of a run with pyplot, so that a notebook shows them.
 
     Each figure of the report's sections is a method that returns its axes, one or a tuple:
-    ``learning_curves``, ``search_heatmap``, ``search_scatter``, ``per_user``, ``popularity``,
-    ``modality_weights``, ``diagnostics``. The folder of the run is read at the first call.
+    ``learning_curves``, ``all_learning_curves``, ``accuracy_over``, ``search_heatmap``,
+    ``search_scatter``, ``importance``, ``per_user``, ``popularity``, ``modality_weights``,
+    ``diagnostics``. The folder of the run is read at the first call.
 
     Args:
         folder: of a finished run.

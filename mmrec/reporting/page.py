@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mmrec.reporting.plots.style import draw, is_available
 from mmrec.reporting.plots.svg import to_uri
@@ -14,6 +13,9 @@ from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Plot, sections_of
 from mmrec.reporting.table import number
 from mmrec.text import duration, install_hint, moment
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def report_html(data: ReportData) -> str:
@@ -30,7 +32,8 @@ def report_html(data: ReportData) -> str:
         split=data.split,
         winner=data.winner,
         lead=data.lead,
-        studies=data.studies,
+        unfinished=data.unfinished,
+        n_models=len(data.studies if data.unfinished is None else data.finished),
         n_trials=len(records),
         n_failed=sum(record.status == "failed" for record in records),
         n_pruned=sum(record.status == "pruned" for record in records),
@@ -53,6 +56,8 @@ def render_page(template: str, **content: object) -> str:
 
 @functools.cache
 def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("mmrec", "reporting/templates"),
         autoescape=True,

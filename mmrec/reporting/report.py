@@ -9,6 +9,7 @@ from typing import Any
 from mmrec.errors import DataError
 from mmrec.files import encoded, is_file, sha256, sha256_of_file, write_atomically
 from mmrec.reporting.examples.collect import read_examples
+from mmrec.reporting.importance import Importance, importance_frame
 from mmrec.reporting.page import report_html
 from mmrec.reporting.report_data import ReportData, activate_own_file
 from mmrec.reporting.results import Results
@@ -25,7 +26,11 @@ def write_report(
     studies: Sequence[Study],
     examples: Mapping[str, Any] | None,
 ) -> Results:
-    """Write best.tsv, trials.tsv, significance.tsv (if there is a test) and report.html.
+    """Write the tables of a run and report.html.
+
+    The tables are best.tsv, trials.tsv, significance.tsv (if there is a test) and importance.tsv
+    (if a search is large enough). The manifest has no digest of the last one, since its method
+    depends on the installed packages.
 
     Args:
         folder: of the run.
@@ -37,9 +42,14 @@ def write_report(
     Raises:
         WriteError: a file cannot be written.
     """
-    page = report_html(ReportData(manifest, studies, tables.significance, examples))
+    data = ReportData(manifest, studies, tables.significance, examples)
+    page = report_html(data)
     for name, text in tables.texts().items():
         write_atomically(folder / name, text)
+    importances = {k: x for k, x in data.importances.items() if isinstance(x, Importance)}
+    if importances:
+        table = importance_frame(importances).to_csv(sep="\t", index=False)
+        write_atomically(folder / "importance.tsv", table)
     results = Results(tables.best, tables.trials, folder)
     write_atomically(results.report, page)
     return results

@@ -1,4 +1,4 @@
-"""A finished run as the sections of its report see it."""
+"""A run as the sections of its report see it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from mmrec.errors import DataError, ModelError, listing, nearest
 from mmrec.models.external import load_external_module
 from mmrec.registry import activate_external
 from mmrec.reporting.examples.collect import read_examples
+from mmrec.reporting.importance import Importance, importance_of
 from mmrec.reporting.run_tables import significance_table
 from mmrec.reporting.verdicts import Lead, Verdicts
 from mmrec.runs.finished import FinishedRun, read_settings, read_studies
 from mmrec.runs.study import Study
 from mmrec.runs.trust import is_trusted
+from mmrec.runs.unfinished import UnfinishedRun
 from mmrec.runs.winner import Winner, find_winner
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ class ReportData:
     """See :func:`mmrec.reporting.run_tables.significance_table`."""
     examples: Mapping[str, Any] | None = None
     """See :func:`mmrec.reporting.examples.collect.write_examples`."""
+    unfinished: UnfinishedRun | None = None
+    """The run, if it has not finished: the report shows the trials that have ended."""
 
     @classmethod
     def read(cls, folder: Path) -> ReportData:
@@ -80,6 +84,17 @@ class ReportData:
             return None
         objective = self.finished[0].settings.objective_of(self.winner.label)
         return self.verdicts.lead(self.winner.model, objective)
+
+    @cached_property
+    def importances(self) -> dict[str, Importance | str]:
+        """The importance of the hyper-parameters of each model; else why there is none."""
+        found: dict[str, Importance | str] = {}
+        for study in self.studies:
+            try:
+                found[study.name] = importance_of(study)
+            except DataError as error:
+                found[study.name] = str(error)
+        return found
 
     @property
     def finished(self) -> list[Study]:

@@ -1,9 +1,10 @@
-"""The tables of a run as data frames: ``best.tsv``, ``trials.tsv`` and ``significance.tsv``."""
+"""The tables of a run as data frames: ``best.tsv``, ``trials.tsv`` and others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ class RunTables:
     trials: pd.DataFrame
     significance: pd.DataFrame
     """Empty if the experiment has no test."""
+    cold: pd.DataFrame
+    """Empty if no model ranked cold items."""
 
     @classmethod
     def of(cls, experiment: Experiment, studies: Sequence[Study], *, on_test: bool) -> RunTables:
@@ -42,13 +45,15 @@ class RunTables:
         if on_test:
             for table in (best, trials):  # a reader may not see the warning of the log
                 table["selected_on"] = "test"
-        return cls(best, trials, significance_table(experiment, studies))
+        return cls(best, trials, significance_table(experiment, studies), cold_table(studies))
 
     def texts(self) -> dict[str, str]:
         """Return the content of each file by its name."""
         tables = {"best.tsv": self.best, "trials.tsv": self.trials}
         if len(self.significance):
             tables["significance.tsv"] = self.significance
+        if len(self.cold):
+            tables["cold.tsv"] = self.cold
         return {name: table.to_csv(sep="\t", index=False) for name, table in tables.items()}
 
 
@@ -90,6 +95,30 @@ def trials_table(studies: Sequence[Study]) -> pd.DataFrame:
             row |= {"weights_sha256": record.weights_sha256, "lists_sha256": record.lists_sha256}
             rows.append(row | {"seconds": round(record.seconds, 2), "error": record.error})
     return make_frame(rows)
+
+
+def cold_table(studies: Sequence[Study]) -> pd.DataFrame:
+    """Return a row for the best trial of each model that ranked cold items.
+
+    Columns: model, trial, then the test metrics, such as ``cold/Recall@20`` of lists of cold items
+    and ``all/Recall@20`` of lists of all items. For a model that was run on several folds or seeds
+    they are means over them, and their number is in ``folds`` and ``seeds``.
+    """
+    rows = []
+    for study in studies:
+        figures = cold_means(study)
+        if study.best is not None and figures:
+            rows.append({"model": study.name, "trial": study.best.name, **study.repetitions})
+            rows[-1] |= figures
+    return make_frame(rows)
+
+
+def cold_means(study: Study) -> dict[str, float]:
+    """Return the test metrics of cold items, means over the best point; empty if it has none."""
+    trials = [trial.cold for trial in study.best_trials]
+    if not trials or not all(trials):
+        return {}
+    return {label: fmean(trial[label] for trial in trials) for label in trials[0]}
 
 
 def make_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> pd.DataFrame:
@@ -141,8 +170,9 @@ def tested(evaluation: Evaluation, values: Mapping[str, FloatArray]) -> dict[str
 def significance_table(experiment: Experiment, studies: Sequence[Study]) -> pd.DataFrame:
     """Return the results of the tests, with what a paper reports: see :func:`compare_in_full`.
 
-    Over users, the best trials are compared on the first fold. Over folds and seeds, the best
-    points are compared if two models or more were run on several: with the paired test if all had
+    Over users, the best points are compared on the first fold, by the mean over the seeds of each
+    user. Over folds and seeds, they are compared if two models or more were run on several: with
+    the paired test if all had
     the same folds and seeds, since equal folds have equal users and equal seeds draw equal
     samples, else with Welch's test. p-values are corrected over all pairs of models and all
     metrics of a test. Complex metrics are not tested, as in Elliot.

@@ -31,6 +31,12 @@ def test_means(study: Study) -> dict[str, float]:
     return dict(trials[0].test) if len(trials) == 1 else means(trials)
 
 
+def users_text(studies: Sequence[Study]) -> str:
+    """Return what the values of users are, for a reader: see :attr:`Study.best_per_user`."""
+    values = "users' means over seeds" if any(study.has_seeds for study in studies) else "users"
+    return f"{values} on the first fold" if any(study.has_folds for study in studies) else values
+
+
 def best_of(objective: Objective, figures: Figures) -> str:
     """Return the model with the best value of a figure, the first of equals."""
     best, best_value = next(iter(figures)), None
@@ -55,7 +61,7 @@ class Lead:
     """Whether the best model by validation is better than its rival on the test split."""
     p_value: float | None
     """The largest over the tests of the two, after Holm's correction; None without a test. 1 if a
-    test has the other model ahead, as it may on the first of several seeds."""
+    test has the other model ahead, as it may on the first of several folds."""
     tests: tuple[str, ...]
     """The tests, such as ``paired t-test over users``."""
 
@@ -83,7 +89,7 @@ class _Test(NamedTuple):
 class Verdicts:
     """The tests over users, folds and seeds between the models of a run.
 
-    Where the experiment asks for no test, the best trials are compared by the paired t-test over
+    Where the experiment asks for no test, the best points are compared by the paired t-test over
     users.
 
     Args:
@@ -155,9 +161,9 @@ class Verdicts:
             means = [test_means(study).get(label, math.nan) for study in (one, other)]
             agrees = _sign(row.get("mean_a"), row.get("mean_b")) in (0, _sign(*means))
             test = TEST_NAMES.get(str(row["test"]), str(row["test"]))
-            first = row["over"] == "users" and (one.is_repeated or other.is_repeated)
+            over = users_text((one, other)) if row["over"] == "users" else row["over"]
             yield _Test(
-                f"{test} over {row['over']}{' of the first trials' if first else ''}",
+                f"{test} over {over}",
                 frozenset((one.name, other.name)),
                 float(row["p_holm"]) if agrees else 1.0,
             )

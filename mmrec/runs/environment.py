@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 from mmrec.files import sha256
 from mmrec.graph import default_backend
 from mmrec.models import source_digests
+from mmrec.models.external import PREFIX
 from mmrec.training.determinism import deterministic
 
 PACKAGES = (
@@ -34,6 +36,8 @@ PACKAGES = (
     "torch-scatter",
     "torch-sparse",
 )
+PACKAGE = Path(__file__).parents[1]
+"""The folder of this package."""
 _DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -129,21 +133,45 @@ def _driver(path: Path) -> str | None:
     return match[0] if match else None
 
 
-def source_versions(external_models: Path | None) -> dict[str, str]:
+def source_versions(external_models: Path | None, *, reread: bool = False) -> dict[str, str]:
     """Return the versions of the sources that the trials of a run depend on, by name.
 
     That of mmrec is its version and the digest of its source; that of a file of external models
     is its digest.
+
+    Args:
+        external_models: the user's file or folder of models.
+        reread: use the source of mmrec as it is now, not as it was when this process first read it.
     """
-    own = f"{installed_version('mmrec')} ({_mmrec_sha256()[:12]})"
+    digest = _digest_of_source() if reread else _mmrec_sha256()
+    own = f"{installed_version('mmrec')} ({digest[:12]})"
     return {"mmrec": own} | source_digests(external_models)
+
+
+def versions_of(code: Mapping[str, str], model: str) -> dict[str, str]:
+    """Return the versions of the sources of one model, from those of a run.
+
+    Args:
+        code: as returned by :func:`source_versions`.
+        model: key of the model in the experiment file.
+    """
+    return {name: x for name, x in code.items() if name == "mmrec" or model.startswith(PREFIX)}
+
+
+def code_digest(code: Mapping[str, str]) -> str:
+    """Return 8 hexadecimal digits for versions of sources, for the names of files."""
+    return sha256(json.dumps(dict(code), sort_keys=True).encode())[:8]
 
 
 @cache
 def _mmrec_sha256() -> str:
-    """Return a digest of the source of this package."""
-    folder = Path(__file__).parents[1]
-    return sha256(*(part for path in _sources(folder) for part in _named(path, folder)))
+    """Return the digest of the source of this package that this process runs."""
+    return _digest_of_source()
+
+
+def _digest_of_source() -> str:
+    files = _sources(PACKAGE)
+    return sha256(*(part for path in files for part in _named(path, PACKAGE)))
 
 
 def _sources(folder: Path) -> list[Path]:

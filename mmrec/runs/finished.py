@@ -1,8 +1,9 @@
-"""Reading a finished run from its folder."""
+"""Reading a run from its folder, finished or not."""
 
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,10 @@ from mmrec.runs.folder import RunFolder
 from mmrec.runs.manifest import SCHEMA_VERSION, from_json
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.runs.sealed import KEY, SealError, unsealed
+from mmrec.runs.selection import PointView, choose
 from mmrec.runs.study import Study
 from mmrec.runs.trust import check_trust
+from mmrec.runs.unfinished import UnfinishedRun
 
 logger = logging.getLogger(__name__)
 
@@ -130,11 +133,17 @@ def read_plan(
         ) from error
 
 
-def read_written(run: FinishedRun, base_dir: Path | None = None) -> Loaded:
+def read_written(run: FinishedRun | UnfinishedRun, base_dir: Path | None = None) -> Loaded:
     """Return the experiment of a run as written, with the problems that it has now."""
     written = run.manifest["written"]
     start = Path(written["base_dir"]) if base_dir is None else base_dir
     return read_experiment(from_json(written["document"]), start)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Return whether a folder is that of a run that has not finished."""
+    with path_errors(path):
+        return (path / "identity.json").exists() and not (path / _MANIFEST).exists()
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:
@@ -142,9 +151,11 @@ def _manifest(path: Path) -> Mapping[str, Any]:
         what = "a file, not the folder of a run" if path.exists() else "no such folder"
         raise DataError(f"{path}: {what}")
     if not (path / _MANIFEST).exists():
-        if (path / "identity.json").exists():
+        if is_unfinished(path):
+            run = UnfinishedRun.open(path)
+            then = "" if run.state == "running" else "run its experiment again to resume it, or "
             raise DataError(
-                f"{path}: the run has not finished; run its experiment again to resume it"
+                f"{path}: the run {run.summary}; {then}see its trials so far with 'mmrec report'"
             )
         inner = sorted((p.parent.name for p in path.glob(f"run_*/{_MANIFEST}")), reverse=True)
         hint = f"; it contains {listing(inner, limit=3)}" if inner else ""
@@ -175,7 +186,7 @@ def _json(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def read_settings(run: FinishedRun) -> Experiment:
+def read_settings(run: FinishedRun | UnfinishedRun) -> Experiment:
     """Return the experiment of a run.
 
     Raises:
@@ -200,13 +211,13 @@ def read_studies(run: FinishedRun) -> list[Study]:
     for name, facts in run.manifest["models"].items():
         records = list(run.trials[first : first + facts["n_trials"]])
         first += facts["n_trials"]
-        settings = _settings(name, run.manifest)
+        settings = settings_of(name, run.manifest)
         studies.append(_study(settings, records, facts["best_trial"], folder))
     return studies
 
 
-def _settings(name: str, manifest: Mapping[str, Any]) -> ModelSettings:
-    """Read an entry of the manifest's ``models``."""
+def settings_of(name: str, manifest: Mapping[str, Any]) -> ModelSettings:
+    """Read an entry of a manifest's ``models``."""
     facts, seeds = manifest["models"][name], manifest["seeds"]["models"][name]
     stopping = facts["early_stopping"]
     return ModelSettings(
@@ -232,5 +243,36 @@ def _study(
     places = [place for place, trials in enumerate(points) if trials[0].trial_id == best_id]
     if not places:
         return Study(settings, records, points=points)
-    best = points[places[0]][0]
-    return Study(settings, records, best, folder.per_user(best), points, places[0])
+    best = points[places[0]]
+    return Study(settings, records, best[0], folder.means_per_user(best), points, places[0])
+
+
+def read_unfinished_studies(run: UnfinishedRun) -> list[Study]:
+    """Return the ended trials of every model of a run that has not finished.
+
+    A point on several folds or seeds is only compared with others if all its trials have ended.
+
+    Raises:
+        DataError: the folder is damaged.
+    """
+    folder, studies = RunFolder(run.path), []
+    n_folds = len(run.manifest["data"]["folds"]) or 1
+    for name, facts in run.manifest["models"].items():
+        settings = settings_of(name, run.manifest)
+        size = (len(settings.seeds) or 1) * n_folds
+        records = sorted(
+            (record for record in run.records if record.model == facts["key"]),
+            key=lambda record: record.index,
+        )
+        by_point = defaultdict(list)
+        for record in records:
+            by_point[record.index // size].append(record)
+        points = [trials for trials in by_point.values() if len(trials) == size]
+        chosen = choose([PointView.of(trials) for trials in points], settings.objective)
+        if chosen is None:
+            studies.append(Study(settings, records, points=points))
+        else:
+            best = points[chosen]
+            per_user = folder.means_per_user(best)
+            studies.append(Study(settings, records, best[0], per_user, points, chosen))
+    return studies

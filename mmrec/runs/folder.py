@@ -7,7 +7,7 @@ import io
 import logging
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,8 +20,9 @@ from mmrec.config import Experiment, ModelMeta
 from mmrec.data import FloatArray
 from mmrec.errors import DataError, WriteError, listing
 from mmrec.files import is_file, path_errors, sha256, sha256_of_file, write_atomically
+from mmrec.runs.environment import code_digest
 from mmrec.runs.identity import RunIdentity
-from mmrec.runs.lists import lists_path
+from mmrec.runs.lists import lists_name, lists_path
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.runs.weights import save_weights
 from mmrec.training.checkpoint import Checkpoint
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 _IDENTITY = "identity.json"
 _REPORTED = ("features.json", "examples.json")
+_UNFINISHED = ("unfinished.json", "journal.jsonl")
+PARTIAL = "partial"
+"""The folder of the report on an unfinished run."""
 _MANIFEST = "manifest.json"
 
 
@@ -136,9 +140,17 @@ class RunFolder:
         found = [checkpoints / f"{name}.pt" for name in ended]
         for folder in (self.path, checkpoints, self.path / "per_user"):
             found += folder.glob(".*")
+        found += self.path.parent.glob(f".*_{self.stamp}.tsv.*")  # of Elliot's tables
         for path in found:
             with contextlib.suppress(OSError):
                 path.unlink()
+
+    def remove_unfinished(self) -> None:
+        """Remove what only an unfinished run has, once the manifest is written."""
+        for name in _UNFINISHED:
+            with contextlib.suppress(OSError):
+                (self.path / name).unlink()
+        shutil.rmtree(self.path / PARTIAL, ignore_errors=True)
 
     @property
     def stamp(self) -> str:
@@ -155,6 +167,18 @@ class RunFolder:
         """The identity of the experiment; None if it is missing or damaged."""
         return _identity_of(self.path)
 
+    def require_identity(self) -> None:
+        """Require that the folder is still there, so that the run can be resumed and read.
+
+        Raises:
+            DataError: it was deleted or moved.
+        """
+        if not is_file(self.path / _IDENTITY):
+            raise DataError(
+                f"{self.path / _IDENTITY}: deleted or moved while the run was going on, so its "
+                "results cannot be completed; the same experiment starts a new run"
+            )
+
     def checkpoint(self, name: str, rate: int | None) -> Checkpoint:
         """Return the checkpoint of an unfinished trial."""
         return Checkpoint(self.path / "checkpoints" / f"{name}.pt", rate, time.monotonic)
@@ -166,8 +190,9 @@ class RunFolder:
         lists: str | None,
         experiment: Experiment,
         meta: ModelMeta,
+        code: Mapping[str, str],
     ) -> TrialRecord:
-        """Write what is kept of a finished trial; return its record with the digests of it.
+        """Write what is kept of a finished trial; return its record with names and digests of it.
 
         These are its test values of each user, for tests of significance, and its weights and
         recommendation lists if asked for.
@@ -178,13 +203,15 @@ class RunFolder:
             lists: the text of its recommendation lists; None to keep none.
             experiment: has the folders.
             meta: of the model.
+            code: the versions of the sources of the model, by name.
 
         Raises:
             WriteError: a file cannot be written.
         """
         if meta.save_weights and outcome.best_state is not None and not meta.restore:
-            save_weights(experiment, record, outcome.best_state)
+            record = save_weights(experiment, record, outcome.best_state, code)
         if lists is not None:
+            record = replace(record, lists_file=lists_name(record, code_digest(code)))
             write_atomically(lists_path(experiment, record), lists)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **outcome.test_per_user)
@@ -214,6 +241,23 @@ class RunFolder:
         if not all(x.ndim == 1 and x.dtype.kind == "f" for x in values.values()):
             raise DataError(f"{damaged} are not one number for each user: {path}")
         return values
+
+    def means_per_user(self, point: Sequence[TrialRecord]) -> dict[str, FloatArray]:
+        """Return the mean over the seeds of the test values of each user, {label: [U]}.
+
+        Each fold has its own users; the values are those of the fold of the first trial.
+
+        Args:
+            point: the trials of a point; all have finished.
+
+        Raises:
+            DataError: values are missing or damaged.
+        """
+        trials = [trial for trial in point if trial.fold == point[0].fold]
+        trials.sort(key=lambda trial: trial.parameters.get("seed", 0))
+        kept = [self.per_user(trial) for trial in trials]
+        common = [label for label in kept[0] if all(label in values for values in kept)]
+        return {label: np.mean([values[label] for values in kept], axis=0) for label in common}
 
     def per_user_path(self, name: str) -> Path:
         """Return the file of the test values of each user of a trial."""

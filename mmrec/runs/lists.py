@@ -13,8 +13,23 @@ from mmrec.runs.records import TrialRecord
 
 
 def lists_path(experiment: Experiment, record: TrialRecord) -> Path:
-    """Return the file of the recommendation lists of a trial."""
-    return experiment.path_output_rec_result / f"{record.name}_it={record.best_epoch}.tsv"
+    """Return the file of the recommendation lists of a trial.
+
+    Its name contains the digest of the code, so that a model that is edited does not replace the
+    lists of earlier runs; earlier versions wrote names without it.
+    """
+    name = record.lists_file or f"{record.name}_it={record.best_epoch}.tsv"
+    return experiment.path_output_rec_result / name
+
+
+def lists_name(record: TrialRecord, code: str) -> str:
+    """Return the name of the file of the recommendation lists of a trial.
+
+    Args:
+        record: of the trial.
+        code: digest of the code that ran it, see :func:`~mmrec.runs.environment.code_digest`.
+    """
+    return f"{record.name}_it={record.best_epoch}_code={code}.tsv"
 
 
 def lists_as_tsv(ranking: Ranking, dataset: Dataset) -> str:

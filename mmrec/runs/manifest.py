@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from mmrec.config import Loaded
-from mmrec.data import Dataset, FoldFiles
+from mmrec.data import ColdItems, Dataset, FoldFiles
 from mmrec.data.vocabulary import sort_ids
 from mmrec.features import Loader
 from mmrec.files import encoded, sha256, sha256_of_file
 from mmrec.planning.plan import Plan
 from mmrec.runs.environment import describe_environment
+from mmrec.runs.protocol import describe_protocol
 from mmrec.runs.study import Study
 
 SCHEMA_VERSION = 2
@@ -97,7 +98,7 @@ def make_manifest(
         "written": origin.written,
         "experiment": plan.experiment.model_dump(mode="json"),
         "models": {study.name: _model(study) for study in studies},
-        "protocol": _protocol(plan, datasets[0], studies),
+        "protocol": describe_protocol(plan, datasets[0], studies),
         "data": _data(origin, plan, datasets),
         "seeds": {
             "experiment": plan.experiment.random_seed,
@@ -145,11 +146,14 @@ def item_digests(datasets: Sequence[Dataset], loaders: Sequence[Loader]) -> dict
             report = dataset.report
             missing.update(report.filled_items.get(loader.name, ()))
             missing.update(report.missing_items.get(loader.name, ()))
-            matrix = dataset.features[loader.name].astype("<f4", copy=False)
-            for item_id, vector in zip(dataset.items.ids, matrix, strict=True):
-                if item_id not in missing and item_id not in digests:
-                    content = np.ascontiguousarray(vector).data
-                    digests[item_id] = f"{zlib.crc32(content):08x}"
+            parts: list[Dataset | ColdItems] = [dataset]
+            parts += [] if dataset.cold_items is None else [dataset.cold_items]
+            for part in parts:
+                matrix = part.features[loader.name].astype("<f4", copy=False)
+                for item_id, vector in zip(part.items.ids, matrix, strict=True):
+                    if item_id not in missing and item_id not in digests:
+                        content = np.ascontiguousarray(vector).data
+                        digests[item_id] = f"{zlib.crc32(content):08x}"
         described[loader.name] = {
             "path": str(loader.path),
             "crc32": {item_id: digests[item_id] for item_id in sort_ids(digests)},
@@ -202,41 +206,6 @@ def _model(study: Study) -> dict[str, Any]:
         "monitor": settings.monitor,
         "n_trials": len(study.records),
         "best_trial": None if study.best is None else study.best.trial_id,
-    }
-
-
-def _protocol(plan: Plan, dataset: Dataset, studies: Sequence[Study]) -> dict[str, Any]:
-    threshold = plan.experiment.evaluation.relevance_threshold
-    held_out = {"validation": dataset.validation, "test": dataset.test}
-    return {
-        "candidates": "all items of the training split that the user has not trained on",
-        "cold_items": "held-out items that are not in the training split count as relevant, and "
-        "cannot be recommended",
-        "relevance": f"held-out interactions with a rating of at least {threshold:g}",
-        "relevance_threshold": threshold,
-        "averaged_over": "users with at least one relevant held-out item",
-        "users_averaged": {
-            name: len(np.unique(split.users[split.ratings >= threshold]))
-            for name, split in held_out.items()
-            if split is not None
-        },
-        "selected_on": "test" if dataset.validation is None else "validation",
-        "selected_by": {study.name: study.settings.select_by for study in studies},
-        "top_k": plan.experiment.top_k,
-        "cutoffs": list(plan.experiment.evaluation.cutoffs),
-        "metrics": list(plan.columns),
-        "lower_is_better": sorted(x for x, better in plan.columns.items() if better == "lower"),
-        "neither_is_better": sorted(x for x, better in plan.columns.items() if better == "neither"),
-        "metric_files": metric_files(plan),
-    }
-
-
-def metric_files(plan: Plan) -> dict[str, str]:
-    """Return the SHA-256 of each file that a metric reads, by its key in the experiment."""
-    return {
-        f"complex_metrics[{place}].{key}": file.sha256
-        for place, metric in enumerate(plan.complex_metrics)
-        for key, file in metric.files().items()
     }
 
 
@@ -293,4 +262,5 @@ def describe_data(dataset: Dataset, files: Mapping[str, Mapping[str, str]]) -> d
         "items_dropped": report.items_dropped,
         "features": {name: list(matrix.shape) for name, matrix in dataset.features.items()},
         "notes": list(report.notes),
+        **({} if dataset.cold_items is None else {"cold_items": len(dataset.cold_items)}),
     }

@@ -54,6 +54,11 @@ class TrialRecord:
     """Digest of the best epoch's recommendation lists: item numbers and bits of the scores."""
     lists_file_sha256: str | None = None
     """Digest of their file; None without ``save_recs``."""
+    lists_file: str | None = None
+    """Its name; None without ``save_recs``, and in records of earlier versions."""
+    weights_file: str | None = None
+    """Name of the file of the weights; None without ``save_weights``, and in records of earlier
+    versions."""
     per_user_sha256: str | None = None
     """Digest of the file of the users' test values; None for a trial that failed."""
     groups: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -61,10 +66,14 @@ class TrialRecord:
     :class:`mmrec.evaluation.GroupEvaluator`; nothing is selected by them."""
     peak_bytes: int | None = None
     """The most memory that the trial needed, see :class:`mmrec.execution.memory.PeakMemory`."""
+    n_parameters: int | None = None
+    """The number of values that were trained; None if nothing is trained by gradient."""
     fold: str = ""
     """Name of the fold that it was run on; empty without folds."""
     example_lists: ExampleLists = field(default_factory=dict)
     """The lists of the example users at the best epoch."""
+    cold: dict[str, float] = field(default_factory=dict)
+    """Test figures of cold items at the best epoch; empty if they were not ranked."""
 
     @property
     def best_loss(self) -> float | None:
@@ -73,7 +82,10 @@ class TrialRecord:
 
     def to_json(self) -> str:
         """Return one line of JSON, with its digest."""
-        return sealed_line(asdict(self))
+        facts = asdict(self)
+        if not self.cold:  # most experiments rank no cold items
+            del facts["cold"]
+        return sealed_line(facts)
 
 
 class TrialStore:

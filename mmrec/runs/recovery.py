@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmrec.config import Experiment
-from mmrec.errors import TrialError
+from mmrec.errors import DataError, TrialError, listing
 from mmrec.files import append_bytes, is_file, path_errors, sha256_of_file
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.runs.folder import RunFolder
@@ -15,6 +16,8 @@ from mmrec.runs.lists import lists_path
 from mmrec.runs.records import TrialRecord, describe
 from mmrec.runs.weights import read_weights, weights_path
 from mmrec.training.digests import digest_of_state
+
+logger = logging.getLogger(__name__)
 
 
 def recover(folder: RunFolder, experiment: Experiment, models: Sequence[ModelPlan]) -> list[str]:
@@ -48,8 +51,10 @@ def recover(folder: RunFolder, experiment: Experiment, models: Sequence[ModelPla
     for record in records:
         kept = record.model in keeping
         wrong = list(damaged_files(record, folder, experiment, weights=kept))
-        for path, problem in wrong:
-            notes.append(f"{path}: {problem}; the file is set aside, and its trial runs again")
+        wrong += [(path, "it is missing") for path in _missing(record, folder, experiment, models)]
+        for path, problem in dict(wrong).items():
+            aside = "the file is set aside, and " if path.exists() else ""
+            notes.append(f"{path}: {problem}; {aside}its trial runs again")
             _set_aside(path, folder.damaged)
         good += [] if wrong else [record]
     if len(good) < len(records) or lines:
@@ -77,9 +82,57 @@ def damaged_files(
     lists, digest = lists_path(experiment, record), record.lists_file_sha256
     if digest is not None and is_file(lists) and sha256_of_file(lists) != digest:
         yield lists, "not the lists of the trial"
-    path = weights_path(experiment, record.name)
+    path = weights_path(experiment, record)
     if weights and is_file(path) and not _has_weights(path, record):
         yield path, "not the weights of the trial"
+
+
+def check_kept(
+    folder: RunFolder,
+    experiment: Experiment,
+    models: Sequence[ModelPlan],
+    records: Sequence[TrialRecord],
+) -> None:
+    """Require that everything that a run has kept is there at its end.
+
+    Records that are not on the disk any more are written again.
+
+    Args:
+        folder: of the run.
+        experiment: has the folders of lists and weights.
+        models: of the plan.
+        records: all trials of the run.
+
+    Raises:
+        DataError: files of trials were deleted.
+    """
+    missing = [path for r in records for path in _missing(r, folder, experiment, models)]
+    if missing:
+        raise DataError(
+            f"{listing(missing)}: deleted while the run was going on. Run the same experiment "
+            "again: the trials whose files are missing run again"
+        )
+    if {r.trial_id for r in folder.trials.read()} != {r.trial_id for r in records}:
+        logger.warning(
+            "%s: records were deleted while the run was going on; they are written again",
+            folder.trials.path,
+        )
+        folder.trials.replace(records)
+
+
+def _missing(
+    record: TrialRecord, folder: RunFolder, experiment: Experiment, models: Sequence[ModelPlan]
+) -> Iterator[Path]:
+    """Yield the files of a trial that are not there, although they were and are to be kept."""
+    metas = [model.meta for model in models if model.key == record.model]
+    paths = {
+        folder.per_user_path(record.name): record.per_user_sha256 is not None,
+        lists_path(experiment, record): record.lists_file is not None
+        and any(meta.save_recs for meta in metas),
+        weights_path(experiment, record): record.weights_file is not None
+        and any(meta.save_weights and not meta.restore for meta in metas),
+    }
+    yield from (path for path, is_kept in paths.items() if is_kept and not is_file(path))
 
 
 def _has_weights(path: Path, record: TrialRecord) -> bool:

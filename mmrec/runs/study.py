@@ -31,7 +31,8 @@ class Study:
     """The trial with the best value, the first of equals. A point that was run on several folds
     or seeds is selected by its mean, and is represented by its first trial."""
     best_per_user: dict[str, FloatArray] = field(default_factory=dict)
-    """By label, the test values [U] of the best trial; NaN for users who do not count."""
+    """By label, the test values [U] of the users, each the mean over the seeds of the best point,
+    on its first fold; NaN for users who do not count."""
     points: list[list[TrialRecord]] = field(default_factory=list)
     """The trials of each point, one for each fold and seed, fold by fold."""
     best_point: int | None = None

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,9 @@ from torch import Tensor
 
 from mmrec.config import Experiment
 from mmrec.errors import DataError, TrialError, listing
-from mmrec.files import is_file, parse_json, write_atomically
-from mmrec.models.external import PREFIX
+from mmrec.files import parse_json, path_errors, write_atomically
 from mmrec.planning.plan import Plan
-from mmrec.runs.environment import source_versions
+from mmrec.runs.environment import code_digest, source_versions, versions_of
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.sealed import KEY, SealError, sealed, unsealed
 from mmrec.runs.study import Study
@@ -41,13 +40,32 @@ class Weights:
     """The versions of the sources that trained it, by name."""
 
 
-def weights_path(experiment: Experiment, name: str) -> Path:
-    """Return the file of the weights of a trial."""
-    return experiment.path_output_rec_weight / name / f"best-weights-{name}.safetensors"
+def weights_path(experiment: Experiment, record: TrialRecord) -> Path:
+    """Return the file of the weights of a trial.
+
+    Its name contains the digest of the code, so that a model that is edited does not replace the
+    weights of earlier runs; earlier versions wrote names without it.
+    """
+    name = record.weights_file or f"best-weights-{record.name}.safetensors"
+    return experiment.path_output_rec_weight / record.name / name
 
 
-def save_weights(experiment: Experiment, record: TrialRecord, state: Mapping[str, Tensor]) -> None:
+def save_weights(
+    experiment: Experiment,
+    record: TrialRecord,
+    state: Mapping[str, Tensor],
+    code: Mapping[str, str],
+) -> TrialRecord:
     """Write a model's best state as safetensors, with facts of the trial as metadata.
+
+    Args:
+        experiment: has the folder.
+        record: the trial.
+        state: of the model.
+        code: the versions of the sources that trained it, by name.
+
+    Returns:
+        The record with the name of the file.
 
     Raises:
         WriteError: the file cannot be written.
@@ -56,7 +74,7 @@ def save_weights(experiment: Experiment, record: TrialRecord, state: Mapping[str
         "trial_id": record.trial_id,
         "best_epoch": record.best_epoch,
         "parameters": record.parameters,
-        "code": _code(experiment, record.model),
+        "code": dict(code),
         "weights_sha256": digest_of_state(state),
     }
     # One key alone: safetensors writes several in an order that changes from file to file.
@@ -64,11 +82,19 @@ def save_weights(experiment: Experiment, record: TrialRecord, state: Mapping[str
         {name: tensor.contiguous() for name, tensor in state.items()},
         metadata={_OWN: json.dumps(sealed(facts))},
     )
-    write_atomically(weights_path(experiment, record.name), content)
+    record = replace(record, weights_file=_weights_name(record.name, code))
+    write_atomically(weights_path(experiment, record), content)
+    return record
 
 
-def load_weights(experiment: Experiment, model: str, name: str) -> Weights:
-    """Read the weights of a trial that are to be used with the code as it is now.
+def _weights_name(trial: str, code: Mapping[str, str]) -> str:
+    return f"best-weights-{trial}_code={code_digest(code)}.safetensors"
+
+
+def find_weights(experiment: Experiment, model: str, name: str) -> Path:
+    """Return the file of weights of a trial that fits the code as it is now best.
+
+    It is the one that this code has written, else the only one of another version of mmrec.
 
     Args:
         experiment: has the folder of the weights and the external models.
@@ -76,25 +102,55 @@ def load_weights(experiment: Experiment, model: str, name: str) -> Weights:
         name: of the trial.
 
     Raises:
-        TrialError: there is no such file, it is damaged, or the external models have changed.
+        TrialError: there is no such file, or there are several of other versions.
     """
-    path = weights_path(experiment, name)
+    folder = experiment.path_output_rec_weight / name
+    own = folder / _weights_name(name, _code(experiment, model))
     try:
-        exists = is_file(path)
+        with path_errors(folder):
+            found = [own] if own.is_file() else sorted(folder.glob("best-weights-*.safetensors"))
     except DataError as error:
         raise TrialError(str(error)) from error
-    if not exists:
-        raise TrialError(f"no weights at {path}; train the trial once with save_weights: True")
+    if not found:
+        raise TrialError(f"no weights at {own}; train the trial once with save_weights: True")
+    if len(found) > 1:  # the external models that trained one of them may be those of now
+        fitting = [path for path in found if not _changed(experiment, model, read_weights(path))]
+        found = fitting or found[:1]
+    if len(found) > 1:
+        raise TrialError(
+            f"{folder} has weights of several other versions of mmrec: "
+            f"{listing(path.name for path in found)}; remove all but those to restore"
+        )
+    return found[0]
+
+
+def load_weights(experiment: Experiment, model: str, path: Path) -> Weights:
+    """Read the weights of a trial that are to be used with the code as it is now.
+
+    Args:
+        experiment: has the external models.
+        model: key of the model in the experiment file.
+        path: of the file.
+
+    Raises:
+        TrialError: the file is damaged, or the external models have changed.
+    """
     weights = read_weights(path)
-    now = _code(experiment, model)
-    sources = dict.fromkeys(name for name in [*weights.code, *now] if name != _OWN)
-    changed = [name for name in sources if weights.code.get(name) != now.get(name)]
-    if weights.code and changed:
+    changed = _changed(experiment, model, weights)
+    if changed:
         raise TrialError(
             f"{path} was trained with other external models ({listing(changed)}); train the trial "
             "again, or use the files that trained it"
         )
     return weights
+
+
+def _changed(experiment: Experiment, model: str, weights: Weights) -> list[str]:
+    """Return the external models that have changed since they trained some weights."""
+    now = _code(experiment, model)
+    sources = dict.fromkeys(name for name in [*weights.code, *now] if name != _OWN)
+    changed = [name for name in sources if weights.code.get(name) != now.get(name)]
+    return changed if weights.code else []
 
 
 def read_weights(path: Path) -> Weights:
@@ -137,7 +193,8 @@ def restored_notes(plan: Plan, studies: Sequence[Study]) -> Iterator[str]:
         if not study.settings.meta.restore:
             continue
         restored = [record.name for record in study.records if record.weights_sha256]
-        versions = {_version_of(weights_path(plan.experiment, name)) for name in restored}
+        key = study.settings.key
+        versions = {_version_of(find_weights(plan.experiment, key, name)) for name in restored}
         others = sorted(versions - {now})
         if others:
             yield (
@@ -155,5 +212,4 @@ def _version_of(path: Path) -> str:
 
 def _code(experiment: Experiment, model: str) -> dict[str, str]:
     """Return the versions of the sources of a model."""
-    is_external = model.startswith(PREFIX)
-    return source_versions(experiment.external_models_path if is_external else None)
+    return versions_of(source_versions(experiment.external_models_path), model)

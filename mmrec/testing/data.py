@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mmrec.data import Dataset, Features, Interactions, Vocabulary
+from mmrec.data import ColdItems, Dataset, Features, Interactions, Vocabulary
 from mmrec.errors import DataError
 from mmrec.seeding import rng_for
 
@@ -71,6 +71,17 @@ def tiny_dataset(
             loader: _group_features(n_items, n_features + number, rng_for(seed, loader))
             for number, loader in enumerate(loaders)
         },
+    )
+
+
+def cold_copies(dataset: Dataset, items: Sequence[int]) -> ColdItems:
+    """Return cold items with the vectors of some trained items, and without test rows."""
+    numbers, none = np.asarray(items), np.empty(0, np.int64)
+    n_items = dataset.n_items + len(items)
+    return ColdItems(
+        items=Vocabulary(f"cold{place}" for place in range(len(items))),
+        joint_test=Interactions.from_arrays(none, none, dataset.n_users, n_items),
+        features={loader: x[numbers] for loader, x in dataset.features.items()},
     )
 
 

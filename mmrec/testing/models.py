@@ -17,8 +17,9 @@ from mmrec.data import Dataset
 from mmrec.evaluation import Evaluator
 from mmrec.models import Batch, FeaturesConfig, Model, ModelConfig
 from mmrec.models.losses import total_loss
+from mmrec.models.views import view_of
 from mmrec.seeding import rng_for
-from mmrec.testing.data import refusal, tiny_dataset
+from mmrec.testing.data import cold_copies, refusal, tiny_dataset
 from mmrec.training.build import build
 from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic
@@ -206,6 +207,29 @@ class ModelTests:
             "control: permute changes neither losses nor scores: the model does not use the "
             "features of the data set that it is built on"
         )
+
+    def test_cold_items_have_finite_scores_of_their_own(self) -> None:
+        """A score for each cold item that a model ranks, whatever the other cold items are."""
+        if not self.model.ranks_cold_items():
+            return
+        scores, one = self._cold_scores([3, 0, 4]), self._cold_scores([3])
+        assert scores.shape == (2, 3), f"expected a column for each item, found {scores.shape}"
+        assert scores.isfinite().all()
+        torch.testing.assert_close(scores[:, :1], one)
+
+    def test_a_cold_item_with_the_vectors_of_a_trained_item_has_its_score(self) -> None:
+        """Items come from features alone, if a model ranks those without training rows."""
+        if not self.model.ranks_cold_items():
+            return
+        with torch.no_grad():
+            trained = self.built().eval().scorer()(torch.tensor([1, 0]))
+        torch.testing.assert_close(self._cold_scores([3, 0, 4]), trained[:, [3, 0, 4]])
+
+    def _cold_scores(self, items: list[int]) -> Tensor:
+        """Return scores [2, C] of cold items with the vectors of some trained ones."""
+        cold = cold_copies(view_of(self.configured(), self.dataset()), items)
+        with torch.no_grad():
+            return self.built().eval().cold_scorer(cold)(torch.tensor([1, 0]))
 
     def test_the_configuration_survives_a_round_trip(self) -> None:
         """Written to JSON, as in the results of an experiment, and read again, it is the same."""

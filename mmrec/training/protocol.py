@@ -10,6 +10,7 @@ import torch
 from mmrec.data import Interactions
 from mmrec.evaluation import Evaluator, Ranking
 from mmrec.models import Model, Recommender
+from mmrec.training.cold import ColdProtocol
 from mmrec.training.digests import digest_of_ranking, digest_of_state
 from mmrec.training.early_stopping import EarlyStopping
 from mmrec.training.objective import LOSS, Objective
@@ -60,6 +61,8 @@ class EvaluationProtocol:
     validation_rate: int = 1
     """Epochs from one evaluation to the next."""
     early_stopping: EarlyStopping | None = None
+    cold: ColdProtocol | None = None
+    """How cold items are evaluated; None if they are not."""
 
     def evaluate(
         self,

@@ -44,6 +44,10 @@ class Outcome:
     """The mean loss of every epoch, in order."""
     best_state: dict[str, Tensor] | None = None
     """The model's state at the best epoch, on the CPU; None if nothing is trained."""
+    cold: dict[str, float] = field(default_factory=dict)
+    """The test figures of cold items, see :class:`mmrec.training.cold.ColdProtocol`."""
+    n_parameters: int | None = None
+    """The number of values that are trained; None if nothing is trained by gradient."""
 
 
 def evaluate_untrained(

@@ -22,8 +22,8 @@ class DataDifference:
     """A part of the data that differs."""
 
     part: str
-    """``users``, ``items``, a split, a loader, the key of a metric's file, or ``fold`` for a fold
-    that only one side has."""
+    """``users``, ``items``, a split, ``cold_items``, a loader, the key of a metric's file, or
+    ``fold`` for a fold that only one side has."""
     detail: str
     fold: str = ""
     """The fold that it belongs to; empty without folds, and for vectors, which folds share."""
@@ -79,10 +79,21 @@ def _details(part: str, one: DataFacts, other: DataFacts) -> Iterator[str]:
     """Yield how a part differs; nothing for vectors that differ only because the items do."""
     if part in _SPLITS:
         yield _split_detail(part, one.facts, other.facts)
+    elif part == "cold_items":
+        yield from _cold_details(one, other)
     elif part in PARTS:
         yield f"{one.facts[part]:,} -> {other.facts[part]:,}, other ids"
     else:
         yield from _loader_details(part, one, other)
+
+
+def _cold_details(one: DataFacts, other: DataFacts) -> Iterator[str]:
+    """Yield how cold items differ: which vectors, else their number."""
+    then, now = one.facts["fingerprints"], other.facts["fingerprints"]
+    same = [loader for loader in one.items if then.get(loader) == now.get(loader)]
+    changed = [detail for loader in same for detail in _loader_details(loader, one, other)]
+    counts = [f"{side.facts.get('cold_items', 0):,}" for side in (one, other)]
+    yield from changed or [f"{' -> '.join(counts)}, other ids or test rows"]
 
 
 def short_path(path: str | Path) -> str:

@@ -104,7 +104,7 @@ def _entry_differences(
 def _figure_differences(
     epoch: int | None, one: Mapping[str, Any], other: Mapping[str, Any]
 ) -> Iterator[Difference]:
-    for split in ("validation", "test"):
+    for split in ("validation", "test", "cold"):
         for label, *values in changes(one.get(split, {}), other.get(split, {})):
             yield _difference(epoch, "figures", f"{split} {label}", *values)
 
@@ -123,7 +123,7 @@ def _difference_of_results(one: TrialRecord, other: TrialRecord) -> Difference |
         values = getattr(one, field), getattr(other, field)
         if not equal(*values):
             return _difference(epoch, quantity, "of the best epoch", *values)
-    kept = [{"validation": r.validation, "test": r.test} for r in (one, other)]
+    kept = [{"validation": r.validation, "test": r.test, "cold": r.cold} for r in (one, other)]
     return next(_figure_differences(epoch, *kept), None)
 
 

@@ -16,13 +16,8 @@ from mmrec.progress.display import Progress
 from mmrec.runs.differences import Change, as_text, changes
 from mmrec.runs.environment import describe_environment
 from mmrec.runs.finished import FinishedRun, read_plan
-from mmrec.runs.manifest import (
-    all_fingerprint,
-    describe_data,
-    item_digests,
-    metric_files,
-    split_files,
-)
+from mmrec.runs.manifest import all_fingerprint, describe_data, item_digests, split_files
+from mmrec.runs.protocol import metric_files
 from mmrec.text import counted
 from mmrec.training.determinism import resolve_device, usual_modes
 from mmrec.verify.data import DataDifference, DataFacts, data_differences

@@ -15,8 +15,8 @@ from mmrec.experiment import run_experiment
 from mmrec.models import find_recommender, load_external_module
 
 
-def new_model(name: str, folder: Path) -> int:
-    return main(["new-model", name, "--folder", str(folder)])
+def new_model(name: str, folder: Path, *options: str) -> int:
+    return main(["new-model", name, "--folder", str(folder), *options])
 
 
 def names(folder: Path) -> list[str]:
@@ -24,11 +24,15 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--multimodal",)], ids=["collaborative", "multimodal"])
 def test_the_model_passes_its_test_and_runs_in_an_experiment(
-    experiment_file: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    options: tuple[str, ...],
+    experiment_file: Write,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = tmp_path / "mine"
-    assert new_model("BprMF", folder) == 0
+    assert new_model("BprMF", folder, *options) == 0
     printed = capsys.readouterr().out
     assert names(folder) == ["__init__.py", "bpr_mf.py", "test_bpr_mf.py"]
     (command,) = re.findall(r"^  python (-m pytest .*)$", printed, re.MULTILINE)
@@ -43,7 +47,7 @@ def test_the_model_passes_its_test_and_runs_in_an_experiment(
     assert re.search(r"^1\d passed", done.stdout, re.MULTILINE)
     (found,) = re.findall(r"external_models_path: (.*)", printed)
     settings = {"epochs": 3, "factors": 4, "lr": [0.01, 0.02], "l_w": "1e-4"}
-    models = {"external.BprMF": settings}
+    models = {"external.BprMF": settings | ({"top_k": 3} if options else {})}
     results = run_experiment(experiment_file(models, external_models_path=found), progress=False)
     assert list(results.trials["status"]) == ["finished", "finished"]
     assert list(results.best["model"]) == ["BprMF"]
@@ -57,6 +61,17 @@ def test_the_printed_lines_are_an_experiment_s(
     printed = capsys.readouterr().out
     assert "    external_models_path: ../external/models/__init__.py\n" in printed
     assert "      external.Mine:\n" in printed
+
+
+def test_the_keys_that_are_printed_are_those_of_the_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert new_model("Mine", tmp_path, "--multimodal") == 0
+    entry = capsys.readouterr().out.split("external.Mine:\n", 1)[1]
+    model = find_recommender("external.Mine", load_external_module(tmp_path))
+    keys = re.findall(r"^        (\w+):", entry, re.MULTILINE)
+    assert "modalities" in keys
+    assert set(keys) <= set(model.Config.model_fields)
 
 
 def test_an_existing_folder_keeps_what_it_has(tmp_path: Path) -> None:
@@ -88,7 +103,7 @@ def test_bad_names_are_refused(
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert new_model("Bear", tmp_path) == 0
+    assert new_model("Bear", tmp_path, "--multimodal") == 0
     for name in ("test_bear.py", "bear.py"):
         before = {p: p.read_bytes() for p in tmp_path.iterdir()}
         assert new_model("Bear", tmp_path) == 2

@@ -64,14 +64,16 @@ def test_the_home_page_names_every_model(insertions: ModuleType, model_pages: Mo
     named = re.findall(r"\[(\w+)\]\(models/\1\.md\)", home)
     assert sorted(named) == sorted(model_pages.built_in())
     assert f"mmrec has {len(named)} recommenders" in home
+    assert f" {len(named)} recommenders " in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("model", "facts"),
     [
-        ("LATTICE", ["yes", "users and items; items", "yes", "2021"]),
-        ("BM3", ["yes", "users and items", "no", "2023"]),
-        ("EASER", ["no", "", "", "2019"]),
+        ("LATTICE", ["yes", "users and items; items", "yes", "no", "2021"]),
+        ("BM3", ["yes", "users and items", "no", "no", "2023"]),
+        ("EASER", ["no", "", "", "no", "2019"]),
+        ("ItemKNNCBF", ["yes", "", "", "yes", "2019"]),
     ],
 )
 def test_the_facts_of_a_model_come_from_its_code(
@@ -94,7 +96,7 @@ def test_the_page_of_a_model_is_made_of_its_docstring_configuration_and_code(
     assert page.startswith("# LATTICE\n")
     headings = ["Public code", "Hyper-parameters", "Recorded figures", "Cost", "Code"]
     assert re.findall(r"^## (.*)$", page, re.MULTILINE) == headings
-    assert "```text\nG = (1 - l_m) D^-1/2 T" in page
+    assert '<div class="equation"><div class="line"><math displaystyle="true"><msub>' in page
     share = "Share of the raw features' graphs in the item graph; the rest is learned."
     assert f"| `l_m` | `0.1` | a number, from 0 to 1 | {share} |" in page
     assert "| `seed` |" not in page

@@ -70,6 +70,21 @@ def no_gpu(write: Write, data: Path) -> str:
     return _log(write(gpu=3))
 
 
+def changed_data(write: Write, data: Path) -> str:
+    models = {"external.Own": settings(lr=[0.01, 0.02])}
+    path = write(models, external_models_path="m.py")
+    train = str(data / "train.txt")
+    other = (data / "train.txt").read_text().replace("\t1\n", "\t2\n")
+    (path.parent / "m.py").write_text(
+        "from pathlib import Path\n"
+        "from mmrec.models import LightGCNM\n"
+        "class Own(LightGCNM):\n"
+        "    def begin_epoch(self, epoch, rng):\n"
+        f"        Path({train!r}).write_text({other!r})\n"
+    )
+    return _refusal(path)
+
+
 def no_validation(write: Write, data: Path) -> str:
     splits = {name: f"../data/{{0}}/{name[:-5]}.txt" for name in ("train_path", "test_path")}
     return _log(write(data_config={"strategy": "fixed", **splits}))
@@ -83,6 +98,7 @@ def outer_folder(write: Write, data: Path) -> str:
 
 
 MAKERS: dict[str, Callable[[Write, Path], str]] = {
+    "changed": changed_data,
     "ids": no_ids,
     "lengths": other_lengths,
     "threshold": high_threshold,

@@ -26,8 +26,12 @@ from mmrec.execution.ray.worker import RunSetup, StopFlag, versions, work
 from mmrec.execution.specs import TrialRequest
 from mmrec.execution.worker import WorkerSetup
 from mmrec.experiment import check_experiment, run_experiment
+from mmrec.planning.datasets import load_datasets
+from mmrec.planning.plan import make_plan
 from mmrec.progress.display import Progress
 from mmrec.reporting.results import Results
+from mmrec.runs.identity import RunIdentity
+from mmrec.runs.inputs import FileStates, RunInputs
 from mmrec.runs.records import TrialStore
 
 pytestmark = pytest.mark.xdist_group("timed")
@@ -354,7 +358,8 @@ def test_the_stop_flag(tmp_path, monkeypatch):
 
 
 def run_setup(folder: Path, **changes: Any) -> RunSetup:
-    setup = WorkerSetup({}, folder, folder, threads=1, gpu=-1)
+    inputs = RunInputs(RunIdentity("", {}), FileStates({}, {}))
+    setup = WorkerSetup({}, folder, folder, threads=1, gpu=-1, inputs=inputs)
     return RunSetup("a run", setup, versions() | changes)
 
 
@@ -368,8 +373,11 @@ def test_a_node_whose_torch_sees_no_gpu_is_refused(experiment_file, tmp_path, mo
     monkeypatch.setattr("mmrec.execution.worker.resolve_device", lambda gpu: cpu)
     path = experiment_file()
     StopFlag(tmp_path).create()
-    document = read_experiment(path).document.data
-    setup = WorkerSetup(document, path.parent, tmp_path, threads=1, gpu=0)
+    loaded = read_experiment(path)
+    plan = make_plan(loaded)
+    inputs = RunInputs(RunIdentity.of(plan, load_datasets(plan)), FileStates.of(plan))
+    document = loaded.document.data
+    setup = WorkerSetup(document, path.parent, tmp_path, threads=1, gpu=0, inputs=inputs)
     _, refusal = work(RunSetup("gpu", setup, versions()), TrialRequest(0, 0, {}), lambda _: None)
     assert_contains(refusal, [platform.node(), "GPU", "torch"])
 

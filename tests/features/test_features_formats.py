@@ -144,7 +144,7 @@ def test_every_format_gives_the_same_rows(write: Callable[[Path], Path], tmp_pat
 
 def test_a_whole_matrix_is_mapped_and_not_copied(tmp_path: Path) -> None:
     for path in (npy(tmp_path / "f.npy"), safetensors(tmp_path / "g.safetensors")):
-        found = read(path)
+        found = open_source(path).read(IDS)
         assert not found.flags.owndata
         assert not found.flags.writeable
 

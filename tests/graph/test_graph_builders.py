@@ -13,11 +13,11 @@ from torch.nn.functional import normalize
 
 from mmrec.graph import (
     SparseMatrix,
-    builders,
     co_occurrence_graph,
     drop_edges,
     drop_uniformly,
     knn_graph,
+    row_blocks,
 )
 
 
@@ -62,7 +62,7 @@ def test_co_occurrence(masks: tuple[int, int, int], k: int, block: int) -> None:
     n_rows, n_cols, seed = masks
     mask = torch.rand(n_rows, n_cols, generator=torch.Generator().manual_seed(seed)) < 0.4
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(builders, "_BLOCK_VALUES", block)
+        patch.setattr(row_blocks, "_BLOCK_VALUES", block)
         graph = co_occurrence_graph(matrix(mask), k)
     counts = (mask.long() @ mask.long().T).tolist()
     for i in range(n_rows):

@@ -14,7 +14,7 @@ from helpers import ROOT, refusal
 from pydantic import ConfigDict
 from torch import Tensor, nn
 
-from mmrec.data import Dataset, DistinctUsers
+from mmrec.data import ColdItems, Dataset, DistinctUsers
 from mmrec.errors import DataError
 from mmrec.models import (
     MODELS,
@@ -26,6 +26,7 @@ from mmrec.models import (
     load_external_module,
 )
 from mmrec.models.losses import bpr_loss
+from mmrec.models.parts import ItemFeatures
 from mmrec.testing.data import tiny_dataset
 from mmrec.testing.models import ModelTests
 
@@ -239,6 +240,58 @@ class Blind(Plain):
     Config = BlindConfig
 
 
+class Tower(Plain):
+    """Ranks cold items: its items come from features alone."""
+
+    Config = BlindConfig
+    config: BlindConfig
+
+    def __init__(self, config: BlindConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.features = ItemFeatures(config, dataset, config.factors)
+        del self.items
+
+    def embed(self) -> tuple[Tensor, Tensor]:
+        return self.users.weight, torch.stack([*self.features.projected().values()]).sum(0)
+
+    def loss(self, batch: Batch) -> Tensor:
+        return bpr_loss(*batch.of(*self.embed()))
+
+    def embed_cold_items(self, cold: ColdItems) -> Tensor:
+        sources = self.config.sources.items()
+        vectors = {m: torch.from_numpy(cold.features[loader]) for m, loader in sources}
+        assert self.features.projections is not None
+        return torch.stack([*self.features.projections(vectors).values()]).sum(0)
+
+    def cold_scorer(self, cold: ColdItems) -> Callable[[Tensor], Tensor]:
+        items = self.embed_cold_items(cold)
+        return lambda users: self.users(users) @ items.T
+
+
+class TestTower(ModelTests):
+    model = Tower
+
+
+class ColdTogether(Tower):
+    """Cold items are centred, so that each depends on the others."""
+
+    def embed_cold_items(self, cold: ColdItems) -> Tensor:
+        items = super().embed_cold_items(cold)
+        return items - items.mean(0)
+
+
+class ColdHalf(Tower):
+    """Items have embeddings that cold items lack."""
+
+    def __init__(self, config: BlindConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.items = nn.Embedding(self.n_items, config.factors)
+
+    def embed(self) -> tuple[Tensor, Tensor]:
+        users, items = super().embed()
+        return users, items + self.items.weight
+
+
 class LenientConfig(PlainConfig):
     model_config = ConfigDict(extra="ignore")
 
@@ -260,6 +313,8 @@ BROKEN = {
     ForgetfulEpoch: "test_resuming_within_an_epoch_gives_the_same_bits",
     HiddenState: "test_the_state_is_the_whole_model",
     Blind: "test_permuted_features_change_the_model",
+    ColdTogether: "test_cold_items_have_finite_scores_of_their_own",
+    ColdHalf: "test_a_cold_item_with_the_vectors_of_a_trained_item_has_its_score",
     Lenient: "test_an_unknown_hyper_parameter_is_refused",
 }
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from helpers import refusal
-from scipy import stats
 from torch import nn
 
 from mmrec.data import Dataset
@@ -19,10 +18,10 @@ from mmrec.models.parts import (
     ItemFeatures,
     ModalityAttention,
     Projections,
+    Table,
     attribute_name,
     embeddings,
     interactions,
-    uniform,
 )
 from mmrec.testing.data import tiny_dataset
 
@@ -156,22 +155,17 @@ def test_attention_over_modalities() -> None:
     torch.testing.assert_close(weights[:, :, 0], scores / scores.sum(0))
 
 
-@pytest.mark.parametrize("shape", [(0, 3), (3, 3), (501, 7)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_uniform_numbers(shape: tuple[int, int], dtype: torch.dtype) -> None:
-    like = torch.empty(shape, dtype=dtype)
-    torch.manual_seed(3)
-    one, other = uniform(like), uniform(like)
-    torch.manual_seed(3)
-    assert torch.equal(uniform(like), one)
-    assert (one.shape, one.dtype) == (shape, dtype)
-    assert one.gt(0).all()
-    assert one.lt(1).all()
-    assert not len(one) or not torch.equal(one, other)
-
-
-def test_uniform_numbers_are_uniform_and_independent() -> None:
-    torch.manual_seed(0)
-    numbers = uniform(torch.empty(5000, 4)).double().numpy()
-    assert stats.kstest(numbers.flatten(), "uniform").pvalue > 1e-4
-    assert np.abs(np.corrcoef(numbers.T) - np.eye(4)).max() < 0.06
+@pytest.mark.parametrize("shape", [(40,), (6, 4), (0,)])
+def test_a_table_has_the_bits_of_an_embedding(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(2)
+    places = torch.randint(9, shape)
+    plain, ours = nn.Embedding(9, 5), Table(9, 5)
+    ours.load_state_dict(plain.state_dict())
+    rows = [table(places) for table in (plain, ours)]
+    direction = torch.randn_like(rows[0])
+    for found in rows:
+        (found * direction).sum().backward()
+    assert torch.equal(*rows)
+    assert plain.weight.grad is not None
+    assert ours.weight.grad is not None
+    assert torch.equal(plain.weight.grad, ours.weight.grad)

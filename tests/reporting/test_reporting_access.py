@@ -164,8 +164,9 @@ def test_tables_have_captions_headers_and_downloads(page: Node) -> None:
 
 def test_every_figure_has_a_name_a_caption_and_its_data(page: Node) -> None:
     figures = page.all("figure")
-    # Users, popularity at two cutoffs; curves of LightGCNM; curves, weights, heat map of LATTICE.
-    assert len(figures) == 7
+    # Users, popularity at two cutoffs, accuracy over seconds and parameters, curves of both models;
+    # curves of LightGCNM; curves, weights, heat map of LATTICE.
+    assert len(figures) == 10
     for figure in figures:
         assert figure.all("figcaption")[0].words
         (image,) = figure.all("img")

@@ -210,7 +210,8 @@ def test_the_page_is_well_formed_and_self_contained() -> None:
     assert set(page.all("scope")) == {"col", "row"}
     assert page.tags.count("caption") == page.tags.count("table")
     assert page.tags.count("h1") == page.tags.count("main") == 1
-    assert page.tags.count("figure") == 3  # curves of both models, one search of one parameter
+    # Accuracy over seconds, curves of both models together and alone, one search of a parameter.
+    assert page.tags.count("figure") == 5
 
 
 def test_every_row_of_a_table_is_as_wide_as_its_header() -> None:
@@ -392,7 +393,7 @@ def test_models_selected_by_their_loss_are_compared_by_a_metric() -> None:
         ([{"lr": x, "l_m": y} for x in (1, 2) for y in (1, 2)], 2),
         ([{"lr": x, "l_m": x, "f": x} for x in (1, 2)], 4),
         ([{"lr": x, "l_m": x, "f": x, "g": x} for x in (1, 2)], 5),
-        ([{"lr": x / 7, "l_m": x} for x in range(12)], 3),
+        ([{"lr": x / 7, "l_m": x} for x in range(12)], 4),  # and the importance
     ],
     ids=["one differs", "grid of two", "pairs of three", "four one by one", "drawn at random"],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import combinations, product
 
 import numpy as np
@@ -14,10 +15,13 @@ from studies import make_data, make_study
 from mmrec.evaluation import GROUPS
 from mmrec.reporting.plots.style import Drawing, draw
 from mmrec.reporting.report_data import ReportData
+from mmrec.reporting.sections.all_curves import all_learning_curves
 from mmrec.reporting.sections.diagnostics import diagnostics
+from mmrec.reporting.sections.importance import importance
 from mmrec.reporting.sections.learning import learning_curves
 from mmrec.reporting.sections.popularity import popularity
 from mmrec.reporting.sections.search import search_heatmap, search_scatter
+from mmrec.reporting.sections.tradeoffs import accuracy_over
 from mmrec.reporting.sections.users import per_user
 from mmrec.runs.records import TrialRecord
 
@@ -28,6 +32,10 @@ NAMES = {
     "one": ["LightGCNM"],
     "two long": ["external.LightGCNM_visual_textual_audio", "LATTICE_without_the_collaborative"],
     "seven": ["MostPop", "Random", "LightGCNM", "LATTICE", "ItemKNN", "Another", "a_model_" * 12],
+    "twelve": [
+        *("MostPop", "Random", "LightGCNM", "LATTICE", "ItemKNN", "FREEDOM", "BM3", "MGCN"),
+        *("external.MyOwnModel", "AttributeItemKNN", "iALS", "RP3beta"),
+    ],
 }
 
 
@@ -51,6 +59,9 @@ def trial(index: int, n_epochs: int = 4, **parameters: object) -> TrialRecord:
         *(str(index), f"M_{index}", "M", index, parameters, "finished"),
         best_epoch=n_epochs,
         validation={LABEL: float(values[-1])},
+        test={LABEL: float(values[0]), "ItemCoverage@100": 1000.0 + index},
+        seconds=10.0**index,
+        n_parameters=12_400_000,
         history=history,
         losses=[float(x) for x in values],
         groups=dict.fromkeys(GROUPS, group),
@@ -72,7 +83,11 @@ def data(records: list[TrialRecord], by: str = LABEL) -> ReportData:
 
 
 def models(names: list[str]) -> ReportData:
-    studies = [make_study(TWO, LABEL, name=name, best=TWO[0]) for name in names]
+    trials = [[trial(place), trial(place + 1)] for place in range(len(names))]
+    studies = [
+        make_study(of_model, LABEL, name=name, best=of_model[0])
+        for name, of_model in zip(names, trials, strict=True)
+    ]
     for study in studies:
         study.best_per_user[LABEL] = np.arange(9.0)
     return make_data(studies)
@@ -90,10 +105,19 @@ DRAWINGS: dict[str, Drawing] = {
     "curves of thirty": learning_curves(data(THIRTY)),
     "curves of an epoch": learning_curves(data([trial(0, n_epochs=1)])),
     "diagnostics": diagnostics(data(TWO), "weights"),
+    "importance": importance(data(FOUR)),
 } | {
     f"{kind}, {which}": make(models(names))
     for which, names in NAMES.items()
-    for kind, make in {"users": per_user, "popularity": popularity}.items()
+    for kind, make in {
+        "users": per_user,
+        "popularity": popularity,
+        "curves of all": all_learning_curves,
+        "seconds": partial(accuracy_over, what="seconds"),
+        "parameters": partial(accuracy_over, what="parameters"),
+        "coverage": partial(accuracy_over, what="coverage"),
+    }.items()
+    if len(names) > 1 or kind in ("users", "popularity", "curves of all")
 }
 
 

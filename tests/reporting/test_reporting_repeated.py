@@ -107,7 +107,7 @@ def test_the_page_names_single_trials_and_all_trials_of_the_best_point() -> None
     one = repeated()
     one.best_per_user["Recall@20"] = np.array([0.1, 0.2])
     page = Page(render([one]))
-    assert "first trial of the best point" in page.words
+    assert "means over the seeds of the best point" in page.words
     assert "the best point is that of trials 4 to 6, with a mean validation Recall@20" in page.words
     assert f"{fmean(BEST):.4f} ± {stdev(BEST):.4f}" in page.words
     assert len(re.findall(r"best point \d\.", page.words)) == 3  # in the table of trials

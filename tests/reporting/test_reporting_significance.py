@@ -29,6 +29,8 @@ from mmrec.evaluation import (
 )
 from mmrec.experiment import run_experiment
 from mmrec.reporting.results import Results
+from mmrec.runs.finished import FinishedRun, read_studies
+from mmrec.runs.folder import RunFolder
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 VALUES = st.lists(st.integers(-5, 5).map(float), min_size=2, max_size=12)
@@ -232,6 +234,18 @@ def test_models_on_the_same_seeds_are_paired_over_them(experiment_file):
     assert over_seeds["n"].tolist() == [3] * 4
     trials = results.trials.sort_values("seed")
     a, b = (trials[trials["model"] == m]["nDCG@3"].to_numpy() for m in ("LightGCNM", "LATTICE"))
+    over_users = found[(found["over"] == "users") & (found["metric"] == "nDCG@3")]
+    of_test = over_users[over_users["test"] == "paired_ttest"].iloc[0]  # of the first two models
+    folder = RunFolder(results.folder)
+    one, other, _ = (
+        np.mean([folder.per_user(trial)["nDCG@3"] for trial in study.best_trials], axis=0)
+        for study in read_studies(FinishedRun.open(results.folder))
+    )
+    assert of_test["mean_a"] == pytest.approx(np.nanmean(one))
+    assert of_test["mean_b"] == pytest.approx(np.nanmean(other))
+    expected = stats.ttest_rel(one, other, nan_policy="omit").pvalue
+    assert of_test["p_value"] == pytest.approx(expected)
+    assert "users' means over seeds" in results.report.read_text()
     row = over_seeds.loc["nDCG@3"]
     assert row["p_value"] == pytest.approx(stats.ttest_rel(a, b).pvalue)
     assert row["mean_a"] == pytest.approx(a.mean())

@@ -11,15 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from run_bits import bits
 from stopping import stop_after
 from tiny_experiment import experiment_writer, settings
 
 from mmrec.errors import MmrecError
 from mmrec.experiment import run_experiment
-from mmrec.files import sha256_of_file
 from mmrec.reporting.report import rebuild_report
-from mmrec.runs.weights import read_weights
-from mmrec.training.digests import digest_of_state
 from mmrec.verify.verification import verify_run
 
 pytestmark = pytest.mark.exhaustive
@@ -28,15 +26,6 @@ N_ATTACKS = int(os.environ.get("MMREC_ATTACKS", "10"))
 KEPT = {"save_recs": True, "save_weights": True}
 MODELS = {"MostPop": {}, "LightGCNM": settings(epochs=2, lr=[0.01, 0.02, 0.03], meta=KEPT)}
 N_STEPS = 2 * 4  # of a trial
-
-
-def bits(results: Path) -> dict[str, str]:
-    """The digests of what must not differ: the best figures, the lists, and the weights."""
-    (best,) = results.glob("performance/run_*/best.tsv")
-    found = {path.name: sha256_of_file(path) for path in [best, *results.glob("recs/*.tsv")]}
-    for path in results.glob("weights/*/*.safetensors"):
-        found[path.name] = digest_of_state(read_weights(path).state)
-    return found
 
 
 def corrupt(results: Path, number: int) -> Path:

@@ -14,45 +14,45 @@ from mmrec.evaluation.ground_truth import discounts
 from mmrec.evaluation.judged_lists import JudgedLists
 
 
-@metric("Recall")
+@metric("Recall", on_hits=True)
 def recall(lists: JudgedLists) -> FloatArray:
     """Hits / relevant, [V]."""
     return lists.n_hits / np.maximum(lists.truth.n_relevant, 1)
 
 
-@metric("MAR")
+@metric("MAR", on_hits=True)
 def mean_recall(lists: JudgedLists) -> FloatArray:
     """Mean over n = 1..k of the recall of the first n, [V], also if the list is shorter."""
     found = lists.hits.cumsum(axis=1).mean(axis=1)
     return np.asarray(found / np.maximum(lists.truth.n_relevant, 1))
 
 
-@metric("Precision")
+@metric("Precision", on_hits=True)
 def precision(lists: JudgedLists) -> FloatArray:
     """Hits / k, [V], even if the list is shorter."""
     return lists.n_hits / lists.cutoff
 
 
-@metric("F1")
+@metric("F1", on_hits=True)
 def f1(lists: JudgedLists) -> FloatArray:
     """2 P R / (P + R) of the user's precision P and recall R = 2 hits / (k + relevant), [V]."""
     return 2 * lists.n_hits / (lists.cutoff + lists.truth.n_relevant)
 
 
-@metric("HR")
+@metric("HR", on_hits=True)
 def hit_rate(lists: JudgedLists) -> FloatArray:
     """1 if there is any hit, else 0, [V]."""
     return (lists.n_hits > 0).astype(np.float64)
 
 
-@metric("MRR")
+@metric("MRR", on_hits=True)
 def reciprocal_rank(lists: JudgedLists) -> FloatArray:
     """1 / rank of the first hit, 0 without one, [V]."""
     first = lists.hits.argmax(axis=1) + 1
     return np.asarray((lists.n_hits > 0) / first)
 
 
-@metric("MAP")
+@metric("MAP", on_hits=True)
 def mean_precision(lists: JudgedLists) -> FloatArray:
     """Mean over n = 1..k of the precision of the first n, [V].
 
@@ -62,7 +62,7 @@ def mean_precision(lists: JudgedLists) -> FloatArray:
     return np.asarray(_precisions(lists).mean(axis=1))
 
 
-@metric("MAPTrec")
+@metric("MAPTrec", on_hits=True)
 def average_precision(lists: JudgedLists) -> FloatArray:
     """Sum over the ranks n of the hits of the precision of the first n, / relevant, [V].
 
@@ -78,7 +78,7 @@ def _precisions(lists: JudgedLists) -> FloatArray:
     return lists.hits.cumsum(axis=1) / np.arange(1, lists.cutoff + 1)
 
 
-@metric("nDCG", graded=True)
+@metric("nDCG", graded=True, on_hits=True)
 def ndcg(lists: JudgedLists) -> FloatArray:
     """DCG / IDCG with the gain 2 ** (rating - threshold + 1) - 1, [V].
 
@@ -90,13 +90,13 @@ def ndcg(lists: JudgedLists) -> FloatArray:
     return np.asarray(found / np.where(ideal > 0, ideal, 1))
 
 
-@metric("single_nDCG", graded=True)
+@metric("single_nDCG", graded=True, on_hits=True)
 def single_ndcg(lists: JudgedLists) -> FloatArray:
     """The value of :func:`ndcg`, under the name in Formal-MultiMod-Rec, [V]."""
     return ndcg(lists)
 
 
-@metric("nDCGRendle2020")
+@metric("nDCGRendle2020", on_hits=True)
 def binary_ndcg(lists: JudgedLists) -> FloatArray:
     """DCG / IDCG with the gain 1 for every relevant item, [V].
 

@@ -76,7 +76,7 @@ def _data_differences(one: FinishedRun, other: FinishedRun) -> Iterator[str]:
     """Yield the parts of a data set that differ. Loaders count if both runs have them."""
     for run_fold, fold in zip(_folds(one), _folds(other), strict=False):
         a, b = run_fold["fingerprints"], fold["fingerprints"]
-        loaders = [name for name in a if name in b and name not in _SPLITS]
+        loaders = [name for name in a if name in b and name not in (*_SPLITS, "cold_items")]
         different = [part for part in (*_SPLITS, *loaders) if a.get(part) != b.get(part)]
         if different:
             place = f" (fold {fold['name']})" if fold.get("name") else ""

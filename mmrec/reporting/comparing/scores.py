@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmrec.data import FloatArray
 from mmrec.errors import DataError, listing, nearest
 from mmrec.evaluation import Spread, spread
 from mmrec.reporting.comparing.protocol import dataset_of
 from mmrec.reporting.run_tables import tested
 from mmrec.runs.finished import FinishedRun, read_settings, read_studies
-from mmrec.runs.folder import RunFolder
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.study import Repetition, Study
 
@@ -28,8 +26,6 @@ class ModelScores:
     """The folder of the run."""
     trials: Mapping[Repetition, TrialRecord]
     """The trials of the point by fold and seed."""
-    per_user: Mapping[str, FloatArray]
-    """By label, the values [U] of the users of the first fold, each the mean over the seeds."""
 
     def spread(self, label: str) -> Spread | None:
         """Return mean and deviation over folds and seeds; None if a trial lacks the figure."""
@@ -103,8 +99,7 @@ def _add(cells: dict[tuple[str, str], ModelScores], dataset: str, study: Study, 
     trials = study.best_by_repetition
     known = cells.get((dataset, study.name))
     if known is None:
-        per_user = _per_user(study, trials, path)
-        cells[dataset, study.name] = ModelScores(study, path, trials, per_user)
+        cells[dataset, study.name] = ModelScores(study, path, trials)
     elif _results(known.trials) != _results(trials):
         raise DataError(
             f"{study.name} has different results on {dataset} in {known.path} and in {path}; "
@@ -114,16 +109,6 @@ def _add(cells: dict[tuple[str, str], ModelScores], dataset: str, study: Study, 
 
 def _results(trials: Mapping[Repetition, TrialRecord]) -> list[tuple[str, str | None]]:
     return [(trial.trial_id, trial.lists_sha256) for trial in trials.values()]
-
-
-def _per_user(
-    study: Study, trials: Mapping[Repetition, TrialRecord], path: Path
-) -> dict[str, FloatArray]:
-    fold = next(iter(trials))[0]
-    folder = RunFolder(path)
-    kept = [folder.per_user(trial) for (other, _), trial in trials.items() if other == fold]
-    common = [label for label in kept[0] if all(label in values for values in kept)]
-    return {label: np.mean([values[label] for values in kept], axis=0) for label in common}
 
 
 def _labels(

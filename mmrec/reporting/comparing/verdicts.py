@@ -128,9 +128,10 @@ def _corrected(
 
 def _p_over_users(one: ModelScores, other: ModelScores, label: str) -> float | None:
     """Return the p-value of the paired t-test; None for a metric that is no mean over users."""
-    if label not in one.per_user or label not in other.per_user:
+    values = [scores.study.best_per_user for scores in (one, other)]
+    if not all(label in of_users for of_users in values):
         return None
-    return paired_ttest(one.per_user[label], other.per_user[label])
+    return paired_ttest(*(of_users[label] for of_users in values))
 
 
 def _p_over_seeds(one: ModelScores, other: ModelScores, label: str) -> float | None:

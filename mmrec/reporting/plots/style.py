@@ -94,6 +94,19 @@ def series(place: int) -> dict[str, Any]:
     }
 
 
+def series_mark(place: int) -> dict[str, Any]:
+    """Return the look of a model's mark; marks beyond the colours are hollow."""
+    look = series(place)
+    turn = place // len(SERIES)
+    return {
+        "color": look["color"],
+        "marker": _MARKERS[(place + turn) % len(_MARKERS)],
+        "markersize": 7,
+        "markeredgewidth": 1.6,
+        "fillstyle": "none" if turn % 2 else "full",
+    }
+
+
 def pale(alpha: float, **look: float) -> dict[str, Any]:
     """Return the look of what is in the background."""
     return {"color": INK, "alpha": alpha, **look}

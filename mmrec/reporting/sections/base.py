@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 from markupsafe import Markup
@@ -92,6 +92,28 @@ def figure(make: _D) -> _D:
 
 
 def sections_of(data: ReportData) -> list[Section]:
-    """Return the sections of a run, in their order."""
+    """Return the sections of a run, in their order.
+
+    Tables and figures of a run that has not finished say so in their captions.
+    """
     makers = sorted(SECTIONS.items(), key=lambda item: (item[1].order, item[0]))
-    return [made for _, maker in makers for made in maker.make(data)]
+    sections = [made for _, maker in makers for made in maker.make(data)]
+    if data.unfinished is None:
+        return sections
+    label = f"Partial results after {data.unfinished.n_ended}. "
+    return [_labelled(made, label) for made in sections]
+
+
+def _labelled(made: Section, label: str) -> Section:
+    tables = {
+        name: replace(table, caption=label + table.caption) for name, table in made.tables.items()
+    }
+    plots = [
+        replace(
+            plot,
+            caption=label + plot.caption,
+            data=replace(plot.data, caption=label + plot.data.caption),
+        )
+        for plot in made.plots
+    ]
+    return replace(made, tables=tables, plots=plots)

@@ -15,7 +15,7 @@ from mmrec.reporting.cautions import of_comparison
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Section, section
 from mmrec.reporting.table import Cell, ReportTable, make_table, number_format
-from mmrec.reporting.verdicts import best_of, test_means
+from mmrec.reporting.verdicts import best_of, test_means, users_text
 from mmrec.runs.repetitions import repetitions_text, spreads
 from mmrec.runs.study import Study
 
@@ -44,11 +44,11 @@ def comparison(data: ReportData) -> Iterator[Section]:
             "the mean over users."
         )
     if len(data.significance):
-        first = ", which compare the first trials," if repeated else ""
+        users = users_text(data.finished)
         notes.append(
             Markup(
                 "<sup>*</sup> differs from the best value of its column: p &lt; 0.05 in every "
-                f"test over users{first} and over folds and seeds, after correction."
+                f"test over {users} and over folds and seeds, after correction."
             )
         )
     yield Section(

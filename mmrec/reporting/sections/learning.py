@@ -105,7 +105,7 @@ def _loss_curve(trial: TrialRecord) -> dict[int, float | None]:
     return dict(enumerate(trial.losses, 1))
 
 
-def _value_curve(trial: TrialRecord, label: str) -> dict[int, float | None]:
+def value_curve(trial: TrialRecord, label: str) -> dict[int, float]:
     """Return the values of the evaluated epochs that have one."""
     values = {entry["epoch"]: entry["validation"].get(label) for entry in trial.history}
     return {epoch: value for epoch, value in values.items() if value is not None}
@@ -126,7 +126,7 @@ def curve_table(study: Study, label: str, split: str) -> ReportTable:
     if len(point) > 1:
         head += ["mean loss of the best point", f"its mean {split} {label}"]
         means = [mean_curve([_loss_curve(trial) for trial in point])]
-        means += [mean_curve([_value_curve(trial, label) for trial in point])]
+        means += [mean_curve([value_curve(trial, label) for trial in point])]
     for trial in trials:
         head += [f"trial {trial.index + 1}, loss", f"trial {trial.index + 1}, {split} {label}"]
     rows = []
@@ -173,7 +173,7 @@ def _draw_point(above: Axes, below: Axes, point: Sequence[TrialRecord], label: s
     """Draw the trials of a point as thin lines and their mean as a thick one."""
     for axes, curves in (
         (above, [_loss_curve(trial) for trial in point]),
-        (below, [_value_curve(trial, label) for trial in point]),
+        (below, [value_curve(trial, label) for trial in point]),
     ):
         for curve in curves:
             axes.plot(list(curve), finite(list(curve.values())), color=ACCENT, linewidth=0.8)
@@ -194,6 +194,6 @@ def _draw_trial(
     dot: dict[str, Any] = {"marker": "o", "markersize": 3}
     epochs = range(1, len(trial.losses) + 1)
     above.plot(epochs, finite(trial.losses), **look, **(dot if len(epochs) == 1 else {}))
-    known = _value_curve(trial, label)
+    known = value_curve(trial, label)
     is_marked = len(known) == 1 or (is_best and len(known) <= 40)
     below.plot(list(known), finite(list(known.values())), **look, **(dot if is_marked else {}))

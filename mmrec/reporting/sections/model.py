@@ -12,6 +12,7 @@ from mmrec.reporting.plots.style import MAX_CATEGORIES
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Section, section
 from mmrec.reporting.sections.diagnostics import diagnostics_plots
+from mmrec.reporting.sections.importance import importance_notes, importance_plots
 from mmrec.reporting.sections.learning import learning_plots
 from mmrec.reporting.sections.search import search_plots
 from mmrec.reporting.sections.trials import numbers_text, points_table, trials_table
@@ -55,7 +56,9 @@ def models(data: ReportData) -> Iterator[Section]:
                 *learning_plots(study, data.split),
                 *diagnostics_plots(study),
                 *search_plots(study, data.split),
+                *importance_plots(data, study),
             ],
+            notes=importance_notes(data, study),
             warnings=[*failed, *(f"{text}." for text in of_model(study))],
             template="model.html.j2",
             content=ModelContent(

@@ -108,7 +108,7 @@ def grid_table(study: Study, across: str, down: str, split: str) -> ReportTable:
         [value_text(y), *(cells.get((repr(x), repr(y))) for x in levels)]
         for y in study.levels(down)
     ]
-    caption = f"{_title(study, split)} by {across} (across) and {down} (down)."
+    caption = f"{selected_title(study, split)} by {across} (across) and {down} (down)."
     return make_table(caption, [f"{down} \\ {across}", *map(value_text, levels)], rows)
 
 
@@ -128,7 +128,7 @@ def point_table(study: Study, name: str, split: str) -> ReportTable:
     ]
     unit = "trials" if study.is_repeated else "trial"
     caption = f"{_unit(study).capitalize()}s by {name}."
-    return make_table(caption, [unit, name, _title(study, split)], rows)
+    return make_table(caption, [unit, name, selected_title(study, split)], rows)
 
 
 def _heatmap(study: Study, across: str, down: str, split: str) -> Drawing:
@@ -142,7 +142,8 @@ def _heatmap(study: Study, across: str, down: str, split: str) -> Drawing:
         values=values,
         deviations={pair: study.point_deviation(trials) for pair, trials in best.items()},
         best=study.objective.best([study.mean_value(study.ranked_points[0])]),
-        title=_title(study, split) + (", the best over all other parameters" if several else ""),
+        title=selected_title(study, split)
+        + (", the best over all other parameters" if several else ""),
     )
 
 
@@ -157,7 +158,7 @@ def _scatter(study: Study, name: str, split: str) -> Drawing:
             if mean is not None
         ],
         failed=[trials[0].parameters.get(name) for trials, mean in means if mean is None],
-        title=_title(study, split),
+        title=selected_title(study, split),
         unit=f"{_unit(study)}s",
     )
 
@@ -171,7 +172,8 @@ def _unit(study: Study) -> str:
     return "point" if study.is_repeated else "trial"
 
 
-def _title(study: Study, split: str) -> str:
+def selected_title(study: Study, split: str) -> str:
+    """Return what the points of a model are selected by: ``mean validation Recall@20``."""
     return f"{'mean ' if study.is_repeated else ''}{study.objective.title(split)}"
 
 

@@ -23,10 +23,15 @@ def significance(data: ReportData) -> Iterator[Section]:
             notes=[
                 "Two-sided tests, corrected by Holm's method over all pairs of models and all "
                 "metrics of a test. p-values below 0.05 are highlighted. Tests over users compare "
-                "the users who count for both models. significance.tsv, next to this page, "
-                "contains effect sizes and uncorrected p-values."
+                f"the users who count for both models{_values(data)}. significance.tsv, next to "
+                "this page, contains effect sizes and uncorrected p-values."
             ],
         )
+
+
+def _values(data: ReportData) -> str:
+    means = ", by their means over seeds" if any(x.has_seeds for x in data.finished) else ""
+    return f"{means}{', on the first fold' if any(x.has_folds for x in data.finished) else ''}"
 
 
 def p_value_tables(data: ReportData) -> dict[str, ReportTable]:

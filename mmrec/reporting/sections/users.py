@@ -30,20 +30,20 @@ def users(data: ReportData) -> Iterator[Section]:
         return
     values = _values(data, label)
     plot = Plot(
-        f"Users by their test {label}, for {_shown(data)}. A lower curve is better: "
+        f"Users by their test {label}, {_shown(data)}. A lower curve is better: "
         "fewer users have so small a value.",
         share_table(values, label),
         partial(_draw, values=values, label=label),
     )
     table = summary_table(values, label)
-    note = f"The values of users are those of {_shown(data)}."
+    note = f"The values of users are {_shown(data)}."
     notes = [note] if any(study.is_repeated for study in data.finished) else []
     yield Section("Users", "users", tables={"users": table}, notes=notes, plots=[plot])
 
 
 @figure
 def per_user(data: ReportData, label: str | None = None) -> Drawing:
-    """Draw the share of users with at most a test value, for the best trial of each model.
+    """Draw the share of users with at most a test value, for the best point of each model.
 
     Args:
         data: of the run.
@@ -71,13 +71,14 @@ def _label(data: ReportData) -> str | None:
 
 
 def _shown(data: ReportData) -> str:
-    if any(study.is_repeated for study in data.finished):
-        return "the first trial of the best point of each model, not means over folds and seeds"
-    return "the best trial of each model"
+    means = "means over the seeds of" if any(x.has_seeds for x in data.finished) else "those of"
+    first = " on its first fold" if any(study.has_folds for study in data.finished) else ""
+    unit = "point" if any(study.is_repeated for study in data.finished) else "trial"
+    return f"{means} the best {unit} of each model{first}"
 
 
 def _values(data: ReportData, label: str) -> dict[str, FloatArray]:
-    """Return the values of the users of each model's best trial, [U]."""
+    """Return the values of the users for each model's best point, [U]."""
     return {
         study.name: study.best_per_user[label]
         for study in data.studies
