@@ -6,10 +6,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from mmrec.config import Count, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, EachInteraction, Sampler, UniformUsers
+from mmrec.graph import normalise_rows
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.configs import BatchSize
 from mmrec.models.losses import bpr_loss, l2_penalty, norm_penalty
@@ -110,7 +110,7 @@ class VBPR(Model):
     def embed_items(self, items: Tensor) -> Tensor:
         """Return ``[q_i, e_i]`` of some items, [P, 2D]."""
         content = projected_rows(self.projection, self.features, items)
-        content = normalize(content) if self.is_formal else content
+        content = normalise_rows(content) if self.is_formal else content
         return torch.cat([self.items(items), content], dim=1)
 
     def embed(self) -> tuple[Tensor, Tensor]:

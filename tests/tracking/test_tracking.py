@@ -185,7 +185,7 @@ def test_a_tracker_from_the_users_own_file(experiment_file: Write, tmp_path: Pat
     [
         (["cvs"], "did you mean 'csv'?"),
         (["csv", "csv"], "duplicates of csv"),
-        ({"csv": True}, "such as csv, mlflow or tensorboard"),
+        ({"csv": True}, "such as csv, mlflow, tensorboard or wandb"),
         (["csv", 3], "accepted: the name of a tracker"),
     ],
 )
@@ -202,7 +202,7 @@ def test_trackers_are_checked_together_with_the_models(experiment_file: Write) -
     assert "'MostPop'" in message
 
 
-@pytest.mark.parametrize("name", ["mlflow", "tensorboard"])
+@pytest.mark.parametrize("name", ["mlflow", "tensorboard", "wandb"])
 def test_a_missing_package_is_refused_before_training(
     experiment_file: Write,
     name: str,
@@ -217,10 +217,22 @@ def test_a_missing_package_is_refused_before_training(
     )
     message = refusal(ConfigError, run, path)
     assert f"experiment.tracking[1]: '{name}' needs the package" in message
-    assert install_hint("tracking") in message
+    extra = "wandb" if name == "wandb" else "tracking"
+    assert install_hint(extra) in message
     assert not (path.parents[1] / "results").exists()
     assert main(["validate", str(path)]) == 2
-    assert ".[tracking]" in capsys.readouterr().err
+    assert f".[{extra}]" in capsys.readouterr().err
+
+
+def test_a_folder_named_as_a_package_is_not_the_package(
+    experiment_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_tracker").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    with TRACKERS.isolated():
+        tracker("own", package="own_tracker")(lambda run, folder: None)
+        message = refusal(ConfigError, run, experiment_file(tracking=["own"]))
+    assert "not installed" in message
 
 
 def test_verify_and_report_need_no_tracker(
@@ -284,11 +296,13 @@ def test_events_are_the_same_in_every_process(experiment_file: Write, tmp_path: 
     code = (
         "import sys; from pathlib import Path\n"
         "from mmrec.reporting.report import read_results\n"
-        "from mmrec.runs.finished import FinishedRun, read_settings, read_studies\n"
-        "from mmrec.tracking.tracker import write_tracking\n"
+        "from mmrec.runs.finished import FinishedRun, read_studies\n"
+        "from mmrec.runs.journal import Journal\n"
+        "from mmrec.tracking.tracking import Tracking\n"
         "run = FinishedRun.open(Path(sys.argv[1]))\n"
-        "results = read_results(run.path)\n"
-        "write_tracking(run.manifest, read_settings(run), read_studies(run), results)"
+        "with Tracking(['tensorboard'], run.path, dataset='tiny', journal=Journal(),\n"
+        "    started=run.manifest['started'], split='validation', ended=run.trials) as tracking:\n"
+        "    tracking.finish(read_studies(run), read_results(run.path))"
     )
     command = [sys.executable, "-c", code, str(results.folder)]
     shutil.rmtree(results.folder / "tracking")
