@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+_WIDE = 256
+"""Columns from which oneDNN is faster."""
+
 
 class WideLinear(nn.Linear):
     """``x W^T + b`` as :class:`torch.nn.Linear`, computed by :func:`wide_linear`."""
@@ -26,13 +29,17 @@ class WideLinear(nn.Linear):
 
 
 def wide_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``x W^T + b``, [N, D]; differentiable once.
+    """Return ``x W^T + b``, [N, D]; differentiable once where F is at least 256.
+
+    Narrower rows are left to torch, which is faster there.
 
     Args:
         x: [N, F].
         weight: W, [D, F].
         bias: b, [D].
     """
+    if x.shape[1] < _WIDE:
+        return nn.functional.linear(x, weight, bias)
     product: Tensor = _WideLinear.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return product
 

@@ -11,7 +11,7 @@ from mmrec.models.parts import projected_rows
 from mmrec.models.wide import WideLinear, product_with_transpose, wide_linear
 from mmrec.training.determinism import deterministic
 
-SHAPES = [(1, 9, 1), (1, 1, 1), (5, 1, 3), (3, 9, 1), (7, 3, 2), (70, 300, 64), (0, 5, 3)]
+SHAPES = [(3, 9, 2), (1, 256, 1), (1, 300, 4), (5, 256, 1), (70, 300, 64), (0, 300, 3)]
 CPU = torch.device("cpu")
 
 
@@ -54,13 +54,13 @@ def test_values_and_gradients_are_those_of_a_linear_map(
 
 
 def test_a_map_needs_no_bias() -> None:
-    x, weight, _ = operands(6, 5, 3)
+    x, weight, _ = operands(6, 256, 3)
 
     torch.testing.assert_close(wide_linear(x, weight), linear(x, weight))
 
 
 def test_other_types_than_float32_are_multiplied_too() -> None:
-    x, weight, bias = operands(6, 5, 3, torch.float64)
+    x, weight, bias = operands(6, 256, 3, torch.float64)
 
     torch.testing.assert_close(product_with_transpose(x, weight, bias), linear(x, weight, bias))
 
@@ -95,8 +95,8 @@ def test_bits_do_not_depend_on_where_the_operands_are_in_memory() -> None:
 
 @pytest.mark.parametrize("items", [[4, 0, 4, 2], list(range(5))])
 def test_projected_rows_are_rows_of_the_projection(items: list[int]) -> None:
-    projection = torch.nn.Linear(6, 3)
-    features, nodes = torch.randn(5, 6, requires_grad=True), torch.tensor(items)
+    projection = torch.nn.Linear(260, 3)
+    features, nodes = torch.randn(5, 260, requires_grad=True), torch.tensor(items)
 
     found, expected = (
         projected_rows(projection, features, nodes),
