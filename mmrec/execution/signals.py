@@ -32,6 +32,19 @@ class StopRequest:
 
 
 @contextmanager
+def describing_interrupts(message: str) -> Iterator[None]:
+    """Give a KeyboardInterrupt of the block a message.
+
+    Raises:
+        RunInterrupted: the block was interrupted.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise RunInterrupted(message, signal.SIGINT) from None
+
+
+@contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
     """Turn the first SIGINT or SIGTERM into a request to stop; a second one acts as usual.
 
