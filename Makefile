@@ -23,11 +23,13 @@ WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mmrec-wheels
 KIND := $(BIN)/python -c 'import sysconfig as s, torch; \
 	print("torch", torch.__version__, "python", s.get_python_version(), s.get_platform(), sep="-")'
 
-.PHONY: demo test check fast-test exhaustive-test torch-sparse bench docs clean
+.PHONY: demo environment test check fast-test exhaustive-test torch-sparse bench docs clean
 
 demo: $(RUNS)
 	$(BIN)/python scripts/make_demo_data.py
 	$(BIN)/mmrec run config_files/demo.yml
+
+environment: $(READY)
 
 test: check
 	$(PYTEST) $(OPTIONS)

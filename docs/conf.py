@@ -18,6 +18,7 @@ extensions = [
     "insertions",
     "mathml",
     "model_pages",
+    "notebook_page",
 ]
 exclude_patterns = ["_build"]
 

@@ -66,7 +66,8 @@ from mmrec.runs.trust import note_trusted
 from mmrec.runs.unfinished import write_unfinished
 from mmrec.runs.weights import restored_notes
 from mmrec.runs.zero_figures import zero_notes
-from mmrec.tracking.tracker import check_trackers, write_tracking
+from mmrec.tracking.tracker import check_trackers
+from mmrec.tracking.tracking import Tracking
 from mmrec.training.determinism import usual_modes
 from mmrec.training.trainer import Interrupted
 
@@ -128,28 +129,36 @@ def run_experiment(
             notes = [*resources.notes, *loaded.notes, *plan_notes(plan, datasets), *session_notes]
             notes += dict.fromkeys(unsaved(plan.experiment, plan.models, ended))
             write_unfinished(folder.path, origin, plan, datasets, notes=notes, sessions=sessions)
-            with (
-                stop_on_signals() as stop,
-                Progress.of(plan, ended, enabled=progress, verbose=verbose, log=logger) as display,
-                JournalWriter(folder.path) as journal,
-            ):
-                lines = _outline(plan, datasets, resources, folder, ended)
-                _announce(lines, notes, display, shown=progress)
-                observer = Observers(display, JournalObserver(journal))
-                setup = resources.setup_of(loaded, folder, inputs)
-                run = RunContext(plan.experiment, datasets, setup, resources.number, observer, stop)
-                studies = _run(plan, specs, folder, resources.executor(run), stop)
-            for warning in (*restored_notes(plan, studies), *zero_notes(plan, datasets, studies)):
-                logger.warning("%s", warning)
-                notes.append(warning)
-            with describing_interrupts(
-                "interrupted; all trials have ended. Run the same experiment again to write the "
-                f"report of {folder.path}"
-            ):
-                notes += write_examples(
-                    folder.path, plan.experiment, datasets[0], studies, item_info
-                )
-                return _write(origin, plan, datasets, studies, folder, notes, sessions)
+            split = "test" if datasets[0].validation is None else "validation"
+            with Tracking.of(
+                plan.experiment, folder.path, ended, started=origin.started, split=split
+            ) as tracking:
+                with (
+                    stop_on_signals() as stop,
+                    Progress.of(
+                        plan, ended, enabled=progress, verbose=verbose, log=logger
+                    ) as display,
+                    JournalWriter(folder.path) as journal,
+                ):
+                    lines = _outline(plan, datasets, resources, folder, ended)
+                    _announce(lines, notes, display, shown=progress)
+                    observer = Observers(display, JournalObserver(journal), tracking)
+                    setup = resources.setup_of(loaded, folder, inputs)
+                    run = RunContext(
+                        plan.experiment, datasets, setup, resources.number, observer, stop
+                    )
+                    studies = _run(plan, specs, folder, resources.executor(run), stop)
+                warnings = [*restored_notes(plan, studies), *zero_notes(plan, datasets, studies)]
+                for warning in warnings:
+                    logger.warning("%s", warning)
+                    notes.append(warning)
+                with describing_interrupts(folder.path):
+                    notes += write_examples(
+                        folder.path, plan.experiment, datasets[0], studies, item_info
+                    )
+                    return _write(
+                        origin, plan, datasets, studies, folder, notes, sessions, tracking
+                    )
 
 
 def check_experiment(config: Source, base_dir: Path | None = None) -> tuple[Loaded, Plan, ItemInfo]:
@@ -258,6 +267,7 @@ def _write(
     folder: RunFolder,
     notes: Sequence[str],
     sessions: Sequence[Mapping[str, Any]],
+    tracking: Tracking,
 ) -> Results:
     """Write the tables and the report, then the manifest, which marks the run as finished."""
     tables = elliot_files(plan, studies, folder.stamp)
@@ -281,7 +291,7 @@ def _write(
     )
     examples = read_examples(folder.path, plan.experiment)
     results = write_report(folder.path, manifest, run_tables, studies, examples)
-    write_tracking(manifest, plan.experiment, studies, results)
+    tracking.finish(studies, results)
     finish(folder, manifest)
     return results
 

@@ -47,8 +47,8 @@ COLUMNS = ("run", "data", "seeds", "figure", "recorded", "mmrec", "difference", 
 ROUNDING = 1e-5
 """Figures of models without random draws are recorded with five digits."""
 
-NDCG = "nDCGRendle2020"
-"""The recorded nDCG has binary gains."""
+NDCG = {"binary": "nDCGRendle2020", "graded": "nDCG"}
+"""The metric that has the gains of a recorded nDCG."""
 
 
 @dataclass(frozen=True)
@@ -144,12 +144,13 @@ def trained(run: Mapping[str, Any], seeds: Sequence[int], output: Path) -> dict[
     settings = {**given, "meta": meta}
     if run.get("seeds", True):
         settings["seed"] = [*seeds]
+    ndcg = NDCG[run.get("gains", "binary")]
     content = experiment(
-        data, {name: settings}, ["Recall", NDCG], output, tuple(run.get("loaders", ()))
+        data, {name: settings}, ["Recall", ndcg], output, tuple(run.get("loaders", ()))
     )
     content["experiment"]["execution"] = {"threads": 1}
     trials = run_experiment(content, base_dir=ROOT, progress=False).trials
-    columns = {figure: figure.replace("nDCG", NDCG) for figure in FIGURES}
+    columns = {figure: figure.replace("nDCG", ndcg) for figure in FIGURES}
     return {figure: Side(trials[column].tolist()) for figure, column in columns.items()}
 
 

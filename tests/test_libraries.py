@@ -13,6 +13,7 @@ from broken_experiments import BASE, CASES, broken
 from helpers import ROOT
 from tiny_experiment import Write
 
+from mmrec.experiment import run_experiment
 from mmrec.models import MODELS
 
 pytestmark = pytest.mark.slow
@@ -98,14 +99,14 @@ def files(folder: Path) -> Iterator[Path]:
     yield from (path for path in examples if "external_models_path" not in path.read_text())
 
 
-def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run_program(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", "-c", program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_validate_finds_the_same_problems(config_folder: Path) -> None:
     paths = [*files(config_folder)]
-    expected, done = (run(program, "validate", *paths) for program in PROGRAMS)
+    expected, done = (run_program(program, "validate", *paths) for program in PROGRAMS)
     assert done.stderr.splitlines() == expected.stderr.splitlines()
     assert done.stdout == expected.stdout
     assert done.returncode == expected.returncode == 2
@@ -114,18 +115,29 @@ def test_validate_finds_the_same_problems(config_folder: Path) -> None:
 
 
 def test_the_schema_is_the_same() -> None:
-    expected, done = (run(program, "schema") for program in PROGRAMS)
+    expected, done = (run_program(program, "schema") for program in PROGRAMS)
     assert done.stdout == expected.stdout
     assert done.returncode == expected.returncode == 0
+
+
+def test_the_difference_of_two_runs_is_the_same(experiment_file: Write) -> None:
+    runs = [
+        run_experiment(experiment_file({model: {}}), progress=False).folder
+        for model in ("MostPop", "Random")
+    ]
+    expected, done = (run_program(program, "diff", *runs) for program in PROGRAMS)
+    assert done.stdout == expected.stdout
+    assert done.returncode == expected.returncode == 1, done.stderr
+    assert "Random" in done.stdout
 
 
 def test_code_of_the_user_has_the_libraries(experiment_file: Write) -> None:
     path = experiment_file({"external.Zeros": {}}, external_models_path="zeros.py")
     path.with_name("zeros.py").write_text(EXTERNAL)
-    done = run(COMMAND, "validate", path)
+    done = run_program(COMMAND, "validate", path)
     assert ": ok (1 model, 1 trial)" in done.stdout, done.stderr
 
 
 def test_what_uses_a_library_is_called_again() -> None:
-    done = run(PROGRAM, *USES)
+    done = run_program(PROGRAM, *USES)
     assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from mmrec.cli.arguments import Commands, add_command
+from mmrec.libraries import without_libraries
 
 EXAMPLES = """
 mmrec diff results/office/performance/run_2026_01_31_12_00_00 ../theirs/run_2026_02_01_09_30_00
@@ -24,8 +25,13 @@ def _diff(options: argparse.Namespace) -> int:
 
     Only the records of the runs are read. Exit code 0: equal. 1: different.
     """
+    text, is_equal = without_libraries(lambda: _difference(options.one, options.other))
+    print(text)
+    return 0 if is_equal else 1
+
+
+def _difference(one: Path, other: Path) -> tuple[str, bool]:
     from mmrec.verify.diff import diff_runs
 
-    difference = diff_runs(options.one, options.other)
-    print(difference)
-    return 0 if difference.is_equal else 1
+    difference = diff_runs(one, other)
+    return str(difference), difference.is_equal

@@ -26,6 +26,7 @@ PURPOSES = {
     "search": "search by TPE, and the importance of hyper-parameters by fANOVA",
     "torch-sparse": "faster graph propagation on CUDA",
     "tracking": "curves of a run in TensorBoard or MLflow",
+    "wandb": "curves of a run in Weights & Biases",
 }
 """What the extras of mmrec are for."""
 

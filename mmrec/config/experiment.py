@@ -119,7 +119,7 @@ class Experiment(Section):
     execution: Execution = Execution()
     """Workers, devices, threads and checkpoints."""
     tracking: Trackers = ()
-    """Additional outputs of the curves of the trials: csv, mlflow, tensorboard."""
+    """Additional outputs of the curves of the trials: csv, mlflow, tensorboard, wandb."""
     report: Report | None = None
     """Users whose recommendations the report contains, titles and pictures of items."""
     models: Annotated[

@@ -12,7 +12,7 @@ from mmrec.config.fields import DISTINCT, as_list
 Name = Annotated[
     str,
     Field(min_length=1),
-    Accepts("the name of a tracker, such as csv, mlflow or tensorboard"),
+    Accepts("the name of a tracker, such as csv, mlflow, tensorboard or wandb"),
 ]
 Trackers = Annotated[tuple[Name, ...], DISTINCT, BeforeValidator(as_list)]
 """Names of trackers; the plan of a run checks that they exist."""

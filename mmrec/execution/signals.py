@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 
@@ -32,16 +33,20 @@ class StopRequest:
 
 
 @contextmanager
-def describing_interrupts(message: str) -> Iterator[None]:
-    """Give a KeyboardInterrupt of the block a message.
+def describing_interrupts(run: Path) -> Iterator[None]:
+    """Say how the report of a run is written that is interrupted in this context.
 
     Raises:
-        RunInterrupted: the block was interrupted.
+        RunInterrupted: the report was interrupted.
     """
     try:
         yield
     except KeyboardInterrupt:
-        raise RunInterrupted(message, signal.SIGINT) from None
+        raise RunInterrupted(
+            "interrupted; all trials have ended. Run the same experiment again to write the report "
+            f"of {run}",
+            signal.SIGINT,
+        ) from None
 
 
 @contextmanager

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import subprocess
 import sys
+import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _VMSTAT = Path("/proc/vmstat")
 
@@ -20,11 +22,34 @@ def start_process(module: str, connection: Connection[Any, Any]) -> subprocess.P
 
     It needs nothing of the main module: scripts need no guard ``if __name__ == "__main__"``, and
     notebooks and scripts that Python reads from standard input work.
+
+    Where a stream of this process has been replaced, as by progress bars and notebooks, the lines
+    that the other process prints are written to the replacement.
     """
     handle = connection.fileno()
     code = _COMMAND.format(path=list(map(str, sys.path)), module=module, handle=handle)
-    command = [sys.executable, "-c", code]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[handle])
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", code],
+        stdin=subprocess.DEVNULL,
+        stdout=None if sys.stdout is sys.__stdout__ else subprocess.PIPE,
+        stderr=None if sys.stderr is sys.__stderr__ else subprocess.PIPE,
+        pass_fds=[handle],
+    )
+    for name, pipe in (("stdout", process.stdout), ("stderr", process.stderr)):
+        if pipe is not None:
+            threading.Thread(target=_pass_on, args=(pipe, name), daemon=True).start()
+    return process
+
+
+def _pass_on(pipe: IO[bytes], name: str) -> None:
+    """Write the lines of a pipe to a stream of ``sys``, until the pipe is closed."""
+    with pipe:
+        for line in pipe:
+            stream = getattr(sys, name)
+            if stream is not None:
+                with contextlib.suppress(OSError, ValueError):  # it is closed or full
+                    stream.write(line.decode(errors="backslashreplace"))
+                    stream.flush()
 
 
 class DeathWatch:

@@ -68,7 +68,9 @@ class Batch:
         Raises:
             ModelError: the batch has no negatives.
         """
-        return users[self.users], items[self.positives], items[self._negatives()]
+        negatives = self._negatives()
+        rows = items.index_select(0, negatives.flatten()).view(*negatives.shape, items.shape[1])
+        return users.index_select(0, self.users), items.index_select(0, self.positives), rows
 
     def split(self, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return positives and negatives of the embeddings of :attr:`items`, [B + BK, D].

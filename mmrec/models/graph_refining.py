@@ -85,7 +85,8 @@ class GraphRefining(nn.Module):
         users = normalise_rows(torch.cat([*self.preferences]))
         for _ in range(self.n_routings):
             attention = edge_softmax(edges, edge_products(edges, users, items))
-            users = normalise_rows(users + self.act(SparseMatrix(edges, attention) @ items))
+            received = self.act(SparseMatrix(edges, attention) @ items)
+            users = normalise_rows(received.add_(users))
         return users
 
     def attention(self, users: Tensor, items: Tensor) -> Graphs:
@@ -111,7 +112,7 @@ class GraphRefining(nn.Module):
         starts = range(0, len(own), len(own) // len(self.preferences))
         rows = torch.cat([nodes + start for start in starts])
         received = self.act(BatchRows(graph, rows) @ neighbours)
-        return [*(own.index_select(0, rows) + received).split(len(nodes))]
+        return [*received.add_(own.index_select(0, rows)).split(len(nodes))]
 
     def weighted(self, attention: Graphs, *, pruning: bool) -> Graphs:
         """Return the weights of the edges to users, [U, I], and to items, [I, U].
@@ -148,5 +149,5 @@ class GraphRefining(nn.Module):
         return values.index_select(0, self.blocks[0].pattern.transposed()[2])
 
     def act(self, received: Tensor) -> Tensor:
-        """Return what nodes receive, activated with ``has_act``."""
+        """Return what nodes receive, activated with ``has_act``; it may be added to in place."""
         return leaky_relu(received) if self.has_act else received

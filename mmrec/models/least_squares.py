@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from mmrec.data import FloatArray
 from mmrec.errors import ModelError
 from mmrec.graph.row_blocks import SparseArray
-from mmrec.models.threads import one_thread
+from mmrec.models.threads import torch_threads
 
 _BLOCK_VALUES = 1 << 22
 """Gathered numbers held at once (32 MiB)."""
@@ -65,7 +65,7 @@ class LeastSquares:
         Raises:
             ModelError: a system is singular.
         """
-        with one_thread():  # the bits of an eigendecomposition depend on the threads
+        with torch_threads(1):  # the bits of an eigendecomposition depend on the threads
             values, vectors = torch.linalg.eigh(y.T @ y)
         scale = self._background * values.clamp_(min=0)
         self._check(scale)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmrec.config import Count, Natural, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, EachInteraction
-from mmrec.graph import SparseMatrix, bipartite, mean_of_layers
+from mmrec.graph import BatchRows, SparseMatrix, bipartite, mean_of_layers
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.losses import bpr_loss, info_nce, l2_penalty
 from mmrec.models.parts import Gate, ItemFeatures, ModalityAttention, embeddings, interactions
@@ -110,25 +110,26 @@ class MGCN(Model):
 
     def views(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the collaborative and the multimodal part of some users, then of some items."""
-        nodes = self.nodes(users, items)
         x = torch.cat([self.users.weight, self.items.weight])
+        nodes = self.nodes(users, items)
         collaborative = mean_of_layers(self.graph, x, self.config.n_ui_layers, nodes)
-        by_modality = torch.stack([view[nodes] for view in self.modality_views()])
+        to_users = BatchRows(self.to_users, users)
+        views = [torch.cat([to_users @ h, h.index_select(0, items)]) for h in self.item_views()]
+        by_modality = torch.stack(views)
         fused = (self.attention(by_modality) * by_modality).sum(0)
         multimodal = fused
         for preference, view in zip(self.preferences, by_modality, strict=True):
             multimodal = multimodal + preference(collaborative) * (view - fused)
         return collaborative, multimodal / (len(by_modality) + 1)
 
-    def modality_views(self) -> list[Tensor]:
-        """Return the purified and spread embeddings of users and items, [U+I, D] per modality."""
+    def item_views(self) -> list[Tensor]:
+        """Return the purified and spread embeddings of the items, [I, D] per modality."""
         views = []
-        projected = self.features.projected()
-        for gate, (modality, x) in zip(self.gates, projected.items(), strict=True):
+        for gate, (modality, x) in zip(self.gates, self.features.projected().items(), strict=True):
             items = self.items.weight * gate(x)
             for _ in range(self.config.n_layers):
                 items = self.item_graphs[modality] @ items
-            views.append(torch.cat([self.to_users @ items, items]))
+            views.append(items)
         return views
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:

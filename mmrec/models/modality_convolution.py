@@ -10,9 +10,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, linear
+from torch.nn.functional import leaky_relu
 
 from mmrec.graph import BatchRows, SparseMatrix, normalise_rows
+from mmrec.models.wide import WideLinear, wide_linear
 
 Variant = Literal["formal", "mmrec"]
 Pair = tuple[Tensor, Tensor]
@@ -85,8 +86,8 @@ class _Layer(nn.Module):
     def __init__(self, width: int, factors: int, concatenation: bool) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(width, width))
-        self.own = nn.Linear(width, factors)
-        self.join = nn.Linear(width + factors if concatenation else width, factors)
+        self.own = WideLinear(width, factors)
+        self.join = WideLinear(width + factors if concatenation else width, factors)
         self.concatenation = concatenation
 
     def forward(
@@ -100,20 +101,25 @@ class _Layer(nn.Module):
             own: the input of these nodes, [P, K].
             ids: embeddings of these nodes, [P, D].
         """
-        received = leaky_relu(_convolved(graph, neighbours, self.weight))
-        kept = leaky_relu(self.own(own))
+        received = leaky_relu(_convolved(graph, neighbours, self.weight), inplace=True)
+        kept = leaky_relu(self.own(own), inplace=True)
         kept = kept if ids is None else kept + ids
         if not self.concatenation:
-            return leaky_relu(self.join(received) + kept)
+            return leaky_relu(self.join(received).add_(kept), inplace=True)
         # Each part has its columns of the map: wide parts are not copied side by side.
         of_received, of_kept = self.join.weight.split([received.shape[1], kept.shape[1]], dim=1)
-        return leaky_relu(linear(received, of_received, self.join.bias) + linear(kept, of_kept))
+        return leaky_relu(
+            wide_linear(received, of_received, self.join.bias) + wide_linear(kept, of_kept),
+            inplace=True,
+        )
 
 
 def _convolved(graph: SparseMatrix | BatchRows, x: Tensor, weight: Tensor) -> Tensor:
     """Return ``A x C``, [P, K] for ``x`` [M, K]; C multiplies the side that has fewer rows."""
     n_rows, n_columns = graph.shape
-    return graph @ (x @ weight) if n_columns <= n_rows else (graph @ x) @ weight
+    if n_columns <= n_rows:
+        return graph @ wide_linear(x, weight.T)
+    return wide_linear(graph @ x, weight.T)
 
 
 def _selected(nodes: Tensor, x: Tensor, ids: Tensor | None) -> tuple[Tensor, Tensor | None]:

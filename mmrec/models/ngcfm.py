@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from pydantic import model_validator
 from torch import Tensor, nn
-from torch.nn.functional import normalize, softplus
+from torch.nn.functional import softplus
 
 from mmrec.config import Count, Flag, Natural, NonNegativeReal
 from mmrec.data import Dataset, DistinctUsers
+from mmrec.graph import normalise_rows
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.configs import Dropout, check_same_width
 from mmrec.models.losses import l2_penalty
@@ -111,7 +112,7 @@ class NGCFM(Model):
         x = torch.cat([self.users.weight, self.items.weight])
         nodes = self.nodes(users, items)
         user, item = self.layers(x, nodes).split([len(users), len(items)])
-        content = normalize(projected_rows(self.projection, self.features, items))
+        content = normalise_rows(projected_rows(self.projection, self.features, items))
         return torch.cat([user, self.content_users(users)], 1), torch.cat([item, content], 1)
 
     def loss(self, batch: Batch) -> Tensor:

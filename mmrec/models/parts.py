@@ -16,6 +16,19 @@ from mmrec.errors import ModelError
 from mmrec.graph import SparseMatrix, knn_graph
 from mmrec.models.configs import FeaturesConfig
 from mmrec.models.views import view_of
+from mmrec.models.wide import WideLinear, wide_linear
+
+
+class Table(nn.Embedding):
+    """A table of embeddings whose lookup has a quicker gradient than :class:`torch.nn.Embedding`.
+
+    The bits are the same: a row's gradients are added up in the order of their places.
+    """
+
+    def forward(self, places: Tensor) -> Tensor:
+        """Return rows of the table, [..., D] for ``places`` [...] int64."""
+        rows = self.weight.index_select(0, places.flatten())
+        return rows.view(*places.shape, self.embedding_dim)
 
 
 def embedding(n: int, width: int) -> nn.Embedding:
@@ -25,7 +38,7 @@ def embedding(n: int, width: int) -> nn.Embedding:
 
 def embeddings(sizes: Sequence[int], width: int) -> list[nn.Embedding]:
     """Return a Xavier-uniform table [n, width] for each size, for example of users and items."""
-    tables = [nn.Embedding(n, width) for n in sizes]
+    tables: list[nn.Embedding] = [Table(n, width) for n in sizes]
     for table in tables:
         nn.init.xavier_uniform_(table.weight)
     return tables
@@ -46,20 +59,19 @@ def interactions(dataset: Dataset) -> SparseMatrix:
     return SparseMatrix.from_edges(users, items, (dataset.n_users, dataset.n_items))
 
 
-def projected_rows(projection: nn.Module, features: Tensor, items: Tensor) -> Tensor:
+def projected_rows(projection: nn.Linear, features: Tensor, items: Tensor) -> Tensor:
     """Return ``projection(features)[items]``, [P, D].
 
     Features are wide, and popular items are in a batch many times: each is projected once.
 
     Args:
-        projection: a map of rows, [N, F] to [N, D].
+        projection: F to D.
         features: [I, F].
         items: [P] int64, in any order and with repetitions.
     """
     some, places = items.unique(return_inverse=True)
     rows = features if len(some) == len(features) else features.index_select(0, some)
-    projected: Tensor = projection(rows)
-    return projected.index_select(0, places)
+    return wide_linear(rows, projection.weight, projection.bias).index_select(0, places)
 
 
 class Projections(nn.Module):
@@ -75,12 +87,12 @@ class Projections(nn.Module):
         self._names = {modality: attribute_name(modality) for modality in widths}
         for modality, features in widths.items():
             projected = width if isinstance(width, int) else width[modality]
-            self.add_module(self._names[modality], nn.Linear(features, projected))
+            self.add_module(self._names[modality], WideLinear(features, projected))
 
-    def __getitem__(self, modality: str) -> nn.Linear:
+    def __getitem__(self, modality: str) -> WideLinear:
         """Return the map of a modality."""
         linear = self._modules[self._names[modality]]
-        assert isinstance(linear, nn.Linear)
+        assert isinstance(linear, WideLinear)
         return linear
 
     def __iter__(self) -> Iterator[str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmrec.errors import ModelError
 from mmrec.graph.row_blocks import SparseArray
-from mmrec.models.threads import one_thread
+from mmrec.models.threads import torch_threads
 
 _BLOCK = 4
 """Vectors that are multiplied at once."""
@@ -41,7 +41,7 @@ def right_singular_vectors(matrix: SparseArray, rank: int) -> Tensor:
     Raises:
         ModelError: the iteration does not converge.
     """
-    with one_thread():  # the bits of decompositions depend on the threads
+    with torch_threads(1):  # the bits of decompositions depend on the threads
         size = rank + max(rank, 32)
         if size + 2 * _BLOCK > matrix.shape[1]:
             dense = torch.from_numpy((matrix.T @ matrix).toarray())

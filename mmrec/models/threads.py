@@ -1,4 +1,4 @@
-"""Computing with one thread where the bits of a result depend on the number of threads."""
+"""torch's number of threads, on which the bits of some results depend."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import torch
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Set torch's number of threads to 1 inside."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def torch_threads(number: int | None) -> Iterator[None]:
+    """Set the number of threads inside; None keeps it. Afterwards it is what it was."""
+    before = torch.get_num_threads()
     try:
+        if number is not None:
+            torch.set_num_threads(number)
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)

@@ -6,14 +6,14 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from mmrec.config import Count, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, EachInteraction, Sampler, UniformUsers
+from mmrec.graph import normalise_rows
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.configs import BatchSize
 from mmrec.models.losses import bpr_loss, l2_penalty, norm_penalty
-from mmrec.models.parts import ItemFeatures, embedding, projected_rows
+from mmrec.models.parts import ItemFeatures, Table, embedding, projected_rows
 
 
 class VBPRConfig(MultimodalConfig):
@@ -93,7 +93,7 @@ class VBPR(Model):
         if self.is_formal:
             collaborative = embedding(self.n_users, config.factors).weight.detach()
             initial = torch.cat([collaborative, torch.randn_like(collaborative)], dim=1)
-            self.users = nn.Embedding.from_pretrained(initial, freeze=False)
+            self.users: nn.Embedding = Table(self.n_users, 2 * config.factors, _weight=initial)
         else:
             self.users = embedding(self.n_users, 2 * config.factors)
             nn.init.xavier_normal_(self.projection.weight)
@@ -110,7 +110,7 @@ class VBPR(Model):
     def embed_items(self, items: Tensor) -> Tensor:
         """Return ``[q_i, e_i]`` of some items, [P, 2D]."""
         content = projected_rows(self.projection, self.features, items)
-        content = normalize(content) if self.is_formal else content
+        content = normalise_rows(content) if self.is_formal else content
         return torch.cat([self.items(items), content], dim=1)
 
     def embed(self) -> tuple[Tensor, Tensor]:

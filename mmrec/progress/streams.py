@@ -6,6 +6,7 @@ import contextlib
 import io
 import sys
 import threading
+from collections import defaultdict
 from typing import TextIO
 
 from tqdm import tqdm
@@ -72,8 +73,8 @@ class _AboveBars(io.TextIOBase):
 
     def __init__(self, stream: TextIO, terminal: TextIO) -> None:
         self._stream, self._terminal = stream, terminal
-        self._begun = ""
-        """The line that has not ended."""
+        self._begun: defaultdict[int, str] = defaultdict(str)
+        """By thread, the line that has not ended."""
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # a property of every text stream
@@ -82,8 +83,8 @@ class _AboveBars(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write the lines that end; keep the rest until its end."""
-        lines, end, rest = (self._begun + text).rpartition("\n")
-        self._begun = rest
+        thread = threading.get_ident()
+        lines, end, self._begun[thread] = (self._begun[thread] + text).rpartition("\n")
         if end:
             self._print(lines + end)
         return len(text)
@@ -101,10 +102,10 @@ class _AboveBars(io.TextIOBase):
         return True
 
     def close(self) -> None:
-        """Write a last line without an end; the terminal remains open."""
-        if self._begun and not self.closed:
-            self._print(f"{self._begun}\n")
-            self._begun = ""
+        """Write the last lines without an end; the terminal remains open."""
+        if not self.closed:
+            for rest in filter(None, list(self._begun.values())):
+                self._print(f"{rest}\n")
         super().close()
 
     def _print(self, lines: str) -> None:

@@ -51,7 +51,7 @@ def _write(run: UnfinishedRun) -> tuple[Path, str]:
     on_test = run.manifest["protocol"]["selected_on"] == "test"
     tables = RunTables.of(experiment, studies, on_test=on_test)
     page = report_html(ReportData(run.manifest, studies, tables.significance, unfinished=run))
-    for table in (tables.best, tables.trials, tables.significance):
+    for table in (tables.best, tables.trials, tables.significance, tables.cold):
         table["run"] = f"partial: {run.n_ended}"  # a reader may not see the report
     folder = run.path / PARTIAL
     for name, text in tables.texts().items():

@@ -1,1 +1,1 @@
-"""Writing a finished run for other tools: a table of curves, TensorBoard, MLflow."""
+"""Writing a run for other tools: a table of curves, TensorBoard, MLflow, W&B."""

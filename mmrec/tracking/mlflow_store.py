@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from mmrec.runs.journal import StartedTrial
 from mmrec.text import install_hint
-from mmrec.tracking.run import TrackedRun, TrackedTrial
-from mmrec.tracking.tracker import tracker
-
-if TYPE_CHECKING:
-    from mlflow.tracking import MlflowClient
+from mmrec.tracking.environment import environment
+from mmrec.tracking.run import Point, StartedRun, TrackedRun, TrackedTrial
+from mmrec.tracking.tracker import LiveTracker, live_tracker
 
 _SETTINGS = {
     "MLFLOW_ALLOW_FILE_STORE": "true",  # newer versions refuse folders without it
@@ -26,73 +22,91 @@ _BATCH = 1000
 """The most values that MLflow accepts in one call."""
 
 
-@tracker("mlflow", package="mlflow", install=install_hint("tracking"))
-def write(run: TrackedRun, folder: Path) -> None:
-    """Write the store ``tracking/mlruns``, replacing an earlier one.
+@live_tracker("mlflow", package="mlflow", install=install_hint("tracking"))
+class MlflowTracker(LiveTracker):
+    """Writes the store ``tracking/mlruns``, replacing an earlier one."""
 
-    Raises:
-        OSError: the store cannot be written.
-        mlflow.exceptions.MlflowException: MLflow refuses a name or value.
-    """
-    target = folder / "mlruns"
-    shutil.rmtree(target, ignore_errors=True)
-    with _environment():
-        from mlflow.tracking import MlflowClient
+    def __init__(self, run: StartedRun, folder: Path) -> None:
+        super().__init__(run, folder)
+        self._runs: dict[str, str] = {}
+        """The ids of MLflow's runs of trials by name."""
+        self._open: set[str] = set()
+        self._start = int(1000 * run.started)
+        self._tags = {"mmrec.run_folder": str(run.folder)}
+        target = folder / "mlruns"
+        shutil.rmtree(target, ignore_errors=True)
+        with environment(_SETTINGS):
+            from mlflow.tracking import MlflowClient
 
-        client = MlflowClient(tracking_uri=target.absolute().as_uri())
-        experiment = client.create_experiment(run.dataset)
-        start = int(1000 * run.started)
-        tags = {"mmrec.run_folder": str(run.folder)}
-        parent = client.create_run(
-            experiment, start_time=start, tags=tags, run_name=run.folder.name
-        ).info.run_id
-        client.log_artifact(parent, str(run.report))
-        for trial in run.trials:
-            _write_trial(client, experiment, trial, start, {**tags, "mlflow.parentRunId": parent})
+            self._client = MlflowClient(tracking_uri=target.absolute().as_uri())
+            self._experiment = self._client.create_experiment(run.dataset)
+            self._parent = self._create(run.folder.name, {})
+
+    def begin(self, trial: StartedTrial) -> None:
+        """Make the run of a trial, with its hyper-parameters."""
+        from mlflow.entities import Param
+
+        with environment(_SETTINGS):
+            if trial.name in self._runs:
+                self._client.delete_run(self._runs[trial.name])
+                self._open.discard(self._runs[trial.name])
+            tags = {"mmrec.model": trial.model, "mlflow.parentRunId": self._parent}
+            run_id = self._runs[trial.name] = self._create(trial.name, tags)
+            parameters = [
+                Param(name, value if isinstance(value, str) else json.dumps(value))
+                for name, value in trial.parameters.items()
+            ]
+            self._client.log_batch(run_id, params=parameters)
+
+    def add(self, trial: StartedTrial, points: Sequence[Point]) -> None:
+        """Add the values of epochs."""
+        self._log(trial.name, [(point.tag, point) for point in points])
+
+    def end(self, trial: TrackedTrial) -> None:
+        """Add the values of the best epoch and the status."""
+        record = trial.record
+        run_id = self._runs[record.name]
+        self._log(record.name, [(f"best/{point.tag}", point) for point in trial.best])
+        with environment(_SETTINGS):
+            self._client.set_tag(run_id, "mmrec.status", record.status)
+            if record.error is not None:
+                self._client.set_tag(run_id, "mmrec.error", record.error)
+            self._terminate(run_id, _STATUS[record.status], record.seconds)
+
+    def finish(self, run: TrackedRun) -> None:
+        """Add the report and the status of the whole run."""
         seconds = max((trial.record.seconds for trial in run.trials), default=0.0)
-        client.set_terminated(parent, "FINISHED", end_time=start + int(1000 * seconds))
+        with environment(_SETTINGS):
+            self._client.log_artifact(self._parent, str(run.report))
+            self._terminate(self._parent, "FINISHED", seconds)
 
+    def close(self) -> None:
+        """Mark what has not ended as killed."""
+        with environment(_SETTINGS):
+            for run_id in list(self._open):
+                self._terminate(run_id, "KILLED", 0.0)
 
-def _write_trial(
-    client: MlflowClient, experiment: str, trial: TrackedTrial, start: int, tags: dict[str, str]
-) -> None:
-    from mlflow.entities import Metric, Param
+    def _create(self, name: str, tags: dict[str, str]) -> str:
+        run_id: str = self._client.create_run(
+            self._experiment, start_time=self._start, tags=self._tags | tags, run_name=name
+        ).info.run_id
+        self._open.add(run_id)
+        return run_id
 
-    record = trial.record
-    own_tags = {"mmrec.model": record.model, "mmrec.status": record.status}
-    if record.error is not None:
-        own_tags["mmrec.error"] = record.error
-    run_id = client.create_run(
-        experiment, start_time=start, tags=tags | own_tags, run_name=record.name
-    ).info.run_id
-    parameters = [
-        Param(name, value if isinstance(value, str) else json.dumps(value))
-        for name, value in record.parameters.items()
-    ]
-    client.log_batch(run_id, params=parameters)
-    values = [(point.tag, point) for point in trial.curves]
-    values += [(f"best/{point.tag}", point) for point in trial.best]
-    metrics = [Metric(_key(tag), point.value, start, point.epoch) for tag, point in values]
-    for first in range(0, len(metrics), _BATCH):
-        client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
-    end = start + int(1000 * record.seconds)
-    client.set_terminated(run_id, _STATUS[record.status], end_time=end)
+    def _terminate(self, run_id: str, status: str, seconds: float) -> None:
+        end = self._start + int(1000 * seconds)
+        self._client.set_terminated(run_id, status, end_time=end)
+        self._open.discard(run_id)
+
+    def _log(self, name: str, values: Sequence[tuple[str, Point]]) -> None:
+        from mlflow.entities import Metric
+
+        metrics = [Metric(_key(tag), p.value, self._start, p.epoch) for tag, p in values]
+        with environment(_SETTINGS):
+            for first in range(0, len(metrics), _BATCH):
+                batch = metrics[first : first + _BATCH]
+                self._client.log_batch(self._runs[name], metrics=batch)
 
 
 def _key(tag: str) -> str:
     return tag.replace("@", "_at_")  # which MLflow refuses
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    """Set what MLflow reads from the environment, and restore it afterwards."""
-    before = {name: os.environ.get(name) for name in _SETTINGS}
-    os.environ.update(_SETTINGS)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

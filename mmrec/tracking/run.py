@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from mmrec.runs.journal import EndedEpoch
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.study import Study
 
@@ -33,20 +34,26 @@ class TrackedTrial:
 
     record: TrialRecord
     curves: tuple[Point, ...]
-    """Loss and validation metrics by epoch."""
+    """Loss and validation metrics by epoch, in their order."""
     best: tuple[Point, ...]
     """Validation and test metrics of the best epoch. Test metrics of other epochs are not tracked,
     so that nothing is selected by them."""
 
 
 @dataclass(frozen=True)
-class TrackedRun:
-    """A finished run."""
+class StartedRun:
+    """A run that goes on."""
 
     folder: Path
     dataset: str
     started: float
     """Unix time in seconds."""
+
+
+@dataclass(frozen=True)
+class TrackedRun(StartedRun):
+    """A finished run."""
+
     report: Path
     trials: tuple[TrackedTrial, ...]
 
@@ -58,10 +65,11 @@ def tracked_trials(studies: Sequence[Study], split: str) -> tuple[TrackedTrial, 
         studies: the trials of every model.
         split: the split that epochs are selected on; ``test`` without a validation split.
     """
-    return tuple(_tracked(record, split) for study in studies for record in study.records)
+    return tuple(tracked_trial(record, split) for study in studies for record in study.records)
 
 
-def _tracked(record: TrialRecord, split: str) -> TrackedTrial:
+def tracked_trial(record: TrialRecord, split: str) -> TrackedTrial:
+    """Return an ended trial with its curves; a failed one has none in its record."""
     epoch = record.best_epoch
     if epoch is None:  # a failed trial
         return TrackedTrial(record, (), ())
@@ -78,6 +86,12 @@ def _curves(record: TrialRecord, split: str) -> Iterator[Point]:
         if epoch in losses:
             yield Point(epoch, "train", "loss", losses[epoch])
         yield from _points(epoch, split, evaluated.get(epoch, {}))
+
+
+def points_of_epoch(epoch: EndedEpoch, split: str) -> list[Point]:
+    """Return the values of an epoch of a running trial."""
+    loss = Point(epoch.epoch, "train", "loss", epoch.loss)
+    return [loss, *_points(epoch.epoch, split, epoch.validation or {})]
 
 
 def _points(epoch: int, split: str, values: Mapping[str, float]) -> Iterator[Point]:

@@ -1,33 +1,60 @@
-"""Trackers by name, and writing a run with those that an experiment lists.
-
-Trackers are called at the end of a run, in the main process, with the records of the trials.
-Tracking therefore changes no result, works with every executor and covers resumed runs.
-"""
+"""Trackers by name: what they are called for, and which an experiment may list."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-from mmrec.config import Experiment, Loaded
-from mmrec.errors import ConfigError, DataError, MmrecError
+from mmrec.config import Loaded
+from mmrec.errors import ConfigError
 from mmrec.registry import Registry
-from mmrec.reporting.results import Results
-from mmrec.runs.study import Study
-from mmrec.tracking.run import TrackedRun, tracked_trials
+from mmrec.runs.journal import StartedTrial
+from mmrec.tracking.run import Point, StartedRun, TrackedRun, TrackedTrial
 
 Write = Callable[[TrackedRun, Path], None]
-"""Writes a run into the folder ``tracking`` of the run."""
+"""Writes a finished run into the folder ``tracking`` of the run."""
 _W = TypeVar("_W", bound=Write)
+
+
+class LiveTracker:
+    """Writes a run while it goes on. It is called in the main process, by one thread.
+
+    Every session of a run makes a new one, which gets the trials and epochs of earlier sessions
+    again: it replaces what was written of them, so nothing is there twice.
+
+    Args:
+        run: the run.
+        folder: the folder ``tracking`` of the run, which may not exist yet.
+    """
+
+    def __init__(self, run: StartedRun, folder: Path) -> None:
+        self.run, self.folder = run, folder
+
+    def begin(self, trial: StartedTrial) -> None:
+        """A trial starts. What was written of the same trial is replaced."""
+
+    def add(self, trial: StartedTrial, points: Sequence[Point]) -> None:
+        """Some epochs of a trial have ended; ``points`` are in the order of the epochs."""
+
+    def end(self, trial: TrackedTrial) -> None:
+        """A trial has ended, and all its points were added."""
+
+    def finish(self, run: TrackedRun) -> None:
+        """The run has finished."""
+
+    def close(self) -> None:
+        """The session ends, whether the run has finished or not. It may be called twice."""
+
+
+_L = TypeVar("_L", bound=type[LiveTracker])
 
 
 class Tracker(NamedTuple):
     """A registered tracker."""
 
-    write: Write
+    make: Callable[[StartedRun, Path], LiveTracker]
     package: str | None
     """The package that it imports, if mmrec does not depend on it."""
     install: str
@@ -43,7 +70,8 @@ def tracker(
     """Register a function as the tracker of a name.
 
     The function takes a :class:`TrackedRun` and the folder to write into, which it creates. It is
-    called again if the run is resumed after it failed, so it replaces what it wrote before.
+    called at the end of the run, and again if the run is resumed after it failed, so it replaces
+    what it wrote before.
 
     Args:
         name: as in the experiment's ``tracking``.
@@ -56,10 +84,46 @@ def tracker(
     """
 
     def register(write: _W) -> _W:
-        TRACKERS.add(name, Tracker(write, package, install or f"pip install {package}"), write)
+        def make(run: StartedRun, folder: Path) -> LiveTracker:
+            return _AtTheEnd(run, folder, write)
+
+        TRACKERS.add(name, Tracker(make, package, install or f"pip install {package}"), write)
         return write
 
     return register
+
+
+def live_tracker(
+    name: str, *, package: str | None = None, install: str | None = None
+) -> Callable[[_L], _L]:
+    """Register a :class:`LiveTracker` under a name.
+
+    Args:
+        name: see :func:`tracker`.
+        package: see :func:`tracker`.
+        install: see :func:`tracker`.
+
+    Raises:
+        ConfigError: another tracker has the name.
+    """
+
+    def register(kind: _L) -> _L:
+        made = Tracker(kind, package, install or f"pip install {package}")
+        TRACKERS.add(name, made, kind)  # type: ignore[arg-type]
+        return kind
+
+    return register
+
+
+class _AtTheEnd(LiveTracker):
+    """Calls a function with the finished run."""
+
+    def __init__(self, run: StartedRun, folder: Path, write: Write) -> None:
+        super().__init__(run, folder)
+        self._write = write
+
+    def finish(self, run: TrackedRun) -> None:
+        self._write(run, self.folder)
 
 
 def check_trackers(loaded: Loaded) -> None:
@@ -80,44 +144,3 @@ def _problem(name: str) -> str | None:
     if package is None or find_spec(package) is not None:
         return None
     return f"{name!r} needs the package {package!r}, which is not installed: {install}"
-
-
-def write_tracking(
-    manifest: Mapping[str, Any],
-    experiment: Experiment,
-    studies: Sequence[Study],
-    results: Results,
-) -> None:
-    """Write a run with every tracker that the experiment lists.
-
-    Args:
-        manifest: of the run.
-        experiment: lists the trackers.
-        studies: the trials of every model.
-        results: of the run.
-
-    Raises:
-        DataError: a tracker failed; the message says how to continue.
-    """
-    run = TrackedRun(
-        folder=results.folder,
-        dataset=experiment.dataset,
-        started=datetime.fromisoformat(manifest["started"]).timestamp(),
-        report=results.report,
-        trials=tracked_trials(studies, manifest["protocol"]["selected_on"]),
-    )
-    for name in experiment.tracking:
-        _write(name, run, results.folder / "tracking")
-
-
-def _write(name: str, run: TrackedRun, folder: Path) -> None:
-    try:
-        TRACKERS.find(name).write(run, folder)
-    except MmrecError:
-        raise
-    except Exception as error:  # trackers call packages that raise any type
-        raise DataError(
-            f"{run.folder}: the tracker {name!r} failed: {type(error).__name__}: {error}. All "
-            f"trials have ended. Run the experiment again, with or without {name!r}; no trial is "
-            "repeated"
-        ) from error

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 import torch.utils.deterministic as deterministic_settings
 
+from mmrec.models.threads import torch_threads
+
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 _NESTED_CALLS = 1000
@@ -33,7 +35,6 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
         device: where the trial runs; the generators of the CPU and of this device are restored.
         threads: number of torch's threads inside; None keeps it.
     """
-    was_threads = torch.get_num_threads()
     cuda = [device] if device.type == "cuda" else []
     was_mode = torch.get_deterministic_debug_mode()
     was_filling = deterministic_settings.fill_uninitialized_memory  # type: ignore[attr-defined]
@@ -46,6 +47,7 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
             _full_precision(),
             _on_cpu_by_default(),
             usual_modes(),
+            torch_threads(threads),
         ):
             os.environ[_CUBLAS] = ":4096:8"  # read when CUDA's first cuBLAS handle is made
             # use_deterministic_algorithms(True) would also import compilers, for seconds.
@@ -54,11 +56,8 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
             deterministic_settings.fill_uninitialized_memory = False  # type: ignore[attr-defined]
             torch.set_default_dtype(torch.float32)
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-            if threads is not None:
-                torch.set_num_threads(threads)
             yield
     finally:
-        torch.set_num_threads(was_threads)
         torch.set_deterministic_debug_mode(was_mode)
         deterministic_settings.fill_uninitialized_memory = was_filling  # type: ignore[attr-defined]
         torch.set_default_dtype(was_dtype)

@@ -12,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 PRODUCTS = frozenset(
     {
-        *("mm", "bmm", "addmm", "addmm_", "baddbmm", "mv", "sparse_sampled_addmm"),
+        *("mm", "bmm", "addmm", "addmm_", "baddbmm", "mv", "_linear_pointwise"),
+        "sparse_sampled_addmm",
         *("_embedding_bag", "_embedding_bag_forward_only"),
     }
 )

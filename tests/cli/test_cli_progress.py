@@ -215,6 +215,21 @@ def test_text_of_other_code_is_on_lines_of_its_own(
     assert warned.startswith("WARNING: ")
 
 
+@pytest.mark.slow
+def test_text_of_workers_is_on_lines_of_its_own(experiment_file: Write, terminal: Terminal) -> None:
+    models = {"external.Chatty": settings(lr=[0.01, 0.02])}
+    path = experiment_file(models, external_models_path="own.py")
+    (path.parent / "own.py").write_text(OWN)
+    command = [sys.executable, "-m", "mmrec", "run", path, "--workers", "2"]
+    done = subprocess.run(command, stderr=terminal.handle, stdout=terminal.handle)
+    os.close(terminal.handle)
+    assert done.returncode == 0
+    lines = [line.rstrip() for line in terminal.lines()]
+    for text in "printed text text text", "written":
+        assert [line for line in lines if text in line and line != text] == []
+        assert lines.count(text) >= 8
+
+
 def test_the_clocks_of_bars_move_while_nothing_ends(spec: TrialSpec, terminal: Terminal) -> None:
     with os.fdopen(terminal.handle, "w") as errors, pytest.MonkeyPatch.context() as patched:
         patched.setattr(sys, "stderr", errors)

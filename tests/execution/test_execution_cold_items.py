@@ -22,6 +22,7 @@ from mmrec.errors import ConfigError, DataError
 from mmrec.execution.signals import RunInterrupted
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import make_plan
+from mmrec.reporting.partial import report_run
 from mmrec.reporting.report import rebuild_report
 from mmrec.reporting.results import Results
 from mmrec.runs.identity import RunIdentity
@@ -210,6 +211,11 @@ def test_workers_resumed_runs_and_verify_give_the_same_bits(
         stop_after(patched, 3)
         with pytest.raises(RunInterrupted):
             run_experiment(path)
+    (unfinished,) = {x.parent for x in serial.folder.parent.glob("run_*/unfinished.json")}
+    report, _ = report_run(unfinished)
+    assert "Cold items" in report.read_text()
+    so_far = pd.read_csv(report.with_name("cold.tsv"), sep="\t")
+    assert so_far["run"].str.startswith("partial").all()
     resumed = run_experiment(path)
     for other in (parallel, resumed):
         for name, record in records(serial).items():

@@ -20,7 +20,7 @@ MODELS = {"MostPop": {}, "LightGCNM": settings(epochs=2, lr=[0.01, 0.02])}
 
 
 @pytest.mark.parametrize(
-    "name", ["write_examples", "elliot_files", "write_report", "write_tracking", "finish"]
+    "name", ["write_examples", "elliot_files", "write_report", "Tracking.finish", "finish"]
 )
 def test_a_report_that_is_interrupted_is_written_by_the_next_run(
     experiment_file: Write,

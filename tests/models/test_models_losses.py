@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.autograd import gradcheck
 from torch.distributions import Normal, kl_divergence
 
 from mmrec.models import losses
@@ -57,6 +58,15 @@ def test_bpr_with_several_negatives_is_the_mean_over_them(n: int, k: int, seed: 
     negative = random(n, k, 3, seed=seed + 1)
     each = [bpr_loss(user, positive, negative[:, j]).item() for j in range(k)]
     assert bpr_loss(user, positive, negative).item() == pytest.approx(sum(each) / k)
+
+
+@pytest.mark.parametrize("has_gradient", [(1, 1, 1), (0, 1, 0), (1, 0, 0)])
+def test_gradients_of_bpr_and_of_the_penalty(has_gradient: tuple[int, ...]) -> None:
+    rows = [
+        random(4, 3, seed=n).requires_grad_(bool(needs)) for n, needs in enumerate(has_gradient)
+    ]
+    assert gradcheck(bpr_loss, rows)
+    assert gradcheck(l2_penalty, rows)
 
 
 def test_bpr_of_scores_by_hand() -> None:

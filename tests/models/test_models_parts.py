@@ -18,6 +18,7 @@ from mmrec.models.parts import (
     ItemFeatures,
     ModalityAttention,
     Projections,
+    Table,
     attribute_name,
     embeddings,
     interactions,
@@ -152,3 +153,19 @@ def test_attention_over_modalities() -> None:
     hidden = torch.tanh(x @ attention.hidden.weight.T + attention.hidden.bias)
     scores = (hidden @ attention.query.weight.T)[:, :, 0].exp()
     torch.testing.assert_close(weights[:, :, 0], scores / scores.sum(0))
+
+
+@pytest.mark.parametrize("shape", [(40,), (6, 4), (0,)])
+def test_a_table_has_the_bits_of_an_embedding(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(2)
+    places = torch.randint(9, shape)
+    plain, ours = nn.Embedding(9, 5), Table(9, 5)
+    ours.load_state_dict(plain.state_dict())
+    rows = [table(places) for table in (plain, ours)]
+    direction = torch.randn_like(rows[0])
+    for found in rows:
+        (found * direction).sum().backward()
+    assert torch.equal(*rows)
+    assert plain.weight.grad is not None
+    assert ours.weight.grad is not None
+    assert torch.equal(plain.weight.grad, ours.weight.grad)

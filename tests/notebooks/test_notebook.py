@@ -114,6 +114,21 @@ def test_the_results_are_shown(cells: dict[str, Any]) -> None:
 
 
 @pytest.mark.exhaustive
+def test_the_excerpts_are_the_code_that_runs(cells: dict[str, Any]) -> None:
+    for name, start in (
+        ("code-loader", "@register_loader\nclass VisualAttribute(FolderLoader):"),
+        ("code-base", "@abstractmethod\ndef embed(self)"),
+        ("code-model", "def __init__(self, config: LightGCNMConfig"),
+        ("code-graph", "def item_graph(self"),
+        ("code-sampler", "@register_sampler\nclass UniformUsers(Sampler):"),
+        ("write-own", '"""MyModel: '),
+    ):
+        assert shown(cells[name], "text/plain")[0].startswith(start), name
+    assert "(12, 8), (18, 8)" in shown(cells["use-step"], "text/plain")[0]
+    assert "MyModel" in shown(cells["run-own"], "text/plain")[0]
+
+
+@pytest.mark.exhaustive
 def test_progress_is_one_output_that_moves(cells: dict[str, Any]) -> None:
     for name, n_trials in (("run-lightgcnm", 4), ("run-lattice", 2)):
         outputs = cells[name].outputs

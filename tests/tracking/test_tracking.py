@@ -185,7 +185,7 @@ def test_a_tracker_from_the_users_own_file(experiment_file: Write, tmp_path: Pat
     [
         (["cvs"], "did you mean 'csv'?"),
         (["csv", "csv"], "duplicates of csv"),
-        ({"csv": True}, "such as csv, mlflow or tensorboard"),
+        ({"csv": True}, "such as csv, mlflow, tensorboard or wandb"),
         (["csv", 3], "accepted: the name of a tracker"),
     ],
 )
@@ -284,11 +284,13 @@ def test_events_are_the_same_in_every_process(experiment_file: Write, tmp_path: 
     code = (
         "import sys; from pathlib import Path\n"
         "from mmrec.reporting.report import read_results\n"
-        "from mmrec.runs.finished import FinishedRun, read_settings, read_studies\n"
-        "from mmrec.tracking.tracker import write_tracking\n"
+        "from mmrec.runs.finished import FinishedRun, read_studies\n"
+        "from mmrec.runs.journal import Journal\n"
+        "from mmrec.tracking.tracking import Tracking\n"
         "run = FinishedRun.open(Path(sys.argv[1]))\n"
-        "results = read_results(run.path)\n"
-        "write_tracking(run.manifest, read_settings(run), read_studies(run), results)"
+        "with Tracking(['tensorboard'], run.path, dataset='tiny', journal=Journal(),\n"
+        "    started=run.manifest['started'], split='validation', ended=run.trials) as tracking:\n"
+        "    tracking.finish(read_studies(run), read_results(run.path))"
     )
     command = [sys.executable, "-c", code, str(results.folder)]
     shutil.rmtree(results.folder / "tracking")

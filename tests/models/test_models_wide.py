@@ -1,0 +1,109 @@
+"""Products of wide rows, against torch's linear maps in double precision."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from mmrec.models.parts import projected_rows
+from mmrec.models.wide import WideLinear, product_with_transpose, wide_linear
+from mmrec.training.determinism import deterministic
+
+SHAPES = [(3, 9, 2), (1, 256, 1), (1, 300, 4), (5, 256, 1), (70, 300, 64), (0, 300, 3)]
+CPU = torch.device("cpu")
+
+
+def operands(n: int, f: int, d: int, dtype: torch.dtype = torch.float32) -> list[Tensor]:
+    """Return x, W and b."""
+    torch.manual_seed(1)
+    shapes = (n, f), (d, f), (d,)
+    return [torch.randn(shape, dtype=dtype, requires_grad=True) for shape in shapes]
+
+
+def doubled(tensors: list[Tensor]) -> list[Tensor]:
+    return [x.detach().double().requires_grad_() for x in tensors]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("upper", ["of a sum", "any", "transposed"])
+def test_values_and_gradients_are_those_of_a_linear_map(
+    shape: tuple[int, int, int], upper: str
+) -> None:
+    n, _, d = shape
+    single = operands(*shape)
+    double = doubled(single)
+
+    def scalar(y: Tensor) -> Tensor:
+        if upper == "of a sum":  # whose gradient is a single number, expanded
+            return y.sum()
+        factors = torch.arange(n * d, dtype=y.dtype) / 7
+        if upper == "transposed":
+            return (y.T.contiguous() * factors.view(d, n)).sum()
+        return (y * factors.view(n, d)).sum()
+
+    found, expected = wide_linear(*single), linear(*double)
+    torch.testing.assert_close(found.double(), expected, atol=1e-4, rtol=1e-5)
+    gradients = torch.autograd.grad(scalar(found), single)
+    for gradient, exact in zip(
+        gradients, torch.autograd.grad(scalar(expected), double), strict=True
+    ):
+        scale = exact.abs().max().item() if exact.numel() else 1.0
+        torch.testing.assert_close(gradient.double(), exact, atol=1e-5 * scale, rtol=1e-4)
+
+
+def test_a_map_needs_no_bias() -> None:
+    x, weight, _ = operands(6, 256, 3)
+
+    torch.testing.assert_close(wide_linear(x, weight), linear(x, weight))
+
+
+def test_other_types_than_float32_are_multiplied_too() -> None:
+    x, weight, bias = operands(6, 256, 3, torch.float64)
+
+    torch.testing.assert_close(product_with_transpose(x, weight, bias), linear(x, weight, bias))
+
+
+def test_a_wide_map_draws_the_initial_values_of_a_linear_map() -> None:
+    torch.manual_seed(3)
+    expected = torch.nn.Linear(8, 4).state_dict()
+    torch.manual_seed(3)
+    found = WideLinear(8, 4).state_dict()
+
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], x) for name, x in expected.items())
+
+
+def test_bits_do_not_depend_on_where_the_operands_are_in_memory() -> None:
+    x, weight, bias = (t.detach() for t in operands(300, 700, 64))
+    upper = torch.randn(300, 64)
+
+    def gradients(offset: int) -> tuple[Tensor, ...]:
+        moved = [
+            torch.empty(t.numel() + offset)[offset:].view(t.shape).copy_(t).requires_grad_()
+            for t in (x, weight, bias)
+        ]
+        y = wide_linear(*moved)
+        return y, *torch.autograd.grad(y, moved, upper)
+
+    with deterministic(CPU):
+        first = gradients(0)
+        for offset in (1, 3, 5):
+            assert all(map(torch.equal, first, gradients(offset)))
+
+
+@pytest.mark.parametrize("items", [[4, 0, 4, 2], list(range(5))])
+def test_projected_rows_are_rows_of_the_projection(items: list[int]) -> None:
+    projection = torch.nn.Linear(260, 3)
+    features, nodes = torch.randn(5, 260, requires_grad=True), torch.tensor(items)
+
+    found, expected = (
+        projected_rows(projection, features, nodes),
+        projection(features)[nodes],
+    )
+
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        *(torch.autograd.grad(y.square().sum(), features)[0] for y in (found, expected))
+    )
