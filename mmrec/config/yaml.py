@@ -25,6 +25,8 @@ _SCALAR_TAGS: dict[str, type] = {"int": int, "float": float, "bool": bool, "null
 _SAFE_TAGS = ("str", "map", "seq", *_SCALAR_TAGS)
 # A chain of aliases can expand to more values than fit in memory; experiments have far fewer.
 _MOST_VALUES = 100_000
+_MOST_BYTES = 1 << 22
+"""Size of an experiment file (4 MiB)."""
 
 
 def read_yaml(path: Path) -> Document:
@@ -38,7 +40,11 @@ def read_yaml(path: Path) -> Document:
             inside = _yaml_files(path)
             content = f"; it contains {listing(inside)}" if inside else ""
             raise ConfigError(f"{path}: a folder, not an experiment file{content}")
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content_bytes = file.read(_MOST_BYTES + 1)
+        if len(content_bytes) > _MOST_BYTES:
+            raise ConfigError(f"{path}: larger than {_MOST_BYTES:,} bytes; not an experiment file")
+        text = content_bytes.decode("utf-8-sig")
     except FileNotFoundError:
         hint = nearest(path.name, _yaml_files(path.parent))
         raise ConfigError(f"{path}: no such file{hint}") from None
@@ -88,16 +94,13 @@ class _Builder:
     lines: dict[KeyPath, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     _open: list[Node] = field(default_factory=list)
+    _n_merged: int = 0
     _reported: set[int] = field(default_factory=set)
 
     def build(self, node: Node, path: KeyPath) -> object:
         """Return the value of ``node``, found at ``path``."""
         self.lines.setdefault(path, _line(node))
-        if len(self.lines) > _MOST_VALUES:
-            raise yaml.MarkedYAMLError(
-                problem=f"more than {_MOST_VALUES} values, those of aliases included",
-                problem_mark=node.start_mark,
-            )
+        self._check_number(len(self.lines), node)
         if self._is_open(node):
             self._report(node, path, "found an alias that refers to itself")
             return None
@@ -165,10 +168,20 @@ class _Builder:
                     "found '<<' without a mapping; accepted: an alias, or a list of them",
                 )
                 continue
+            self._n_merged += 1 + len(source.value)
+            self._check_number(self._n_merged, source)
             self._open.append(source)
             entries |= self._entries(source, path)
             self._open.pop()
         return entries
+
+    def _check_number(self, number: int, node: Node) -> None:
+        """Refuse more values than an experiment has."""
+        if number > _MOST_VALUES:
+            raise yaml.MarkedYAMLError(
+                problem=f"more than {_MOST_VALUES} values, those of aliases included",
+                problem_mark=node.start_mark,
+            )
 
     def _is_open(self, node: Node) -> bool:
         return any(node is ancestor for ancestor in self._open)

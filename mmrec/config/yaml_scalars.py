@@ -12,9 +12,9 @@ Scalar = None | bool | int | float | str
 
 _NULL = re.compile(r"null|Null|NULL|~|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
-# Python refuses to read longer integers from text.
+# Python refuses to read or write integers of more than 4,300 digits.
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
-_PREFIXED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_PREFIXED = re.compile(r"0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,3000}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 

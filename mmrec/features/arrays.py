@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from mmrec.features.unpacking import unpack
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
+    (3, 0): np.lib.format.read_array_header_2_0,  # in UTF-8, which only names of fields need
 }
 
 _UNNAMED = "arr_0"
@@ -61,6 +63,9 @@ def open_npz(path: Path) -> Source:
     with reading(path, "an archive of arrays"), zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if {"ids", "features"} <= set(names):
+            n_ids, n_rows = (_shape(archive, f"{x}.npy")[:1] for x in ("ids", "features"))
+            if n_ids != n_rows:
+                raise ValueError(f"{sum(n_ids):,} ids for {sum(n_rows):,} vectors")
             rows = number_rows(ids_of_array(_array(archive, "ids"), f"{path}: ids"), path)
             return MatrixSource(path, rows, _matrix(path, archive, "features"))
         shapes = [_shape(archive, name) for name in _sample(archive)]
@@ -96,16 +101,31 @@ def _shape(archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:
     """Return the shape in the header of an array."""
     with archive.open(member) as file:
         read_header = _HEADERS.get(np.lib.format.read_magic(file))
-        if read_header is None:  # a version for the names of fields, which numbers do not have
+        if read_header is None:  # read_array names the version
             return (0,)
         shape: tuple[int, ...] = read_header(file)[0]
     return shape
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> Numbers:
-    with archive.open(f"{name}.npy") as file:
+    member = f"{name}.npy"
+    with archive.open(member) as file:
+        refuse_short(file, archive.getinfo(member).file_size)
+    with archive.open(member) as file:
         array: Numbers = np.lib.format.read_array(file, allow_pickle=False)
     return array
+
+
+def refuse_short(file: IO[bytes], n_stored: int) -> None:
+    """Refuse an array whose header declares more than it has, before memory is allocated."""
+    read_header = _HEADERS.get(np.lib.format.read_magic(file))
+    if read_header is None:  # read_array names the version
+        return
+    shape, _, kind = read_header(file)
+    if math.prod(shape) * kind.itemsize > n_stored:
+        raise ValueError(
+            f"its header declares the shape {shape} of {kind}, but it has only {n_stored:,} bytes"
+        )
 
 
 def _matrix(path: Path, archive: zipfile.ZipFile, name: str) -> Numbers:

@@ -17,6 +17,7 @@ import numpy as np
 
 from mmrec.data import Features
 from mmrec.errors import DataError, listing
+from mmrec.features.arrays import refuse_short
 from mmrec.features.source import ItemwiseSource, Numbers, Source, check_vector, reading
 from mmrec.features.store import PackedStore
 
@@ -122,6 +123,8 @@ class VectorReader:
                 content = file.read(self._n_bytes + 1)
                 if len(content) == self._n_bytes:
                     return np.frombuffer(content, self._kind)
+            file.seek(0)
+            refuse_short(file, os.fstat(file.fileno()).st_size)
             file.seek(0)
             vector: Numbers = np.lib.format.read_array(file, allow_pickle=False)
             vector = check_vector(path, vector)

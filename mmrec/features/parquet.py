@@ -17,6 +17,8 @@ from mmrec.features.source import MatrixSource, Source, as_float32, block_rows, 
 from mmrec.features.unpacking import unpack
 from mmrec.text import install_hint
 
+_ID_ROWS = 1 << 16
+"""Ids that are read at a time."""
 _BUFFER_BYTES = 1 << 20
 """Bytes of a column that are read at a time; by default, it would be a whole row group."""
 
@@ -40,8 +42,7 @@ def open_parquet(path: Path, id_column: str | None = None) -> Source:
         file = parquet.ParquetFile(
             raw, metadata=metadata, buffer_size=_BUFFER_BYTES, pre_buffer=False
         )
-        ids = ids_of_values(_read_column(file, id_name).to_pylist(), f"{path}: {id_name}")
-        rows = number_rows(ids, path)
+        rows = number_rows(_read_ids(file, id_name, f"{path}: {id_name}"), path)
         if _is_list(arrow, schema.field(columns[0]).type):
             return MatrixSource(path, rows, _read_lists(path, file, columns[0]))
         return MatrixSource(path, rows, _read_columns(path, file, columns))
@@ -99,6 +100,12 @@ def _is_number(arrow: Any, kind: Any) -> bool:  # noqa: ANN401 - pyarrow has no 
 
 def _read_column(file: Any, name: str) -> Any:  # noqa: ANN401 - pyarrow has no types
     return file.read(columns=[name], use_threads=False).column(0)
+
+
+def _read_ids(file: Any, name: str, place: str) -> Iterator[str]:  # noqa: ANN401 - as above
+    """Yield the ids in blocks: a small file can repeat one id a billion times."""
+    for batch in file.iter_batches(_ID_ROWS, columns=[name], use_threads=False):
+        yield from ids_of_values(batch.column(0).to_pylist(), place)
 
 
 def _read_columns(path: Path, file: Any, names: Sequence[str]) -> Features:  # noqa: ANN401

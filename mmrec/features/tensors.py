@@ -221,7 +221,15 @@ def _numbers(value: object, place: Path | str, what: str) -> Numbers:
 
     if not isinstance(value, torch.Tensor):
         raise DataError(f"{place}: expected {what} as a tensor, found {type(value).__name__}")
+    if value.layout != torch.strided:
+        raise DataError(f"{place}: expected {what} as a dense tensor, found {value.layout}")
     with reading(place, what):
+        stored = value.untyped_storage().nbytes()
+        if value.numel() * value.element_size() > stored:  # an expanded view
+            raise DataError(
+                f"{place}: expected {what}, found the shape {tuple(value.shape)} with only "
+                f"{stored:,} bytes of numbers"
+            )
         tensor = value.float() if value.dtype == torch.bfloat16 else value
         array: Numbers = tensor.detach().numpy()
     return array

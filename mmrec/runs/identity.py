@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 
 from mmrec.config import Choice, Experiment
 from mmrec.data import Dataset
-from mmrec.files import sha256, sha256_of_file
+from mmrec.files import parse_json, sha256, sha256_of_file
 from mmrec.models import RecommendationFile, RecommendationFileConfig, RecommenderConfig
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
@@ -48,7 +48,7 @@ class RunIdentity:
     def parse(cls, text: str) -> RunIdentity | None:
         """Return what :meth:`to_json` wrote; None if it is damaged."""
         try:
-            facts = unsealed(json.loads(text), required=False)
+            facts = unsealed(parse_json(text), required=False)
             return cls(str(facts["experiment"]), dict(facts["code"]))
         except (ValueError, KeyError, TypeError):
             return None

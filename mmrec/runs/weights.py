@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mmrec.config import Experiment
 from mmrec.errors import DataError, TrialError, listing
-from mmrec.files import path_errors, write_atomically
+from mmrec.files import parse_json, path_errors, write_atomically
 from mmrec.planning.plan import Plan
 from mmrec.runs.environment import code_digest, source_versions, versions_of
 from mmrec.runs.records import TrialRecord
@@ -179,7 +179,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _facts(file: Any) -> dict[str, Any]:  # noqa: ANN401 - the handle of safetensors has no type
-    content = json.loads((file.metadata() or {}).get(_OWN, "{}"))
+    content = parse_json((file.metadata() or {}).get(_OWN, "{}"))
     facts = unsealed(content, required=False)
     if "weights_sha256" in facts and KEY not in content:
         raise SealError("it has no digest")

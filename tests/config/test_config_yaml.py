@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import assert_contains
+from helpers import assert_contains, refusal, write_text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -285,3 +285,21 @@ def test_a_dict_becomes_plain() -> None:
     assert type(document.data["lr"]) is float
     assert type(document.data["pair"][0]) is int
     assert document.source == "<dict>"
+
+
+def test_mappings_that_merge_each_other_are_bounded() -> None:
+    lines = ["a0: &a0 {key: 1}"]
+    for level in range(1, 12):
+        sources = ", ".join([f"*a{level - 1}"] * 9)
+        lines.append(f"a{level}: &a{level}\n  <<: [{sources}]")
+    message = refusal(ConfigError, parse_yaml, "\n".join(lines))
+    assert_contains(message, ["more than 100000 values"])
+
+
+def test_a_large_file_is_not_an_experiment(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "a.yml", b"#" * ((1 << 22) + 1))
+    assert_contains(refusal(ConfigError, read_yaml, path), [path, "4,194,304 bytes"])
+
+
+def test_hexadecimal_numbers_can_be_written_as_text() -> None:
+    assert parse_yaml(f"a: 0x{'f' * 4000}").data == {"a": f"0x{'f' * 4000}"}

@@ -336,3 +336,11 @@ def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t.tsv")
     reported = refused(tmp_path / "t.tsv")
     assert_contains(reported, ["{path}:", "file"])
+
+
+@pytest.mark.parametrize("name", ["t.json.gz", "t.tsv.gz"])
+def test_a_gzip_stream_that_expands_a_thousand_times(name: str, tmp_path: Path) -> None:
+    content = b'{"u": ["i"], "v": ["' if "json" in name else b"u\ti\n"
+    rows = b" " * (65 << 20) if "json" in name else b"\n" * (65 << 20)
+    path = write_text(tmp_path / name, gzip.compress(content + rows, 9))
+    assert_contains(refused(path), ["{path}:", "gzip", "300 times"])

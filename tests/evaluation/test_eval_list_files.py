@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import assert_contains, metrics_of_cut_lists, refusal, write_text
-from tiny_experiment import experiment_writer, settings
 
 from mmrec.cli import main
 from mmrec.errors import DataError
 from mmrec.evaluation import evaluate_file, read_recommendations
-from mmrec.experiment import run_experiment
-from mmrec.models import MODELS
 
 LISTS = {"u2": ["b", "a", "c"], "u1": ["c", "d", "a"]}
 
@@ -241,45 +238,3 @@ def test_the_command_says_what_it_counted(tmp_path: Path, capsys: pytest.Capture
     assert any("'1.0' and '1'" in warning for warning in facts["warnings"])
     printed = capsys.readouterr().out
     assert_contains(printed, ["2 of 3 rows", "1 of 3 rows", "1 of 2 users", "1 of 3 test rows"])
-
-
-def models() -> dict[str, Any]:
-    """Every built-in model that trains on the tiny data, with few epochs."""
-    entries: dict[str, Any] = {}
-    for name in list(MODELS):
-        fields = MODELS[name].Config.model_fields
-        entry: dict[str, Any] = {"meta": {"save_recs": True}}
-        values = settings(epochs=2) | {"modalities": "('visual', 'textual')"}
-        entry |= {key: value for key, value in values.items() if key in fields}
-        entries[name] = entry
-    return entries
-
-
-@pytest.mark.slow
-def test_saved_lists_evaluate_to_the_figures_of_the_run(tmp_path: Path) -> None:
-    metrics = metrics_of_cut_lists()
-    write = experiment_writer(tmp_path)
-    evaluation = {"simple_metrics": metrics, "cutoffs": [3, 5]}
-    results = run_experiment(write(models(), evaluation=evaluation), progress=False)
-    assert results.n_failed == 0
-    trials = [
-        json.loads(line) for line in (results.folder / "trials.jsonl").read_text().splitlines()
-    ]
-    expected = {trial["name"]: trial["test"] for trial in trials}
-    data, recs = tmp_path / "data" / "tiny", tmp_path / "results" / "tiny" / "recs"
-    for path in recs.iterdir():
-        found = evaluate_file(
-            path, data / "train.txt", data / "test.txt", metrics=metrics, cutoffs=[3, 5]
-        )
-        assert found.figures == expected.pop(path.stem.rpartition("_it=")[0]), path
-    assert not expected
-    folder = {"RecommendationFolder": {"folder": str(recs)}}
-    again = run_experiment(write(folder, evaluation=evaluation), progress=False)
-    repeated = [
-        json.loads(line) for line in (again.folder / "trials.jsonl").read_text().splitlines()
-    ]
-    assert len(repeated) == len(trials)
-    by_file = {trial["name"]: trial["test"] for trial in trials}
-    for trial in repeated:
-        name = Path(trial["parameters"]["file"]).stem.rpartition("_it=")[0]
-        assert trial["test"] == by_file[name], name

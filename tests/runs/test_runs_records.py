@@ -15,6 +15,7 @@ from tiny_experiment import Write, settings
 
 from mmrec.errors import DataError, WriteError
 from mmrec.experiment import run_experiment
+from mmrec.runs.finished import FinishedRun
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.identity import RunIdentity
 from mmrec.runs.log import log_to_folder
@@ -127,3 +128,11 @@ def test_an_unfinished_run_of_other_code_is_not_resumed(
         again.release()
         assert again.path == folder.path
     assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000])
+def test_nested_json_is_one_message(text: str, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match=r"manifest\.json: not JSON: .*nested too deeply"):
+        FinishedRun.open(tmp_path)
+    assert RunIdentity.parse(text) is None

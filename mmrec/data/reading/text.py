@@ -13,7 +13,8 @@ import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
@@ -23,6 +24,13 @@ _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
 """Bytes that are checked at a time; no line is longer than two chunks."""
 _SHOWN = 80
+_LONGEST = 1 << 24
+"""Characters of a line of vectors."""
+_MOST_EXPANSION = 300
+"""How many times larger the text of a gzip stream may be. Text rarely exceeds 50 times; a stream
+that is made to fill the memory reaches 1,000 times."""
+_EXPANDED = 1 << 26
+"""Bytes of text that are read in any case (64 MiB)."""
 UTF_8 = "utf-8"
 QUOTING = (",", ";")
 """Separators of tables whose fields may be quoted."""
@@ -73,7 +81,7 @@ def _check_encoded(path: Path, encoding: str) -> None:
     decoder = codecs.getincrementaldecoder(encoding)()
     line = 1
     try:
-        for chunk in (*_chunks(path), b""):
+        for chunk in chain(_chunks(path), [b""]):
             text = decoder.decode(chunk, final=not chunk)
             line += text.count("\n")
             if "\0" in text:
@@ -143,7 +151,7 @@ def read_records(path: Path, separator: str, *, errors: str = "strict") -> Recor
 
 
 def _quoted(file: TextIO, separator: str, *, strict: bool) -> Records:
-    reader = csv.reader(file, delimiter=separator, strict=strict)
+    reader = csv.reader(_lines(file), delimiter=separator, strict=strict)
     line = 1
     for fields in reader:
         yield line, fields
@@ -152,8 +160,16 @@ def _quoted(file: TextIO, separator: str, *, strict: bool) -> Records:
 
 def _unquoted(file: TextIO, separator: str) -> Records:
     if separator == " ":
-        return ((line, text.split()) for line, text in enumerate(file, 1))
-    return ((line, text.rstrip("\n").split(separator)) for line, text in enumerate(file, 1))
+        return ((line, text.split()) for line, text in enumerate(_lines(file), 1))
+    return ((line, text.rstrip("\n").split(separator)) for line, text in enumerate(_lines(file), 1))
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """Yield the lines of a file, none of which may fill the memory."""
+    for text in iter(partial(file.readline, _LONGEST), ""):
+        if len(text) == _LONGEST:
+            raise csv.Error(f"a line is longer than {_LONGEST:,} characters")
+        yield text
 
 
 def shown(line: str) -> str:
@@ -177,12 +193,18 @@ def _chunks(path: Path) -> Iterator[bytes]:
     try:
         if path.is_fifo():
             raise DataError(f"{path}: expected a file, found a pipe, which cannot be read twice")
+        most = max(_EXPANDED, _MOST_EXPANSION * path.stat().st_size)
         with _open(path) as file:
             kept = b""
             while chunk := kept + file.read(_CHUNK - len(kept)):
                 kept = b"\r" if chunk.endswith(b"\r") and len(chunk) == _CHUNK else b""
                 yield chunk.removesuffix(kept)
                 n_bytes += len(chunk) - len(kept)
+                if n_bytes > most:
+                    raise DataError(
+                        f"{path}: the gzip stream expands to more than {_MOST_EXPANSION} times its "
+                        "size, as no table does; unpack it to read it"
+                    )
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
