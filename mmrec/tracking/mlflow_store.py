@@ -35,6 +35,7 @@ class MlflowTracker(LiveTracker):
         self._tags = {"mmrec.run_folder": str(run.folder)}
         target = folder / "mlruns"
         shutil.rmtree(target, ignore_errors=True)
+        (target / ".trash").mkdir(parents=True)  # MLflow only makes the folders of a new address
         with environment(_SETTINGS):
             from mlflow.tracking import MlflowClient
 

@@ -141,6 +141,7 @@ def _problem(name: str) -> str | None:
         _, package, install = TRACKERS.find(name)
     except ConfigError as error:
         return str(error)
-    if package is None or find_spec(package) is not None:
-        return None
+    found = None if package is None else find_spec(package)
+    if package is None or (found is not None and found.origin is not None):
+        return None  # a folder named as the package, which Python would import, has no origin
     return f"{name!r} needs the package {package!r}, which is not installed: {install}"

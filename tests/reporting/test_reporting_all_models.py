@@ -95,6 +95,18 @@ def test_accuracy_is_drawn_over_seconds_parameters_and_coverage() -> None:
     assert [cell.text for cell in parameters.data.rows[0]] == ["One", "100", "0.1500"]
 
 
+def test_a_model_looks_the_same_in_each_figure() -> None:
+    of = data("Flat", "One", "Seeds")  # the first has no parameters
+    seconds, parameters, _ = next(iter(tradeoffs(of))).plots
+    looks = []
+    for plot in (seconds, parameters):
+        handles, labels = draw(plot.draw).axes[0].get_legend_handles_labels()
+        looks.append(
+            {x: (h.get_color(), h.get_marker()) for h, x in zip(handles, labels, strict=True)}
+        )
+    assert looks[1].items() < looks[0].items()
+
+
 def points(figure: Figure) -> dict[str, tuple[float, float]]:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     return {

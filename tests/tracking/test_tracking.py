@@ -202,7 +202,7 @@ def test_trackers_are_checked_together_with_the_models(experiment_file: Write) -
     assert "'MostPop'" in message
 
 
-@pytest.mark.parametrize("name", ["mlflow", "tensorboard"])
+@pytest.mark.parametrize("name", ["mlflow", "tensorboard", "wandb"])
 def test_a_missing_package_is_refused_before_training(
     experiment_file: Write,
     name: str,
@@ -217,10 +217,22 @@ def test_a_missing_package_is_refused_before_training(
     )
     message = refusal(ConfigError, run, path)
     assert f"experiment.tracking[1]: '{name}' needs the package" in message
-    assert install_hint("tracking") in message
+    extra = "wandb" if name == "wandb" else "tracking"
+    assert install_hint(extra) in message
     assert not (path.parents[1] / "results").exists()
     assert main(["validate", str(path)]) == 2
-    assert ".[tracking]" in capsys.readouterr().err
+    assert f".[{extra}]" in capsys.readouterr().err
+
+
+def test_a_folder_named_as_a_package_is_not_the_package(
+    experiment_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_tracker").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    with TRACKERS.isolated():
+        tracker("own", package="own_tracker")(lambda run, folder: None)
+        message = refusal(ConfigError, run, experiment_file(tracking=["own"]))
+    assert "not installed" in message
 
 
 def test_verify_and_report_need_no_tracker(

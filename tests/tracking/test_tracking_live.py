@@ -252,6 +252,45 @@ def test_csv_and_tensorboard_can_be_opened_while_the_run_goes_on(
     assert not table.duplicated(["trial", "epoch", "split", "metric"]).any()
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # from MLflow
+def test_mlflow_can_be_read_while_the_run_goes_on(
+    experiment_file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    from mlflow.tracking import MlflowClient
+
+    path = experiment_file(MODELS, tracking=["mlflow"])
+    states: list[dict[str, tuple[str, list[int]]]] = []
+    epoch_ended = Observers.epoch_ended
+
+    def state(folder: Path) -> dict[str, tuple[str, list[int]]]:
+        client = MlflowClient((folder / "tracking/mlruns").as_uri())
+        (experiment,) = client.search_experiments(filter_string="name = 'tiny'")
+        found = {}
+        for each in client.search_runs([experiment.experiment_id]):
+            steps = [x.step for x in client.get_metric_history(each.info.run_id, "train/loss")]
+            found[each.info.run_name] = (each.info.status, sorted(steps))
+        return found
+
+    def look(self: Observers, spec: object, epoch: int, *args: object) -> None:
+        epoch_ended(self, spec, epoch, *args)  # type: ignore[arg-type]
+        if (spec.index, epoch) == (1, 3):  # type: ignore[attr-defined]
+            (folder,) = path.parents[1].glob("results/tiny/performance/run_*")
+            states.append(state(folder))
+
+    monkeypatch.setattr(Observers, "epoch_ended", look)
+    folder = interrupt(path, 40)
+    resumed = run(path)
+    during = sorted(value for name, value in states[0].items() if name.startswith("LightGCNM"))
+    assert during == [("FINISHED", [1, 2, 3, 4, 5, 6]), ("RUNNING", [1, 2, 3])]
+    assert states[0][folder.name][0] == "RUNNING"
+    after = state(resumed.folder)
+    assert {status for status, _ in after.values()} == {"FINISHED"}
+    for record in records(folder):
+        assert after[record.name][1] == list(range(1, len(record.losses) + 1))
+
+
 def test_files_of_a_resumed_run_are_those_of_an_uninterrupted_one(
     experiment_file: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,8 @@ class ModelPoint(NamedTuple):
     y: float
     deviation: float | None
     """The standard deviation of ``y``, drawn as a bar; None for a single trial."""
+    place: int
+    """The place of the model in the run, so that it looks the same in each figure."""
 
 
 def draw_points(
@@ -38,8 +40,8 @@ def draw_points(
     """
     figure.set_size_inches(WIDTH, 3.1)
     axes = figure.subplots()
-    for place, (model, point) in enumerate(points.items()):
-        look = series_mark(place)
+    for model, point in points.items():
+        look = series_mark(point.place)
         axes.plot(point.x, point.y, linestyle="none", label=model, **look)
         if point.deviation is not None:
             ends = [point.y - point.deviation, point.y + point.deviation]
@@ -49,7 +51,7 @@ def draw_points(
     axes.margins(0.08, 0.12)
     _scale(axes, [point.x for point in points.values()])
     legend(figure, axes)
-    texts = [f"{model} {x:.4g} and {y:.4f}" for model, (x, y, _) in points.items()]
+    texts = [f"{model} {x:.4g} and {y:.4f}" for model, (x, y, *_) in points.items()]
     figure.set_label(f"{title} over {across}. {'; '.join(texts)}.")
 
 

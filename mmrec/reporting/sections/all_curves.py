@@ -32,6 +32,8 @@ class _Curve:
     """Over folds and seeds; empty for a single trial."""
     is_trained: bool
     """Whether the model has epochs; one without has a single value."""
+    place: int
+    """The place of the model in the run, so that it looks the same in each figure."""
 
 
 @section("all_curves", order=65)
@@ -84,11 +86,11 @@ def _label(data: ReportData) -> str:
 
 def _curves(data: ReportData, label: str) -> dict[str, _Curve]:
     """Return the curves of the models that have values of a figure."""
-    curves = {study.name: _curve(study, label) for study in data.finished}
+    curves = {s.name: _curve(s, label, place) for place, s in enumerate(data.finished)}
     return {name: curve for name, curve in curves.items() if curve.means}
 
 
-def _curve(study: Study, label: str) -> _Curve:
+def _curve(study: Study, label: str, place: int) -> _Curve:
     trials = [value_curve(trial, label) for trial in study.best_trials]
     means = mean_curve(trials)
     deviations = (
@@ -96,7 +98,7 @@ def _curve(study: Study, label: str) -> _Curve:
         if len(trials) > 1
         else {}
     )
-    return _Curve(means, deviations, any(trial.losses for trial in study.best_trials))
+    return _Curve(means, deviations, any(trial.losses for trial in study.best_trials), place)
 
 
 def _table(curves: Mapping[str, _Curve], label: str, split: str) -> ReportTable:
@@ -112,14 +114,14 @@ def _table(curves: Mapping[str, _Curve], label: str, split: str) -> ReportTable:
 def _draw(figure: Figure, *, curves: Mapping[str, _Curve], title: str) -> None:
     figure.set_size_inches(WIDTH, 3.4)
     axes = figure.subplots()
-    for place, (model, curve) in enumerate(curves.items()):
-        look: dict[str, Any] = series(place)
+    for model, curve in curves.items():
+        look: dict[str, Any] = series(curve.place)
         epochs, values = list(curve.means), finite(list(curve.means.values()))
         if not curve.is_trained:
             axes.axhline(values[0], label=model, linewidth=1.3, **{**look, "marker": ""})
             continue
         every = max(1, len(epochs) // 6)
-        look |= {"markersize": 4, "markevery": (place % every, every), "linewidth": 1.4}
+        look |= {"markersize": 4, "markevery": (curve.place % every, every), "linewidth": 1.4}
         axes.plot(epochs, values, label=model, **look)
         if curve.deviations:
             low, high = _band(values, list(curve.deviations.values()))

@@ -41,7 +41,7 @@ class _Figure:
 
     @property
     def table(self) -> ReportTable:
-        rows = [[model, self.cell(x), decimal(y)] for model, (x, y, _) in self.points.items()]
+        rows = [[model, self.cell(x), decimal(y)] for model, (x, y, *_) in self.points.items()]
         head = ["model", self.across, f"test {self.label}"]
         return make_table(f"Test {self.label} over {self.across}.", head, rows)
 
@@ -105,11 +105,12 @@ def _points(
     data: ReportData, label: str, value: Callable[[Study], float | None]
 ) -> dict[str, ModelPoint]:
     points = {}
-    for study in data.finished:
+    for place, study in enumerate(data.finished):
         x, y = value(study), _mean(study, label)
         if x is not None and y is not None:
             deviation = spreads(study.best_trials).get(f"{label} std", math.nan)
-            points[study.name] = ModelPoint(x, y, deviation if math.isfinite(deviation) else None)
+            known = deviation if math.isfinite(deviation) else None
+            points[study.name] = ModelPoint(x, y, known, place)
     return points
 
 
