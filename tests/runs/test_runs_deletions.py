@@ -90,7 +90,7 @@ def test_results_that_are_deleted_while_the_report_is_written_are_an_error(
     performance = path.parents[1] / "results/tiny/performance"
     with monkeypatch.context() as patched:
         patched.setattr(
-            "mmrec.experiment.write_tracking",
+            "mmrec.experiment.Tracking.finish",
             lambda *_: next(performance.glob("run_*/trials.jsonl")).unlink(),
         )
         with pytest.raises(DataError, match="run_"):
