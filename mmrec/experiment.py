@@ -20,11 +20,15 @@ import torch
 
 from mmrec.config import Experiment, Loaded, Source, read_experiment
 from mmrec.data import Dataset
-from mmrec.errors import DataError
 from mmrec.execution.executors import EXECUTORS, Executor, RunContext, check_executor
 from mmrec.execution.observers import JournalObserver, Observers
 from mmrec.execution.runner import run_plan
-from mmrec.execution.signals import RunInterrupted, StopRequest, stop_on_signals
+from mmrec.execution.signals import (
+    RunInterrupted,
+    StopRequest,
+    describing_interrupts,
+    stop_on_signals,
+)
 from mmrec.execution.specs import SpecMaker
 from mmrec.execution.workbench import threads_of_trial, unsaved
 from mmrec.execution.worker import WorkerSetup
@@ -47,6 +51,7 @@ from mmrec.reporting.examples.collect import (
 from mmrec.reporting.report import write_report
 from mmrec.reporting.results import Results
 from mmrec.reporting.run_tables import RunTables
+from mmrec.runs.completion import finish
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.identity import RunIdentity
 from mmrec.runs.inputs import FileStates, RunInputs
@@ -55,7 +60,6 @@ from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.recovery import recover
-from mmrec.runs.sealed import sealed
 from mmrec.runs.sessions import begin_session
 from mmrec.runs.study import Study
 from mmrec.runs.trust import note_trusted
@@ -148,10 +152,13 @@ def run_experiment(
                 for warning in warnings:
                     logger.warning("%s", warning)
                     notes.append(warning)
-                notes += write_examples(
-                    folder.path, plan.experiment, datasets[0], studies, item_info
-                )
-                return _write(origin, plan, datasets, studies, folder, notes, sessions, tracking)
+                with describing_interrupts(folder.path):
+                    notes += write_examples(
+                        folder.path, plan.experiment, datasets[0], studies, item_info
+                    )
+                    return _write(
+                        origin, plan, datasets, studies, folder, notes, sessions, tracking
+                    )
 
 
 def check_experiment(config: Source, base_dir: Path | None = None) -> tuple[Loaded, Plan, ItemInfo]:
@@ -285,14 +292,7 @@ def _write(
     examples = read_examples(folder.path, plan.experiment)
     results = write_report(folder.path, manifest, run_tables, studies, examples)
     tracking.finish(studies, results)
-    folder.require_identity()
-    if folder.digests() != manifest["files_sha256"]:
-        raise DataError(
-            f"{folder.path}: its files were changed while the report was written; run the same "
-            "experiment again to complete the run"
-        )
-    write_atomically(folder.path / "manifest.json", json.dumps(sealed(manifest), indent=2) + "\n")
-    folder.remove_unfinished()
+    finish(folder, manifest)
     return results
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 
 from mmrec.cli.arguments import Commands, add_command
@@ -58,7 +59,7 @@ def _instructions(name: str, new: NewModel) -> list[str]:
         f"wrote {new.model_file}",
         f"wrote {new.test_file}",
         "",
-        "test it:",
+        "test it:" if find_spec("pytest") else "test it (pip install pytest):",
         f"  python -m pytest {new.test_file}",
         "",
         "use it in an experiment file (paths start at the file's folder):",

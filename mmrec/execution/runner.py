@@ -12,9 +12,9 @@ from mmrec.models import ModelConfig
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.planning.plan import Plan
 from mmrec.planning.points import Values
+from mmrec.runs.completion import check_kept
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.recovery import check_kept
 from mmrec.runs.selection import PointView, ValidationView, choose
 from mmrec.runs.study import Study
 from mmrec.search.algorithms import make_search
@@ -134,6 +134,8 @@ def run_plan(plan: Plan, specs: SpecMaker, folder: RunFolder, executor: Executor
                 if not trials:
                     running[number] = _advance(searches[number], ended, queue)
     check_kept(folder, plan.experiment, plan.models, list(ended.values()))
+    # A worker whose driver was killed may have saved its state after its trial had ended here.
+    folder.remove_leftovers([record.name for record in ended.values()])
     return [search.study(ended, folder) for search in searches]
 
 

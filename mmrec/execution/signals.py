@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 
@@ -29,6 +30,23 @@ class StopRequest:
     def __call__(self) -> bool:
         """Return whether to stop."""
         return self.signal is not None
+
+
+@contextmanager
+def describing_interrupts(run: Path) -> Iterator[None]:
+    """Say how the report of a run is written that is interrupted in this context.
+
+    Raises:
+        RunInterrupted: the report was interrupted.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise RunInterrupted(
+            "interrupted; all trials have ended. Run the same experiment again to write the report "
+            f"of {run}",
+            signal.SIGINT,
+        ) from None
 
 
 @contextmanager

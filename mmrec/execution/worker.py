@@ -124,10 +124,13 @@ def run_worker(connection: Connection[Any, Any], setup: WorkerSetup) -> None:
         Interrupted: SIGTERM asked it to stop, or the driver ended during a trial.
         EOFError: the driver ended.
     """
-    stop = StopRequest()
+    request, driver = StopRequest(), os.getppid()
 
     def note(number: int, frame: object) -> None:
-        stop.signal = number
+        request.signal = number
+
+    def stop() -> bool:
+        return request() or os.getppid() != driver
 
     def on_epoch(*ended: object) -> None:
         try:
@@ -140,7 +143,7 @@ def run_worker(connection: Connection[Any, Any], setup: WorkerSetup) -> None:
         worker = Worker.set_up(setup)
         while not stop():
             if connection.poll(_PAUSE):
-                request: TrialRequest = connection.recv()
-                connection.send(("ended", worker.run(request, on_epoch, stop)))
+                trial: TrialRequest = connection.recv()
+                connection.send(("ended", worker.run(trial, on_epoch, stop)))
     except MmrecError as error:
         connection.send(("refused", str(error)))

@@ -7,7 +7,7 @@ from torch import Tensor
 from mmrec.config import Count, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset
 from mmrec.models import Batch, Model, ModelConfig, register
-from mmrec.models.losses import bpr_loss, l2_penalty
+from mmrec.models.losses import bpr_loss
 from mmrec.models.parts import embeddings
 
 
@@ -60,4 +60,4 @@ class BPRMF(Model):
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty on its embeddings."""
         rows = self.users(batch.users), *batch.split(self.items(batch.items))
-        return bpr_loss(*rows) + self.config.l_w * l2_penalty(*rows)
+        return bpr_loss(*rows, l_w=self.config.l_w)

@@ -41,8 +41,8 @@ def total_loss(loss: Tensor | Mapping[str, Tensor]) -> Tensor:
     return first
 
 
-def bpr_loss(user: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-    """Return the mean of ``-log sigmoid(<u, p> - <u, n>)``, a scalar.
+def bpr_loss(user: Tensor, positive: Tensor, negative: Tensor, *, l_w: float = 0.0) -> Tensor:
+    """Return the mean of ``-log sigmoid(<u, p> - <u, n>)``, plus an L2 penalty, a scalar.
 
     Bayesian Personalized Ranking (Rendle et al., UAI 2009) on embeddings, as ``batch.of(users,
     items)`` returns them.
@@ -51,11 +51,13 @@ def bpr_loss(user: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
         user: [B, D].
         positive: [B, D], of items that the users have.
         negative: [B, D], or [B, K, D]: of items that they do not have.
+        l_w: weight of the :func:`l2_penalty` of the same rows.
     """
     if negative.dim() == 3:
-        user = user.unsqueeze(1)
-        return bpr_from_scores((user * positive.unsqueeze(1)).sum(-1), (user * negative).sum(-1))
-    loss: Tensor = _BPR.apply(user, positive, negative)  # type: ignore[no-untyped-call]
+        penalty = l_w * l2_penalty(user, positive, negative) if l_w else 0.0
+        user, positive = user.unsqueeze(1), positive.unsqueeze(1)
+        return bpr_from_scores((user * positive).sum(-1), (user * negative).sum(-1)) + penalty
+    loss: Tensor = _BPR.apply(user, positive, negative, l_w)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -63,23 +65,38 @@ class _BPR(Function):
     """The loss of one negative each, with a third of the operations of autograd's gradient."""
 
     @staticmethod
-    def forward(ctx: Any, user: Tensor, positive: Tensor, negative: Tensor) -> Tensor:  # noqa: ANN401
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        user: Tensor,
+        positive: Tensor,
+        negative: Tensor,
+        l_w: float,
+    ) -> Tensor:
         differences = (user * negative).sum(1) - (user * positive).sum(1)
         ctx.save_for_backward(user, positive, negative, differences)
-        return softplus(differences).mean()
+        ctx.l_w = l_w
+        loss = softplus(differences).mean()
+        return loss + l_w * _half_squares(len(user), user, positive, negative) if l_w else loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         user, positive, negative, differences = ctx.saved_tensors
-        share = (gradient / len(differences)).expand_as(differences)
-        slopes = softplus_backward(share, differences, 1.0, 20.0).unsqueeze(1)
-        needs_user, needs_positive, needs_negative = ctx.needs_input_grad
-        return (
+        share = gradient / len(differences)
+        slopes = softplus_backward(share.expand_as(differences), differences, 1.0, 20.0)
+        slopes.unsqueeze_(1)
+        needs_user, needs_positive, needs_negative, _ = ctx.needs_input_grad
+        gradients = [
             (negative * slopes).sub_(positive * slopes) if needs_user else None,
             user * -slopes if needs_positive else None,
             user * slopes if needs_negative else None,
-        )
+        ]
+        if ctx.l_w:
+            pull = share * ctx.l_w
+            for rows, dx in zip((user, positive, negative), gradients, strict=True):
+                if dx is not None:
+                    dx.addcmul_(rows, pull)
+        return *gradients, None
 
 
 def bpr_from_scores(positive: Tensor, negative: Tensor) -> Tensor:
@@ -231,8 +248,7 @@ class _L2Penalty(Function):
     def forward(ctx: Any, n_rows: int, *embeddings: Tensor) -> Tensor:  # noqa: ANN401
         ctx.n_rows = n_rows
         ctx.save_for_backward(*embeddings)
-        squares = torch.stack([x.square().sum() for x in embeddings])
-        return squares.sum() / (2 * n_rows)
+        return _half_squares(n_rows, *embeddings)
 
     @staticmethod
     @once_differentiable
@@ -240,6 +256,11 @@ class _L2Penalty(Function):
         share = gradient / ctx.n_rows
         needed = zip(ctx.saved_tensors, ctx.needs_input_grad[1:], strict=True)
         return None, *(x * share if needs else None for x, needs in needed)
+
+
+def _half_squares(n_rows: int, *embeddings: Tensor) -> Tensor:
+    squares = torch.stack([x.square().sum() for x in embeddings])
+    return squares.sum() / (2 * n_rows)
 
 
 def norm_penalty(*embeddings: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from mmrec.data import Dataset, EachInteraction, Sampler, UniformUsers
 from mmrec.graph import normalise_rows
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.configs import BatchSize
-from mmrec.models.losses import bpr_loss, l2_penalty, norm_penalty
+from mmrec.models.losses import bpr_loss, norm_penalty
 from mmrec.models.parts import ItemFeatures, Table, embedding, projected_rows
 
 
@@ -120,12 +120,10 @@ class VBPR(Model):
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty on its embeddings."""
-        user = self.users(batch.users)
-        positive, negative = batch.split(self.embed_items(batch.items))
-        penalty = l2_penalty if self.is_formal else norm_penalty
-        return bpr_loss(user, positive, negative) + self.config.l_w * penalty(
-            user, positive, negative
-        )
+        rows = self.users(batch.users), *batch.split(self.embed_items(batch.items))
+        if self.is_formal:
+            return bpr_loss(*rows, l_w=self.config.l_w)
+        return bpr_loss(*rows) + self.config.l_w * norm_penalty(*rows)
 
 
 @register("MBPR")

@@ -115,7 +115,7 @@ class Progress:
     ) -> None:
         """Show the loss, the last validation figure and the best one so far."""
         trial = self._run.running[spec.trial_id]
-        trial.end_epoch(epoch, loss, record)
+        trial.end_epoch(epoch, loss, record, self._run.clock())
         if self._display is not None:
             self._display.update(self._run, trial, evaluated=record is not None)
 

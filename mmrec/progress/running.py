@@ -35,6 +35,11 @@ class RunningTrial:
     """The objective at the last evaluation."""
     best: float | None = None
     best_epoch: int = 0
+    earlier_rate: float | None = None
+    """Its seconds for an epoch before its worker died."""
+    _first_end: float = 0.0
+    """When its first epoch of this session ended."""
+    _last_end: float = 0.0
 
     @property
     def title(self) -> str:
@@ -54,10 +59,23 @@ class RunningTrial:
             return 0.0
         return (self.epoch - self.resumed_at) / (self.epochs - self.resumed_at)
 
-    def end_epoch(self, epoch: int, loss: float, record: EpochRecord | None) -> None:
-        """Record the end of an epoch."""
+    @property
+    def n_epochs(self) -> int:
+        """The number of epochs of this session."""
+        return self.epoch - self.resumed_at
+
+    @property
+    def rate(self) -> float | None:
+        """Its seconds for an epoch; None until two have ended, since the first one has a start."""
+        if self.n_epochs < 2:
+            return self.earlier_rate
+        return (self._last_end - self._first_end) / (self.n_epochs - 1)
+
+    def end_epoch(self, epoch: int, loss: float, record: EpochRecord | None, now: float) -> None:
+        """Record the end of an epoch at a time of the session's clock."""
         if self.epoch == 0:
-            self.resumed_at = epoch - 1
+            self.resumed_at, self._first_end = epoch - 1, now
+        self._last_end = now
         self.epoch, self.loss = epoch, loss
         objective = self.spec.protocol.objective
         value = None if record is None else objective.value(record.loss, record.validation)
@@ -124,7 +142,7 @@ class RunProgress:
     _ended: Counter[str] = field(default_factory=Counter)
     """The number of ended trials of each model."""
     _seconds: dict[str, float] = field(default_factory=dict)
-    """Their duration."""
+    """Their duration, as if each had run in this session alone."""
     _most_running: int = 1
     """The most trials that ran at the same time."""
 
@@ -140,7 +158,10 @@ class RunProgress:
 
     def start(self, spec: TrialSpec, number: int, total: int) -> RunningTrial:
         """Record the start of a trial."""
-        trial = self.running[spec.trial_id] = RunningTrial(spec, number, total, self.clock())
+        earlier = self.running.get(spec.trial_id)
+        rate = None if earlier is None else earlier.rate
+        trial = RunningTrial(spec, number, total, self.clock(), earlier_rate=rate)
+        self.running[spec.trial_id] = trial
         self._most_running = max(self._most_running, len(self.running))
         return trial
 
@@ -149,7 +170,10 @@ class RunProgress:
         trial = self.running.pop(record.trial_id)
         model = trial.spec.model
         self._ended[model] += 1
-        self._seconds[model] = self._seconds.get(model, 0.0) + self.clock() - trial.started
+        seconds = self.clock() - trial.started
+        if trial.resumed_at:
+            seconds *= trial.epoch / trial.n_epochs
+        self._seconds[model] = self._seconds.get(model, 0.0) + seconds
         objective = trial.spec.protocol.objective
         value = objective.value(trial.best, record.validation)
         if record.error is None and value is not None:
@@ -159,23 +183,28 @@ class RunProgress:
         return trial
 
     def seconds_left(self) -> float | None:
-        """Estimate the time left from the mean duration of each model's trials.
+        """Estimate the time left from the rate of each running trial and the mean of each model.
 
-        A model without trials so far counts with the mean of the other models, one that is not
-        trained with no time. None before the first epoch has ended.
+        The mean is that of the model's trials so far, running ones by the share of their epochs. A
+        model without any counts with the mean of the other models, one that is not trained with no
+        time. None before a trial has a rate or has ended.
         """
         done: dict[str, float] = dict(self._ended)
         seconds = dict(self._seconds)
         for trial in self.running.values():
-            model = trial.spec.model
-            done[model] = done.get(model, 0.0) + trial.share
-            seconds[model] = seconds.get(model, 0.0) + self.clock() - trial.started
+            if trial.rate is not None and trial.n_epochs:
+                model = trial.spec.model
+                done[model] = done.get(model, 0.0) + trial.n_epochs / trial.epochs
+                seconds[model] = seconds.get(model, 0.0) + trial.n_epochs * trial.rate
         means = {model: seconds[model] / done[model] for model in self.expected if done.get(model)}
-        if not means:
+        rated = [trial for trial in self.running.values() if trial.rate is not None]
+        if not means and not rated:
             return None
-        of_others = fmean(means.values())
-        left = sum(
-            max(0.0, n_trials - done.get(model, 0.0)) * means.get(model, of_others)
-            for model, n_trials in self.expected.items()
-        )
+        left = sum((trial.epochs - trial.epoch) * (trial.rate or 0.0) for trial in rated)
+        of_others = fmean(means.values()) if means else 0.0
+        others = Counter(self.expected)
+        others.subtract(self._ended)
+        others.subtract(trial.spec.model for trial in rated)
+        for model in self.expected:
+            left += max(0, others[model]) * means.get(model, of_others)
         return left / self._most_running

@@ -23,6 +23,7 @@ from mmrec.files import is_file, path_errors, sha256, sha256_of_file, write_atom
 from mmrec.runs.environment import code_digest
 from mmrec.runs.identity import RunIdentity
 from mmrec.runs.lists import lists_name, lists_path
+from mmrec.runs.new_folder import make_folder
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.runs.weights import save_weights
 from mmrec.training.checkpoint import Checkpoint
@@ -91,7 +92,7 @@ class RunFolder:
 
     @classmethod
     def _make(cls, performance: Path, identity: RunIdentity, started: datetime) -> RunFolder:
-        folder = cls(_make_folder(performance, started))
+        folder = cls(make_folder(performance, started))
         folder._acquire()
         try:
             write_atomically(folder.path / _IDENTITY, identity.to_json() + "\n")
@@ -286,22 +287,3 @@ def _identity_of(path: Path) -> RunIdentity | None:
     if identity is None:
         logger.warning("%s is damaged, so its run is not resumed", path / _IDENTITY)
     return identity
-
-
-def _make_folder(performance: Path, started: datetime) -> Path:
-    """Make a folder that no other run has, also when two start in the same second."""
-    stamp = started.strftime("%Y_%m_%d_%H_%M_%S")
-    for attempt in range(1, 1000):
-        folder = performance / f"run_{stamp}{'' if attempt == 1 else f'_{attempt}'}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            with path_errors(performance):
-                is_folder = performance.is_dir()
-            if not is_folder:
-                raise DataError(f"{performance}: is not a folder") from None
-        except OSError as error:
-            raise DataError(f"{folder}: cannot be made: {error.strerror or error}") from error
-        else:
-            return folder
-    raise DataError(f"{performance}: a thousand runs have started in this second")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmrec.config import Experiment
-from mmrec.errors import DataError, TrialError, listing
+from mmrec.errors import TrialError
 from mmrec.files import append_bytes, is_file, path_errors, sha256_of_file
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.runs.folder import RunFolder
@@ -16,8 +15,6 @@ from mmrec.runs.lists import lists_path
 from mmrec.runs.records import TrialRecord, describe
 from mmrec.runs.weights import read_weights, weights_path
 from mmrec.training.digests import digest_of_state
-
-logger = logging.getLogger(__name__)
 
 
 def recover(folder: RunFolder, experiment: Experiment, models: Sequence[ModelPlan]) -> list[str]:
@@ -51,7 +48,9 @@ def recover(folder: RunFolder, experiment: Experiment, models: Sequence[ModelPla
     for record in records:
         kept = record.model in keeping
         wrong = list(damaged_files(record, folder, experiment, weights=kept))
-        wrong += [(path, "it is missing") for path in _missing(record, folder, experiment, models)]
+        wrong += [
+            (path, "it is missing") for path in missing_files(record, folder, experiment, models)
+        ]
         for path, problem in dict(wrong).items():
             aside = "the file is set aside, and " if path.exists() else ""
             notes.append(f"{path}: {problem}; {aside}its trial runs again")
@@ -87,40 +86,7 @@ def damaged_files(
         yield path, "not the weights of the trial"
 
 
-def check_kept(
-    folder: RunFolder,
-    experiment: Experiment,
-    models: Sequence[ModelPlan],
-    records: Sequence[TrialRecord],
-) -> None:
-    """Require that everything that a run has kept is there at its end.
-
-    Records that are not on the disk any more are written again.
-
-    Args:
-        folder: of the run.
-        experiment: has the folders of lists and weights.
-        models: of the plan.
-        records: all trials of the run.
-
-    Raises:
-        DataError: files of trials were deleted.
-    """
-    missing = [path for r in records for path in _missing(r, folder, experiment, models)]
-    if missing:
-        raise DataError(
-            f"{listing(missing)}: deleted while the run was going on. Run the same experiment "
-            "again: the trials whose files are missing run again"
-        )
-    if {r.trial_id for r in folder.trials.read()} != {r.trial_id for r in records}:
-        logger.warning(
-            "%s: records were deleted while the run was going on; they are written again",
-            folder.trials.path,
-        )
-        folder.trials.replace(records)
-
-
-def _missing(
+def missing_files(
     record: TrialRecord, folder: RunFolder, experiment: Experiment, models: Sequence[ModelPlan]
 ) -> Iterator[Path]:
     """Yield the files of a trial that are not there, although they were and are to be kept."""

@@ -83,6 +83,14 @@ def test_an_existing_folder_keeps_what_it_has(tmp_path: Path) -> None:
     assert find_recommender("external.Bear", module).__name__ == "Bear"
 
 
+def test_without_pytest_it_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmrec.cli.new_model.find_spec", lambda name: None)
+    assert new_model("Bear", tmp_path) == 0
+    assert "pip install pytest" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -321,11 +321,48 @@ def test_epochs_of_an_earlier_session_do_not_count_as_fast(
             clock.now += 60
             progress.epoch_ended(spec, number, 0.1, None)
     lines = capsys.readouterr().err.splitlines()
-    assert [line.partition("; ")[2] for line in lines] == ["about 03:00 left", "about 02:00 left"]
+    # The first epoch of a session includes the start.
+    assert [line.partition("; ")[2] for line in lines] == ["", "about 02:00 left"]
+
+
+def test_the_start_of_a_worker_after_one_has_died_is_no_epoch(
+    spec: TrialSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    config = spec.config.model_copy(update={"epochs": 10_000})
+    long = replace(spec, config=config)
+    with Progress(enabled=True, expected={"LightGCNM": 2}, clock=clock) as progress:
+        progress.trial_started(long, 1, 2)
+        for number in range(1, 101):
+            clock.now += 0.1
+            progress.epoch_ended(long, number, 0.5, None)
+        progress.trial_started(long, 1, 2)  # its worker died
+        clock.now += 40
+        progress.epoch_ended(long, 51, 0.5, None)  # from a checkpoint
+    # 9,949 and 10,000 epochs of 0.1 s; with the start, one of 40 s would give nine days.
+    assert times_left(capsys) == ["33:14"]
+
+
+def test_a_trial_that_was_resumed_counts_with_all_its_epochs(
+    spec: TrialSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    other = replace(spec, trial_id="other")
+    with Progress(enabled=True, expected={"LightGCNM": 2}, clock=clock) as progress:
+        progress.trial_started(spec, 1, 2)
+        clock.now += 10
+        progress.epoch_ended(spec, 9, 0.1, None)
+        clock.now += 10
+        progress.epoch_ended(spec, 10, 0.1, None)
+        progress.trial_ended(record_of(spec))  # 20 s for two epochs, 100 s for all ten
+        progress.trial_started(other, 2, 2)
+        clock.now += 30
+        progress.epoch_ended(other, 1, 0.1, None)
+    assert times_left(capsys) == ["01:40"]
 
 
 def train(progress: Progress, spec: TrialSpec, epochs: int, clock: Clock, seconds: float) -> None:
-    """Let all the time pass before the last epoch, so that only it gets a line."""
+    """Let all the time pass between the first epochs and the last, so that only it gets a line."""
     for number in range(1, epochs + 1):
         clock.now += seconds if number == epochs else 0
         progress.epoch_ended(spec, number, 0.1, None)
@@ -346,11 +383,11 @@ def test_the_time_left_depends_on_the_trials_of_each_model(
         progress.trial_started(quick, 1, 6)
         progress.trial_ended(record_of(quick))
         progress.trial_started(spec, 2, 6)
-        train(progress, spec, 5, clock, 100)  # half of it: 200 s a trial, and 4.5 are left
+        train(progress, spec, 5, clock, 100)  # 25 s an epoch: 5 are left, and 4 trials of 250 s
         progress.trial_ended(record_of(spec))  # early, so 100 s for each of its model
         progress.trial_started(slow, 3, 6)
-        train(progress, slow, 1, clock, 100)  # 1000 s a trial, 1.9 are left, and 2 of 100 s
-    assert times_left(capsys) == ["15:00", "35:00"]
+        train(progress, slow, 2, clock, 100)  # 8 epochs of 100 s, a trial of 1000 s, 2 of 100 s
+    assert times_left(capsys) == ["18:45", "33:20"]
 
 
 def test_several_workers_share_the_time_left(
@@ -361,9 +398,9 @@ def test_several_workers_share_the_time_left(
     with Progress(enabled=True, expected={"LightGCNM": 4}, clock=clock) as progress:
         progress.trial_started(spec, 1, 4)
         progress.trial_started(other, 2, 4)
-        train(progress, spec, 5, clock, 50)  # half a trial in 100 s of two workers, 3.5 are left
-        train(progress, other, 10, clock, 50)  # 1.5 trials in 200 s, and 2.5 are left
-    assert times_left(capsys) == ["05:50", "02:46"]
+        train(progress, spec, 5, clock, 50)  # 5 epochs of 12.5 s are left, and 3 trials of 125 s
+        train(progress, other, 10, clock, 50)  # the same 5 epochs, and 2 trials of 78.7 s
+    assert times_left(capsys) == ["03:38", "01:49"]
 
 
 def test_a_trial_that_is_retried_starts_from_the_beginning(

@@ -44,8 +44,18 @@ def few_nested_calls() -> Iterator[None]:
         sys.setrecursionlimit(was)
 
 
+@contextlib.contextmanager
+def gradients_switched_off() -> Iterator[None]:
+    torch.set_grad_enabled(False)
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(True)
+
+
 MODES: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {
     "no_grad": torch.no_grad,
+    "set_grad_enabled": gradients_switched_off,
     "inference": torch.inference_mode,
     "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
     "legacy": lambda: np.printoptions(legacy="1.13", precision=2),

@@ -67,6 +67,14 @@ def test_gradients_of_bpr_and_of_the_penalty(has_gradient: tuple[int, ...]) -> N
     ]
     assert gradcheck(bpr_loss, rows)
     assert gradcheck(l2_penalty, rows)
+    assert gradcheck(lambda *rows: bpr_loss(*rows, l_w=0.3), rows)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 2, 3)])
+def test_bpr_with_a_penalty_is_the_sum_of_both(shape: tuple[int, ...]) -> None:
+    rows = random(4, 3), random(4, 3, seed=1), random(*shape, seed=2)
+    expected = bpr_loss(*rows) + 0.3 * l2_penalty(*rows)
+    torch.testing.assert_close(bpr_loss(*rows, l_w=0.3), expected)
 
 
 def test_bpr_of_scores_by_hand() -> None:

@@ -76,22 +76,26 @@ def test_a_disturbed_run_ends_with_the_bits_of_an_undisturbed_one(
     if workers == 2:
         wait_for(lambda: not process.is_alive() or (folder / "checkpoints").exists())
     time.sleep(rng.uniform(0, seconds))
+    running = workers_of(process)
     if workers == 2 and rng.integers(2):
         name = "a worker"
-        end_a_worker(process, rng)
+        for worker in running[: rng.integers(1, 3)]:
+            worker.kill()
     else:
         for again, stop in enumerate(STOPS[name]):
             time.sleep(again * rng.uniform(0, 0.3))
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, stop)
     process.join(PATIENCE)
-    said = path.with_suffix(".err").read_text()
-    assert "Traceback" not in said, said
     codes = {0, *(code for stop in STOPS.get(name, []) for code in (128 + stop, -stop))}
-    assert process.exitcode in codes, said
+    assert process.exitcode in codes, path.with_suffix(".err").read_text()
     if not (folder / "manifest.json").exists():
         assert run_experiment(path, progress=False).folder == folder, name
     assert bits(folder.parents[1]) == expected, name
+    _, alive = psutil.wait_procs(running, PATIENCE)
+    assert alive == []
+    said = path.with_suffix(".err").read_text()
+    assert "Traceback" not in said, said
     assert left_over(folder.parents[1]) == [], name
 
 
@@ -113,11 +117,11 @@ def _command(arguments: list[str], errors: Path) -> None:
     sys.exit(main(arguments))
 
 
-def end_a_worker(driver: ForkServerProcess, rng: np.random.Generator) -> None:
-    with contextlib.suppress(psutil.Error):
-        workers = [w for w in psutil.Process(driver.pid).children() if is_worker(w)]
-        if workers:
-            workers[rng.integers(len(workers))].kill()
+def workers_of(driver: ForkServerProcess) -> list[psutil.Process]:
+    try:
+        return [child for child in psutil.Process(driver.pid).children() if is_worker(child)]
+    except psutil.Error:  # it has ended
+        return []
 
 
 def is_worker(process: psutil.Process) -> bool:
