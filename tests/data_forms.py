@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from helpers import write_text, write_vectors
 
 from mmrec.features.convert import convert
@@ -54,6 +55,14 @@ def _write_split(folder: Path, name: str, split: str, rows: list[_Row]) -> None:
     write_text(folder / f"{split}.dat", table.replace("\t", "::"))
     write_text(folder / f"{split}_blanks.txt", table.replace("\t", "  "))
     write_text(folder / f"{split}.csv", f"\ufefftimestamp,itemID,note,user\r\n{commas}")
+    exported = "".join(f'"{time}";"{user}";"{item}";"é";"1"\n' for user, item, time in rows)
+    again = "".join(f"9;{user};{item};x;5\n" for user, item, _ in rows[:3])
+    text = f"Zeit;user;item;Größe;rating\n{exported}{again}"
+    write_text(folder / f"{split}_export.csv", text.encode("cp1252"))
+    moments = [(user, item, 1_584_727_200_000_000_000 + time) for user, item, time in rows]
+    latest = "".join(f"{user}\t{item}\t1\t{time}\n" for user, item, time in moments)
+    latest += "".join(f"{user}\t{item}\t5\t{time - 1}\n" for user, item, time in moments[:3])
+    write_text(folder / f"{split}_nanoseconds.tsv", latest)
     head = "item_id:token\tuser_id:token\trating:float\n"
     phase = "valid" if split == "val" else split
     write_text(folder / f"{name}.{phase}.inter", head + typed)
@@ -88,6 +97,12 @@ def _write_vectors(folder: Path, name: str, matrix: np.ndarray) -> None:
     lines = [f"{row},{','.join(fields)}\n" for row, fields in enumerate(rows)]
     write_text(folder / "image_indexed.csv", f",{head},item_id\n" + "".join(lines))
     write_text(folder / "image_named.csv", f"Unnamed: 0,{head},song\n" + "".join(lines))
+    more = {"ids": np.array(ids), "features": matrix[::-1], "labels": np.arange(len(ids))}
+    np.savez(folder / "image_more.npz", **more)
+    table = pd.DataFrame(matrix[::-1]).rename(columns=str).assign(item_id=ids)
+    table[table.columns].rename_axis("index").reset_index().to_parquet(
+        folder / "image_index.parquet"
+    )
     for target in _targets(name):
         convert(source, folder / target)
 

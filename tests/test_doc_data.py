@@ -83,7 +83,10 @@ def run(
         for trial in manifest["trials"]
     ]
     assert [trial["status"] for trial in trials] == ["finished"]
-    return manifest["data"]["fingerprints"], manifest["data"]["splits"], trials
+    splits = manifest["data"]["splits"]
+    for counts in splits.values():  # some forms have repeated rows, which do not count
+        del counts["rows_read"], counts["duplicates"]
+    return manifest["data"]["fingerprints"], splits, trials
 
 
 @pytest.fixture(scope="module")

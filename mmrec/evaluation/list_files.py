@@ -145,13 +145,21 @@ def _check_scores(path: Path, frame: pd.DataFrame, *, is_named: bool) -> None:
     line first. Or they are 1 to n in another order.
     """
     scores = frame["score"].to_numpy()
-    if not np.isin(scores, np.arange(len(scores) + 1)).all():  # a rank is at most n
-        return
     users = frame["user_id"].cat.codes.to_numpy()
     order = np.argsort(users, kind="stable")
     same = users[order][1:] == users[order][:-1]
-    steps = np.diff(scores[order])[same]
+    with np.errstate(invalid="ignore"):  # of infinite scores
+        steps = np.diff(scores[order])[same]
     if not len(steps) or (steps <= 0).all():
+        return
+    if not np.isin(scores, np.arange(len(scores) + 1)).all():  # a rank is at most n
+        if not is_named and (steps > 0).all():
+            logger.warning(
+                "%s: the numbers ascend in the order of the lines, in every list; read as scores: "
+                "larger is better. Are they distances or times? %s",
+                path,
+                NAME_COLUMN,
+            )
         return
     by_score = np.lexsort((scores, users))
     consecutive = bool((np.diff(scores[by_score])[same] == 1).all())

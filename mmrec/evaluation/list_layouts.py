@@ -20,6 +20,8 @@ _RANKS = ("rank", "position", "pos", "place", "rankposition", "itemrank", "ranki
 _LISTS = ("items", "itemlist", "itemids", "itemidlist", "recommendations", "recs", "topk")
 _USERS = ("", "id", "users", "unnamed:0", "index")
 """Names of the first column of a wide table, in addition to the usual names of users."""
+_NESTED = re.compile(r"[(\[].*[(\[]|[{}]")
+"""A list of pairs or a mapping, whose scores would be read as items."""
 _PLACES = re.compile(r"(\D*)(\d+)\D*")
 _TREC = "q0"
 NAME_COLUMN = (
@@ -175,6 +177,11 @@ def _of_list_cells(fields: Cells) -> ListLayout | None:
         return None
 
     def entries(cells: Cells, place: str) -> Iterator[Entry]:
+        if _NESTED.search(cells[user + 1]):
+            raise DataError(
+                f"{place}: expected a list of items, found {cells[user + 1]!r:.80}; write only the "
+                "items"
+            )
         for item in re.sub(r"""[\[\](),;'"]""", " ", cells[user + 1]).split():
             yield _checked(cells[user], item, place), item, None, None
 

@@ -239,6 +239,31 @@ def test_negative_ratings_are_reported(tmp_path: Path, caplog: pytest.LogCapture
     assert_contains(caplog.text, ["r.tsv", "1 of 2 ratings", "-2", "relevance_threshold"])
 
 
+def test_timestamps_in_the_place_of_ratings_are_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        read_split(write_text(tmp_path / "r.tsv", "u\ti\t978300760\nu\tj\t978300761\n"))
+    assert_contains(caplog.text, ["r.tsv", "978300760", "timestamps", "header"])
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        read_split(write_text(tmp_path / "r.tsv", "u\ti\t978300760\nu\tj\t3\n"))
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("one", "other"), [("1.0", "1"), (" 1", "1"), ("a ", "a")])
+def test_two_spellings_of_an_id_in_a_file_are_reported(
+    one: str, other: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        read_split(write_text(tmp_path / "r.tsv", f"u\t{one}\nv\t{other}\nu\tx\n"))
+    assert_contains(caplog.text, ["r.tsv", "item_id", f"{one!r} and {other!r}"])
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        read_split(write_text(tmp_path / "r.tsv", f"u\t{one}\nv\t{one}\nu\t007\nu\t7\n"))
+    assert not caplog.records
+
+
 def experiment(folder: Path, text: str, **changes: Any) -> dict[str, Any]:
     write_text(folder / "all.dat", text)
     keys = {

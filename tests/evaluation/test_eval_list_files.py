@@ -111,6 +111,24 @@ def test_whole_scores_are_read_as_scores(rows: str, tmp_path: Path) -> None:
     assert frame["score"].tolist() == [float(row.split("\t")[2]) for row in rows.splitlines()]
 
 
+@pytest.mark.parametrize(
+    ("rows", "is_reported"),
+    [
+        ("u\ta\t978300760\nu\tb\t978300761\nv\ta\t3\n", True),
+        ("u\ta\t0.1\nu\tb\t0.2\n", True),
+        ("u\ta\t0.1\nu\tb\t0.2\nv\ta\t3\nv\tb\t0.5\n", False),
+        ("user\titem\tscore\nu\ta\t0.1\nu\tb\t0.2\n", False),
+        ("u\ta\tinf\nu\tb\tinf\n", False),
+    ],
+)
+def test_numbers_that_ascend_in_every_list_are_a_warning(
+    rows: str, is_reported: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        read_recommendations(write_text(tmp_path / "r.tsv", rows))
+    assert ("distances or times" in caplog.text) is is_reported
+
+
 TREC = [
     *("u2 Q0 b 1 9.5 tag", "u2 Q0 a 2 9.5 tag", "u2 Q0 c 3 -1 tag"),
     *("u1 Q0 c 1 3e2 tag", "u1 Q0 d 2 2 tag", "u1 Q0 a 3 2 tag"),
@@ -185,6 +203,8 @@ def test_whole_lists_in_a_column(tmp_path: Path) -> None:
         ("id\ttop_0\ttop_1\nu\ta\n", [":2:", "expected 3", "found 2"]),
         ("id\ttop_0\ttop_1\nu\ta\ta\n", [":2:", "duplicate", "'a'"]),
         ("user\titem\n", ["empty"]),
+        ("user\titems\nu\t[('a', 0.9), ('b', 0.5)]\n", [":2:", "list of items", "('a', 0.9)"]),
+        ("user\titems\nu\t{'a': 0.9}\n", [":2:", "list of items"]),
         ("u1 a 0.5\n", [":1:", "1 columns"]),
     ],
 )

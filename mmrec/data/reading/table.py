@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,10 @@ _MISSING = frozenset(
     ("nan", "NaN", "NAN", "None", "none", "null", "NULL", "Null", "<NA>", "NaT", "#N/A", "N/A")
 )
 """How programs write a missing value."""
+
+_LIKE_TIMES = 1e8
+"""Ratings from here on look like seconds since 1970: this is a day in 1973."""
+_ZEROS = re.compile(r"([+-]?\d+)\.0+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +78,15 @@ def make_table(
             len(frame),
             frame["rating"].min(),
         )
+    if has_ratings and frame["rating"].min() >= _LIKE_TIMES:
+        logger.warning(
+            "%s: every rating is at least %g, such as %.0f: are they timestamps? Without a header, "
+            "the third column has the ratings and the fourth the timestamps; name the columns in a "
+            "header",
+            path,
+            _LIKE_TIMES,
+            frame["rating"].iloc[0],
+        )
     kept = without_duplicates(path, frame, form, header=header).reset_index(drop=True)
     return Table(path, kept, has_ratings, len(frame) - len(kept), form, header)
 
@@ -93,3 +107,24 @@ def _report_ids(path: Path, frame: pd.DataFrame) -> None:
                 listing(map(repr, names)),
                 column.removesuffix("_id"),
             )
+        _report_spellings(path, column, set(frame[column].cat.categories))
+
+
+def _report_spellings(path: Path, column: str, ids: set[str]) -> None:
+    """Warn of ids of the file that differ from others only in white space or a trailing .0."""
+    pairs = []
+    for name in sorted(ids):
+        stripped = name.strip()
+        zeros = _ZEROS.fullmatch(stripped)
+        plain = stripped if zeros is None else zeros[1]
+        if plain != name and plain in ids:
+            pairs.append(f"{name!r} and {plain!r}")
+    if pairs:
+        logger.warning(
+            "%s: %d values of %s differ from others only in white space or a trailing '.0', but "
+            "count as different ids: %s; write ids alike",
+            path,
+            len(pairs),
+            column,
+            listing(pairs, 3),
+        )
