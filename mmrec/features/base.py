@@ -13,8 +13,9 @@ import numpy as np
 from mmrec.config import Missing
 from mmrec.data import Features
 from mmrec.errors import ConfigError, DataError, listing
+from mmrec.features.detached import mapped_file
 from mmrec.features.missing import Partial, fill_missing
-from mmrec.features.source import mapped_file, not_finite, rows_not_finite
+from mmrec.features.source import not_finite, rows_not_finite
 from mmrec.registry import Registry
 
 logger = logging.getLogger(__name__)

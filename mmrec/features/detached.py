@@ -1,4 +1,4 @@
-"""Vectors of mapped files that stay as they are when the file is rewritten."""
+"""Vectors of mapped files: which are views of a file, and copies that stay when it is rewritten."""
 
 from __future__ import annotations
 
@@ -65,3 +65,13 @@ def file_state(path: Path) -> str:
         return ""
     times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
     return f"{path.resolve()}\0{status.st_ino} {status.st_size} {times}"
+
+
+def mapped_file(array: Numbers) -> Path | None:
+    """Return the file that an array of numpy is a view of; None for memory and nameless files."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            return None if base.filename is None else Path(base.filename)
+        base = base.base
+    return None

@@ -268,16 +268,6 @@ def take_rows(matrix: Numbers, rows: Sequence[int]) -> Numbers:
     return taken
 
 
-def mapped_file(array: Numbers) -> Path | None:
-    """Return the file that an array of numpy is a view of; None for memory and nameless files."""
-    base: object = array
-    while isinstance(base, np.ndarray):
-        if isinstance(base, np.memmap):
-            return None if base.filename is None else Path(base.filename)
-        base = base.base
-    return None
-
-
 def as_float32(numbers: Numbers) -> Features:
     """Return ``numbers`` as float32, without a copy if they already are."""
     with np.errstate(over="ignore"):  # values beyond float32 become infinite

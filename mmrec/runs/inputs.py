@@ -18,8 +18,8 @@ from mmrec.config import read_experiment
 from mmrec.data import Dataset
 from mmrec.errors import DataError, MmrecError, listing
 from mmrec.features import Loader
+from mmrec.features.detached import mapped_file
 from mmrec.features.ids import ID_SUFFIXES
-from mmrec.features.source import mapped_file
 from mmrec.models import RecommendationFile
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import Plan, make_plan
