@@ -53,7 +53,6 @@ from mmrec.reporting.results import Results
 from mmrec.reporting.run_tables import RunTables
 from mmrec.runs.completion import finish
 from mmrec.runs.folder import RunFolder
-from mmrec.runs.identity import RunIdentity
 from mmrec.runs.inputs import FileStates, RunInputs
 from mmrec.runs.journal import JournalWriter
 from mmrec.runs.log import SHOWN, log_to_folder
@@ -120,7 +119,7 @@ def run_experiment(
         specs = SpecMaker(plan, datasets)
         origin = Origin.of(loaded, plan, resources.devices, resources.threads, _iso(started))
         performance = plan.experiment.path_output_rec_performance
-        inputs = RunInputs(RunIdentity.of(plan, datasets), states)
+        inputs = RunInputs.of(plan, datasets, states)
         with RunFolder.open(performance, inputs.identity, started, fresh=fresh) as folder:
             log.write_to(folder.path / "run.log")
             sessions, session_notes = begin_session(folder.path, origin)
@@ -129,16 +128,17 @@ def run_experiment(
             notes = [*resources.notes, *loaded.notes, *plan_notes(plan, datasets), *session_notes]
             notes += dict.fromkeys(unsaved(plan.experiment, plan.models, ended))
             write_unfinished(folder.path, origin, plan, datasets, notes=notes, sessions=sessions)
-            split = "test" if datasets[0].validation is None else "validation"
-            with Tracking.of(
-                plan.experiment, folder.path, ended, started=origin.started, split=split
-            ) as tracking:
+            with (
+                Tracking.of(
+                    plan.experiment, folder.path, ended, started=origin.started, data=datasets[0]
+                ) as tracking,
+                JournalWriter(folder.path) as journal,
+            ):
                 with (
                     stop_on_signals() as stop,
                     Progress.of(
                         plan, ended, enabled=progress, verbose=verbose, log=logger
                     ) as display,
-                    JournalWriter(folder.path) as journal,
                 ):
                     lines = _outline(plan, datasets, resources, folder, ended)
                     _announce(lines, notes, display, shown=progress)

@@ -31,8 +31,16 @@ class RunIdentity:
     """The versions of the sources that the trials depend on, see :func:`source_versions`."""
 
     @classmethod
-    def of(cls, plan: Plan, datasets: Sequence[Dataset]) -> RunIdentity:
-        """Return the identity of an experiment; it is known before the first trial."""
+    def of(
+        cls, plan: Plan, datasets: Sequence[Dataset], code: Mapping[str, str] | None = None
+    ) -> RunIdentity:
+        """Return the identity of an experiment; it is known before the first trial.
+
+        Args:
+            plan: the experiment.
+            datasets: what it is run on, fold by fold.
+            code: the versions of the sources; by default those of now.
+        """
         facts = {
             "models": [_search_facts(plan.experiment, model) for model in plan.models],
             "evaluation": plan.experiment.evaluation.model_dump(mode="json"),
@@ -42,7 +50,9 @@ class RunIdentity:
             "data": [dataset.fingerprint for dataset in datasets],
         }
         digest = sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-        return cls(digest, source_versions(plan.experiment.external_models_path))
+        if code is None:
+            code = source_versions(plan.experiment.external_models_path)
+        return cls(digest, code)
 
     @classmethod
     def parse(cls, text: str) -> RunIdentity | None:

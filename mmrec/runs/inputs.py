@@ -43,15 +43,18 @@ class FileStates:
     """The models of mmrec, the folders of its code, and the external models."""
     data: States
     """The splits, the vectors, and the files that metrics and models read."""
+    versions: Mapping[str, str]
+    """The versions of the code when the experiment was read: reading the data can take minutes."""
 
     @classmethod
     def of(cls, plan: Plan) -> FileStates:
-        """Return the state of the files of an experiment; to be asked before they are read."""
-        return cls(_states(_code_paths(plan)), _states(_data_paths(plan)))
+        """Return the state of the files of an experiment; to be asked before the data are read."""
+        versions = source_versions(plan.experiment.external_models_path)
+        return cls(_states(_code_paths(plan)), _states(_data_paths(plan)), versions)
 
     def now(self) -> FileStates:
-        """Return the state of the same files now."""
-        return FileStates(_states(self.code), _states(self.data))
+        """Return the state of the same files now, with the same versions."""
+        return FileStates(_states(self.code), _states(self.data), self.versions)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,17 @@ class RunInputs:
     identity: RunIdentity
     states: FileStates
     """Before the data were read."""
+
+    @classmethod
+    def of(cls, plan: Plan, datasets: Sequence[Dataset], states: FileStates) -> RunInputs:
+        """Return what a run is started with.
+
+        Args:
+            plan: the experiment.
+            datasets: what was read, fold by fold.
+            states: of the files, before the data were read.
+        """
+        return cls(RunIdentity.of(plan, datasets, states.versions), states)
 
 
 class InputCheck:
@@ -120,7 +134,7 @@ class InputCheck:
         Raises:
             DataError: the worker has read other data or other code.
         """
-        now = RunIdentity.of(plan, self._datasets)
+        now = RunIdentity.of(plan, self._datasets, self._states.versions)
         if now != self._identity:
             code = self._identity.changed_code(now)
             paths = _differing(begun.data, self._states.data)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmrec.files import path_errors, write_atomically
+from mmrec.files import encoded, path_errors, write_atomically
 from mmrec.runs.journal import StartedTrial
 from mmrec.tracking.run import Point, StartedRun, TrackedRun, TrackedTrial
 from mmrec.tracking.tracker import LiveTracker, live_tracker
@@ -66,8 +66,8 @@ class CsvTracker(LiveTracker):
     def _append(self, rows: Sequence[_Row]) -> None:
         for row in rows:
             self._rows[row[0]].append(row)
-        with path_errors(self._path, "cannot be written"), self._path.open("a") as file:
-            file.write(_text(rows, header=False))
+        with path_errors(self._path, "cannot be written"), self._path.open("ab") as file:
+            file.write(encoded(_text(rows, header=False)))
 
     def _write(self, rows: Iterable[_Row]) -> None:
         write_atomically(self._path, _text(list(rows)))

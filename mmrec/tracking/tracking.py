@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mmrec.config import Experiment
+from mmrec.data import Dataset
 from mmrec.errors import DataError, MmrecError
 from mmrec.execution.observers import ended_epoch, started_trial
 from mmrec.execution.trial import TrialSpec
@@ -90,7 +91,7 @@ class Tracking:
         ended: Sequence[TrialRecord],
         *,
         started: str,
-        split: str,
+        data: Dataset,
     ) -> Tracking:
         """Return what tracks a session of a run.
 
@@ -99,7 +100,7 @@ class Tracking:
             folder: of the run.
             ended: see the class.
             started: see the class.
-            split: see the class.
+            data: of the first fold.
 
         Raises:
             DataError: the journal cannot be read.
@@ -109,7 +110,7 @@ class Tracking:
             folder,
             dataset=experiment.dataset,
             started=started,
-            split=split,
+            split="test" if data.validation is None else "validation",
             journal=read_journal(folder),
             ended=ended,
         )

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from tiny_experiment import Write, settings
 
 from mmrec.cli import main
 from mmrec.config import read_experiment
+from mmrec.data import Dataset
 from mmrec.errors import DataError
 from mmrec.experiment import run_experiment
 from mmrec.planning.datasets import load_datasets
@@ -119,6 +121,22 @@ def test_a_run_whose_files_change_stops_and_the_next_one_starts_anew(
     assert again.folder != folder
     assert len(again.trials) == 3
     assert len(TrialStore(folder / "trials.jsonl").read()) == n_ended
+
+
+def test_a_model_that_changes_while_the_data_are_read_is_noticed(
+    experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process has imported the earlier model, so no trial may get the later version."""
+    (experiment.parent / "own/change.py").write_text("")
+
+    def edit_and_read(*given: Any, **keys: Any) -> tuple[Dataset, ...]:
+        (experiment.parent / "own/m.py").write_text(f"{OWN}# later\n")
+        return load_datasets(*given, **keys)
+
+    monkeypatch.setattr("mmrec.experiment.load_datasets", edit_and_read)
+    with pytest.raises(DataError) as caught:
+        run_experiment(experiment, progress=False)
+    assert_contains(str(caught.value), ["m.py", "code"])
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -358,7 +358,7 @@ def test_the_stop_flag(tmp_path, monkeypatch):
 
 
 def run_setup(folder: Path, **changes: Any) -> RunSetup:
-    inputs = RunInputs(RunIdentity("", {}), FileStates({}, {}))
+    inputs = RunInputs(RunIdentity("", {}), FileStates({}, {}, {}))
     setup = WorkerSetup({}, folder, folder, threads=1, gpu=-1, inputs=inputs)
     return RunSetup("a run", setup, versions() | changes)
 

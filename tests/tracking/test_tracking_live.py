@@ -18,6 +18,7 @@ from mmrec.experiment import run_experiment
 from mmrec.reporting.results import Results
 from mmrec.runs.journal import StartedTrial
 from mmrec.runs.records import TrialRecord, TrialStore
+from mmrec.runs.unfinished import UnfinishedRun
 from mmrec.tracking import tracking
 from mmrec.tracking.run import Point, StartedRun, TrackedRun, TrackedTrial
 from mmrec.tracking.tracker import TRACKERS, LiveTracker, live_tracker
@@ -120,6 +121,20 @@ def test_each_epoch_and_trial_is_passed_on_as_it_happens(
         adds = [n for call, name, n in made.calls if (call, name) == ("add", trained[0].name)]
         assert set(adds) == {ended.index(trained[0])}
     assert [call for call, *_ in made.calls][-2:] in (["finish", "close"], ["close", "close"])
+
+
+def test_a_run_that_writes_its_report_is_running(
+    experiment_file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = []
+
+    def finish(self: Recorder, run: TrackedRun) -> None:
+        states.append(UnfinishedRun.open(run.folder).state)
+
+    monkeypatch.setattr(Recorder, "finish", finish)
+    results = run(experiment_file(MODELS, tracking=["recorder"]))
+    assert states == ["running"]
+    assert not (results.folder / "journal.jsonl").exists()
 
 
 def test_a_resumed_run_has_each_point_once(
