@@ -40,7 +40,7 @@ class Importance:
     """The points with a value that it was computed from."""
     shares: Mapping[str, float | None]
     """The share of the variance of the points' values that each parameter explains alone, the
-    largest first; None if it cannot be told, for a parameter with a value of its own for nearly
+    largest first; None where it is not known, for a parameter with a value of its own for nearly
     every point."""
 
 
