@@ -57,6 +57,7 @@ bench: $(READY)
 # The site, in docs/_build/html; a warning is an error.
 docs: $(READY)
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "site: $(CURDIR)/docs/_build/html/index.html"
 
 # What experiments need, with the plots of the report.
 $(RUNS):

@@ -32,7 +32,8 @@ class FREEDOMConfig(MultimodalConfig):
     top_k: Count = 10
     """Neighbours of each item in a modality, including itself."""
     mw: tuple[Share, ...] = (0.1, 0.9)
-    """Share of each modality in the item graph; without effect for a single modality."""
+    """Share of each modality in the item graph, in the order of ``modalities``; without effect for
+    a single modality."""
     drop: Dropout = 0.8
     """Share of the interactions that are left out in an epoch."""
     l_w: NonNegativeReal = 1e-5

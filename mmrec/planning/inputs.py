@@ -9,7 +9,7 @@ from pathlib import Path
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation, path_problem
 from mmrec.data import FoldFiles, TableForm, find_folds, name_folds
 from mmrec.errors import DataError, listing, nearest
-from mmrec.features import LOADERS, FolderLoader, Loader
+from mmrec.features import LOADERS, FolderLoader, Loader, default_loaders
 
 _DATA = ("experiment", "data_config")
 
@@ -166,12 +166,14 @@ def missing_loaders(sources: Mapping[str, str], declared: Sequence[str]) -> Iter
 
     A loader that may be a misspelt one of ``declared`` is already reported there.
     """
+    modality_of = {loader: modality for modality, loader in default_loaders().items()}
+    usable = tuple(modality_of[name] for name in declared if name in modality_of)
+    instead = f", or write modalities: {usable} in the model" if usable else ""
     for modality, loader in sources.items():
         is_reported = nearest(loader, [name for name in declared if name not in LOADERS])
         if loader not in declared and not is_reported:
             like = "" if loader in LOADERS else nearest(loader, declared)
             yield (
                 f"modality {modality!r} needs the loader {loader!r}, which side_information does "
-                f"not have{like}; it has: {listing(declared) or 'none'}; add it there, or leave "
-                f"{modality!r} out of the model's modalities"
+                f"not have{like}; it has: {listing(declared) or 'none'}; add it there{instead}"
             )

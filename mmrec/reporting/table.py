@@ -233,5 +233,8 @@ def _latex_text(cell: Cell) -> str:
     text = _escaped(cell.text)
     text = rf"\textbf{{{text}}}" if cell.strong else text
     text = rf"\underline{{{text}}}" if cell.underlined else text
-    text += rf"\textsuperscript{{{_escaped(cell.mark)}}}" if cell.mark else ""
+    mark = rf"\textsuperscript{{{_escaped(cell.mark)}}}" if cell.mark else ""
+    if mark and cell.kind == "number" and cell.spread is None:
+        mark = rf"\rlap{{{mark}}}"  # takes no space, so that the digits of a column are aligned
+    text += mark
     return text + (rf" {{\scriptsize$\pm${cell.spread:.4f}}}" if cell.spread is not None else "")

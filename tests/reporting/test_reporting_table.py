@@ -30,7 +30,7 @@ def test_latex_escapes_aligns_and_spans() -> None:
     lines = make_table(r"50 % of \x.", ["model", "R"], rows).to_latex().splitlines()
     assert lines[2] == r"\caption{50 \% of \textbackslash{}x.}"
     assert lines[3] == r"\begin{tabular}{lr}"
-    assert lines[7] == r"a\_b \& 5 \% & \textbf{1.5}\textsuperscript{*} \\"
+    assert lines[7] == r"a\_b \& 5 \% & \textbf{1.5}\rlap{\textsuperscript{*}} \\"
     assert lines[8] == r"x &  \\"
 
 
