@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -84,10 +85,11 @@ def run_trial(
         TrialError: the loss or a score is not finite, or there are no weights to restore.
         Interrupted: ``stop`` returned True.
     """
-    with deterministic(device, threads), keep_freed_memory():
+    with deterministic(device, threads), keep_freed_memory(), _warnings_of_models() as warnings:
         recommender = build(spec.recommender, spec.config, dataset)
         if not isinstance(recommender, Model):
             outcome = evaluate_untrained(recommender, spec.protocol, device)
+            outcome = replace(outcome, warnings=warnings)
             return _with_cold_items(outcome, recommender, spec, dataset, device)
         trained = (parameter for parameter in recommender.parameters() if parameter.requires_grad)
         n_parameters = sum(parameter.numel() for parameter in trained)
@@ -99,8 +101,26 @@ def run_trial(
                 recommender, spec.config, dataset, spec.protocol, device, checkpoint=checkpoint
             )
             outcome = trainer.run(on_epoch, stop, spec.is_pruned)
-        outcome = replace(outcome, n_parameters=n_parameters)
+        outcome = replace(outcome, n_parameters=n_parameters, warnings=warnings)
         return _with_cold_items(outcome, recommender, spec, dataset, device)
+
+
+@contextmanager
+def _warnings_of_models() -> Iterator[list[str]]:
+    """Collect the warnings that models log, each once, so that the report can show them."""
+    messages: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if (message := record.getMessage()) not in messages:
+                messages.append(message)
+
+    collector, models = Collector(logging.WARNING), logging.getLogger("mmrec.models")
+    models.addHandler(collector)
+    try:
+        yield messages
+    finally:
+        models.removeHandler(collector)
 
 
 def _with_cold_items(
@@ -173,6 +193,7 @@ def finished_record(
         groups=dict(groups),
         peak_bytes=peak_bytes,
         n_parameters=outcome.n_parameters,
+        warnings=outcome.warnings,
         example_lists=example_lists,
     )
 

@@ -29,6 +29,7 @@ def of_comparison(data: ReportData) -> Iterator[str]:
 
 def of_model(study: Study) -> Iterator[str]:
     """Yield what weakens the result of a model."""
+    yield from dict.fromkeys(text for record in study.best_trials for text in record.warnings)
     yield from _best_at_last_epoch(study)
     yield from _best_at_edge(study)
     yield from _control_as_good(study)

@@ -74,6 +74,8 @@ class TrialRecord:
     """The lists of the example users at the best epoch."""
     cold: dict[str, float] = field(default_factory=dict)
     """Test figures of cold items at the best epoch; empty if they were not ranked."""
+    warnings: list[str] = field(default_factory=list)
+    """What the recommender warned about, such as ratings that its definition does not expect."""
 
     @property
     def best_loss(self) -> float | None:
@@ -83,8 +85,9 @@ class TrialRecord:
     def to_json(self) -> str:
         """Return one line of JSON, with its digest."""
         facts = asdict(self)
-        if not self.cold:  # most experiments rank no cold items
-            del facts["cold"]
+        for name in ("cold", "warnings"):  # most trials have none
+            if not facts[name]:
+                del facts[name]
         return sealed_line(facts)
 
 

@@ -48,6 +48,8 @@ class Outcome:
     """The test figures of cold items, see :class:`mmrec.training.cold.ColdProtocol`."""
     n_parameters: int | None = None
     """The number of values that are trained; None if nothing is trained by gradient."""
+    warnings: list[str] = field(default_factory=list)
+    """What the recommender warned about, in order."""
 
 
 def evaluate_untrained(

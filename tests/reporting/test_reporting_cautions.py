@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from studies import make_data, make_study
 from test_reporting_html import Page, finished, p_values, render, says, study
-from tiny_experiment import settings
+from tiny_experiment import Write, change, settings
 
 from mmrec.config import read_experiment
 from mmrec.errors import ConfigError
@@ -214,3 +214,15 @@ def test_a_figure_that_is_not_computed_is_refused_once(experiment_file) -> None:
         make_plan(read_experiment(path))
     assert str(caught.value).count("Recall@7") == 1
     assert "experiment.validation_metric" in str(caught.value)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_model_warns_about_is_in_the_report(experiment_file: Write, workers: int) -> None:
+    path = experiment_file({"EASER": {"l2_norm": [1.0, 10.0]}})
+    train = path.parent.parent / "data" / "tiny" / "train.txt"
+    train.write_text(train.read_text().replace("\t1\n", "\t4\n"))
+    for implicit in (False, True):
+        change(path, models={"EASER": {"l2_norm": [1.0, 10.0], "implicit": implicit}})
+        results = run_experiment(path, progress=False, workers=workers)
+        page = (results.folder / "report.html").read_text()
+        assert page.count("the ratings are not all 1") == (not implicit)
