@@ -31,14 +31,14 @@ class WideLinear(nn.Linear):
 def wide_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``x W^T + b``, [N, D]; differentiable once where F is at least 256.
 
-    Narrower rows are left to torch, which is faster there.
+    Narrower rows are left to torch, which is faster there, and so are other shapes of ``x``.
 
     Args:
-        x: [N, F].
+        x: [N, F], or [..., F].
         weight: W, [D, F].
         bias: b, [D].
     """
-    if x.shape[1] < _WIDE:
+    if x.dim() != 2 or x.shape[1] < _WIDE:
         return nn.functional.linear(x, weight, bias)
     product: Tensor = _WideLinear.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return product

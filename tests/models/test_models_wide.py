@@ -53,6 +53,20 @@ def test_values_and_gradients_are_those_of_a_linear_map(
         torch.testing.assert_close(gradient.double(), exact, atol=1e-5 * scale, rtol=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(300,), (2, 3, 300), (2, 300, 300)])
+def test_any_shape_of_rows_is_mapped(shape: tuple[int, ...]) -> None:
+    x, weight, bias = torch.randn(shape, requires_grad=True), *operands(1, 300, 4)[1:]
+    found, expected = wide_linear(x, weight, bias), linear(x, weight, bias)
+    torch.testing.assert_close(found, expected)
+    operand = [x, weight, bias]
+    for gradient, exact in zip(
+        torch.autograd.grad(found.square().sum(), operand),
+        torch.autograd.grad(expected.square().sum(), operand),
+        strict=True,
+    ):
+        torch.testing.assert_close(gradient, exact)
+
+
 def test_a_map_needs_no_bias() -> None:
     x, weight, _ = operands(6, 256, 3)
 

@@ -130,7 +130,7 @@ def test_a_temporal_split_holds_the_latest_out(folded: Write) -> None:
         assert len(warm) == 0 or kept.max() < warm.min()
 
 
-def test_filters_come_after_items_without_a_vector_and_are_told(
+def test_filters_come_after_items_without_a_vector_and_are_reported(
     folded: Write, tmp_path: Path
 ) -> None:
     path = folded(
@@ -288,7 +288,7 @@ def test_other_folds_are_not_overwritten_and_nothing_is_trained(
     assert not (tmp_path / "results").exists()
 
 
-def test_sections_without_effect_are_told(experiment_file: Write) -> None:
+def test_sections_without_effect_are_reported(experiment_file: Write) -> None:
     results = run(experiment_file(splitting=CROSS, prefiltering={"strategy": "user_average"}))
     notes = json.loads((results.folder / "manifest.json").read_text())["notes"]
     assert [note.split()[0] for note in notes] == ["prefiltering", "splitting"]

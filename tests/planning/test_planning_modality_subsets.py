@@ -111,7 +111,7 @@ def test_tables_name_the_modalities_of_every_trial(experiment_file: Write) -> No
     assert main(["verify", "--quiet", str(results.folder)]) == 0
 
 
-def test_loaders_cannot_stand_beside_it(experiment_file: Write) -> None:
+def test_loaders_cannot_be_combined_with_it(experiment_file: Write) -> None:
     path = ablated(experiment_file, "Visual", "Textual", loaders="('VisualAttribute')", lr=-1)
     reported = refused(path)
     assert reported.count("\n") == 1  # beside the learning rate, nothing that only follows from it
@@ -130,7 +130,9 @@ def test_loaders_cannot_stand_beside_it(experiment_file: Write) -> None:
     "written",
     ["each_subsets", "Each_Subset", "eachsubset", ["each_subest"], "each_subset('visual', 'mine')"],
 )
-def test_a_misspelling_is_told_with_the_right_word(experiment_file: Write, written: object) -> None:
+def test_a_misspelling_is_reported_with_the_right_word(
+    experiment_file: Write, written: object
+) -> None:
     reported = refused(ablated(experiment_file, "Audio", modalities=written))
     assert_contains(
         reported, ["LightGCNM.modalities: found ", "'each_subset'", "accepted: each_subset"]
@@ -156,7 +158,7 @@ def test_only_models_that_read_features_know_it(experiment_file: Write) -> None:
     assert_contains(refused(path), ["MostPop.modalities: "])
 
 
-def test_the_frame_s_problems_are_not_told_twice(experiment_file: Write) -> None:
+def test_the_frame_s_problems_are_not_reported_twice(experiment_file: Write) -> None:
     path = experiment_file({"LightGCNM": settings(modalities="each_subset")}, gpu="first")
     assert "gpu" in refused(path)
     assert "modalities" not in refused(path)

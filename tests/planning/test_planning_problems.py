@@ -29,7 +29,7 @@ def line_of(path: Path, text: str) -> int:
     return next(n for n, line in enumerate(path.read_text().splitlines(), 1) if text in line)
 
 
-def test_everything_wrong_is_told_at_once_with_its_line(experiment_file):
+def test_everything_wrong_is_reported_at_once_with_its_line(experiment_file):
     path = experiment_file(
         {
             "LigthGCNM": {},
@@ -177,7 +177,7 @@ def test_a_wrong_entry_of_a_model(experiment_file, models, changes, facts):
     assert len(others) == ("path" in models.get("RecommendationFolder", {}))  # folder is missing
 
 
-def test_an_external_file_that_fails_is_told_with_its_error(experiment_file):
+def test_an_external_file_that_fails_is_reported_with_its_error(experiment_file):
     path = experiment_file()
     (path.parent / "mine.py").write_text("import no_such_package\n")
     path = experiment_file({"external.Mine": {}}, external_models_path="mine.py")
@@ -271,7 +271,7 @@ def test_a_sentence_says_that_more_problems_may_follow(experiment_file, changes,
     assert unchecked is None or unchecked in last
 
 
-def test_missing_files_are_told_with_an_external_file_that_fails(experiment_file):
+def test_missing_files_are_reported_with_an_external_file_that_fails(experiment_file):
     path = experiment_file(external_models_path="mine.py")
     (path.parent / "mine.py").write_text("import no_such_package\n")
     (path.parents[1] / "data" / "tiny" / "val.txt").unlink()
@@ -351,7 +351,7 @@ def test_one_file_of_all_splits(experiment_file):
     assert run_experiment(path, progress=False).n_failed == 0
 
 
-def test_repeated_rows_are_told_and_recorded(experiment_file, caplog):
+def test_repeated_rows_are_reported_and_recorded(experiment_file, caplog):
     path = experiment_file()
     train = path.parents[1] / "data" / "tiny" / "train.txt"
     train.write_text(train.read_text() * 2)

@@ -115,7 +115,7 @@ def test_filled_in_vectors_do_not_hide_the_file_that_changed_them(
     assert_contains(line, ["VisualAttribute: ", "item 50", "image_feat/50.npy"])
 
 
-def test_vectors_of_another_width_are_told_by_it(
+def test_vectors_of_another_width_are_reported_by_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for file in (data_of(folder) / "text_feat").iterdir():
@@ -162,7 +162,7 @@ def test_a_row_less_is_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert_contains(line, ["test: ", "test.txt", "24 rows -> 23 rows"])
 
 
-def test_a_user_more_is_told_with_the_split_that_has_it(
+def test_a_user_more_is_reported_with_the_split_that_has_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = data_of(folder) / "train.txt"

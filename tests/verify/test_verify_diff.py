@@ -122,7 +122,7 @@ def test_another_protocol_and_no_validation_split(first: Path, tmp_path: Path) -
     assert Change("users_averaged.validation", 24, ABSENT) in diff.protocol
 
 
-def test_another_environment_is_told_key_by_key(first: Path, tmp_path: Path) -> None:
+def test_another_environment_is_reported_key_by_key(first: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(first, copy)
     facts = manifest(first)
@@ -145,7 +145,7 @@ def test_another_environment_is_told_key_by_key(first: Path, tmp_path: Path) -> 
     assert not diff.is_equal
 
 
-def test_another_commit_is_told_but_is_no_difference(first: Path, tmp_path: Path) -> None:
+def test_another_commit_is_reported_but_is_no_difference(first: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(first, copy)
     facts = manifest(first)

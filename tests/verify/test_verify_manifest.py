@@ -138,7 +138,7 @@ def test_counts_tell_what_filtering_took(experiment_file: Write, tmp_path: Path)
     assert [lacking[name]["missing"] for name in lacking] == [["30"], []]
 
 
-def test_a_run_gone_on_with_has_equal_records_and_tells_its_sessions(
+def test_a_resumed_run_has_equal_records_and_lists_its_sessions(
     finished: Path, experiment_file: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = experiment_file(MODELS)

@@ -143,7 +143,9 @@ def test_a_digest_of_the_best_epoch_is_compared_with_the_manifest_too(
     assert_contains(line, ["trials.jsonl", "lists_sha256", name, "manifest.json"])
 
 
-def test_parameters_that_did_not_make_the_trial_are_told(finished: Path, tmp_path: Path) -> None:
+def test_parameters_that_did_not_make_the_trial_are_reported(
+    finished: Path, tmp_path: Path
+) -> None:
     change = put("parameters", "lr", value=0.03)
     copy = tampered(finished, tmp_path / "run", lambda lines: change(lines[0]))
     difference = found(copy, records(finished)[0]["name"])
