@@ -120,7 +120,7 @@ def test_saved_lists_have_the_figures_of_the_run(
     lists = tmp_path / "results" / "tiny" / "recs"
     for trial in trials:
         out = tmp_path / "figures.json"
-        recs = lists / f"{trial['name']}_it={trial['best_epoch']}.tsv"
+        recs = lists / trial["lists_file"]
         fold = ["--fold", trial["fold"]] if trial["fold"] else []
         call = ["evaluate", "--config", str(path), "--recs", str(recs), *fold, "--json", str(out)]
         assert main(call) == 0
