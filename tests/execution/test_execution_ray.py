@@ -159,7 +159,7 @@ def check_store(results: Results) -> None:
     assert sorted(names) == sorted(results.trials["trial"])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_cluster_gives_the_bits_of_a_serial_run(experiment_file, cluster, second, monkeypatch):
     models = {
         "LightGCNM": settings(epochs=6, lr=[0.01, 0.02], meta=KEPT),

@@ -207,13 +207,14 @@ def unkilled(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, di
     return digests(run(path)), output_files(path)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("seed", "workers", "n_kills"),
     [
+        (1, 1, 10),
+        (2, 1, 10),
+        (3, 2, 10),
         (4, 2, 3),
-        *(pytest.param(seed, 1, 10, marks=pytest.mark.exhaustive) for seed in (1, 2)),
-        pytest.param(3, 2, 10, marks=pytest.mark.exhaustive),
     ],
 )
 def test_killed_at_random_points_nothing_is_lost_or_repeated(
