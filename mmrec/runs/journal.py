@@ -11,7 +11,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TextIO
 
 from mmrec.files import path_errors
@@ -117,12 +116,7 @@ class JournalWriter:
         self._write({"process": this_process()})
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._write({"process": None})
         file, self._file = self._file, None
         if file is not None:

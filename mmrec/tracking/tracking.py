@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import methodcaller
 from pathlib import Path
-from types import TracebackType
 
 from mmrec.config import Experiment
 from mmrec.data import Dataset
@@ -137,12 +136,7 @@ class Tracking:
     def __enter__(self) -> Tracking:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._write_waiting()
         for name in list(self._trackers):
             self._call(name, methodcaller("close"))
