@@ -79,6 +79,11 @@ class Dataset:
         validation = {} if self.validation is None else {"validation": self.validation}
         return {"test": self.test} | validation
 
+    @property
+    def selected_on(self) -> str:
+        """The split that epochs and trials are selected on; ``test`` without a validation split."""
+        return "test" if self.validation is None else "validation"
+
     def features_of(self, loader: str) -> Features:
         """Return the features [I, F] of a loader.
 

@@ -35,7 +35,7 @@ def describe_protocol(plan: Plan, dataset: Dataset, studies: Sequence[Study]) ->
             for name, split in held_out.items()
             if split is not None
         },
-        "selected_on": "test" if dataset.validation is None else "validation",
+        "selected_on": dataset.selected_on,
         "selected_by": {study.name: study.settings.select_by for study in studies},
         "top_k": plan.experiment.top_k,
         "cutoffs": list(plan.experiment.evaluation.cutoffs),

@@ -32,7 +32,7 @@ def zero_notes(plan: Plan, datasets: Sequence[Dataset], studies: Sequence[Study]
     zero = [study for study in scored if _figures(study) == {0.0}]
     if not zero:
         return
-    split = "test" if datasets[0].validation is None else "validation"
+    split = datasets[0].selected_on
     counts = _counts(plan, datasets, split)
     if len(zero) == len(scored):
         names = ", ".join(dict.fromkeys(study.objective.title(split) for study in zero))

@@ -109,7 +109,7 @@ class Tracking:
             folder,
             dataset=experiment.dataset,
             started=started,
-            split="test" if data.validation is None else "validation",
+            split=data.selected_on,
             journal=read_journal(folder),
             ended=ended,
         )
