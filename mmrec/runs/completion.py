@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmrec.config import Experiment
 from mmrec.errors import DataError, listing
-from mmrec.files import write_atomically
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.recovery import missing_files
-from mmrec.runs.sealed import sealed
+from mmrec.runs.sealed import write_sealed
 
 logger = logging.getLogger(__name__)
 
@@ -64,5 +62,5 @@ def finish(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
             f"{folder.path}: its files were changed while the report was written; run the same "
             "experiment again to complete the run"
         )
-    write_atomically(folder.path / "manifest.json", json.dumps(sealed(manifest), indent=2) + "\n")
+    write_sealed(folder.path / "manifest.json", manifest)
     folder.remove_unfinished()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrec.errors import DataError
-from mmrec.files import sha256
+from mmrec.files import sha256, write_atomically
 
 KEY = "digest"
 """The last key of a sealed object: the SHA-256 of the object without it, as JSON."""
@@ -22,6 +22,15 @@ class SealError(ValueError):
 def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts with their digest."""
     return {**facts, KEY: _digest(facts)}
+
+
+def write_sealed(path: Path, facts: Mapping[str, Any]) -> None:
+    """Write the facts with their digest as a file that people read, too.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    write_atomically(path, json.dumps(sealed(facts), indent=2) + "\n")
 
 
 def unsealed(content: object, *, required: bool = True) -> dict[str, Any]:

@@ -14,13 +14,13 @@ from typing import Any, Literal
 
 from mmrec.data import Dataset
 from mmrec.errors import DataError
-from mmrec.files import path_errors, write_atomically
+from mmrec.files import path_errors
 from mmrec.planning.plan import Plan
 from mmrec.runs.journal import EndedEpoch, Journal, StartedTrial, read_journal
 from mmrec.runs.manifest import Origin, make_manifest
 from mmrec.runs.process import is_running
 from mmrec.runs.records import TrialRecord, TrialStore
-from mmrec.runs.sealed import SealError, sealed, unsealed
+from mmrec.runs.sealed import SealError, unsealed, write_sealed
 from mmrec.runs.study import Study
 from mmrec.text import counted
 
@@ -63,7 +63,7 @@ def write_unfinished(
     for model in plan.models:
         manifest["models"][model.name]["n_trials"] = model.n_trials
         manifest["seeds"]["models"][model.name] = list(model.seeds)
-    write_atomically(folder / NAME, json.dumps(sealed(manifest), indent=2) + "\n")
+    write_sealed(folder / NAME, manifest)
 
 
 @dataclass(frozen=True)
