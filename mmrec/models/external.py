@@ -93,15 +93,21 @@ def _siblings(path: Path) -> list[Path]:
     return [file for file in files if not file.name.startswith(("_", "test_", "conftest"))]
 
 
+def source_files(path: Path) -> tuple[Path | None, list[Path]]:
+    """Return the files that external models may come from, and their folder; None for one file."""
+    if path.is_dir() or path.name == "__init__.py":
+        folder = path if path.is_dir() else path.parent
+        return folder, sorted(folder.rglob("*.py"))
+    return None, [path]
+
+
 def source_digests(path: Path | None) -> dict[str, str]:
     """Return the SHA-256 of each file that external models may come from, by its name."""
     if path is None:
         return {}
-    if path.is_dir() or path.name == "__init__.py":
-        folder = path if path.is_dir() else path.parent
-        files = sorted(folder.rglob("*.py"))
-        return {str(file.relative_to(folder)): sha256(file.read_bytes()) for file in files}
-    return {path.name: sha256(path.read_bytes())}
+    folder, files = source_files(path)
+    base = folder or path.parent
+    return {str(file.relative_to(base)): sha256(file.read_bytes()) for file in files}
 
 
 def find_recommender(name: str, external: ModuleType | None) -> type[Recommender]:

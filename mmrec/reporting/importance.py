@@ -118,9 +118,7 @@ def _fanova(columns: Mapping[str, Sequence[Any]], values: Sequence[float]) -> di
     places: dict[str, list[int]] = {}
     distributions: dict[str, BaseDistribution] = {}
     for name, column in columns.items():
-        levels = _levels(column)
-        place_of = {repr(level): place for place, level in enumerate(levels)}
-        places[name] = [place_of[repr(value)] for value in column]
+        levels, places[name] = _placed(column)
         distributions[name] = (
             FloatDistribution(-0.5, len(levels) - 0.5)
             if all(map(is_number, levels))
@@ -165,9 +163,7 @@ def _groups(column: Sequence[Any]) -> list[int] | None:
     Each level is a group. The levels of a number that has too many of them are joined to groups
     of about equal size, neighbours together.
     """
-    levels = _levels(column)
-    place_of = {repr(level): place for place, level in enumerate(levels)}
-    places = [place_of[repr(value)] for value in column]
+    levels, places = _placed(column)
     if len(column) >= _PER_LEVEL * len(levels):
         return places
     if not all(map(is_number, levels)):
@@ -176,6 +172,9 @@ def _groups(column: Sequence[Any]) -> list[int] | None:
     return [before[place] * _MOST_GROUPS // len(column) for place in places]
 
 
-def _levels(column: Sequence[Any]) -> list[Any]:
-    levels = list({repr(value): value for value in column}.values())
-    return sorted(levels) if all(map(is_number, levels)) else sorted(levels, key=repr)
+def _placed(column: Sequence[Any]) -> tuple[list[Any], list[int]]:
+    """Return the different values in their order, and the place of each value among them."""
+    different = list({repr(value): value for value in column}.values())
+    levels = sorted(different, key=None if all(map(is_number, different)) else repr)
+    place_of = {repr(level): place for place, level in enumerate(levels)}
+    return levels, [place_of[repr(value)] for value in column]

@@ -21,6 +21,7 @@ from mmrec.features import Loader
 from mmrec.features.detached import mapped_file
 from mmrec.features.ids import ID_SUFFIXES
 from mmrec.models import RecommendationFile
+from mmrec.models.external import source_files
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.runs.environment import PACKAGE, source_versions
@@ -212,9 +213,9 @@ def _code_paths(plan: Plan) -> Iterator[str]:
     if external is None:
         return
     yield str(external)
-    if external.is_dir() or external.name == "__init__.py":
-        folder = external if external.is_dir() else external.parent
-        yield from (str(path) for path in sorted(folder.rglob("*.py")))
+    folder, files = source_files(external)
+    yield from map(str, files)
+    if folder is not None:
         yield str(folder)
 
 
