@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mmrec.execution.signals import StopRequest
+from mmrec.experiment import run_experiment
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
@@ -26,6 +27,16 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
         return len(asked) >= steps
 
     monkeypatch.setattr(StopRequest, "__call__", stop)
+
+
+def interrupt(path: Path, steps: int) -> Path:
+    """Run an experiment on the tiny data up to an interruption; return the folder of the run."""
+    with pytest.MonkeyPatch.context() as patched:
+        stop_after(patched, steps)
+        with pytest.raises(KeyboardInterrupt):
+            run_experiment(path, progress=False)
+    (folder,) = path.parents[1].glob("results/tiny/performance/run_*")
+    return folder
 
 
 @contextlib.contextmanager

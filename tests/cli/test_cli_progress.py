@@ -198,19 +198,29 @@ class Chatty(LightGCNM):
 """
 
 
+def lines_of_run(path: Path, terminal: Terminal, *options: str) -> list[str]:
+    """Run an experiment in a process with a terminal; return what is on it."""
+    command = [sys.executable, "-m", "mmrec", "run", path, *options]
+    done = subprocess.run(command, stderr=terminal.handle, stdout=terminal.handle)
+    os.close(terminal.handle)
+    assert done.returncode == 0
+    return [line.rstrip() for line in terminal.lines()]
+
+
+def assert_on_lines_of_its_own(lines: list[str], times: int) -> None:
+    """Require that what Chatty writes shares no line, and is there so many times at least."""
+    for text in "printed text text text", "written":
+        assert [line for line in lines if text in line and line != text] == []
+        assert lines.count(text) >= times
+
+
 def test_text_of_other_code_is_on_lines_of_its_own(
     experiment_file: Write, terminal: Terminal
 ) -> None:
     path = experiment_file({"external.Chatty": settings()}, external_models_path="own.py")
     (path.parent / "own.py").write_text(OWN)
-    command = [sys.executable, "-m", "mmrec", "run", path]
-    done = subprocess.run(command, stderr=terminal.handle, stdout=terminal.handle)
-    os.close(terminal.handle)
-    assert done.returncode == 0
-    lines = [line.rstrip() for line in terminal.lines()]
-    for text in "printed text text text", "written":
-        assert [line for line in lines if text in line and line != text] == []
-        assert lines.count(text) >= 4
+    lines = lines_of_run(path, terminal)
+    assert_on_lines_of_its_own(lines, 4)
     (warned,) = (line for line in lines if "UserWarning: warned" in line)
     assert warned.startswith("WARNING: ")
 
@@ -220,14 +230,8 @@ def test_text_of_workers_is_on_lines_of_its_own(experiment_file: Write, terminal
     models = {"external.Chatty": settings(lr=[0.01, 0.02])}
     path = experiment_file(models, external_models_path="own.py")
     (path.parent / "own.py").write_text(OWN)
-    command = [sys.executable, "-m", "mmrec", "run", path, "--workers", "2"]
-    done = subprocess.run(command, stderr=terminal.handle, stdout=terminal.handle)
-    os.close(terminal.handle)
-    assert done.returncode == 0
-    lines = [line.rstrip() for line in terminal.lines()]
-    for text in "printed text text text", "written":
-        assert [line for line in lines if text in line and line != text] == []
-        assert lines.count(text) >= 8
+    lines = lines_of_run(path, terminal, "--workers", "2")
+    assert_on_lines_of_its_own(lines, 8)
 
 
 def test_the_clocks_of_bars_move_while_nothing_ends(spec: TrialSpec, terminal: Terminal) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from helpers import assert_contains, refusal
-from stopping import stop_after
+from stopping import interrupt
 from tiny_experiment import Write, experiment_writer, settings
 
 from mmrec.cli import main
@@ -40,16 +40,6 @@ N_TRIALS = 9
 
 def run(path: Path, **options: object) -> Results:
     return run_experiment(path, progress=False, **options)  # type: ignore[arg-type]
-
-
-def interrupt(path: Path, steps: int) -> Path:
-    """Run an experiment up to an interruption; return the folder of the run."""
-    with pytest.MonkeyPatch.context() as patched:
-        stop_after(patched, steps)
-        with pytest.raises(KeyboardInterrupt):
-            run(path)
-    (folder,) = path.parents[1].glob("results/tiny/performance/run_*")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from stopping import stop_after
+from stopping import interrupt
 from test_tracking import expected_curves
 from tiny_experiment import Write, settings
 
@@ -34,15 +34,6 @@ MODELS = {
 
 def run(path: Path, **options: object) -> Results:
     return run_experiment(path, progress=False, **options)  # type: ignore[arg-type]
-
-
-def interrupt(path: Path, steps: int) -> Path:
-    with pytest.MonkeyPatch.context() as patched:
-        stop_after(patched, steps)
-        with pytest.raises(KeyboardInterrupt):
-            run(path)
-    (folder,) = path.parents[1].glob("results/tiny/performance/run_*")
-    return folder
 
 
 class Recorder(LiveTracker):
