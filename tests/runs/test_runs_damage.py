@@ -299,7 +299,7 @@ def test_no_command_waits_for_a_pipe_or_reads_without_end_in_an_unfinished_run(
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 @pytest.mark.parametrize("damage", [pipe, endless])
-@pytest.mark.parametrize("name", ["manifest.json", "trials.jsonl", "features.json", "per_user/L*"])
+@pytest.mark.parametrize("name", ["manifest.json", "trials.jsonl", "features.json", "per_user/M*"])
 def test_no_command_waits_for_a_pipe_or_reads_without_end_in_a_finished_run(
     finished: Path,
     tmp_path: Path,
