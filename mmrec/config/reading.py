@@ -75,9 +75,10 @@ class Loaded:
                 path = ("experiment", "models", name, key)
                 sections.append((path, _mapping(settings.get(key)), kind))
         places: dict[KeyPath, list[KeyPath]] = {}
-        for section, written_keys, kind in sections:
+        for section, written_keys, fields_of in sections:
             for key in written_keys:
-                if key in kind.model_fields and kind.model_fields[key].deprecated:
+                fields = fields_of.model_fields
+                if key in fields and fields[key].deprecated:
                     places.setdefault((section[-1], key), []).append((*section, key))
         notes = []
         for first, *others in places.values():

@@ -25,8 +25,8 @@ class VBPRConfig(MultimodalConfig):
         **of_elliots_own(
             "VBPR",
             *("factors_d", "batch_eval", "l_b", "l_e"),
-            instead="features are projected to factors, all penalties have the weight l_w, and there "
-            "are no biases",
+            instead="features are projected to factors, the weight of all penalties is l_w, and "
+            "there are no biases",
         ),
     }
 
