@@ -18,6 +18,8 @@ from mmrec.config import EarlyStopping, ModelMeta
 Text = InstanceOf[str]
 """Paths may have bytes that are not UTF-8, which pydantic's own texts may not."""
 
+Count = Annotated[StrictInt, Field(lt=1 << 63)]
+
 Texts = dict[Text, Text]
 
 
@@ -42,7 +44,7 @@ class _Model:
     searched: list[Text]
     select_by: Text
     monitor: Text
-    n_trials: StrictInt
+    n_trials: Count
     best_trial: Text | None
 
     def __post_init__(self) -> None:
@@ -54,8 +56,8 @@ class _Model:
 @dataclass(frozen=True)
 class _Cold:
     candidates: Texts
-    items: StrictInt
-    users_averaged: StrictInt
+    items: Count
+    users_averaged: Count
     metrics: list[Text]
     reasons: Texts
 
@@ -67,11 +69,11 @@ class _Protocol:
     relevance: Text
     relevance_threshold: StrictInt | StrictFloat
     averaged_over: Text
-    users_averaged: dict[Text, StrictInt]
+    users_averaged: dict[Text, Count]
     selected_on: Literal["validation", "test"]
     selected_by: Texts
-    top_k: StrictInt
-    cutoffs: list[StrictInt]
+    top_k: Count
+    cutoffs: list[Count]
     metrics: list[Text]
     lower_is_better: list[Text]
     neither_is_better: list[Text] = field(default_factory=list)
@@ -81,13 +83,13 @@ class _Protocol:
 
 @dataclass(frozen=True)
 class _Split:
-    rows_read: StrictInt
-    rows_kept: StrictInt
-    duplicates: StrictInt = 0
-    without_features: StrictInt = 0
-    unknown_users: StrictInt = 0
-    cold_items: StrictInt = 0
-    trained_pairs: StrictInt = 0
+    rows_read: Count
+    rows_kept: Count
+    duplicates: Count = 0
+    without_features: Count = 0
+    unknown_users: Count = 0
+    cold_items: Count = 0
+    trained_pairs: Count = 0
 
 
 @dataclass(frozen=True)
@@ -95,23 +97,23 @@ class _Fold:
     fingerprint: Text
     fingerprints: Texts
     files: dict[Text, Texts]
-    users: StrictInt
-    items: StrictInt
+    users: Count
+    items: Count
     splits: dict[Text, _Split]
-    users_dropped: StrictInt
-    items_dropped: StrictInt
-    features: dict[Text, Annotated[list[StrictInt], Field(min_length=1)]]
+    users_dropped: Count
+    items_dropped: Count
+    features: dict[Text, Annotated[list[Count], Field(min_length=1)]]
     name: Text = ""
     notes: list[Text] = field(default_factory=list)
-    cold_items: StrictInt = 0
+    cold_items: Count = 0
 
 
 @dataclass(frozen=True)
 class _Step:
     name: Text
-    rows: list[StrictInt]
-    users: list[StrictInt]
-    items: list[StrictInt]
+    rows: list[Count]
+    users: list[Count]
+    items: list[Count]
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,12 @@ class _Data(_Fold):
 
 @dataclass(frozen=True)
 class _Seeds:
-    models: dict[Text, list[StrictInt]]
+    models: dict[Text, list[Count]]
 
 
 @dataclass(frozen=True)
 class _Environment:
-    threads: StrictInt
+    threads: Count
 
 
 @dataclass(frozen=True)
