@@ -19,6 +19,8 @@ from mmrec.planning.plan import Plan
 
 _LARGE_SHARE = 0.5
 """Share of items without a vector that is worth a warning."""
+_FEWEST_ROWS = 4
+"""Fewer rows can have the numbers of the rows as users by chance."""
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
@@ -41,6 +43,7 @@ def check_held_out(
     """
     selecting = "validation" if "validation" in aligned.splits else "test"
     ranks_all = any(issubclass(model.recommender, RecommendationFile) for model in plan.models)
+    _refuse_row_numbers(tables["train"])
     warnings = []
     for name, split in aligned.splits.items():
         if name == "train":
@@ -66,6 +69,19 @@ def check_held_out(
                 raise DataError(f"{message} Epochs and trials cannot be selected by it")
             warnings.append(message)
     return tuple(warnings)
+
+
+def _refuse_row_numbers(train: Table) -> None:
+    """Refuse a training split whose users number the rows: each has a single one."""
+    users = train.frame["user_id"].tolist()
+    if len(users) < _FEWEST_ROWS or users[0] not in ("0", "1"):
+        return
+    first = int(users[0])
+    if all(user == str(row) for row, user in enumerate(users, first)):
+        raise DataError(
+            f"{train.path}: the users number the rows: {examples(users)}, each in one row; if the "
+            "first column is not the user, remove it, or name the columns in a header"
+        )
 
 
 def _without_hits(split: Interactions, train: Interactions, plan: Plan) -> str | None:

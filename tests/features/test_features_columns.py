@@ -135,7 +135,7 @@ def test_row_numbers_and_ids_under_any_name_are_not_features(
 def test_row_numbers_and_ids_are_no_features_of_a_matrix(
     kind: str, values: Iterable[int], tmp_path: Path
 ) -> None:
-    matrix = np.column_stack([VECTORS, list(values)]).astype(np.float32)
+    matrix = np.column_stack([VECTORS, list(values)]).astype(np.float32, order="C")
     path = tmp_path / f"f.{kind}"
     if kind == "npy":
         np.save(path, matrix)
