@@ -160,11 +160,7 @@ def _check_row_numbers(
         return
     parts = []
     if least > first:
-        parts.append(f"no item has the {_ids(first, least - 1)}; do the ids start at {least}?")
+        parts.append(f"no item has the ids {first} to {least - 1}; do the ids start at {least}?")
     if largest < last:
-        parts.append(f"no item has the {_ids(largest + 1, last)}; is the first row padding?")
+        parts.append(f"no item has the ids {largest + 1} to {last}; is the first row padding?")
     yield f"{path}: {rows}, but {' '.join(parts)} If rows and ids differ, {how}"
-
-
-def _ids(first: int, last: int) -> str:
-    return f"id {first}" if first == last else f"ids {first} to {last}"
