@@ -10,7 +10,7 @@ from mmrec.config.meta import ModelMeta
 from mmrec.data import Dataset
 from mmrec.errors import listing
 from mmrec.evaluation.metric_files import GroupFile
-from mmrec.models import Model
+from mmrec.models import Model, ModelConfig
 from mmrec.planning.plan import Plan
 from mmrec.planning.points import sample_points
 from mmrec.text import counted
@@ -84,6 +84,7 @@ def _neighbours_beyond_the_data(plan: Plan, datasets: Sequence[Dataset]) -> Iter
 def search_notes(plan: Plan) -> Iterator[str]:
     """Yield notes on the searches of an experiment, and on keys of models without effect."""
     yield from _without_effect(plan)
+    yield from _evaluations(plan)
     for model in plan.models:
         for name, dimension in model.space.dimensions.items():
             if isinstance(dimension, Distribution) and dimension.looks_real:
@@ -142,6 +143,34 @@ def _without_effect(plan: Plan) -> Iterator[str]:
         yield (
             f"{listing(keys)}: no effect on {listing(dict.fromkeys(names))}, not trained in epochs"
         )
+
+
+def _evaluations(plan: Plan) -> Iterator[str]:
+    """Yield notes on epochs that are not evaluated, and on early stopping that cannot stop well."""
+    for model in plan.models:
+        configs = map(model.recommender.Config.model_validate, sample_points(model.space))
+        epochs = [config.epochs for config in configs if isinstance(config, ModelConfig)]
+        rate, stopping = model.meta.validation_rate, model.early_stopping
+        unevaluated = [number for number in epochs if number % rate]
+        if unevaluated and not model.meta.restore:
+            yield (
+                f"{model.key}: epochs is {unevaluated[0]:,}, no multiple of validation_rate, {rate}: the "
+                "epochs after the last evaluation have no effect"
+            )
+        if not epochs or stopping is None:
+            continue
+        most = max(epochs) // rate
+        if stopping.patience >= most:
+            yield (
+                f"{model.key}: early_stopping has no effect: patience is {stopping.patience:,}, "
+                f"and a trial has at most {counted(most, 'evaluation')}"
+            )
+        mode = "max" if model.objective_of(model.monitor).higher_is_better else "min"
+        if stopping.mode not in ("auto", mode):
+            yield (
+                f"{model.key}: early_stopping.mode is {stopping.mode}, so training stops when "
+                f"{model.monitor} gets better; did you mean {mode}?"
+            )
 
 
 def _without_group(plan: Plan, dataset: Dataset) -> Iterator[str]:

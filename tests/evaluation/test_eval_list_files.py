@@ -334,7 +334,7 @@ scored = st.dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.tuples(scored, scored), scored, st.sampled_from(["3", "9", "007", "zz"]))
 def test_rows_of_another_user_change_no_figure(
     lists: tuple[dict[str, int], dict[str, int]], other: dict[str, int], held_out: str

@@ -104,6 +104,29 @@ def test_bounds_that_may_be_logarithms(bounds: list[float], is_noted: bool, tmp_
             [["EASER", "first 2 of 3 points", "rand"]],
         ),
         ({"EASER": {"l2_norm": [1, 2, 3], "meta": {"hyper_max_evals": 3}}}, []),
+        (
+            {"BPRMF": {"epochs": [6, 8], "meta": {"validation_rate": 3}}},
+            [["BPRMF", "epochs is 8", "validation_rate, 3"]],
+        ),
+        (
+            {
+                "BPRMF": {
+                    "epochs": [2, 4],
+                    "early_stopping": {"patience": 4, "monitor": "Recall@5", "mode": "max"},
+                }
+            },
+            [["BPRMF", "early_stopping", "patience is 4", "4 evaluations"]],
+        ),
+        (
+            {
+                "BPRMF": {
+                    "epochs": 4,
+                    "early_stopping": {"patience": 2, "monitor": "loss", "mode": "max"},
+                }
+            },
+            [["BPRMF", "early_stopping.mode is max", "loss gets better", "min"]],
+        ),
+        ({"BPRMF": {"epochs": 4, "early_stopping": {"patience": 3, "mode": "max"}}}, []),
         ({"BPRMF": {"epochs": 1, "seed": [1, 2]}}, [["BPRMF.seed", "best seed", "meta.seeds"]]),
         ({"BPRMF": {"epochs": 1, "seed": 1, "meta": {"seeds": []}}}, []),
     ],
