@@ -154,8 +154,8 @@ def _evaluations(plan: Plan) -> Iterator[str]:
         unevaluated = [number for number in epochs if number % rate]
         if unevaluated and not model.meta.restore:
             yield (
-                f"{model.key}: epochs is {unevaluated[0]:,}, no multiple of validation_rate, {rate}: the "
-                "epochs after the last evaluation have no effect"
+                f"{model.key}: epochs is {unevaluated[0]:,}, no multiple of validation_rate, "
+                f"{rate}: the epochs after the last evaluation have no effect"
             )
         if not epochs or stopping is None:
             continue
