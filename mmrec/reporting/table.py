@@ -14,6 +14,8 @@ from mmrec.text import is_number, value_text
 
 P_VALUE = 0.05
 """Smaller p-values count as significant."""
+_MAX_WHOLE = 2**53
+"""From here on, not every whole number is a float."""
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _LATEX |= {"<": "$<$", ">": "$>$", "†": r"\textdagger{}"}
 _T = TypeVar("_T")
@@ -123,12 +125,15 @@ def make_table(
 def number_format(column: Sequence[object]) -> Callable[..., Cell]:
     """Return :func:`count` if the numbers of a column are whole, else :func:`decimal`."""
     numbers = [x for x in column if isinstance(x, Real) and _is_plain_number(x) and x == x]
-    if all(isinstance(x, Integral) for x in numbers):
-        return count
-    is_whole = all(float(x).is_integer() for x in numbers)
-    return (
-        count if is_whole and any(float(x) >= 2 for x in numbers) else decimal
-    )  # 0 and 1 may be shares
+    is_whole = all(isinstance(x, Integral) for x in numbers) or are_counts(numbers)
+    return count if is_whole else decimal
+
+
+def are_counts(numbers: Sequence[float]) -> bool:
+    """Return whether numbers are whole; 0 and 1 alone are not, since they may be shares."""
+    return all(float(x).is_integer() and abs(x) < _MAX_WHOLE for x in numbers) and any(
+        x >= 2 for x in numbers
+    )
 
 
 def number(value: float) -> Cell:

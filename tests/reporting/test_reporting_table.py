@@ -76,6 +76,26 @@ def test_integers_of_a_frame_stay_integers_where_a_row_has_no_value():
     assert text.splitlines() == ["n lr seed", f"512 0.1 {2**60 + 1}", "  ", "3 2.0 "]
 
 
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ([21.0, 465.0], ["21", "465"]),
+        ([21.0, None], ["21", ""]),
+        ([21.0, float("nan")], ["21", ""]),
+        ([np.float64(21), 0.0], ["21", "0"]),
+        ([21.0, 0.1 + 0.2], ["21.0", "0.30000000000000004"]),
+        ([1.0, 0.0], ["1.0", "0.0"]),  # may be shares
+        ([2.0**53, 2.0], ["9007199254740992.0", "2.0"]),
+        ([3.0, float("inf")], ["3.0", "inf"]),
+        ([2, 2.5], ["2.0", "2.5"]),
+        ([True, False], ["True", "False"]),
+    ],
+)
+def test_counts_of_a_frame_are_written_as_integers(column: list[object], expected: list[str]):
+    written = make_frame([{"m": "x", "n": value} for value in column]).to_csv(sep="\t")
+    assert [line.split("\t")[2] for line in written.splitlines()[1:]] == expected
+
+
 def test_results_are_printed_with_counts_and_without_nan():
     frame = readable(make_frame([{"m": "a", "seeds": 3, "C": 21.0}, {"m": "b", "C": 465.0}]))
     assert frame.to_numpy().tolist() == [["a", "3", "21"], ["b", "\N{EN DASH}", "465"]]
