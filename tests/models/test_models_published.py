@@ -201,3 +201,26 @@ def test_permuted_features_change_the_scores(name: str) -> None:
         with torch.no_grad():
             scores = [model.scorer()(users) for model in models]
         assert not torch.equal(*scores)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"modalities": ("textual", "audio")}, "0.1 of textual and 0.9 of audio"),
+        ({"modalities": ("textual", "audio"), "mw": (0.5, 0.5)}, ""),
+        ({"modalities": ("visual", "audio")}, ""),
+        ({"modalities": ("textual",)}, ""),
+    ],
+)
+def test_freedom_warns_of_default_shares_of_other_modalities(
+    changes: dict[str, Any], expected: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    loaders = {
+        "visual": "VisualAttribute",
+        "textual": "TextualAttribute",
+        "audio": "AudioAttribute",
+    }
+    config = MODELS["FREEDOM"].Config.model_validate({"factors": 4, "top_k": 3} | changes)
+    MODELS["FREEDOM"](config, tiny_dataset([loaders[name] for name in config.modalities]))
+    assert expected in caplog.text
+    assert bool(caplog.text) == bool(expected)
