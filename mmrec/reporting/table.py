@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Literal, TypeVar
+from typing import Literal, SupportsFloat, TypeVar
 
 from mmrec.text import is_number, value_text
 
@@ -129,10 +129,11 @@ def number_format(column: Sequence[object]) -> Callable[..., Cell]:
     return count if is_whole else decimal
 
 
-def are_counts(numbers: Sequence[float]) -> bool:
+def are_counts(numbers: Sequence[SupportsFloat]) -> bool:
     """Return whether numbers are whole; 0 and 1 alone are not, since they may be shares."""
-    return all(float(x).is_integer() and abs(x) < _MAX_WHOLE for x in numbers) and any(
-        x >= 2 for x in numbers
+    values = list(map(float, numbers))
+    return (
+        all(x.is_integer() and abs(x) < _MAX_WHOLE for x in values) and max(values, default=0) > 1
     )
 
 

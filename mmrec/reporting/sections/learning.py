@@ -119,7 +119,7 @@ def table_epochs(epochs: Collection[int], best: Iterable[int | None]) -> list[in
         best: the best epochs, which are not left out; None for a trial that has none.
     """
     step = math.ceil(len(epochs) / _MAX_ROWS) or 1
-    return sorted({*sorted(epochs)[::step], *(x for x in best if x in epochs)})
+    return sorted({*sorted(epochs)[::step], *(x for x in best if x is not None and x in epochs)})
 
 
 def curve_table(study: Study, label: str, split: str) -> ReportTable:
