@@ -39,11 +39,13 @@ class Cell:
     data: str | None = None
     """The value with all digits, for CSV; None if the text is the value."""
     underlined: bool = False
+    link: str = ""
+    """Where the text leads to in the page."""
 
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A table of the report. The first cell of a row is its header."""
+    """A table of the report."""
 
     caption: str
     header: Sequence[Cell]
@@ -56,6 +58,10 @@ class ReportTable:
     """What the spread of a cell is."""
     unprinted: frozenset[str] = frozenset()
     """The columns that a paper does not print, by their headers."""
+    n_headers: int = 1
+    """The first cells of a row that say what it is about."""
+    label: str = ""
+    """Its label in LaTeX, without ``tab:``; none if empty."""
 
     def to_csv(self) -> str:
         """Return the table as CSV with all digits; marks and intervals get their own columns."""
@@ -91,6 +97,7 @@ class ReportTable:
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{_escaped(self.caption)}}}",
+            *([rf"\label{{tab:{_label(self.label)}}}"] if self.label else []),
             rf"\begin{{tabular}}{{l{sides}}}",
             *(r"\toprule", head, r"\midrule", *rows, r"\bottomrule"),
             r"\end{tabular}",
@@ -233,6 +240,11 @@ def _csv_text(cell: Cell) -> str:
 def _escaped(text: str) -> str:
     text = re.sub(r"\s+", " ", text)
     return re.sub(r"[&%$#_{}~^<>†\\]", lambda found: _LATEX.get(found[0], f"\\{found[0]}"), text)
+
+
+def _label(name: str) -> str:
+    """Return a name without characters that LaTeX may read as commands."""
+    return re.sub(r"[^0-9A-Za-z]+", "-", name).strip("-")
 
 
 def _latex_text(cell: Cell) -> str:

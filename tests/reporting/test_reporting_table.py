@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,13 @@ def test_latex_escapes_aligns_and_spans() -> None:
     assert lines[3] == r"\begin{tabular}{lr}"
     assert lines[7] == r"a\_b \& 5 \% & \textbf{1.5}\rlap{\textsuperscript{*}} \\"
     assert lines[8] == r"x &  \\"
+
+
+def test_latex_has_a_label_without_special_characters() -> None:
+    table = make_table("T.", ["model"], [["a"]])
+    assert "label" not in table.to_latex()
+    lines = replace(table, label="my_data paired_ttest over users").to_latex().splitlines()
+    assert lines[2:4] == [r"\caption{T.}", r"\label{tab:my-data-paired-ttest-over-users}"]
 
 
 @given(st.text(min_size=1))
