@@ -182,9 +182,8 @@ def _runs(runs: Sequence[FinishedRun]) -> ReportTable:
     for run in runs:
         path = Cell(run.path.resolve().name, str(run.path), data=str(run.path))
         sizes = [run.manifest["data"][key] for key in ("users", "items")]
-        rows.append(
-            [dataset_of(run), path, *sizes, len(run.trials), moment(run.manifest["started"])]
-        )
+        started = Cell(moment(run.manifest["started"]), kind="number")  # not broken into lines
+        rows.append([dataset_of(run), path, *sizes, len(run.trials), started])
     header = ["data set", "run", "users", "items", "trials", "started"]
     return make_table("The compared runs, with their reports.", header, rows)
 
