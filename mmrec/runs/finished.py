@@ -11,7 +11,7 @@ from typing import Any
 
 from mmrec.config import EarlyStopping, Experiment, Loaded, ModelMeta, read_experiment
 from mmrec.errors import ConfigError, DataError, listing, nearest
-from mmrec.files import parse_json, path_errors, sha256_of_file
+from mmrec.files import parse_json, path_errors, read_bytes, sha256_of_file
 from mmrec.planning.model_plan import ModelSettings
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.runs.folder import RunFolder
@@ -176,7 +176,7 @@ def _manifest(path: Path) -> Mapping[str, Any]:
 
 def _json(path: Path) -> Mapping[str, Any]:
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
+        content = parse_json(read_bytes(path))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:

@@ -5,7 +5,6 @@ Everything is read without the run's lock, so a running process is not disturbed
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,7 @@ from typing import Any, Literal
 
 from mmrec.data import Dataset
 from mmrec.errors import DataError
-from mmrec.files import path_errors
+from mmrec.files import parse_json, path_errors, read_bytes
 from mmrec.planning.plan import Plan
 from mmrec.runs.journal import EndedEpoch, Journal, StartedTrial, read_journal
 from mmrec.runs.manifest import Origin, make_manifest
@@ -101,7 +100,7 @@ class UnfinishedRun:
                 "to resume it"
             )
         try:
-            manifest = unsealed(json.loads((path / NAME).read_text(encoding="utf-8")))
+            manifest = unsealed(parse_json(read_bytes(path / NAME)))
         except (SealError, ValueError, OSError) as error:
             raise DataError(f"{path / NAME}: the run is damaged: {error}") from error
         return cls(path, manifest, TrialStore(path / "trials.jsonl").read(), read_journal(path))
@@ -133,7 +132,7 @@ class UnfinishedRun:
             assert self.journal.process is not None
             return (
                 f"has not finished: {ended} have ended; its process is, or was, on "
-                f"{self.journal.process['host']}"
+                f"{self.journal.process.host}"
             )
         return f"was interrupted after {ended}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -259,6 +260,58 @@ def test_no_bit_of_weights_is_believed(finished: Path, tmp_path: Path, place: fl
         whole = read_weights(weights)
         assert read.epoch == whole.epoch
         assert all(torch.equal(read.state[name], x) for name, x in whole.state.items())
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def endless(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("damage", [pipe, endless])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("identity.json", "trials.jsonl", "sessions.jsonl", "journal.jsonl", "run.log"),
+        *("unfinished.json", "per_user/L*.npz", "checkpoints/*.pt"),
+    ],
+)
+def test_no_command_waits_for_a_pipe_or_reads_without_end_in_an_unfinished_run(
+    interrupted: tuple[Callable[[], Path], Path],
+    finished: Path,
+    pattern: str,
+    damage: Callable[[Path], None],
+) -> None:
+    resume, folder = interrupted
+    path = sorted(folder.glob(pattern))[0]
+    damage(path)
+    assert main(["report", str(folder)]) in (0, 2)
+    if pattern in ("trials.jsonl", "sessions.jsonl", "journal.jsonl"):
+        assert_contains(refusal(DataError, resume), [path])
+    else:
+        assert tables(resume()) == tables(finished)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("damage", [pipe, endless])
+@pytest.mark.parametrize("name", ["manifest.json", "trials.jsonl", "features.json", "per_user/L*"])
+def test_no_command_waits_for_a_pipe_or_reads_without_end_in_a_finished_run(
+    finished: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    damage: Callable[[Path], None],
+) -> None:
+    folder = tmp_path / "run_copy"
+    shutil.copytree(finished, folder)
+    damage(sorted(folder.glob(name))[-1])
+    assert main(["report", str(folder)]) == 2
+    assert_contains(capsys.readouterr().err, [folder])
 
 
 def test_a_missing_file_of_records_is_named(finished: Path, tmp_path: Path) -> None:
