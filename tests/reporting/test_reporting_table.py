@@ -42,6 +42,13 @@ def test_latex_has_a_label_without_special_characters() -> None:
     assert lines[2:4] == [r"\caption{T.}", r"\label{tab:my-data-paired-ttest-over-users}"]
 
 
+@pytest.mark.parametrize("name", ["[64, 32]", "*"])
+def test_no_row_of_latex_is_an_argument_of_the_one_before(name: str) -> None:
+    lines = make_table("T.", ["model", "R"], [["a", 1], [name, 2]]).to_latex().splitlines()
+    (row,) = (line for line in lines if name in line)
+    assert row.startswith("{}")
+
+
 @given(st.text(min_size=1))
 def test_any_text_survives_csv_and_never_ends_a_line_of_latex(text: str) -> None:
     written = make_table(text, [text, "b"], [[text, 1.5]])
