@@ -99,6 +99,21 @@ class _BPR(Function):
         return *gradients, None
 
 
+def bounded_bpr_loss(user: Tensor, positive: Tensor, negative: Tensor, *, offset: float) -> Tensor:
+    """Return the mean of ``-log(offset + sigmoid(<u, p> - <u, n>))``, a scalar.
+
+    It is at most ``-log(offset)``: a triplet that is far from right has no gradient.
+
+    Args:
+        user: [B, D].
+        positive: [B, D], of items that the users have.
+        negative: [B, D], of items that they do not have.
+        offset: a small positive number.
+    """
+    probability = offset + (user * (positive - negative)).sum(1).sigmoid()
+    return -probability.log().mean()
+
+
 def bpr_from_scores(positive: Tensor, negative: Tensor) -> Tensor:
     """Return the mean of ``-log sigmoid(positive - negative)``, a scalar.
 
