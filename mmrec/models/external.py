@@ -15,13 +15,11 @@ from mmrec.errors import ModelError, listing, nearest
 from mmrec.files import sha256
 from mmrec.libraries import need_libraries
 from mmrec.models.base import Recommender
+from mmrec.models.other_tools import OF_ITS_KIND, SAME_MODEL
 from mmrec.models.registry import MODELS
 from mmrec.registry import EXTERNAL_PREFIX, activate_external
 
 PREFIX = "external."
-
-_SAME_MODEL = {"BPRMF_batch": "BPRMF", "WRMF": "iALS"}
-"""Models of Elliot that mmrec has under another name."""
 
 
 class ElliotCodeError(ModelError):
@@ -123,21 +121,19 @@ def find_recommender(name: str, external: ModuleType | None) -> type[Recommender
     if not name.startswith(PREFIX):
         if name in MODELS:
             return MODELS[name]
-        known = [*MODELS, *(PREFIX + asked for asked in own)]
-        raise ModelError(f"unknown model{_hint(name, known)}; known: {listing(known, len(known))}")
+        known = sorted([*MODELS, *(PREFIX + asked for asked in own)], key=str.casefold)
+        named = "" if name in OF_ITS_KIND else f"; known: {listing(known, len(known))}"
+        raise ModelError(f"unknown model {name!r}{_meant(name, known) or _instead(name)}{named}")
     asked = name.removeprefix(PREFIX)
     if asked in own:
         return _only(asked, own[asked])
     if asked in MODELS:
         return MODELS[asked]
+    meant = _meant(asked, [*own, *MODELS])
     if external is None:
-        raise ModelError(
-            f"no built-in model is called {asked!r}{_nearest_built_in(asked)}; write it in a file "
-            "that external_models_path names (see docs/writing_a_model.md), or evaluate its lists "
-            "with RecommendationFolder"
-        )
+        raise ModelError(f"no built-in model is called {asked!r}{meant}{_instead(asked)}")
     raise ModelError(
-        f"{external.__file__} has no model {asked!r}{nearest(asked, [*own, *MODELS])}; "
+        f"{external.__file__} has no model {asked!r}{meant or _instead(asked)}; "
         f"it has: {listing(own, 20) or 'none'}"
     )
 
@@ -149,17 +145,18 @@ def _only(name: str, classes: list[type[Recommender]]) -> type[Recommender]:
     return classes[0]
 
 
-def _hint(name: str, known: list[str]) -> str:
-    """Return the nearest known name, or how else a model can be used."""
-    return _nearest_built_in(name, known) or (
-        " (write it as external.NAME, see docs/writing_a_model.md, or read its lists with "
-        "RecommendationFolder)"
-    )
-
-
-def _nearest_built_in(name: str, known: Iterable[str] = MODELS) -> str:
+def _meant(name: str, known: Iterable[str]) -> str:
     """Return the model of ``known`` that a name probably means, as :func:`nearest` does."""
-    return nearest(_SAME_MODEL.get(name, name), known)
+    return "" if name in OF_ITS_KIND else nearest(SAME_MODEL.get(name, name), known)
+
+
+def _instead(name: str) -> str:
+    """Return what can be used if no model is called ``name``."""
+    kind = f"; of the same kind: {OF_ITS_KIND[name]}" if name in OF_ITS_KIND else ""
+    return (
+        f"{kind}; write it in a file that external_models_path names, as external.{name} (see "
+        "docs/writing_a_model.md), or read its lists with RecommendationFolder"
+    )
 
 
 def _recommenders(external: ModuleType | None) -> dict[str, list[type[Recommender]]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from mmrec.config import Count, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, EachInteraction, Sampler, UniformUsers
 from mmrec.graph import normalise_rows
 from mmrec.models import Batch, Model, MultimodalConfig, register
-from mmrec.models.configs import BatchSize
+from mmrec.models.configs import BatchSize, of_elliots_own
 from mmrec.models.losses import bounded_bpr_loss, bpr_loss, norm_penalty
 from mmrec.models.parts import ItemFeatures, Table, embedding, projected_rows
 
@@ -21,6 +22,16 @@ OFFSET = 1e-10
 
 class VBPRConfig(MultimodalConfig):
     """Hyper-parameters of :class:`VBPR`."""
+
+    unsupported: ClassVar[Mapping[str, str]] = {
+        **MultimodalConfig.unsupported,
+        **of_elliots_own(
+            "VBPR",
+            *("factors_d", "batch_eval", "l_b", "l_e"),
+            instead="features are projected to factors, the weight of all penalties is l_w, and "
+            "there are no biases",
+        ),
+    }
 
     lr: PositiveReal = 0.001
     """Learning rate of Adam."""

@@ -84,6 +84,8 @@ class ReportTable:
         sides = "".join("r" if head.kind == "number" else "l" for head in heads)
         unfolded = [_unfold(row) for row in (self.header, *self.rows)]
         head, *rows = (" & ".join(_latex_text(row[n]) for n in places) + r" \\" for row in unfolded)
+        # LaTeX would read a bracket or a star after the end of a row as an argument of it.
+        rows = [f"{{}}{row}" if row.startswith(("[", "*")) else row for row in rows]
         rows = [f"\\midrule\n{row}" if n in self.rules else row for n, row in enumerate(rows)]
         lines = [
             r"\begin{table}",

@@ -60,7 +60,7 @@ def describe_environment(
         "code": {
             "mmrec_sha256": _mmrec_sha256(),
             "external_models": source_digests(external_models),
-            "git": _git(Path.cwd()),
+            "git": _git(PACKAGE),
         },
     }
 
@@ -183,10 +183,16 @@ def _named(path: Path, folder: Path) -> tuple[bytes, bytes]:
     return f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode(), content
 
 
-def _git(folder: Path) -> dict[str, Any] | None:
-    """Return the commit of a folder, and whether a tracked file differs from it."""
-    commit = _ask_git(folder, "rev-parse", "--verify", "HEAD")
-    changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no")
+def _git(package: Path) -> dict[str, Any] | None:
+    """Return the commit of a package, and whether a tracked file of its repository differs from it.
+
+    None if no repository tracks the package: an installed copy may lie in the folder of another
+    project, whose commit says nothing about it, and whose settings git would follow.
+    """
+    if _ask_git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return None
+    commit = _ask_git(package, "rev-parse", "--verify", "HEAD")
+    changes = _ask_git(package, "status", "--porcelain", "--untracked-files=no")
     if commit is None or changes is None:
         return None
     return {"commit": commit, "dirty": bool(changes)}
@@ -197,13 +203,16 @@ _NO_CODE = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
 
 
 def _ask_git(folder: Path, *arguments: str) -> str | None:
+    # Variables such as GIT_DIR, which git sets for its hooks, name another repository.
+    environment = {name: x for name, x in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
             ["git", *_NO_CODE, *arguments],
             cwd=folder,
-            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},  # read only
+            env=environment | {"GIT_OPTIONAL_LOCKS": "0"},  # read only
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=20,
             check=False,
         )

@@ -34,6 +34,13 @@ def test_latex_escapes_aligns_and_spans() -> None:
     assert lines[8] == r"x &  \\"
 
 
+@pytest.mark.parametrize("name", ["[64, 32]", "*"])
+def test_no_row_of_latex_is_an_argument_of_the_one_before(name: str) -> None:
+    lines = make_table("T.", ["model", "R"], [["a", 1], [name, 2]]).to_latex().splitlines()
+    (row,) = (line for line in lines if name in line)
+    assert row.startswith("{}")
+
+
 @given(st.text(min_size=1))
 def test_any_text_survives_csv_and_never_ends_a_line_of_latex(text: str) -> None:
     written = make_table(text, [text, "b"], [[text, 1.5]])
