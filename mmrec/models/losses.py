@@ -102,14 +102,12 @@ class _BPR(Function):
 
 
 def bounded_bpr_loss(user: Tensor, positive: Tensor, negative: Tensor, *, offset: float) -> Tensor:
-    """Return the mean of ``-log(offset + sigmoid(<u, p> - <u, n>))``, a scalar.
-
-    It is at most ``-log(offset)``: a triplet that is far from right has no gradient.
+    """Return the mean of ``-log(offset + sigmoid(<u, p> - <u, n>))``, at most ``-log(offset)``.
 
     Args:
         user: [B, D].
-        positive: [B, D], of items that the users have.
-        negative: [B, D], of items that they do not have.
+        positive: [B, D].
+        negative: [B, D].
         offset: a small positive number.
     """
     probability = offset + (user * (positive - negative)).sum(1).sigmoid()
