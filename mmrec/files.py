@@ -5,11 +5,13 @@ A reader of a file that is written atomically sees the old or the new content, n
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -36,6 +38,31 @@ def path_errors(path: Path, problem: str = "cannot be read") -> Iterator[None]:
     except OSError as error:
         named = path if error.filename is None else error.filename
         raise DataError(f"{named}: {problem}: {error.strerror or error}") from error
+
+
+def regular(path: str, flags: int) -> int:
+    """Open a regular file; an ``opener`` for :func:`open`.
+
+    Reading or writing a pipe or a device could wait forever, and reading some never ends.
+
+    Raises:
+        OSError: it cannot be opened, or it is no regular file.
+    """
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return descriptor
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a regular file.
+
+    Raises:
+        OSError: it cannot be read, or it is no regular file.
+    """
+    with open(path, "rb", opener=regular) as file:
+        return file.read()
 
 
 def encoded(text: str) -> bytes:
@@ -177,7 +204,7 @@ def sha256_of_file(path: Path) -> str:
         DataError: the file cannot be read.
     """
     with path_errors(path):
-        return sha256(path.read_bytes())
+        return sha256(read_bytes(path))
 
 
 def is_file(path: Path) -> bool:

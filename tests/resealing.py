@@ -20,10 +20,15 @@ def reseal(run: Path, lines: list[dict[str, Any]] | None = None, **changes: Any)
     """
     path = run / "trials.jsonl"
     if lines is not None:
-        path.write_text("".join(sealed_line(_without_digest(line)) + "\n" for line in lines))
+        path.write_text("".join(resealed_line(line) + "\n" for line in lines))
     facts = _without_digest(json.loads((run / "manifest.json").read_text()) | changes)
     facts["files_sha256"] |= {path.name: sha256(path.read_bytes())}
     (run / "manifest.json").write_text(json.dumps(sealed(facts)))
+
+
+def resealed_line(facts: dict[str, Any]) -> str:
+    """One line of JSON: the facts with the digest that they have, in place of any other."""
+    return sealed_line(_without_digest(facts))
 
 
 def _without_digest(facts: dict[str, Any]) -> dict[str, Any]:

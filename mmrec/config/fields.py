@@ -90,11 +90,8 @@ Flag = Annotated[bool, Field(strict=True), BeforeValidator(_boolean)]
 """True or false, quoted or not, but not 0, 1, yes or no."""
 
 
-NoEffect = Annotated[Flag, Field(deprecated=True, exclude=True)]
-"""A flag that published Elliot files set and mmrec does not need."""
-
-IgnoredText = Annotated[Any, Field(deprecated=True, exclude=True), Accepts("any value")]
-"""As `NoEffect`, with a value of any type."""
+NoEffect = Annotated[Any, Field(deprecated=True, exclude=True), Accepts("any value")]
+"""What published Elliot files set and mmrec does not need."""
 
 
 def as_list(value: object) -> object:

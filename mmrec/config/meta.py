@@ -69,9 +69,9 @@ class ModelMeta(Section):
     """Write the recommendation lists of the best epoch."""
     restore: Flag = False
     """Start from saved weights instead of training."""
-    verbose: NoEffect = False
+    verbose: NoEffect = None
     """Has no effect; ``mmrec run --verbose`` shows each evaluated epoch."""
-    write_best_iterations: NoEffect = False
+    write_best_iterations: NoEffect = None
     """Has no effect."""
     optimize_internal_loss: Flag = False
     """Select the best epoch and trial by the training loss."""
@@ -99,5 +99,5 @@ class EarlyStopping(Section):
     """Improvements up to this fraction do not count."""
     baseline: Real | None = None
     """Values that are not better than this do not count as improvements."""
-    verbose: NoEffect = False
+    verbose: NoEffect = None
     """Has no effect."""

@@ -48,6 +48,8 @@ def product_with_transpose(x: Tensor, y: Tensor, bias: Tensor | None = None) -> 
     """Return ``x y^T + b``, [N, D] for ``x`` [N, F], ``y`` [D, F] and ``b`` [D]; no gradient."""
     is_float_on_cpu = x.device.type == "cpu" and x.dtype == torch.float32
     if is_float_on_cpu and _has_onednn() and x.numel() and y.numel():  # it refuses empty matrices
+        if not (y.is_contiguous() or y.T.is_contiguous()):
+            y = y.contiguous()  # for some columns of a matrix oneDNN would loop over the numbers
         product: Tensor = torch.ops.mkldnn._linear_pointwise(x, y, bias, "none", [], "")
         return product
     return nn.functional.linear(x, y, bias)

@@ -61,7 +61,9 @@ def plan_entry(
     select_by = figures.select_by(entry, meta)
     monitor = figures.monitor(entry, stopping, select_by)
     for model in find_candidates(entry, written, loaded, external, n_folds):
-        points = plan_points(model.space, entry, meta, random_seed)
+        points = None
+        if given_meta is not None:  # else what it says of the search is not known
+            points = plan_points(model.space, entry, meta, random_seed)
         checked = sample_points(model.space) if points is None else points
         configs = _read_configs(model.recommender, checked, entry)
         if given_meta is None or not configs or select_by is None or monitor is None:
@@ -175,8 +177,9 @@ def _check_validation_rate(
     """Add a problem if a trial would end before its first evaluation."""
     for config in configs:
         if isinstance(config, ModelConfig) and meta.validation_rate > config.epochs:
+            default = "" if "epochs" in config.model_fields_set else ", the default,"
             entry.add(
-                f"found {meta.validation_rate}, but a trial has {config.epochs} epochs and would "
-                "never be evaluated; accepted: at most the number of epochs",
+                f"found {meta.validation_rate}, but a trial has {config.epochs} epochs{default} "
+                "and would never be evaluated; accepted: at most the number of epochs",
                 *("meta", "validation_rate"),
             )

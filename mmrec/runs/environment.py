@@ -17,7 +17,7 @@ import torch
 
 from mmrec.files import sha256
 from mmrec.graph import default_backend
-from mmrec.models import source_digests
+from mmrec.models import executed_digests, source_digests
 from mmrec.models.external import PREFIX
 from mmrec.training.determinism import deterministic
 
@@ -59,8 +59,8 @@ def describe_environment(
         "determinism": determinism(),
         "code": {
             "mmrec_sha256": _mmrec_sha256(),
-            "external_models": source_digests(external_models),
-            "git": _git(Path.cwd()),
+            "external_models": executed_digests(external_models),
+            "git": _git(PACKAGE),
         },
     }
 
@@ -141,11 +141,11 @@ def source_versions(external_models: Path | None, *, reread: bool = False) -> di
 
     Args:
         external_models: the user's file or folder of models.
-        reread: use the source of mmrec as it is now, not as it was when this process first read it.
+        reread: use the sources as they are now, not as this process executes them.
     """
     digest = _digest_of_source() if reread else _mmrec_sha256()
-    own = f"{installed_version('mmrec')} ({digest[:12]})"
-    return {"mmrec": own} | source_digests(external_models)
+    external = (source_digests if reread else executed_digests)(external_models)
+    return {"mmrec": f"{installed_version('mmrec')} ({digest[:12]})"} | external
 
 
 def versions_of(code: Mapping[str, str], model: str) -> dict[str, str]:
@@ -183,10 +183,16 @@ def _named(path: Path, folder: Path) -> tuple[bytes, bytes]:
     return f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode(), content
 
 
-def _git(folder: Path) -> dict[str, Any] | None:
-    """Return the commit of a folder, and whether a tracked file differs from it."""
-    commit = _ask_git(folder, "rev-parse", "--verify", "HEAD")
-    changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no")
+def _git(package: Path) -> dict[str, Any] | None:
+    """Return the commit of a package, and whether a tracked file of its repository differs from it.
+
+    None if no repository tracks the package: an installed copy may lie in the folder of another
+    project, whose commit says nothing about it, and whose settings git would follow.
+    """
+    if _ask_git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return None
+    commit = _ask_git(package, "rev-parse", "--verify", "HEAD")
+    changes = _ask_git(package, "status", "--porcelain", "--untracked-files=no")
     if commit is None or changes is None:
         return None
     return {"commit": commit, "dirty": bool(changes)}
@@ -197,13 +203,16 @@ _NO_CODE = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
 
 
 def _ask_git(folder: Path, *arguments: str) -> str | None:
+    # Variables such as GIT_DIR, which git sets for its hooks, name another repository.
+    environment = {name: x for name, x in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
             ["git", *_NO_CODE, *arguments],
             cwd=folder,
-            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},  # read only
+            env=environment | {"GIT_OPTIONAL_LOCKS": "0"},  # read only
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=20,
             check=False,
         )

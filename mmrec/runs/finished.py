@@ -11,13 +11,14 @@ from typing import Any
 
 from mmrec.config import EarlyStopping, Experiment, Loaded, ModelMeta, read_experiment
 from mmrec.errors import ConfigError, DataError, listing, nearest
-from mmrec.files import parse_json, path_errors, sha256_of_file
+from mmrec.files import parse_json, path_errors, read_bytes, sha256_of_file
 from mmrec.planning.model_plan import ModelSettings
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.manifest import SCHEMA_VERSION, from_json
+from mmrec.runs.manifest_shape import check_shape
 from mmrec.runs.records import TrialRecord, TrialStore
-from mmrec.runs.sealed import KEY, SealError, unsealed
+from mmrec.runs.sealed import KEY, unsealed
 from mmrec.runs.selection import PointView, choose
 from mmrec.runs.study import Study
 from mmrec.runs.trust import check_trust
@@ -169,14 +170,16 @@ def _manifest(path: Path) -> Mapping[str, Any]:
             f"{manifest.get('environment', {}).get('packages', {}).get('mmrec', 'unknown')}"
         )
     try:
-        return unsealed(manifest, required=KEY in manifest or _FILES in manifest)
-    except SealError as error:
+        facts = unsealed(manifest, required=KEY in manifest or _FILES in manifest)
+        check_shape(facts)
+        return facts
+    except ValueError as error:
         raise DataError(f"{path / _MANIFEST}: the run is damaged: {error}") from error
 
 
 def _json(path: Path) -> Mapping[str, Any]:
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
+        content = parse_json(read_bytes(path))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:

@@ -18,7 +18,14 @@ from filelock import FileLock, Timeout
 from mmrec.config import Experiment, ModelMeta
 from mmrec.data import FloatArray
 from mmrec.errors import DataError, WriteError, listing
-from mmrec.files import is_file, path_errors, sha256, sha256_of_file, write_atomically
+from mmrec.files import (
+    is_file,
+    path_errors,
+    read_bytes,
+    sha256,
+    sha256_of_file,
+    write_atomically,
+)
 from mmrec.runs.environment import code_digest
 from mmrec.runs.identity import RunIdentity
 from mmrec.runs.lists import lists_name, lists_path
@@ -78,6 +85,9 @@ class RunFolder:
                 continue
             folder = cls(path)
             folder._acquire()
+            if folder.is_finished:  # by another process, since the runs were listed
+                folder.release()
+                continue
             logger.info("resuming %s", path)
             return folder
         folder = cls._make(performance, identity, started)
@@ -223,7 +233,7 @@ class RunFolder:
         path = self.per_user_path(record.name)
         damaged = f"{self.path}: the run is damaged: the users' values of {record.name}"
         try:
-            content = path.read_bytes()
+            content = read_bytes(path)
         except OSError as error:
             raise DataError(f"{damaged} cannot be read: {error}") from error
         if record.per_user_sha256 not in (None, sha256(content)):
@@ -274,7 +284,7 @@ def _unfinished(performance: Path) -> list[tuple[Path, RunIdentity]]:
 
 def _identity_of(path: Path) -> RunIdentity | None:
     try:
-        text = (path / _IDENTITY).read_text(encoding="utf-8", errors="replace")
+        text = read_bytes(path / _IDENTITY).decode(errors="replace")
     except OSError:
         return None  # not the folder of a run
     identity = RunIdentity.parse(text)

@@ -6,15 +6,19 @@ a run goes on: which process runs it, which trials have started, and their epoch
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
-from mmrec.files import path_errors
-from mmrec.runs.process import this_process
+from pydantic import TypeAdapter
+
+from mmrec.files import regular
+from mmrec.runs.process import Process, this_process
+from mmrec.runs.sealed import read_sealed, sealed_line
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +54,7 @@ class EndedEpoch:
 class Journal:
     """The content of a journal."""
 
-    process: Mapping[str, Any] | None = None
+    process: Process | None = None
     """The process of the last session, see :func:`mmrec.runs.process.this_process`; None if it
     ended the session, as it does unless it is killed."""
     started: dict[str, StartedTrial] = field(default_factory=dict)
@@ -61,37 +65,44 @@ class Journal:
     """By trial_id and number. An epoch that was run twice, as a resumed trial may, counts once."""
 
     def add(self, line: Mapping[str, Any]) -> None:
-        """Add a line of the file."""
+        """Add a line of the file.
+
+        Raises:
+            ValueError: it is of another shape.
+        """
         if "process" in line:
-            self.process = line["process"]
+            self.process = _shape(Process | None).validate_python(line["process"])
             if self.process is not None:
                 self.of_last_session = set()
         elif "started" in line:
-            trial = StartedTrial(**line["started"])
+            trial = _shape(StartedTrial).validate_python(line["started"])
             self.started.setdefault(trial.trial_id, trial)
             self.of_last_session.add(trial.trial_id)
         else:
-            epoch = EndedEpoch(line["epoch"], line["loss"], line["validation"])
-            self.epochs.setdefault(line["trial_id"], {})[epoch.epoch] = epoch
+            epoch = _shape(EndedEpoch).validate_python(line)
+            self.epochs.setdefault(str(line.get("trial_id")), {})[epoch.epoch] = epoch
 
 
 def read_journal(folder: Path) -> Journal:
     """Return the journal of the run in a folder, empty if there is none.
 
-    Lines that are not whole are left out, as a process that is writing or was killed leaves one.
+    Lines that are damaged or not whole are left out; a process that is writing or was killed leaves
+    one.
 
     Raises:
         DataError: the file cannot be read.
     """
-    journal, path = Journal(), folder / NAME
-    with path_errors(path):
-        text = path.read_bytes() if path.exists() else b""
-    for line in text.split(b"\n"):
-        try:
-            journal.add(json.loads(line))
-        except (ValueError, KeyError, TypeError):  # not whole
-            continue
+    journal = Journal()
+    for line in read_sealed(folder / NAME):
+        if line.facts is not None:
+            with contextlib.suppress(ValueError):  # another version wrote it
+                journal.add(line.facts)
     return journal
+
+
+@cache
+def _shape(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - a type
+    return TypeAdapter(kind)
 
 
 class JournalWriter:
@@ -109,11 +120,13 @@ class JournalWriter:
 
     def __enter__(self) -> JournalWriter:
         try:
-            self._file = self._path.open("a", encoding="utf-8", errors="backslashreplace")
+            self._file = open(
+                self._path, "a", encoding="utf-8", errors="backslashreplace", opener=regular
+            )
         except OSError as error:
             self._warn(error)
         self._write({}, before="\n")  # after a torn line of a killed process
-        self._write({"process": this_process()})
+        self._write({"process": asdict(this_process())})
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -134,7 +147,7 @@ class JournalWriter:
         if self._file is None:
             return
         try:
-            self._file.write(f"{before}{json.dumps(line)}\n")
+            self._file.write(f"{before}{sealed_line(line)}\n")
             self._file.flush()
         except OSError as error:
             self._warn(error)

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import MemoryHandler
 from pathlib import Path
+from typing import Any
+
+from mmrec.files import regular
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +27,15 @@ class _LogFile(logging.FileHandler):
     def __init__(self, path: Path) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self.setFormatter(logging.Formatter(_FORM))
+
+    def _open(self) -> Any:  # noqa: ANN401 - as logging types it
+        """Open the file, unless it is a pipe or a device, which could wait forever."""
+        return open(
+            *(self.baseFilename, self.mode),
+            encoding=self.encoding,
+            errors=self.errors,
+            opener=regular,
+        )
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Ignore a full disk; the next file of results reports it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrec.errors import DataError
-from mmrec.files import sha256, write_atomically
+from mmrec.files import parse_json, read_bytes, sha256, write_atomically
 
 KEY = "digest"
 """The last key of a sealed object: the SHA-256 of the object without it, as JSON."""
@@ -55,7 +55,10 @@ def unsealed(content: object, *, required: bool = True) -> dict[str, Any]:
 
 
 def _digest(facts: Mapping[str, Any]) -> str:
-    return sha256(json.dumps(facts).encode("ascii"))
+    try:
+        return sha256(json.dumps(facts).encode("ascii"))
+    except RecursionError:  # json writes a little less deeply than it reads
+        raise SealError("lists and objects are nested too deeply") from None
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def read_sealed(path: Path, *, required: bool = True) -> list[Line]:
         DataError: the file cannot be read.
     """
     try:
-        texts = path.read_bytes().split(b"\n")
+        texts = read_bytes(path).split(b"\n")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -98,8 +101,8 @@ def read_sealed(path: Path, *, required: bool = True) -> list[Line]:
 
 def _line(number: int, text: bytes, *, required: bool) -> Line:
     try:
-        return Line(number, text, unsealed(json.loads(text), required=required))
+        return Line(number, text, unsealed(parse_json(text), required=required))
     except SealError as error:
         return Line(number, text, None, str(error))
-    except (ValueError, RecursionError):
+    except ValueError:
         return Line(number, text, None, "it is not whole", is_json=False)

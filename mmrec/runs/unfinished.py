@@ -5,7 +5,6 @@ Everything is read without the run's lock, so a running process is not disturbed
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,13 +13,14 @@ from typing import Any, Literal
 
 from mmrec.data import Dataset
 from mmrec.errors import DataError
-from mmrec.files import path_errors
+from mmrec.files import parse_json, path_errors, read_bytes
 from mmrec.planning.plan import Plan
 from mmrec.runs.journal import EndedEpoch, Journal, StartedTrial, read_journal
 from mmrec.runs.manifest import Origin, make_manifest
+from mmrec.runs.manifest_shape import check_shape
 from mmrec.runs.process import is_running
 from mmrec.runs.records import TrialRecord, TrialStore
-from mmrec.runs.sealed import SealError, unsealed, write_sealed
+from mmrec.runs.sealed import unsealed, write_sealed
 from mmrec.runs.study import Study
 from mmrec.text import counted
 
@@ -101,8 +101,9 @@ class UnfinishedRun:
                 "to resume it"
             )
         try:
-            manifest = unsealed(json.loads((path / NAME).read_text(encoding="utf-8")))
-        except (SealError, ValueError, OSError) as error:
+            manifest = unsealed(parse_json(read_bytes(path / NAME)))
+            check_shape(manifest)
+        except (ValueError, OSError) as error:
             raise DataError(f"{path / NAME}: the run is damaged: {error}") from error
         return cls(path, manifest, TrialStore(path / "trials.jsonl").read(), read_journal(path))
 
@@ -133,7 +134,7 @@ class UnfinishedRun:
             assert self.journal.process is not None
             return (
                 f"has not finished: {ended} have ended; its process is, or was, on "
-                f"{self.journal.process['host']}"
+                f"{self.journal.process.host}"
             )
         return f"was interrupted after {ended}"
 

@@ -108,7 +108,11 @@ def find_weights(experiment: Experiment, model: str, name: str) -> Path:
     own = folder / _weights_name(name, _code(experiment, model))
     try:
         with path_errors(folder):
-            found = [own] if own.is_file() else sorted(folder.glob("best-weights-*.safetensors"))
+            found = (
+                [own]
+                if own.is_file()
+                else sorted(filter(Path.is_file, folder.glob("best-weights-*.safetensors")))
+            )
     except DataError as error:
         raise TrialError(str(error)) from error
     if not found:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from mmrec.evaluation import Ranking
-from mmrec.files import write_through
+from mmrec.files import regular, write_through
 from mmrec.training.protocol import EpochRecord, Evaluated
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class Checkpoint:
         starts from its beginning, with the same result.
         """
         try:
-            with self.path.open("rb") as file:
+            with open(self.path, "rb", opener=regular) as file:
                 is_whole = _is_whole(file)
             if is_whole:
                 content: dict[str, Any] = torch.load(

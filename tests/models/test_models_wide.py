@@ -121,3 +121,12 @@ def test_projected_rows_are_rows_of_the_projection(items: list[int]) -> None:
     torch.testing.assert_close(
         *(torch.autograd.grad(y.square().sum(), features)[0] for y in (found, expected))
     )
+
+
+def test_some_columns_of_a_matrix_are_multiplied_as_their_copy() -> None:
+    x, weight, _ = (a.detach() for a in operands(40, 400, 64))
+    columns = weight[:, :320]
+
+    for factor, y in [(x[:, :320], columns), (x[:, :64], columns.T), (x[:, :40], x[:, :320].T)]:
+        expected = product_with_transpose(factor, y.contiguous())
+        assert torch.equal(product_with_transpose(factor, y), expected)

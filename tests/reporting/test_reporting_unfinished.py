@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +29,7 @@ from mmrec.runs.finished import read_unfinished_studies
 from mmrec.runs.journal import JournalWriter, read_journal
 from mmrec.runs.process import is_running, this_process
 from mmrec.runs.records import TrialStore
+from mmrec.runs.sealed import sealed_line
 from mmrec.runs.unfinished import UnfinishedRun
 from mmrec.verify.verification import verify_run
 
@@ -115,6 +118,51 @@ def test_a_torn_last_line_is_left_out(interrupted: Path) -> None:
         assert torn.journal.epochs == journal.epochs
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"process": {"host": "x"}}',
+        f'{{"process": {{"host": "{socket.gethostname()}", "pid": 1e30, "began": null}}}}',
+        '{"process": 7}',
+        '{"started": {"trial_id": "x", "parameters": []}}',
+        '{"trial_id": "x", "epoch": 1, "loss": 0.5, "validation": [1]}',
+        "[" * 992 + "]" * 992,
+        "[" * 5000 + "]" * 5000,
+    ],
+)
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_a_damaged_line_of_the_journal_is_left_out(
+    interrupted: Path, line: str, is_sealed: bool
+) -> None:
+    path = interrupted / "journal.jsonl"
+    content, before = path.read_bytes(), read_journal(interrupted)
+    if is_sealed:
+        if "[[" in line:
+            return
+        line = sealed_line(json.loads(line))
+    path.write_bytes(content + f"{line}\n".encode())
+    try:
+        after = read_journal(interrupted)
+        report, summary = report_run(interrupted)
+    finally:
+        path.write_bytes(content)
+    assert vars(after) == vars(before)
+    assert "was interrupted" in (summary or "")
+    assert report.exists()
+
+
+def test_another_figure_in_the_journal_is_left_out(interrupted: Path) -> None:
+    path = interrupted / "journal.jsonl"
+    content, before = path.read_bytes(), read_journal(interrupted)
+    trial_id, epochs = next(iter(before.epochs.items()))
+    path.write_bytes(content.replace(f'"loss": {epochs[1].loss}'.encode(), b'"loss": 9.5', 1))
+    try:
+        after = read_journal(interrupted)
+    finally:
+        path.write_bytes(content)
+    assert after.epochs[trial_id] == {n: epoch for n, epoch in epochs.items() if n != 1}
+
+
 def test_a_point_counts_once_all_its_seeds_have_ended(experiment_file: Write) -> None:
     models = {"LightGCNM": settings(epochs=2, lr=[0.01, 0.02], seed={"repeat": 2})}
     path = experiment_file(models)
@@ -191,9 +239,9 @@ def test_the_summary_of_a_run_depends_on_its_process(
     ):
         found = open_(interrupted)
         facts = this_process()
-        found.journal.process = facts | {"host": host or facts["host"]}
+        found.journal.process = replace(facts, host=host or facts.host)
         if began is not None:
-            found.journal.process = facts | {"began": began}  # another one with this number
+            found.journal.process = replace(facts, began=began)  # another one with this number
         assert found.state == state
         assert text in found.summary
     with monkeypatch.context() as patched:
@@ -205,7 +253,7 @@ def test_the_summary_of_a_run_depends_on_its_process(
 
 def test_a_process_that_has_ended_is_not_running(monkeypatch: pytest.MonkeyPatch) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    facts = this_process() | {"pid": child.pid, "began": process._began(child.pid)}
+    facts = replace(this_process(), pid=child.pid, began=process._began(child.pid))
     assert is_running(facts) is True
     child.communicate()
     assert is_running(facts) is False

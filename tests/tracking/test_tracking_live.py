@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from resealing import resealed_line
 from stopping import interrupt
 from test_tracking import expected_curves
 from tiny_experiment import Write, settings
@@ -153,7 +154,7 @@ def test_a_resumed_trial_with_other_bits_is_written_again(
     journal = folder / "journal.jsonl"
     lines = [json.loads(line) for line in journal.read_text().splitlines() if line]
     changed = [x | ({"loss": 7.0} if x.get("epoch") == 1 else {}) for x in lines]
-    journal.write_text("".join(f"{json.dumps(line)}\n" for line in changed))
+    journal.write_text("".join(f"{resealed_line(line)}\n" for line in changed))
     run(path)
     for record in records(folder):
         assert curves(recorders[1].points[record.name]) == expected_curves(record)

@@ -206,21 +206,16 @@ def test_the_code_of_external_models_has_digests(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
     assert _git(tmp_path) is None
-
-    def git(*arguments: str) -> None:
-        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments]
-        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-
-    git("init")
+    git(tmp_path, "init")
     assert _git(tmp_path) is None  # there is no commit yet
-    (tmp_path / "file").write_text("1")
-    git("add", "file")
-    git("commit", "-m", "one")
+    (tmp_path / "__init__.py").write_text("1")
+    git(tmp_path, "add", "__init__.py")
+    git(tmp_path, "commit", "-m", "one")
     (tmp_path / "untracked").write_text("1")
     found = _git(tmp_path)
     assert found is not None
     assert (len(found["commit"]), found["dirty"]) == (40, False)
-    (tmp_path / "file").write_text("2")
+    (tmp_path / "__init__.py").write_text("2")
     assert _git(tmp_path) == found | {"dirty": True}
 
 
@@ -234,19 +229,51 @@ def test_no_program_that_a_repository_names_is_run(tmp_path: Path) -> None:
     hooks.mkdir()
     (hooks / "post-index-change").symlink_to(program)
     repository = tmp_path / "theirs"
-    repository.mkdir()
-    identity = ("-c", "user.name=x", "-c", "user.email=x@x")
-    for command in (
-        ["init"],
-        [*identity, "commit", "--allow-empty", "-m", "x"],
-        ["config", "core.fsmonitor", str(program)],
-        ["config", "core.hooksPath", str(hooks)],
-    ):
-        subprocess.run(["git", *command], cwd=repository, check=True, capture_output=True)
+    git(repository, "init")
+    (repository / "__init__.py").touch()
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "x")
+    git(repository, "config", "core.fsmonitor", str(program))
+    git(repository, "config", "core.hooksPath", str(hooks))
     assert _git(repository) is not None
     assert not ran.exists()
-    subprocess.run(["git", "status"], cwd=repository, check=True, capture_output=True)
+    git(repository, "status")
     assert ran.exists()  # git itself runs it
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.parametrize("variable", [None, "GIT_DIR"])
+def test_a_repository_that_does_not_track_the_package_is_no_fact_and_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str | None
+) -> None:
+    package = tmp_path / "theirs/site-packages/mmrec"
+    package.mkdir(parents=True)
+    repository = tmp_path / "theirs"
+    git(repository, "init")
+    (repository / ".gitattributes").write_text("*.txt filter=theirs\n")
+    (repository / "a.txt").write_text("1")
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "x")
+    git(repository, "config", "filter.theirs.clean", f"touch {tmp_path / 'ran'}")
+    (repository / "a.txt").write_text("2")
+    (package / "__init__.py").touch()
+    monkeypatch.chdir(repository)
+    if variable is not None:
+        monkeypatch.setenv(variable, str(repository / ".git"))
+    assert _git(package) is None
+    with monkeypatch.context() as patched:
+        patched.setattr("mmrec.runs.environment.PACKAGE", package)
+        described = describe_environment([torch.device("cpu")], 1, None)
+    assert described["code"]["git"] is None
+    assert not (tmp_path / "ran").exists()
+    git(repository, "status")
+    assert (tmp_path / "ran").exists()  # git itself runs it
+
+
+def git(repository: Path, *arguments: str) -> None:
+    repository.mkdir(exist_ok=True)
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments]
+    subprocess.run(command, cwd=repository, check=True, capture_output=True)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from typing import Any
 from mmrec.config import Experiment, Loaded, Problems, path_problem
 from mmrec.data import COLD, Dataset, find_pictures, read_titles
 from mmrec.errors import DataError, listing
-from mmrec.files import parse_json, write_atomically
+from mmrec.files import parse_json, read_bytes, write_atomically
 from mmrec.reporting.examples.thumbnails import Thumbnail, thumbnail
 from mmrec.runs.example_users import check_example_users, example_users, held_out_ids, items_of
 from mmrec.runs.study import Study
@@ -149,7 +149,7 @@ def read_examples(folder: Path, experiment: Experiment) -> Mapping[str, Any] | N
     if experiment.report is None:
         return None
     try:
-        examples: Mapping[str, Any] = parse_json((folder / FILE).read_text(encoding="utf-8"))
+        examples: Mapping[str, Any] = parse_json(read_bytes(folder / FILE))
     except (OSError, ValueError) as error:
         raise DataError(f"{folder}: the run is damaged: {FILE} cannot be read: {error}") from error
     return examples
