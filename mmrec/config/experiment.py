@@ -24,7 +24,6 @@ from mmrec.config.execution import Execution
 from mmrec.config.fields import (
     Count,
     Flag,
-    IgnoredText,
     Integer,
     Label,
     Natural,
@@ -106,13 +105,13 @@ class Experiment(Section):
     """Folder for weights."""
     path_output_rec_performance: FilePath = Path("../results/{0}/performance")
     """Folder for tables of results."""
-    version: IgnoredText = None
+    version: NoEffect = None
     """Has no effect: the version of Elliot that a file was written for."""
-    external_posthoc_path: IgnoredText = None
+    external_posthoc_path: NoEffect = None
     """Has no effect, as in Elliot."""
-    verbose: NoEffect = False
+    verbose: NoEffect = None
     """Has no effect; ``mmrec run --verbose`` shows each evaluated epoch."""
-    write_best_iterations: NoEffect = False
+    write_best_iterations: NoEffect = None
     """Has no effect."""
     print_results_as_triplets: Flag = False
     """Write the results as rows of model, metric and value, too."""

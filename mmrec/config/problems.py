@@ -145,8 +145,42 @@ def _unknown(key: str, owner: Slot, root: Slot) -> str:
     is_misspelt = bool(difflib.get_close_matches(key, known, n=1, cutoff=0.85))
     if place is not None and not is_misspelt:
         return f"unknown key here; it belongs to {place}"
-    suggestion = nearest(key, [*known, *unsupported])
-    return f"unknown key{suggestion}; accepted: {listing(known, limit=len(known))}"
+    names = [*known, *unsupported]
+    suggestion = nearest(_name_here(key, names), names)
+    reasons = [why for name, why in unsupported.items() if repr(name) in suggestion]
+    accepted = f"accepted: {listing(known, limit=len(known))}"
+    return "; ".join([f"unknown key{suggestion}", *reasons, accepted])
+
+
+def _name_here(key: str, names: Sequence[str]) -> str:
+    """Return the one of ``names`` that other tools call ``key``; without one, ``key``."""
+    return next((name for name in _OTHER_NAMES.get(key, ()) if name in names), key)
+
+
+_OTHER_NAMES: Mapping[str, Sequence[str]] = {
+    "cf_model": ["cf"],
+    "dropout": ["drop"],
+    "embed_k": ["factors"],
+    "embedding_size": ["factors"],
+    "eval_step": ["validation_rate"],
+    "feat_embed_dim": ["factors_multimod", "multimod_factors"],
+    "knn_k": ["top_k", "neighbors"],
+    "lambda_coeff": ["l_m"],
+    "latent_embedding": ["factors_multimod"],
+    "learning_rate": ["lr"],
+    "learning_rate_scheduler": ["lr_sched"],
+    "mess_dropout": ["dl", "message_dropout"],
+    "mm_image_weight": ["mw"],
+    "n_mm_layers": ["n_layers"],
+    "reg_weight": ["l_w", "l2_norm"],
+    "stopping_step": ["patience"],
+    "topk": ["cutoffs"],
+    "train_batch_size": ["batch_size"],
+    "valid_metric": ["validation_metric"],
+    "weight_size": ["ws"],
+}
+"""Keys of the toolbox MMRec, RecBole and old versions of Elliot, with the names they have here: the
+first that a section has."""
 
 
 def _section_of(key: str, slot: Slot, path: str = "") -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,12 @@ from mmrec.config.document import Document, KeyPath, Problem
 from mmrec.config.evaluation import Evaluation
 from mmrec.config.execution import Execution
 from mmrec.config.experiment import Experiment, ExperimentFile
-from mmrec.config.fields import Count, Section
+from mmrec.config.fields import LARGEST_COUNT, Count, Section
 from mmrec.config.meta import EarlyStopping, ModelMeta
 from mmrec.config.paths import FileContext, locate
 from mmrec.config.problems import Problems
 from mmrec.config.yaml import parse_yaml, read_yaml
+from mmrec.errors import listing
 
 _S = TypeVar("_S", bound=Section)
 
@@ -64,7 +64,7 @@ class Loaded:
 
     @property
     def notes(self) -> list[str]:
-        """What in the file has no effect, each with its line."""
+        """What in the file has no effect; a key of several models is noted once, at the first."""
         written = _mapping(_mapping(self.document.data).get("experiment"))
         sections: list[tuple[KeyPath, Mapping[str, Any], type[Section]]] = [
             (("experiment",), written, Experiment)
@@ -73,12 +73,16 @@ class Loaded:
             for key, kind in (("meta", ModelMeta), ("early_stopping", EarlyStopping)):
                 path = ("experiment", "models", name, key)
                 sections.append((path, _mapping(settings.get(key)), kind))
-        notes = [
-            self.document.problem((*path, key), "this key has no effect")
-            for path, section, kind in sections
-            for key in section
-            if key in kind.model_fields and kind.model_fields[key].deprecated
-        ]
+        places: dict[KeyPath, list[KeyPath]] = {}
+        for section, written_keys, fields_of in sections:
+            for key in written_keys:
+                fields = fields_of.model_fields
+                if key in fields and fields[key].deprecated:
+                    places.setdefault((section[-1], key), []).append((*section, key))
+        notes = []
+        for first, *others in places.values():
+            same = f", as in {listing([str(place[2]) for place in others])}" if others else ""
+            notes.append(self.document.problem(first, f"this key has no effect{same}"))
         notes += self._duplicate_metrics()
         return [self.document.describe(note) for note in notes]
 
@@ -177,7 +181,7 @@ def _context(written: Mapping[str, Any], base_dir: Path) -> FileContext:
     try:
         top_k = TypeAdapter(Count).validate_python(written.get("top_k"))
     except ValidationError:
-        top_k = sys.maxsize
+        top_k = LARGEST_COUNT
     return FileContext(base_dir, dataset if isinstance(dataset, str) else None, top_k)
 
 

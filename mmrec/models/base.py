@@ -15,6 +15,7 @@ from mmrec.data import SAMPLERS, ColdItems, Dataset, Interactions, Sampler, Unif
 from mmrec.errors import ModelError
 from mmrec.evaluation import Ranking, rank
 from mmrec.graph import SparseMatrix
+from mmrec.models.adam import QuickAdam
 from mmrec.models.batch import Batch
 from mmrec.models.configs import ModelConfig, RecommenderConfig
 from mmrec.models.shared import detached, keep, moved
@@ -168,15 +169,8 @@ class Model(nn.Module, Recommender):
         allow it.
         """
         parameters = [p for p in self.parameters() if p.requires_grad]
-        fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)
-        return [
-            Adam(
-                parameters,
-                lr=self.config.lr,
-                weight_decay=self.config.weight_decay,
-                fused=fused,
-            )
-        ]
+        kind = QuickAdam if QuickAdam.allows(parameters) else Adam
+        return [kind(parameters, lr=self.config.lr, weight_decay=self.config.weight_decay)]
 
     def lr_factor(self, epoch: int) -> float:
         """Return the factor of every learning rate in an epoch, counted from 1.

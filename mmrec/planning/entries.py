@@ -42,7 +42,10 @@ def plan_entry(
     """
     entry = Entry(key, loaded.models[key], loaded.problems)
     written = dict(entry.settings)
-    given_meta = entry.read(ModelMeta, written.pop("meta", None) or {}, "meta")
+    given_meta = entry.read(
+        ModelMeta, {} if written.get("meta") is None else written["meta"], "meta"
+    )
+    written.pop("meta", None)
     meta = given_meta or ModelMeta()
     stopping = None
     if written.get("early_stopping") is not None:
@@ -58,13 +61,16 @@ def plan_entry(
     select_by = figures.select_by(entry, meta)
     monitor = figures.monitor(entry, stopping, select_by)
     for model in find_candidates(entry, written, loaded, external, n_folds):
-        points = plan_points(model.space, entry, meta, random_seed)
+        points = None
+        if given_meta is not None:  # else what it says of the search is not known
+            points = plan_points(model.space, entry, meta, random_seed)
         checked = sample_points(model.space) if points is None else points
         configs = _read_configs(model.recommender, checked, entry)
         if given_meta is None or not configs or select_by is None or monitor is None:
             continue
         _check_loaders(configs, declared_loaders(loaded.data_config), entry)
         _check_validation_rate(configs, meta, entry)
+        _check_loss(model.recommender, meta, entry)
         _check_sampler(model.recommender, configs, entry)
         n_equal = 0
         if points is not None:  # the configurations are those of the points
@@ -156,14 +162,24 @@ def _check_sampler(
             )
 
 
+def _check_loss(recommender: type[Recommender], meta: ModelMeta, entry: Entry) -> None:
+    """Add a problem if trials would be selected by a loss that they do not have."""
+    if meta.optimize_internal_loss and not issubclass(recommender, Model):
+        entry.add(
+            f"{entry.key} is not trained by gradient and has no loss; remove this key",
+            *("meta", "optimize_internal_loss"),
+        )
+
+
 def _check_validation_rate(
     configs: Sequence[RecommenderConfig], meta: ModelMeta, entry: Entry
 ) -> None:
     """Add a problem if a trial would end before its first evaluation."""
     for config in configs:
         if isinstance(config, ModelConfig) and meta.validation_rate > config.epochs:
+            default = "" if "epochs" in config.model_fields_set else ", the default,"
             entry.add(
-                f"found {meta.validation_rate}, but a trial has {config.epochs} epochs and would "
-                "never be evaluated; accepted: at most the number of epochs",
+                f"found {meta.validation_rate}, but a trial has {config.epochs} epochs{default} "
+                "and would never be evaluated; accepted: at most the number of epochs",
                 *("meta", "validation_rate"),
             )

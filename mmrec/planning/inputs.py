@@ -22,6 +22,17 @@ _UNSUPPORTED = dict.fromkeys(
 )
 """Keys of Elliot's loaders, with the reason for their refusal."""
 
+_LOADERS_OF_ELLIOT = frozenset(
+    (
+        *("ChainedKG", "KAHFMLoader", "KGCompletion", "KGFlexLoader", "KGINLoader"),
+        *("KGINTSVLoader", "KGRec", "ItemItem", "UserUser", "InteractionsTextualAttributes"),
+        *("SentimentInteractionsTextualAttributes", "SentimentInteractionsTextualAttributesUUII"),
+        *("TextualAttributeSequence", "WordsTextualAttributes"),
+        "WordsTextualAttributesPreprocessed",
+    )
+)
+"""Loaders of Elliot that mmrec does not have: of knowledge graphs, networks, reviews, words."""
+
 
 def check_files(data: DataConfig, problems: Problems) -> None:
     """Add a problem for every missing file of interactions."""
@@ -106,11 +117,7 @@ def plan_loaders(
         path = (*_DATA, "side_information", place)
         if entry.dataloader not in LOADERS:
             if not skip_unknown:
-                problems.add(
-                    (*path, "dataloader"),
-                    f"unknown loader {entry.dataloader!r}{nearest(entry.dataloader, LOADERS)}; "
-                    f"known: {listing(LOADERS, 20)}",
-                )
+                problems.add((*path, "dataloader"), _unknown_loader(entry.dataloader))
             continue
         features = _loader_path(entry, path, problems)
         if features is not None:
@@ -120,6 +127,16 @@ def plan_loaders(
                 loader.id_column = entry.id
             loaders.append(loader)
     return tuple(loaders)
+
+
+def _unknown_loader(name: str) -> str:
+    known = f"known: {listing(LOADERS, 20)}"
+    if name in _LOADERS_OF_ELLIOT:
+        return (
+            f"{name} is a loader of Elliot that mmrec does not have; no model of mmrec reads its "
+            f"data: remove the entry; {known}"
+        )
+    return f"unknown loader {name!r}{nearest(name, LOADERS)}; {known}"
 
 
 def feature_cache() -> Path | None:

@@ -68,6 +68,17 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
             os.environ[_CUBLAS] = was_workspace
 
 
+def seed_torch(seed: int, device: torch.device) -> None:
+    """Seed the default generators of the CPU and of a device.
+
+    ``torch.manual_seed`` seeds those of every kind of device. For each kind that is not in use it
+    formats the stack of calls, which takes longer than a small step.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed_all(seed)
+
+
 @contextlib.contextmanager
 def usual_modes() -> Iterator[None]:
     """Compute and print as in a new process, whatever the caller has set; then restore it.

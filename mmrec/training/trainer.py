@@ -12,20 +12,18 @@ from torch import Tensor
 
 from mmrec.data import Dataset, FloatArray
 from mmrec.errors import ModelError, TrialError
+from mmrec.interruption import Interrupted
 from mmrec.models import Batch, Model, ModelConfig, Recommender
 from mmrec.models.losses import total_loss
 from mmrec.seeding import rng_for, seed_for
 from mmrec.training.checkpoint import Checkpoint, TrainingState
+from mmrec.training.determinism import seed_torch
 from mmrec.training.protocol import EpochRecord, Evaluated, EvaluationProtocol
 
 logger = logging.getLogger(__name__)
 
 OnEpoch = Callable[[int, float, EpochRecord | None], None]
 """Called after each epoch with its number, its loss, and its record if it was evaluated."""
-
-
-class Interrupted(Exception):
-    """Training was asked to stop; its state is in the checkpoint."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,12 +158,14 @@ class Trainer:
                 group["lr"] = group["initial_lr"] * self.model.lr_factor(epoch)
         self.model.train()
         if not losses:  # otherwise the epoch was interrupted and is resumed
-            torch.manual_seed(seed_for(self.config.seed, "epoch", epoch))
+            seed_torch(seed_for(self.config.seed, "epoch", epoch), self.device)
             self._begin_epoch()
         rng = rng_for(self.config.seed, "triplets", epoch)
         batches = Batch.of_epoch(self.sampler, rng, self.device)
+        parameters = list(self.model.parameters())
         for batch in batches[len(losses) :]:
-            self.model.zero_grad(set_to_none=True)
+            for parameter in parameters:
+                parameter.grad = None
             loss = self._loss(batch)
             loss.backward()
             for optimizer in self.optimizers:

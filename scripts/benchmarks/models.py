@@ -13,9 +13,12 @@ Each model has a process in which both, and an epoch of mmrec's LATTICE, run in 
 given. A few steps stand for those of an epoch: the first one, with all that an epoch begins with,
 counts once, the mean of the others for the rest. ``units`` are multiples of the epoch of LATTICE in
 the same process; ``toolbox`` is the same multiple of a public toolbox, whose seconds on two cores
-were measured when mmrec's LATTICE took 0.22. ``products`` is the time of the matrix products of
-mmrec's epoch alone, and what an epoch takes compared with it. The peaks of memory are those of two
-more processes, each with one of both.
+were measured when mmrec's LATTICE took 0.22. It is compared with ``alike``, the units of mmrec's
+model where it computes the same as the toolbox (``TOOLBOX`` in ``published.py``). With which
+hyper-parameters the toolbox ran is not known: where they can be chosen, they are taken to be the
+published ones. ``products`` is the time of the matrix products of mmrec's epoch alone, and what an
+epoch takes compared with it. The peaks of memory are those of two more processes, each with one of
+both.
 """
 
 from __future__ import annotations
@@ -38,15 +41,16 @@ from typing import TYPE_CHECKING
 import torch
 from arithmetic import Products
 from bench import CPU, machine, peak_gib, protocol_of, synthetic, with_features
-from published import PUBLISHED, build
+from published import PUBLISHED, TOOLBOX, build
 
 from mmrec.data import Dataset
+from mmrec.interruption import Interrupted
 from mmrec.models import Batch, Model
 from mmrec.models.losses import total_loss
 from mmrec.seeding import rng_for
 from mmrec.training.allocator import keep_freed_memory
 from mmrec.training.determinism import deterministic
-from mmrec.training.trainer import Interrupted, Trainer
+from mmrec.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from direct import Direct
@@ -68,6 +72,8 @@ class Row:
     model: str
     direct_s: float
     mmrec_s: float
+    alike_s: float
+    """Of mmrec's model where it computes the same as the toolbox."""
     lattice_s: float
     products_s: float
     direct_mib: float
@@ -75,11 +81,11 @@ class Row:
 
     @property
     def cells(self) -> list[str]:
-        units = self.mmrec_s / self.lattice_s
-        toolbox = TOOLBOX_S.get(self.model)
-        compared = ["", ""]
-        if toolbox is not None:
-            compared = [f"{toolbox / LATTICE_S:.2f}", f"{toolbox / LATTICE_S / units:.1f}x"]
+        units, alike = self.mmrec_s / self.lattice_s, self.alike_s / self.lattice_s
+        compared = ["", "", ""]
+        if self.model in TOOLBOX_S:
+            toolbox = TOOLBOX_S[self.model] / LATTICE_S
+            compared = [f"{alike:.2f}", f"{toolbox:.2f}", f"{toolbox / alike:.1f}x"]
         return [
             *(
                 f"{self.direct_s:.3f}",
@@ -97,7 +103,7 @@ class Row:
 
 
 COLUMNS = (
-    *("direct s", "mmrec s", "ratio", "units", "toolbox", "ratio", "products s", "takes"),
+    *("direct s", "mmrec s", "ratio", "units", "alike", "toolbox", "ratio", "products s", "takes"),
     *("direct MiB", "mmrec MiB"),
 )
 
@@ -157,27 +163,27 @@ def times(name: str, file: Path, options: argparse.Namespace) -> dict[str, float
     torch.save((weights, model.config, batches), file)
     theirs = DIRECT[name](weights, model.config, dataset)
     optimizer = unfused(theirs, model.config.lr)
-    runs: list[Callable[[], float]] = [
-        lambda: direct_epoch(theirs, optimizer, batches, options.steps),
-        lambda: mmrec_epoch(trainer, options.steps),
-    ]
+    runs: dict[str, Callable[[], float]] = {
+        "direct_s": lambda: direct_epoch(theirs, optimizer, batches, options.steps),
+        "mmrec_s": lambda: mmrec_epoch(trainer, options.steps),
+    }
+    if name in TOOLBOX:
+        alike = trainer_of(build(name, dataset, **TOOLBOX[name]), dataset)
+        runs["alike_s"] = lambda: mmrec_epoch(alike, options.steps)
     if name != "LATTICE":
         lattice = trainer_of(build("LATTICE", dataset), dataset)
-        runs.append(lambda: mmrec_epoch(lattice, options.steps))
-    taken: list[list[float]] = [[] for _ in runs]
+        runs["lattice_s"] = lambda: mmrec_epoch(lattice, options.steps)
+    taken: dict[str, list[float]] = {key: [] for key in runs}
     for repeat in range(options.repeats + 1):  # the first one warms up
-        for run, seconds in zip(runs, taken, strict=True):
+        for key, run in runs.items():
             gc.collect()
             measured_s = run()
             if repeat:
-                seconds.append(measured_s)
-    direct_s, mmrec_s, *others = (statistics.median(seconds) for seconds in taken)
-    return {
-        "direct_s": direct_s,
-        "mmrec_s": mmrec_s,
-        "lattice_s": others[0] if others else mmrec_s,
-        "products_s": products(model, batches, options.repeats),
-    }
+                taken[key].append(measured_s)
+    figures = {key: statistics.median(seconds) for key, seconds in taken.items()}
+    for key in ("alike_s", "lattice_s"):
+        figures.setdefault(key, figures["mmrec_s"])
+    return {**figures, "products_s": products(model, batches, options.repeats)}
 
 
 def direct_memory(name: str, file: Path, options: argparse.Namespace) -> dict[str, float]:

@@ -40,6 +40,18 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
 }
 """By model, what the published files set (MGCN has none: its defaults)."""
 
+TOOLBOX: Mapping[str, Mapping[str, Any]] = {
+    "VBPR": {"variant": "mmrec"},
+    "MMGCN": {"variant": "mmrec", "concatenation": True},
+    "GRCN": {"variant": "mmrec", "factors_multimod": 64},
+}
+"""By model, where the toolbox MMRec computes something else than with ``PUBLISHED``.
+
+MMGCN there joins both parts of a node by a linear map, and does not train preferences and
+embeddings. GRCN has routing without effect, no normalisation between layers and the width 64, the
+only one that was published. In VBPR, one table holds both halves of the users' embeddings.
+"""
+
 
 def build(name: str, dataset: Dataset, **changes: object) -> Model:
     """Return a model with its published hyper-parameters, some of them changed.

@@ -276,6 +276,13 @@ def test_keys_of_elliot_without_effect_are_accepted_at_the_top_and_noted() -> No
     assert noted == set(ignored)
 
 
+def test_a_key_without_effect_of_several_models_is_noted_once() -> None:
+    names = ["external.BM3", "VBPR", "MostPop"]
+    loaded = read(yaml.dump(good(models={n: {"meta": {"verbose": 1}} for n in names})))
+    (note,) = loaded.notes
+    assert all(name in note for name in names)
+
+
 def test_duplicate_metrics_are_noted_in_any_spelling() -> None:
     names = ["Recall", "nDCG", "recall ", "NDCG"]
     loaded = read(good(evaluation={"simple_metrics": names}))

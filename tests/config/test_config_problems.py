@@ -200,6 +200,18 @@ def test_unknown_keys_are_reported_with_the_nearest_and_all_names() -> None:
     assert_contains(message, ["lrr:", "unknown key", "did you mean 'lr'?", *Toy.model_fields])
 
 
+@pytest.mark.parametrize("key", ["lr_schedule", "learning_rate_scheduler"])
+def test_a_key_near_an_unsupported_one_is_refused_with_its_reason(key: str) -> None:
+    [message] = messages(f"{key}: 1")
+    assert_contains(message, [f"{key}:", "did you mean 'lr_sched'?", "not supported", "l_w"])
+
+
+@pytest.mark.parametrize(("key", "ours"), [("learning_rate", "lr"), ("reg_weight", "l_w")])
+def test_a_key_that_other_tools_call_otherwise_is_reported_with_its_name(key, ours) -> None:
+    [message] = messages(f"{key}: 1")
+    assert_contains(message, [f"{key}:", "unknown key", f"did you mean '{ours}'?"])
+
+
 def test_branches_of_a_union_are_reported_at_their_path() -> None:
     whole, entry = messages("either: [1, x]")
     assert_contains(whole, ["either:", "found [1, 'x']", "a whole number or a list of whole"])

@@ -12,6 +12,8 @@ from tiny_experiment import SPLITS_AND_FEATURES, settings
 
 from mmrec.errors import ConfigError, DataError
 from mmrec.experiment import run_experiment
+from mmrec.models import MODELS
+from mmrec.models.other_tools import OF_ITS_KIND, SAME_MODEL
 
 MORE = "more problems may follow"
 
@@ -108,6 +110,26 @@ def test_a_wrong_name_in_the_data(experiment_file, old, new, key, facts):
             {"LightGCNM": settings(meta={"validation_rate": 5})},
             {},
             ["models.LightGCNM.meta.validation_rate: ", "found 5", "4 epochs"],
+        ),
+        (
+            {"MostPop": {}, "BPRMF": {"meta": {"validation_rate": 3}}},
+            {},
+            ["models.BPRMF.meta.validation_rate: ", "found 3", "2 epochs, the default"],
+        ),
+        (
+            {"BPRMF": {"lr": ["uniform", 0.1, 0.2], "meta": {"hyper_max_evals": 2, "x": 1}}},
+            {},
+            ["models.BPRMF.meta.x: ", "unknown key"],
+        ),
+        (
+            {"BPRMF": {"user_regularization": 0.1}},
+            {},
+            ["models.BPRMF.user_regularization: ", "Elliot's own BPRMF", "l_w"],
+        ),
+        (
+            {"VBPR": {"factors_d": 20}},
+            {},
+            ["models.VBPR.factors_d: ", "Elliot's own VBPR"],
         ),
         (
             {"LightGCNM": settings(meta={"validation_metric": "Recall@20"})},
@@ -229,6 +251,34 @@ def test_models_written_for_elliot_are_refused_with_all_models_that_are_not_buil
     assert_contains(other_name, ["'BPRMF_batch'", "did you mean 'BPRMF'"])
     assert_contains(absent, ["'MMSSL'", "docs/writing_a_model.md", "RecommendationFolder"])
     assert_contains(same_objective, ["'WRMF'", "did you mean 'iALS'"])
+
+
+OF_OTHER_TOOLS = {
+    **{"MultiVAE": "EASER", "PMF": "iALS", "BPRSlim": "Slim", "SlopeOne": "ItemKNN"},
+    **{"GCMC": "LightGCN", "VSM": "AttributeItemKNN", "DVBPR": "VBPR", "DualGNN": "MMGCN"},
+}
+
+
+@pytest.mark.parametrize("prefix", ["", "external."])
+def test_each_model_of_other_tools_is_reported_with_one_of_its_kind(experiment_file, prefix):
+    models = {f"{prefix}{name}": {} for name in OF_OTHER_TOOLS}
+    lines = reported(experiment_file(models))
+    for line, (name, instead) in zip(lines, OF_OTHER_TOOLS.items(), strict=True):
+        facts = [f"'{name}'", f"{instead}", "docs/writing_a_model.md", "RecommendationFolder"]
+        assert_contains(line, facts)
+        assert "did you mean" not in line
+
+
+def test_models_that_are_known_instead_of_those_of_other_tools_exist():
+    names = {name for ours in OF_ITS_KIND.values() for name in ours.split(", ")}
+    assert names | set(SAME_MODEL.values()) <= set(MODELS)
+    assert not (set(OF_ITS_KIND) | set(SAME_MODEL)) & set(MODELS)
+
+
+def test_a_loader_of_elliot_is_named_as_such(experiment_file):
+    path = experiment_file()
+    path.write_text(path.read_text().replace("dataloader: VisualAttribute", "dataloader: KGRec"))
+    assert_contains(reported(path)[0], ["KGRec", "Elliot", "remove the entry", "ItemAttributes"])
 
 
 def test_a_missing_external_file_that_no_model_needs_can_be_left_out(experiment_file):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from published import PUBLISHED, build
+from published import PUBLISHED, TOOLBOX, build
 from torch import Tensor
 
 from mmrec.data import Dataset, Interactions, Vocabulary
@@ -97,3 +97,10 @@ def test_a_direct_implementation_has_the_loss_and_the_gradients_of_the_model(
             rtol=1e-4,
             msg=lambda m, k=key: f"{k}: {m}",
         )
+
+
+@pytest.mark.parametrize("name", TOOLBOX)
+def test_the_settings_of_the_toolbox_are_accepted(name: str) -> None:
+    model = build(name, dataset(), **TOOLBOX[name])
+
+    assert model.config.model_dump()["variant"] == "mmrec"
