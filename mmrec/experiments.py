@@ -23,7 +23,7 @@ from mmrec.config import (
 )
 from mmrec.errors import ConfigError
 from mmrec.experiment import check_experiment, run_experiment
-from mmrec.files import parse_json, path_errors, write_atomically
+from mmrec.files import parse_json, path_errors, read_bytes, write_atomically
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import Plan
 from mmrec.reporting.comparing.comparison import Comparison, compare
@@ -177,7 +177,7 @@ def _finished(performance: Path, documents: Sequence[Document], base_dir: Path) 
 
 def _read_state(path: Path) -> dict[str, Path]:
     try:
-        state = parse_json(path.read_text(encoding="utf-8"))
+        state = parse_json(read_bytes(path))
         return {name: Path(folder) for name, folder in state.items()}
     except (OSError, ValueError, AttributeError, TypeError):  # damaged: start again
         return {}
