@@ -126,7 +126,7 @@ class Workbench:
 
     def _weights(self, model: ModelPlan, spec: TrialSpec) -> Weights:
         path = find_weights(self.experiment, model.key, spec.name)
-        return load_weights(self.experiment, model.key, path)
+        return load_weights(self.experiment, model.key, path, spec.trial_id)
 
     @property
     def _code(self) -> Mapping[str, str]:

@@ -119,7 +119,7 @@ def restore(
     if is_file(weights):
         model = _build(kind, config, dataset)
         assert isinstance(model, Model)
-        state = load_weights(experiment, record.model, weights).state
+        state = load_weights(experiment, record.model, weights, record.trial_id).state
         if digest_of_state(state) != record.weights_sha256:
             raise DataError(f"{weights}: not the weights of the trial {record.name}")
         try:

@@ -186,7 +186,10 @@ class RunFolder:
 
     def checkpoint(self, name: str, rate: int | None) -> Checkpoint:
         """Return the checkpoint of an unfinished trial."""
-        return Checkpoint(self.path / "checkpoints" / f"{name}.pt", rate, time.monotonic)
+        identity = self.identity
+        owner = name if identity is None else f"{name} {code_digest(identity.code)}"
+        path = self.path / "checkpoints" / f"{name}.pt"
+        return Checkpoint(path, rate, time.monotonic, owner)
 
     def keep(
         self,

@@ -38,6 +38,8 @@ class Weights:
     epoch: int
     code: Mapping[str, str]
     """The versions of the sources that trained it, by name."""
+    trial_id: str | None = None
+    """Of the trial that trained it; None if the file does not say."""
 
 
 def weights_path(experiment: Experiment, record: TrialRecord) -> Path:
@@ -128,18 +130,22 @@ def find_weights(experiment: Experiment, model: str, name: str) -> Path:
     return found[0]
 
 
-def load_weights(experiment: Experiment, model: str, path: Path) -> Weights:
+def load_weights(experiment: Experiment, model: str, path: Path, trial_id: str) -> Weights:
     """Read the weights of a trial that are to be used with the code as it is now.
 
     Args:
         experiment: has the external models.
         model: key of the model in the experiment file.
         path: of the file.
+        trial_id: of the trial.
 
     Raises:
-        TrialError: the file is damaged, or the external models have changed.
+        TrialError: the file is damaged or has the weights of another trial, or the external models
+            have changed.
     """
     weights = read_weights(path)
+    if weights.trial_id not in (None, trial_id):
+        raise TrialError(f"{path} has the weights of the trial {weights.trial_id}, not {trial_id}")
     changed = _changed(experiment, model, weights)
     if changed:
         raise TrialError(
@@ -170,7 +176,7 @@ def read_weights(path: Path) -> Weights:
             logger.warning("%s has no digest, so damage to it cannot be noticed", path)
         elif facts["weights_sha256"] != digest_of_state(state):
             raise SealError("its weights do not have their digest")
-    return Weights(state, facts.get("best_epoch", 0), facts.get("code", {}))
+    return Weights(state, facts.get("best_epoch", 0), facts.get("code", {}), facts.get("trial_id"))
 
 
 @contextmanager

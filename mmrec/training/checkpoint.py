@@ -21,7 +21,7 @@ from mmrec.training.protocol import EpochRecord, Evaluated
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 5
+FORMAT = 6
 """Raised whenever the content changes; a file of another format is ignored."""
 
 _PART = 1 << 22
@@ -101,12 +101,18 @@ class Checkpoint:
         rate: epochs from one checkpoint to the next; None for one at each evaluation, but not
             within ``SPARING_S`` seconds of the last one.
         now: the seconds of a clock; without a clock every evaluation is followed by a checkpoint.
+        owner: says which trial of which code the state belongs to; that of another is not used.
     """
 
     def __init__(
-        self, path: Path, rate: int | None = None, now: Callable[[], float] | None = None
+        self,
+        path: Path,
+        rate: int | None = None,
+        now: Callable[[], float] | None = None,
+        owner: str = "",
     ) -> None:
         self.path = path
+        self._owner = owner
         self.rate = rate
         self._now = now or itertools.count(step=SPARING_S).__next__
         self._saved_at = self._now()
@@ -123,14 +129,15 @@ class Checkpoint:
         Raises:
             DataError: it cannot be written; the earlier one is intact.
         """
-        write_through(self.path, lambda file: _write({"format": FORMAT} | content, file))
+        own = {"format": FORMAT, "owner": self._owner}
+        write_through(self.path, lambda file: _write(own | content, file))
         self._saved_at = self._now()
 
     def load(self) -> dict[str, Any] | None:
         """Return the last saved content on the CPU, or None if there is none.
 
-        A file that is damaged is set aside, and one of another format is ignored: the trial then
-        starts from its beginning, with the same result.
+        A file that is damaged or of another trial is set aside, and one of another format is
+        ignored: the trial then starts from its beginning, with the same result.
         """
         try:
             with open(self.path, "rb", opener=regular) as file:
@@ -139,8 +146,13 @@ class Checkpoint:
                 content: dict[str, Any] = torch.load(
                     self.path, map_location="cpu", weights_only=True
                 )
-                return content if content["format"] == FORMAT else None
-            problem = "its content does not have its digest"
+                if content["format"] != FORMAT:
+                    return None
+                if content["owner"] == self._owner:
+                    return content
+                problem = "it belongs to another trial"
+            else:
+                problem = "its content does not have its digest"
         except FileNotFoundError:
             return None
         except Exception as error:  # torch raises half a dozen kinds for another file
@@ -149,11 +161,11 @@ class Checkpoint:
         return None
 
     def _set_aside(self, problem: str) -> None:
-        """Rename a damaged file, so that it can be examined, and say so."""
+        """Rename a file that cannot be used, so that it can be examined, and say so."""
         aside = self.path.with_name(f"{self.path.name}.damaged")
         logger.warning(
-            "%s: the checkpoint is damaged (%s); the trial starts from its beginning, and the file "
-            "is kept as %s",
+            "%s: the checkpoint cannot be used (%s); the trial starts from its beginning, and the "
+            "file is kept as %s",
             *(self.path, problem, aside.name),
         )
         with contextlib.suppress(OSError):

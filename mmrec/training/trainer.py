@@ -228,6 +228,7 @@ class Trainer:
         if self.checkpoint is None:
             return
         content: dict[str, Any] = {
+            "device": self.device.type,
             "state": self.state.to_plain(),
             "model": self.model.state_dict(),
             "epoch_state": self.model.epoch_state(),
@@ -241,6 +242,13 @@ class Trainer:
     def _restore(self) -> None:
         content = self.checkpoint.load() if self.checkpoint else None
         if content is None:
+            return
+        if content["device"] != self.device.type:
+            logger.warning(
+                "the checkpoint was saved on the device %s, and this is %s; the trial starts from "
+                "its beginning",
+                *(content["device"], self.device.type),
+            )
             return
         self.state = TrainingState.from_plain(content["state"], self.device)
         self.model.load_state_dict(content["model"])

@@ -20,6 +20,7 @@ from tiny_experiment import Write, experiment_writer, settings
 from mmrec.cli import main
 from mmrec.errors import DataError, TrialError
 from mmrec.experiment import run_experiment
+from mmrec.runs.folder import RunFolder
 from mmrec.runs.records import TrialStore
 from mmrec.runs.sealed import sealed_line
 from mmrec.runs.weights import read_weights
@@ -115,6 +116,56 @@ def test_damaged_files_of_an_unfinished_run_are_set_aside_and_their_trials_run_a
     assert path.read_bytes() == content
     assert (folder / "damaged" / path.name).exists()
     assert any(path.name in note for note in manifest(folder)["notes"])
+
+
+def test_the_checkpoint_of_another_trial_is_not_used(
+    experiment_file: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its state has the same shape, and its file is whole."""
+    for lr in (0.3, 0.02):
+        path = experiment_file({"LightGCNM": settings(epochs=4, lr=lr)})
+        expected = run_experiment(path, progress=False).trials["weights_sha256"].tolist()
+    states = []
+    for lr in (0.3, 0.02):
+        experiment_file({"LightGCNM": settings(epochs=4, lr=lr)})
+        with pytest.MonkeyPatch.context() as patched:
+            stop_after(patched, 9)
+            with pytest.raises(KeyboardInterrupt):
+                run_experiment(path, progress=False)
+        states.append(
+            sorted(path.parents[1].glob("**/checkpoints/*.pt"), key=lambda x: x.stat().st_mtime_ns)[
+                -1
+            ]
+        )
+    shutil.copy(*states)
+    results = run_experiment(path, progress=False)
+    assert results.folder == states[1].parents[1]
+    assert results.trials["weights_sha256"].tolist() == expected
+    assert any("another trial" in message for message in caplog.messages)
+
+
+def test_a_checkpoint_of_another_device_is_not_used(
+    interrupted: tuple[Callable[[], Path], Path], finished: Path
+) -> None:
+    resume, folder = interrupted
+    (path,) = (folder / "checkpoints").glob("*.pt")
+    checkpoint = RunFolder(folder).checkpoint(path.stem, None)
+    content = checkpoint.load()
+    assert content is not None
+    checkpoint.save(content | {"device": "cuda"})
+    assert tables(resume()) == tables(finished)
+
+
+def test_the_weights_of_another_trial_are_not_restored(experiment_file: Write) -> None:
+    trained = experiment_file({"LightGCNM": settings(epochs=2, lr=[0.01, 0.02], meta=KEPT)})
+    run_experiment(trained, progress=False)
+    one, other = sorted(trained.parents[1].glob("results/tiny/weights/*/*.safetensors"))
+    shutil.copy(one, other)
+    meta = {"restore": True}
+    path = experiment_file({"LightGCNM": settings(epochs=2, lr=[0.01, 0.02], meta=meta)})
+    trials = run_experiment(path, progress=False).trials.set_index("trial")
+    assert trials["status"].to_dict() == {one.parent.name: "finished", other.parent.name: "failed"}
+    assert_contains(trials["error"][other.parent.name], [other, "weights of the trial"])
 
 
 def test_one_bit_of_a_checkpoint_is_noticed(
