@@ -147,13 +147,18 @@ def test_killed_between_two_checkpoints(uninterrupted: Outcome, tmp_path: Path) 
 
 
 @pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
-def test_resuming_a_step_on_another_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resuming_a_step_on_a_device_that_is_not_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # On ``meta`` a tensor of the CPU is refused, and a tensor of its own has no values to keep.
     adam = torch.optim.Adam
     monkeypatch.setattr(torch.optim, "Adam", lambda p, lr, fused: adam(p, lr))  # meta lacks fused
     checkpoint = Checkpoint(tmp_path / "trial.ckpt")
     with pytest.raises(Interrupted):
         train(checkpoint, stop_after=7)
+    content = checkpoint.load()
+    assert content is not None
+    checkpoint.save(content | {"device": "meta"})  # a checkpoint of another device is not used
 
     class SteppedError(Exception):
         pass
