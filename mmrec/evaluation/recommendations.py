@@ -24,6 +24,7 @@ from mmrec.data.vocabulary import sort_ids
 from mmrec.errors import DataError, listing
 from mmrec.evaluation.complex_metrics import ComplexMetric, Ids, read_complex_metrics
 from mmrec.evaluation.evaluator import Evaluator
+from mmrec.evaluation.list_cautions import few_lists, short_lists
 from mmrec.evaluation.list_files import read_recommendations
 from mmrec.evaluation.ranking import ranking_from_frame
 from mmrec.text import counted
@@ -189,8 +190,8 @@ def evaluate_tables(
         top_k = max(top_k, int(lengths.max()))
     missing = int(np.count_nonzero((testing.user_degrees > 0) & (lengths == 0)))
     warnings += [
-        _short_lists(recs, int(lengths.max()), evaluator.cutoffs),
-        _few_lists(recs, int(np.count_nonzero(testing.user_degrees > 0)), missing),
+        short_lists(recs, int(lengths.max()), evaluator.cutoffs),
+        few_lists(recs, int(np.count_nonzero(testing.user_degrees > 0)), missing),
     ]
     evaluation = evaluator.evaluate(ranking_from_frame(frame, users, items, top_k))
     return FileEvaluation(
@@ -222,25 +223,6 @@ def _require_known_users(frame: pd.DataFrame, users: Vocabulary, path: Path, tra
             f"{listing(ids, 3)}, the training split {listing(users.ids, 3)}"
             f"{spelling_note(ids, users.ids)}"
         )
-
-
-def _short_lists(recs: Path, longest: int, cutoffs: Sequence[int]) -> str | None:
-    beyond = [cutoff for cutoff in cutoffs if cutoff > longest]
-    if not beyond:
-        return None
-    return (
-        f"{recs}: the longest list has {counted(longest, 'item')}; figures at "
-        f"{listing(beyond)} are those of these shorter lists"
-    )
-
-
-def _few_lists(recs: Path, n_users: int, missing: int) -> str | None:
-    if 2 * missing <= n_users:
-        return None
-    return (
-        f"{recs}: only {n_users - missing:,} of {counted(n_users, 'user')} with held-out items "
-        "have a list; all others count as misses"
-    )
 
 
 def _interactions(frame: pd.DataFrame, users: Vocabulary, items: Vocabulary) -> Interactions:

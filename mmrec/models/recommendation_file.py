@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from mmrec.data import Dataset, Interactions
 from mmrec.data.mismatches import TRAINING, unknown_ids
 from mmrec.errors import ModelError
 from mmrec.evaluation import Ranking, ranking_from_frame, read_recommendations
+from mmrec.evaluation.list_cautions import few_lists, short_lists, trained_items
 from mmrec.models.base import Recommender
 from mmrec.models.configs import RecommenderConfig
 
@@ -33,12 +35,14 @@ class RecommendationFile(Recommender):
     """
 
     Config = RecommendationFileConfig
+    config: RecommendationFileConfig
     no_cold_items = "its lists were made elsewhere"
 
     def __init__(self, config: RecommendationFileConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self._frame = read_recommendations(config.file)
         self._users, self._items = dataset.users, dataset.items
+        self._has_test_items = dataset.test.user_degrees > 0
         for what, known in (("user", self._users), ("item", self._items)):
             warning = unknown_ids(config.file, self._frame[f"{what}_id"], known, what, TRAINING)
             if warning is not None:
@@ -49,5 +53,17 @@ class RecommendationFile(Recommender):
         raise ModelError("a recommendation file has no scores of the items that it does not list")
 
     def rank(self, train: Interactions, top_k: int, device: torch.device) -> Ranking:
-        """Return the file's lists, cut at ``top_k``."""
-        return ranking_from_frame(self._frame, self._users, self._items, top_k)
+        """Return the file's lists, cut at ``top_k``; warn of what makes their figures doubtful."""
+        ranking = ranking_from_frame(self._frame, self._users, self._items, top_k)
+        rows = self._users.numbers(self._frame["user_id"], missing="negative")
+        lengths = np.bincount(rows[rows >= 0], minlength=len(self._users))
+        n_missing = int(np.count_nonzero(self._has_test_items & (lengths == 0)))
+        file = self.config.file
+        for warning in (
+            short_lists(file, int(lengths.max()), (top_k,)),
+            few_lists(file, int(np.count_nonzero(self._has_test_items)), n_missing),
+            trained_items(file, ranking, train),
+        ):
+            if warning is not None:
+                logger.warning("%s", warning)
+        return ranking
