@@ -101,6 +101,19 @@ class _BPR(Function):
         return *gradients, None
 
 
+def bounded_bpr_loss(user: Tensor, positive: Tensor, negative: Tensor, *, offset: float) -> Tensor:
+    """Return the mean of ``-log(offset + sigmoid(<u, p> - <u, n>))``, at most ``-log(offset)``.
+
+    Args:
+        user: [B, D].
+        positive: [B, D].
+        negative: [B, D].
+        offset: a small positive number.
+    """
+    probability = offset + (user * (positive - negative)).sum(1).sigmoid()
+    return -probability.log().mean()
+
+
 def bpr_from_scores(positive: Tensor, negative: Tensor) -> Tensor:
     """Return the mean of ``-log sigmoid(positive - negative)``, a scalar.
 

@@ -382,7 +382,7 @@ def test_lists_of_other_splits_are_reported(experiment_file, caplog):
     user, item, *_ = (path.parents[1] / "data/tiny/train.txt").read_text().split()
     (path.parents[1] / "lists/mine.tsv").write_text(f"{user}\t{item}\t1\n")
     run(path)
-    for fact in ("1 of 1 recommendation", "longest list has 1 item", "only 1 of 24 users"):
+    for fact in ("1 of 1 row (100%)", "longest list has 1 item", "only 1 of 24 users"):
         assert sum("mine.tsv" in line and fact in line for line in caplog.messages) == 1, fact
 
 
