@@ -133,7 +133,13 @@ def make_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -
     """
     if not rows:
         return pd.DataFrame(columns=list(columns))
-    frame = pd.DataFrame(rows)
+    # pandas refuses the bytes of a path that are not UTF-8, which are written as escapes.
+    frame = pd.DataFrame(
+        [
+            {name: encoded(x).decode() if isinstance(x, str) else x for name, x in row.items()}
+            for row in rows
+        ]
+    )
     for name in frame.columns:
         values = [row.get(name) for row in rows]
         known = [x for x in values if x is not None and x == x]
@@ -180,10 +186,8 @@ def _with_spread(cell: Cell, deviation: float | None) -> str:
 
 
 def one_cell(value: object) -> object:
-    """Return a list as one text, and a path with bytes that are not UTF-8 with escapes."""
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return encoded(value).decode() if isinstance(value, str) else value
+    """Return a list as one text."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 def user_tests(evaluation: Evaluation) -> Iterator[SignificanceTest]:
