@@ -45,7 +45,10 @@ def whole(rows: Rows, n: int) -> np.ndarray:
 def oracle(x: np.ndarray, name: str) -> np.ndarray:
     """``1 / (1 + d)`` with scipy's distance; sets are compared as booleans."""
     compared = x != 0 if name in ON_NON_ZEROS else x
-    options = {"V": np.var(x, axis=0, ddof=1)} if name == "seuclidean" else {}
+    options = {}
+    if name == "seuclidean":
+        compared = x[:, np.ptp(x, axis=0) > 0]
+        options = {"V": np.var(compared, axis=0, ddof=1)}
     similarity = 1 / (1 + cdist(compared, compared, SCIPY.get(name, name), **options))
     np.fill_diagonal(similarity, 1)
     return similarity
