@@ -33,6 +33,7 @@ from mmrec.execution.specs import SpecMaker
 from mmrec.execution.workbench import threads_of_trial, unsaved
 from mmrec.execution.worker import WorkerSetup
 from mmrec.files import write_atomically
+from mmrec.interruption import Interrupted
 from mmrec.planning.counts import count_trials
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.notes import plan_notes
@@ -68,7 +69,6 @@ from mmrec.runs.zero_figures import zero_notes
 from mmrec.tracking.tracker import check_trackers
 from mmrec.tracking.tracking import Tracking
 from mmrec.training.determinism import usual_modes
-from mmrec.training.trainer import Interrupted
 
 logger = logging.getLogger(__name__)
 

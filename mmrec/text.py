@@ -51,7 +51,8 @@ def duration(started: str, ended: str) -> str:
         lasted = datetime.fromisoformat(ended) - datetime.fromisoformat(started)
     except (ValueError, TypeError):  # not dates, or only one of them has a time zone
         return ""
-    return spoken(lasted.total_seconds())
+    seconds = lasted.total_seconds()
+    return "" if seconds < 0 else spoken(seconds)  # the clock was set back
 
 
 def spoken(seconds: float) -> str:

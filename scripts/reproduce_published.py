@@ -43,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder of the runs")
     options = parser.parse_args(arguments)
     data = options.data or ROOT / "data" / options.dataset
+    if not data.is_dir():
+        parser.exit(
+            2,
+            f"{data}: no such folder; put the data of Formal-MultiMod-Rec there, or name their "
+            "folder by --data\n",
+        )
     models = {name: settings(runs[name], options) for name in options.models}
     content = experiment(data, models, ["Recall", "nDCG"], options.output)
     try:

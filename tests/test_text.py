@@ -63,3 +63,8 @@ def test_an_install_command_without_an_installation(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(text, "distribution", absent)
     assert install_hint() == "pip install . in the mmrec source folder"
+
+
+def test_a_run_whose_clock_was_set_back_has_no_duration() -> None:
+    assert text.duration("2026-01-01T12:00:00+00:00", "2026-01-01T11:00:00+00:00") == ""
+    assert text.duration("2026-01-01T11:00:00+00:00", "2026-01-01T12:00:00+00:00") == "1 h 0 min"

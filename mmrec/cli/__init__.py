@@ -67,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MmrecError as error:
         say(f"mmrec: {error}")
         code = 2
+    except MemoryError as error:
+        say(f"mmrec: not enough memory{f': {error}' if str(error) else ''}")
+        code = 2
     except OSError as error:
         code = _system_error(error)
     except KeyboardInterrupt as interruption:

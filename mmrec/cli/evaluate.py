@@ -121,6 +121,8 @@ def _evaluate(options: argparse.Namespace) -> int:
             "kept_rows": result.kept_rows,
             "test_rows": result.n_test_rows,
             "ignored_test_rows": result.ignored_test_rows,
+            "trained_test_rows": result.trained_test_rows,
+            "order": result.order,
             "warnings": result.warnings,
         }
         write_atomically(options.json, json.dumps(facts, indent=2) + "\n")

@@ -80,11 +80,15 @@ class Distribution:
 
     @property
     def looks_real(self) -> bool:
-        """Whether the logarithms of the bounds look like the bounds themselves."""
+        """Whether the logarithms of the bounds look like the bounds themselves.
+
+        A lower bound above 0 is rarely meant as a logarithm if the upper one is a share, or ten
+        times as large.
+        """
         if self.name not in ("loguniform", "qloguniform"):
             return False
         first, second = self.arguments[:2]
-        return 0 < first < second <= 1
+        return first > 0 and (second <= 1 or second >= 10 * first)
 
     @property
     def _plain_arguments(self) -> tuple[float, float]:

@@ -18,6 +18,10 @@ from mmrec.errors import listing
 
 _T = TypeVar("_T")
 
+_LARGEST = 2**63 - 1
+"""Whole numbers of torch and numpy have 64 bits."""
+LARGEST_COUNT = 2**31 - 1
+
 
 class Section(BaseModel):
     """Base of every section of the file: frozen, unknown keys are errors."""
@@ -46,19 +50,28 @@ def _whole(value: object) -> object:
     return typed if isinstance(typed, int) else value
 
 
+def _at_most(largest: int) -> AfterValidator:
+    def check(value: int) -> int:
+        if abs(value) > largest:
+            raise ValueError(f"found {value}; accepted: a whole number up to {largest}")
+        return value
+
+    return AfterValidator(check)
+
+
 def _boolean(value: object) -> object:
     typed = _unquoted(value)
     return typed if isinstance(typed, bool) else value
 
 
-Integer = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
-"""A whole number: 3, 3.0 and "3", but not 3.7, true or "three"."""
+Integer = Annotated[int, Field(strict=True), BeforeValidator(_whole), _at_most(_LARGEST)]
+"""A whole number of 64 bits: 3, 3.0 and "3", but not 3.7, true or "three"."""
 
 Natural = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_whole)]
 """A whole number from 0 up."""
 
-Count = Annotated[int, Field(strict=True, ge=1), BeforeValidator(_whole)]
-"""A whole number from 1 up."""
+Count = Annotated[int, Field(strict=True, ge=1), BeforeValidator(_whole), _at_most(LARGEST_COUNT)]
+"""A whole number from 1 to 2,147,483,647."""
 
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False), BeforeValidator(_number)]
 """A finite number: 0.1, 1e-5, 3 and "1e-5", but not true or .nan."""

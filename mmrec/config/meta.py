@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from mmrec.config.describe import Accepts
 from mmrec.config.fields import (
@@ -45,7 +45,7 @@ class ModelMeta(Section):
         _Algorithm, BeforeValidator(_algorithm), Accepts("'grid', 'rand' or 'tpe'")
     ] = "grid"
     """Search algorithm, in any case."""
-    hyper_max_evals: Count | None = None
+    hyper_max_evals: Annotated[Count, Field(le=1_000_000)] | None = None
     """Number of points; by default, all combinations of the listed values."""
     hyper_batch: Count = 4
     """Points that ``tpe`` proposes, or a pruner starts, before their figures are used."""
@@ -80,7 +80,7 @@ class ModelMeta(Section):
 class SeedRepeat(Section):
     """``seed: {repeat: 5}``: five seeds, counted up from ``random_seed``."""
 
-    repeat: Count
+    repeat: Annotated[Count, Field(le=1000)]
     """Number of seeds of every point."""
 
 

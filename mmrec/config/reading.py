@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from mmrec.config.document import Document, KeyPath, Problem
 from mmrec.config.evaluation import Evaluation
 from mmrec.config.execution import Execution
 from mmrec.config.experiment import Experiment, ExperimentFile
-from mmrec.config.fields import Count, Section
+from mmrec.config.fields import LARGEST_COUNT, Count, Section
 from mmrec.config.meta import EarlyStopping, ModelMeta
 from mmrec.config.paths import FileContext, locate
 from mmrec.config.problems import Problems
@@ -182,7 +181,7 @@ def _context(written: Mapping[str, Any], base_dir: Path) -> FileContext:
     try:
         top_k = TypeAdapter(Count).validate_python(written.get("top_k"))
     except ValidationError:
-        top_k = sys.maxsize
+        top_k = LARGEST_COUNT
     return FileContext(base_dir, dataset if isinstance(dataset, str) else None, top_k)
 
 

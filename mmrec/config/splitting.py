@@ -82,7 +82,7 @@ class Split(Section):
     """Share of each user's rows that is held out."""
     leave_n_out: Count | None = None
     """Number of each user's rows that are held out."""
-    folds: Count | None = None
+    folds: Annotated[Count, Field(le=1000)] | None = None
     """Number of folds; 1 by default for ``random_subsampling``."""
 
     @field_validator("timestamp", "min_below", "min_over", "test_ratio", "leave_n_out", "folds")

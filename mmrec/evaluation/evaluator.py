@@ -15,6 +15,9 @@ from mmrec.evaluation.ground_truth import BoolArray, ground_truth
 from mmrec.evaluation.judged_lists import JudgedLists, judge
 from mmrec.evaluation.ranking import Ranking
 
+_MOST = 2**31 - 1
+"""The largest cutoff."""
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -48,7 +51,8 @@ class Evaluator:
         truth: the held-out split, prepared to judge lists.
 
     Raises:
-        ConfigError: a metric is unknown, no metric is given, or a cutoff is not positive.
+        ConfigError: a metric is unknown, no metric is given, or a cutoff is not a positive
+            number of 32 bits.
         DataError: no held-out row is relevant, the splits have different numberings, a rating is
             too large for the gain of nDCG, or a file of a complex metric does not fit the data.
     """
@@ -66,10 +70,10 @@ class Evaluator:
     ) -> None:
         self.metrics = tuple(dict.fromkeys(find_metric(name) for name in metrics))
         self.cutoffs = tuple(sorted(set(cutoffs)))
-        if not self.metrics or not self.cutoffs or self.cutoffs[0] < 1:
+        if not self.metrics or not all(1 <= cutoff <= _MOST for cutoff in self.cutoffs or [0]):
             raise ConfigError(
-                f"expected at least one metric and positive cutoffs; found {list(metrics)} and "
-                f"{list(cutoffs)}"
+                f"expected at least one metric and cutoffs from 1 to {_MOST}; found "
+                f"{list(metrics)} and {list(cutoffs)}"
             )
         self.train = train
         self.truth = ground_truth(train, held_out, relevance_threshold, self.cutoffs[-1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -11,16 +10,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mmrec.data import FloatArray
 from mmrec.data.reading.text import check_text, kind_of, open_text, read_records
 from mmrec.data.reading.user_lists import read_user_lists
 from mmrec.errors import DataError
-from mmrec.evaluation.list_layouts import NAME_COLUMN, Entry, ListLayout, find_layout, is_trec
-
-logger = logging.getLogger(__name__)
+from mmrec.evaluation.list_layouts import FILE_ORDER, Entry, ListLayout, find_layout, is_trec
+from mmrec.evaluation.list_numbers import check_agreement, check_items, check_ranks, check_scores
 
 
 def read_recommendations(path: Path) -> pd.DataFrame:
-    """Read a file of recommendations.
+    """Read a file of recommendations; see :func:`read_lists`, which also returns their order."""
+    return read_lists(path)[0]
+
+
+def read_lists(path: Path) -> tuple[pd.DataFrame, str]:
+    """Read a file of recommendations and how its lists are ordered.
 
     The file may be gzipped. Its first line determines the form:
 
@@ -38,19 +42,19 @@ def read_recommendations(path: Path) -> pd.DataFrame:
         One row for each recommendation, with the columns ``user_id`` and ``item_id`` (categorical
         of str) and ``score`` (float64). Ties of a user are in the order of the ranks, if the file
         has them, or of the file. Without scores, the score is the negative rank. The index is the
-        line in the file.
+        line in the file. And a text for readers, such as ``by 'score', the largest first``.
 
     Raises:
         DataError: the file is missing, empty or not text, its form is unknown, a line differs from
-            the first one, a pair is a duplicate, or it is unclear whether a number is a score or a
-            rank; the message contains the file and the line.
+            the first one, a pair is a duplicate, or it is unclear whether a number is a score, a
+            rank or an item; the message contains the file and the line.
     """
     if kind_of(path) == ".json":
         lists = read_user_lists(path)
         entries = [
             (1, user, item) for user, item in zip(lists["user_id"], lists["item_id"], strict=True)
         ]
-        return _frame(path, entries, [], [])
+        return _frame(path, entries, [], []), FILE_ORDER
     check_text(path)
     separator = _separator(path)
     records = read_records(path, separator)
@@ -73,13 +77,25 @@ def read_recommendations(path: Path) -> pd.DataFrame:
     if not rows:
         raise DataError(f"{path}: the file is empty; it has a header but no recommendation")
     frame = _frame(path, rows, scores, ranks)
-    if scores and not ranks:
-        _check_scores(path, frame, is_named=layout.is_named)
-    elif scores:
-        _check_ranks(path, frame, np.array(ranks), is_trec=layout.is_trec)
-        users, _ = pd.factorize(frame["user_id"])
-        frame = frame.iloc[np.lexsort((np.array(ranks), users))]
-    return frame
+    return _checked(path, layout, frame, np.array(ranks)), layout.order
+
+
+def _checked(
+    path: Path, layout: ListLayout, frame: pd.DataFrame, ranks: FloatArray
+) -> pd.DataFrame:
+    """Return the rows in the order of the file, or of the ranks of a file that also has scores."""
+    if not layout.has_score:
+        if len(ranks):
+            check_ranks(path, frame, ranks)
+        return frame
+    if not len(ranks):
+        if not layout.has_header:
+            check_items(path, frame)
+        check_scores(path, frame, is_named=layout.has_header)
+        return frame
+    check_agreement(path, frame, ranks, is_trec=layout.is_trec)
+    users, _ = pd.factorize(frame["user_id"])
+    return frame.iloc[np.lexsort((ranks, users))]
 
 
 def _separator(path: Path) -> str:
@@ -136,61 +152,3 @@ def _frame(
         return frame.assign(score=-np.array(ranks, np.float64))
     places = frame.groupby("user_id", observed=True).cumcount().to_numpy()
     return frame.assign(score=-(places + 1.0))
-
-
-def _check_scores(path: Path, frame: pd.DataFrame, *, is_named: bool) -> None:
-    """Refuse scores that are ranks, or may be.
-
-    The numbers of a list are whole and ascend in the order of the file: a score would put the last
-    line first. Or they are 1 to n in another order.
-    """
-    scores = frame["score"].to_numpy()
-    users = frame["user_id"].cat.codes.to_numpy()
-    order = np.argsort(users, kind="stable")
-    same = users[order][1:] == users[order][:-1]
-    with np.errstate(invalid="ignore"):  # of infinite scores
-        steps = np.diff(scores[order])[same]
-    if not len(steps) or (steps <= 0).all():
-        return
-    if not np.isin(scores, np.arange(len(scores) + 1)).all():  # a rank is at most n
-        if not is_named and (steps > 0).all():
-            logger.warning(
-                "%s: the numbers ascend in the order of the lines, in every list; read as scores: "
-                "larger is better. Are they distances or times? %s",
-                path,
-                NAME_COLUMN,
-            )
-        return
-    by_score = np.lexsort((scores, users))
-    consecutive = bool((np.diff(scores[by_score])[same] == 1).all())
-    if not (consecutive or (steps > 0).all()):
-        return
-    line = int(frame.index[order[1:][same][int(np.argmax(steps > 0))]])
-    finding = (
-        f"{path}:{line}: it is unclear whether the numbers are scores or ranks: they are whole and "
-        + ("ascend in the order of the lines" if (steps > 0).all() else "count from 1")
-    )
-    if is_named:
-        logger.warning("%s; read as scores, as the header says: larger is better", finding)
-        return
-    raise DataError(
-        f"{finding}; write a header: user, item, and the name of the number; {NAME_COLUMN}"
-    )
-
-
-def _check_ranks(path: Path, frame: pd.DataFrame, ranks: np.ndarray, *, is_trec: bool) -> None:
-    """Refuse scores and ranks that order a list differently; in TREC runs, only scores count."""
-    users, scores = frame["user_id"].cat.codes.to_numpy(), frame["score"].to_numpy()
-    order = np.lexsort((-scores, ranks, users))
-    same = users[order][1:] == users[order][:-1]
-    wrong = same & (np.diff(scores[order]) > 0) & (np.diff(ranks[order]) > 0)
-    if not wrong.any():
-        return
-    row = order[1:][int(np.argmax(wrong))]
-    finding = (
-        f"{path}:{frame.index[row]}: the rank {ranks[row]:g} and the score {scores[row]:g} order "
-        f"the list of user {frame['user_id'].iloc[row]!r} differently"
-    )
-    if not is_trec:
-        raise DataError(f"{finding}; remove the wrong one of the two columns")
-    logger.warning("%s; the scores count, as in trec_eval", finding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from mmrec.data.reading.columns import IDS, names_columns, plain, role_of
 from mmrec.errors import DataError, listing
+
+logger = logging.getLogger(__name__)
 
 _SCORES = (
     *("score", "prediction", "rating", "predictedrating", "predictedscore", "pred", "relevance"),
@@ -29,6 +32,8 @@ NAME_COLUMN = (
     "are in the order of the lists"
 )
 
+FILE_ORDER = "as in the file"
+
 Cells = Sequence[str]
 Entry = tuple[str, str, float | None, float | None]
 """User, item, and score and rank if the file has them."""
@@ -44,9 +49,10 @@ class ListLayout:
     has_header: bool
     entries: Callable[[Cells, str], Iterator[Entry]]
     """Yields the recommendations of a line, given its fields and the start of messages."""
+    has_score: bool = False
     is_trec: bool = False
-    is_named: bool = False
-    """A header names the score."""
+    order: str = FILE_ORDER
+    """How the lists are ordered, for readers."""
 
 
 def find_layout(path: Path, line: int, fields: Cells) -> ListLayout:
@@ -56,7 +62,9 @@ def find_layout(path: Path, line: int, fields: Cells) -> ListLayout:
         DataError: the form is unknown, or a header does not say what the columns are.
     """
     if is_trec(fields):
-        return ListLayout("query, Q0, document, rank, score, run", 6, False, _trec, is_trec=True)
+        columns = "query, Q0, document, rank, score, run"
+        order = "by the scores of the TREC run, the largest first"
+        return ListLayout(columns, 6, False, _trec, True, is_trec=True, order=order)
     if names_columns(fields) and all(number(field) is None for field in fields):
         return _long(path, line, fields)
     wide = _wide(fields) or _of_list_cells(fields)
@@ -75,7 +83,8 @@ def find_layout(path: Path, line: int, fields: Cells) -> ListLayout:
             f"{path}:{line}: expected a number as the score, found {fields[2]!r}; a header must "
             "name user, item and score"
         )
-    return ListLayout("user, item, score", 3, False, _triples(0, 1, score=2))
+    order = "by the third column, the largest first"
+    return ListLayout("user, item, score", 3, False, _triples(0, 1, score=2), True, order=order)
 
 
 def is_trec(fields: Cells) -> bool:
@@ -112,6 +121,12 @@ def _long(path: Path, line: int, fields: Cells) -> ListLayout:
         )
     user, item = (roles.index(role) for role in IDS)
     scores = [names.index(name) for name in _SCORES if name in names]
+    if len(scores) > 1:
+        logger.warning(
+            "%s:%d: several columns can be the score: %s; lists are ordered by %r",
+            *(path, line, listing(repr(fields[place]) for place in sorted(scores))),
+            fields[scores[0]],
+        )
     ranks = [names.index(name) for name in _RANKS if name in names]
     others = [repr(fields[place]) for place in range(len(fields)) if roles[place] not in IDS]
     if not scores and not ranks and others:
@@ -120,11 +135,14 @@ def _long(path: Path, line: int, fields: Cells) -> ListLayout:
             f"{listing(map(repr, fields), 20)}; if {listing(others, 5)} is one of them, "
             f"{NAME_COLUMN}"
         )
-    entries = _pairs(user, item)
-    if scores or ranks:
-        score, rank = (places[0] if places else None for places in (scores, ranks))
-        entries = _triples(user, item, score=score, rank=rank)
-    return ListLayout("as in the first line", len(fields), True, entries, is_named=bool(scores))
+    score, rank = (places[0] if places else None for places in (scores, ranks))
+    entries, order = _triples(user, item, score=score, rank=rank), FILE_ORDER
+    if score is not None:
+        order = f"by {fields[score]!r}, the largest first"
+    elif rank is not None:
+        order = f"by {fields[rank]!r}, the smallest first"
+    has_score = score is not None
+    return ListLayout("as in the first line", len(fields), True, entries, has_score, order=order)
 
 
 def _wide(fields: Cells) -> ListLayout | None:

@@ -19,20 +19,31 @@ from mmrec.data import (
     read_labelled,
     read_split,
 )
-from mmrec.data.mismatches import TRAINING, spelling_note, unknown_ids
-from mmrec.data.vocabulary import sort_ids
-from mmrec.errors import DataError, listing
+from mmrec.data.mismatches import TRAINING, unknown_ids
+from mmrec.data.reading.columns import IDS
 from mmrec.evaluation.complex_metrics import ComplexMetric, Ids, read_complex_metrics
 from mmrec.evaluation.evaluator import Evaluator
-from mmrec.evaluation.list_files import read_recommendations
+from mmrec.evaluation.ground_truth import BoolArray
+from mmrec.evaluation.list_files import read_lists
+from mmrec.evaluation.list_warnings import (
+    few_lists,
+    internal_numbers,
+    require_known_users,
+    short_lists,
+    trained_rows,
+)
 from mmrec.evaluation.ranking import ranking_from_frame
 from mmrec.text import counted
+
+OWN_ITEM = "item of the user's training items"
 
 
 @dataclass(frozen=True, eq=False)
 class FileEvaluation:
     """The figures of a recommendation file, and counts of its rows."""
 
+    order: str
+    """How the lists are ordered, such as ``by 'score', the largest first``."""
     figures: dict[str, float]
     """As in :class:`~mmrec.evaluation.Evaluation`."""
     per_user: dict[str, FloatArray]
@@ -49,14 +60,17 @@ class FileEvaluation:
     """Numbers of unusual rows that are evaluated unchanged, by reason."""
     ignored_test_rows: int
     """Rows of the test split of users outside of the training split."""
+    trained_test_rows: int
+    """Rows of the test split that are also in training; they count."""
     n_test_rows: int
     """Number of rows of the test split."""
     warnings: tuple[str, ...] = ()
     """On ids that the training split lacks or that are only written in another way, on cutoffs
-    beyond the lists, and on lists for less than half of the users."""
+    beyond the lists, on lists for less than half of the users, on ids that look like row numbers
+    of another program, and on rows that are also in training."""
 
     def lines(self) -> list[str]:
-        """Return the counts of unusual rows and users as lines; empty if there are none."""
+        """Return how the lists are ordered and the counts of unusual rows and users, as lines."""
         counts = [
             *(
                 (number, self.n_rows, "row", f"ignored, {r}")
@@ -70,8 +84,9 @@ class FileEvaluation:
                 "without a list, who count as misses",
             ),
             (self.ignored_test_rows, self.n_test_rows, "test row", "ignored, user not in training"),
+            (self.trained_test_rows, self.n_test_rows, "test row", "kept, also in training"),
         ]
-        return [
+        return [f"lists ordered {self.order}"] + [
             f"{number:,} of {counted(total, noun)}: {what}"
             for number, total, noun, what in counts
             if number
@@ -92,7 +107,7 @@ def evaluate_file(
     """Evaluate the lists of a recommendation file without changes.
 
     Args:
-        recs: user, item and score, see :func:`read_recommendations`.
+        recs: user, item and score, see :func:`~mmrec.evaluation.read_recommendations`.
         train: the training split, in a form of :mod:`mmrec.data.reading`, with or without a
             header; it defines users, catalogue and popularity.
         test: the split to evaluate on. If it is the same file, its column ``x_label`` assigns rows
@@ -153,7 +168,7 @@ def evaluate_tables(
         DataError: a file cannot be used.
         ModelError: the lists are too short.
     """
-    frame = read_recommendations(recs)
+    frame, order = read_lists(recs)
     trained, held_out = train.frame, test.frame
     # The numbers of trained items are those of a run, whatever other items the files have.
     users = Vocabulary(trained["user_id"].unique())
@@ -161,8 +176,9 @@ def evaluate_tables(
     items = trained_items.extended(
         item for part in (held_out, frame) for item in part["item_id"].unique()
     )
-    _require_known_users(frame, users, recs, train.path)
-    _require_known_users(held_out, users, test.path, train.path)
+    data_ids = [(key, {*trained[key].unique(), *held_out[key].unique()}) for key in IDS]
+    for path, part in ((recs, frame), (test.path, held_out)):
+        require_known_users(path, part["user_id"].unique(), users, f"{TRAINING} {train.path}")
     if binarize:
         held_out = held_out.assign(rating=1.0)
     training = _interactions(trained, users, items)
@@ -173,6 +189,7 @@ def evaluate_tables(
         unknown_ids(test.path, held_out["item_id"], trained_items, "item", TRAINING),
         unknown_ids(recs, frame["user_id"], users, "user", TRAINING),
         unknown_ids(recs, frame["item_id"], trained_items, "item", TRAINING),
+        *(internal_numbers(recs, frame[key].unique(), known, key[:-3]) for key, known in data_ids),
     ]
     evaluator = Evaluator(
         training,
@@ -188,12 +205,16 @@ def evaluate_tables(
     if any(metric.complete for metric in evaluator.metrics):
         top_k = max(top_k, int(lengths.max()))
     missing = int(np.count_nonzero((testing.user_degrees > 0) & (lengths == 0)))
+    trained_test_rows = int(np.count_nonzero(_are_rows_of(training, testing.users, testing.items)))
     warnings += [
-        _short_lists(recs, int(lengths.max()), evaluator.cutoffs),
-        _few_lists(recs, int(np.count_nonzero(testing.user_degrees > 0)), missing),
+        short_lists(recs, lengths, evaluator.cutoffs),
+        few_lists(recs, int(np.count_nonzero(testing.user_degrees > 0)), missing),
+        trained_rows(recs, kept[OWN_ITEM], int(lengths.sum())),
+        trained_rows(test.path, trained_test_rows, len(testing)),
     ]
     evaluation = evaluator.evaluate(ranking_from_frame(frame, users, items, top_k))
     return FileEvaluation(
+        order=order,
         figures=evaluation.figures,
         per_user=evaluation.per_user,
         n_users=evaluator.n_users,
@@ -202,6 +223,7 @@ def evaluate_tables(
         ignored_rows=ignored | {"past the last cutoff": int(np.maximum(lengths - top_k, 0).sum())},
         kept_rows=kept,
         ignored_test_rows=len(held_out) - len(testing),
+        trained_test_rows=trained_test_rows,
         n_test_rows=len(held_out),
         warnings=tuple(warning for warning in warnings if warning is not None),
     )
@@ -212,35 +234,6 @@ def _read_splits(train: Path, test: Path) -> tuple[Table, Table]:
         tables = read_labelled(train, header=None)
         return tables["train"], tables["test"]
     return read_split(train, header=None), read_split(test, header=None)
-
-
-def _require_known_users(frame: pd.DataFrame, users: Vocabulary, path: Path, train: Path) -> None:
-    ids = sort_ids(frame["user_id"].unique())
-    if not any(user in users for user in ids):
-        raise DataError(
-            f"{path}: no user is in the training split {train}; the file has "
-            f"{listing(ids, 3)}, the training split {listing(users.ids, 3)}"
-            f"{spelling_note(ids, users.ids)}"
-        )
-
-
-def _short_lists(recs: Path, longest: int, cutoffs: Sequence[int]) -> str | None:
-    beyond = [cutoff for cutoff in cutoffs if cutoff > longest]
-    if not beyond:
-        return None
-    return (
-        f"{recs}: the longest list has {counted(longest, 'item')}; figures at "
-        f"{listing(beyond)} are those of these shorter lists"
-    )
-
-
-def _few_lists(recs: Path, n_users: int, missing: int) -> str | None:
-    if 2 * missing <= n_users:
-        return None
-    return (
-        f"{recs}: only {n_users - missing:,} of {counted(n_users, 'user')} with held-out items "
-        "have a list; all others count as misses"
-    )
 
 
 def _interactions(frame: pd.DataFrame, users: Vocabulary, items: Vocabulary) -> Interactions:
@@ -256,6 +249,11 @@ def _interactions(frame: pd.DataFrame, users: Vocabulary, items: Vocabulary) -> 
     )
 
 
+def _are_rows_of(train: Interactions, users: IntArray, items: IntArray) -> BoolArray:
+    """Return which of these pairs are rows of the training split."""
+    return np.isin(users * train.n_items + items, train.users * train.n_items + train.items)
+
+
 def _row_facts(
     frame: pd.DataFrame,
     users: Vocabulary,
@@ -269,13 +267,13 @@ def _row_facts(
     is_known = rows >= 0
     is_judged = is_known & (test.user_degrees[rows] > 0)
     rows, columns = rows[is_judged], columns[is_judged]
-    is_own = np.isin(rows * len(items) + columns, train.users * len(items) + train.items)
+    is_own = _are_rows_of(train, rows, columns)
     ignored = {
         "user not in the training split": int(np.count_nonzero(~is_known)),
         "user without test items": int(np.count_nonzero(is_known & ~is_judged)),
     }
     kept = {
-        "item of the user's training items": int(np.count_nonzero(is_own)),
+        OWN_ITEM: int(np.count_nonzero(is_own)),
         "item not in the training split": int(np.count_nonzero(train.item_degrees[columns] == 0)),
     }
     return ignored, kept, np.bincount(rows, minlength=len(users)).astype(np.int64)

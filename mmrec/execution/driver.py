@@ -16,10 +16,10 @@ from typing import Protocol
 from mmrec.errors import DataError, listing
 from mmrec.execution.executors import Observer, Queue, Task
 from mmrec.execution.trial import failed_record
+from mmrec.interruption import Interrupted
 from mmrec.registry import defined_in_main
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
-from mmrec.training.trainer import Interrupted
 
 logger = logging.getLogger(__name__)
 

@@ -60,6 +60,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
         yield request
         return
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # A program that embeds Python may have handlers that Python can neither call nor restore.
+    previous = {number: handler for number, handler in previous.items() if handler is not None}
 
     def note(number: int, frame: FrameType | None) -> None:
         request.signal = number

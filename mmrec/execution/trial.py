@@ -13,6 +13,7 @@ import torch
 from mmrec.data import Dataset
 from mmrec.errors import TrialError
 from mmrec.files import encoded, sha256
+from mmrec.interruption import interruptible
 from mmrec.models import Model, ModelConfig, Recommender, RecommenderConfig
 from mmrec.models.views import view_of
 from mmrec.runs.example_users import ExampleLists
@@ -79,14 +80,16 @@ def run_trial(
         restore: returns weights to evaluate instead of training.
         checkpoint: where the state of the training is saved and restored from.
         on_epoch: called after each epoch.
-        stop: called after each step; when it returns True, the state is saved and training ends.
+        stop: called after each step, and between the parts of long fits; when it returns True, the
+            state is saved and training ends.
 
     Raises:
         TrialError: the loss or a score is not finite, or there are no weights to restore.
         Interrupted: ``stop`` returned True.
     """
     with deterministic(device, threads), keep_freed_memory(), _warnings_of_models() as warnings:
-        recommender = build(spec.recommender, spec.config, dataset)
+        with interruptible(stop):
+            recommender = build(spec.recommender, spec.config, dataset)
         if not isinstance(recommender, Model):
             outcome = evaluate_untrained(recommender, spec.protocol, device)
             outcome = replace(outcome, warnings=warnings)

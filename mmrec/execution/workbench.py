@@ -18,6 +18,7 @@ from mmrec.evaluation import GroupEvaluator
 from mmrec.execution.memory import PeakMemory
 from mmrec.execution.trial import TrialSpec, failed_record, finished_record, run_trial
 from mmrec.files import is_file
+from mmrec.interruption import Interrupted
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.runs.environment import source_versions, versions_of
 from mmrec.runs.example_users import ExampleLists, example_lists, example_users
@@ -26,7 +27,7 @@ from mmrec.runs.inputs import InputCheck
 from mmrec.runs.lists import lists_as_tsv, lists_path
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.weights import Weights, find_weights, load_weights, weights_path
-from mmrec.training.trainer import Interrupted, OnEpoch, Outcome
+from mmrec.training.trainer import OnEpoch, Outcome
 
 logger = logging.getLogger(__name__)
 

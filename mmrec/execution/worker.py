@@ -23,13 +23,14 @@ from mmrec.errors import MmrecError
 from mmrec.execution.signals import StopRequest
 from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.execution.workbench import Workbench
+from mmrec.interruption import Interrupted
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.inputs import FileStates, InputCheck, RunInputs
 from mmrec.runs.records import TrialRecord
 from mmrec.training.determinism import resolve_device
-from mmrec.training.trainer import Interrupted, OnEpoch
+from mmrec.training.trainer import OnEpoch
 
 _PAUSE = 0.2
 """Seconds between two checks of whether a worker without a trial was asked to stop."""

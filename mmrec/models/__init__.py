@@ -14,7 +14,12 @@ from mmrec.models.configs import (
     MultimodalConfig,
     RecommenderConfig,
 )
-from mmrec.models.external import find_recommender, load_external_module, source_digests
+from mmrec.models.external import (
+    executed_digests,
+    find_recommender,
+    load_external_module,
+    source_digests,
+)
 from mmrec.models.recommendation_file import RecommendationFile, RecommendationFileConfig
 from mmrec.models.registry import MODELS, register
 
@@ -29,6 +34,7 @@ __all__ = [
     "RecommendationFileConfig",
     "Recommender",
     "RecommenderConfig",
+    "executed_digests",
     "find_recommender",
     "load_external_module",
     "register",

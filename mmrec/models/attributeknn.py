@@ -118,17 +118,27 @@ class AttributeUserKNN(ClosedForm):
         items = item_vectors(config, dataset)
         if config.profile == "tfidf":
             items = self._weighted(items)
-        ones = training_matrix(dataset.train, implicit=True)
-        degrees = np.diff(ones.indptr)
-        ones.data /= np.repeat(degrees, degrees)
         self.right = training_matrix(dataset.train, implicit=config.implicit)
-        self.vote(cast("Matrix", ones @ items))
+        self.vote(self._means(items, dataset))
 
     def vote(self, profiles: Matrix) -> None:
         """Choose the neighbours by profiles, [U, F]."""
         self.vectors = profiles
         chosen = nearest(profiles, self.config)
         self.left = chosen if self.config.votes == "own" else transposed(chosen)
+
+    def _means(self, items: Matrix, dataset: Dataset) -> Matrix:
+        """Return the mean of the vectors of each user's items, [U, F].
+
+        Sums are divided, and not shares added up: equal shares of 0 and 1 have equal bits, which
+        hamming compares.
+        """
+        sums = cast("Matrix", training_matrix(dataset.train, implicit=True) @ items)
+        degrees = dataset.train.user_degrees
+        if isinstance(sums, np.ndarray):
+            return sums / np.maximum(degrees, 1)[:, None]
+        sums.data /= np.repeat(degrees, np.diff(sums.indptr))
+        return sums
 
     def _weighted(self, items: Matrix) -> SparseArray:
         """Return the vectors of the items with weighted attributes, of norm 1, [I, F]."""

@@ -55,6 +55,24 @@ class Batch:
             return self.positives
         return torch.cat([self.positives, self.negatives.flatten()])
 
+    def distinct(self) -> tuple[Tensor, Tensor, Batch]:
+        """Return each user and each item once, and the batch as places among them.
+
+        What is embedded once instead of every time it occurs takes fewer rows:
+
+            users, items, places = batch.distinct()
+            loss = bpr_loss(*places.of(embedded_users, embedded_items))
+
+        Returns:
+            [U'] and [I'] int64, ascending, and the places.
+        """
+        users, user_places = self.users.unique(return_inverse=True)
+        items, item_places = self.items.unique(return_inverse=True)
+        positives, negatives = item_places.split([len(self), len(item_places) - len(self)])
+        if self.negatives is None:
+            return users, items, Batch(user_places, positives)
+        return users, items, Batch(user_places, positives, negatives.view_as(self.negatives))
+
     def of(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the embeddings of users, positives and negatives.
 

@@ -23,6 +23,7 @@ import torch
 from scipy.sparse import csr_array, vstack
 
 from mmrec.graph.row_blocks import DenseArray, SparseArray
+from mmrec.interruption import check_interrupted
 
 logger = logging.getLogger(__name__)
 
@@ -159,6 +160,7 @@ class ElasticNet:
         pending = np.arange(len(start))
         weights, before = start.copy(), np.zeros(start.shape)
         for _ in range(_SWEEPS):
+            check_interrupted()
             is_done = self._sweep(systems, targets, weights) < _CHANGE
             settled = np.flatnonzero((np.sign(weights) == before).all(axis=1) & ~is_done)
             before = np.sign(weights)

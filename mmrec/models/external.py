@@ -15,11 +15,16 @@ from mmrec.errors import ModelError, listing, nearest
 from mmrec.files import sha256
 from mmrec.libraries import need_libraries
 from mmrec.models.base import Recommender
+from mmrec.models.external_code import Sources
 from mmrec.models.other_tools import OF_ITS_KIND, SAME_MODEL
 from mmrec.models.registry import MODELS
 from mmrec.registry import EXTERNAL_PREFIX, activate_external
 
 PREFIX = "external."
+
+
+_executed: dict[Path, dict[str, str]] = {}
+"""The digests of what was imported, by what ``external_models_path`` names."""
 
 
 class ElliotCodeError(ModelError):
@@ -38,21 +43,22 @@ def load_external_module(path: Path) -> ModuleType:
         ElliotCodeError: importing the file fails, and it imports Elliot.
         ModelError: the file is missing, or importing it fails.
     """
+    named = path
     try:
         path = path / "__init__.py" if path.is_dir() else path
         if not path.is_file():
             raise ModelError(f"{path}: no such file")
-        code = json.dumps([str(path.resolve()), source_digests(path)])
+        place, sources = path.resolve(), Sources.read(path)
     except OSError as error:
-        named = error.filename or path
-        raise ModelError(f"{named}: cannot be read: {error.strerror or error}") from error
-    name = f"{EXTERNAL_PREFIX}{sha256(code.encode())[:12]}"
+        where = error.filename or path
+        raise ModelError(f"{where}: cannot be read: {error.strerror or error}") from error
+    name = f"{EXTERNAL_PREFIX}{sha256(json.dumps([str(place), sources.digests]).encode())[:12]}"
     activate_external(name)
+    _executed[named.resolve()] = sources.digests
     if name in sys.modules:
         return sys.modules[name]
-    folder = [str(path.parent)] if path.name == "__init__.py" else None
     need_libraries()
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=folder)
+    spec = sources.spec(name, path)
     if spec is None or spec.loader is None:
         raise ModelError(f"{path}: expected a Python file")
     module = importlib.util.module_from_spec(spec)
@@ -60,12 +66,12 @@ def load_external_module(path: Path) -> ModuleType:
     file = path
     try:
         spec.loader.exec_module(module)
-        for file in _siblings(path):
+        for file in _siblings(path, sources):
             importlib.import_module(f"{name}.{file.stem}")
     except Exception as error:
         for imported in [n for n in sys.modules if n == name or n.startswith(f"{name}.")]:
             del sys.modules[imported]
-        if _imports_elliot(path):
+        if _imports_elliot(sources):
             raise ElliotCodeError(
                 f"{path} imports Elliot, which mmrec does not use: the models of mmrec are built "
                 "in; remove this key"
@@ -74,38 +80,31 @@ def load_external_module(path: Path) -> ModuleType:
     return module
 
 
-def _imports_elliot(path: Path) -> bool:
-    """Return whether a file, or a file of its folder if it is ``__init__.py``, imports Elliot."""
-    files = path.parent.rglob("*.py") if path.name == "__init__.py" else [path]
+def _imports_elliot(sources: Sources) -> bool:
     return any(
-        re.search(rb"^\s*(from|import)\s+elliot\b", file.read_bytes(), re.MULTILINE)
-        for file in files
+        re.search(rb"^\s*(from|import)\s+elliot\b", text, re.MULTILINE)
+        for text in sources.contents.values()
     )
 
 
-def _siblings(path: Path) -> list[Path]:
+def _siblings(path: Path, sources: Sources) -> list[Path]:
     """Return the files that are imported with the ``__init__.py`` of a folder."""
     if path.name != "__init__.py":
         return []
-    files = sorted(path.parent.glob("*.py"))
+    files = [file for file in sources.contents if file.parent == path.parent]
     return [file for file in files if not file.name.startswith(("_", "test_", "conftest"))]
-
-
-def source_files(path: Path) -> tuple[Path | None, list[Path]]:
-    """Return the files that external models may come from, and their folder; None for one file."""
-    if path.is_dir() or path.name == "__init__.py":
-        folder = path if path.is_dir() else path.parent
-        return folder, sorted(folder.rglob("*.py"))
-    return None, [path]
 
 
 def source_digests(path: Path | None) -> dict[str, str]:
     """Return the SHA-256 of each file that external models may come from, by its name."""
-    if path is None:
-        return {}
-    folder, files = source_files(path)
-    base = folder or path.parent
-    return {str(file.relative_to(base)): sha256(file.read_bytes()) for file in files}
+    return {} if path is None else Sources.read(path).digests
+
+
+def executed_digests(path: Path | None) -> dict[str, str]:
+    """Return the digests of the files as this process last imported them, else as they are."""
+    if path is None or path.resolve() not in _executed:
+        return source_digests(path)
+    return dict(_executed[path.resolve()])
 
 
 def find_recommender(name: str, external: ModuleType | None) -> type[Recommender]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import torch
 from pydantic import model_validator
@@ -14,6 +16,8 @@ from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.configs import Dropout, Share, check_same_width
 from mmrec.models.losses import bpr_loss
 from mmrec.models.parts import ItemFeatures, embeddings, interactions
+
+logger = logging.getLogger(__name__)
 
 
 class FREEDOMConfig(MultimodalConfig):
@@ -33,7 +37,8 @@ class FREEDOMConfig(MultimodalConfig):
     """Neighbours of each item in a modality, including itself."""
     mw: tuple[Share, ...] = (0.1, 0.9)
     """Share of each modality in the item graph, in the order of ``modalities``; without effect for
-    a single modality."""
+    a single modality. The default is the paper's for visual and textual features, in this order:
+    set it for other modalities."""
     drop: Dropout = 0.8
     """Share of the interactions that are left out in an epoch."""
     l_w: NonNegativeReal = 1e-5
@@ -99,6 +104,17 @@ class FREEDOM(Model):
 
     def __init__(self, config: FREEDOMConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
+        if (
+            "mw" not in config.model_fields_set
+            and config.shares != (1.0,)
+            and config.modalities[0] != "visual"
+        ):
+            shares = zip(config.modalities, config.shares, strict=True)
+            logger.warning(
+                "FREEDOM: mw is not set, and its default is for visual and textual features; here "
+                "the item graph has %s",
+                " and ".join(f"{share:g} of {modality}" for modality, share in shares),
+            )
         self.users, self.items = embeddings(self.sizes, config.factors)
         self.features = ItemFeatures(config, dataset, config.factors, trainable=True)
         self.interactions = interactions(dataset)

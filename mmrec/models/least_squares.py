@@ -12,6 +12,7 @@ from torch.nn.functional import pad
 from mmrec.data import FloatArray
 from mmrec.errors import ModelError
 from mmrec.graph.row_blocks import SparseArray
+from mmrec.interruption import check_interrupted
 from mmrec.models.threads import torch_threads
 
 _BLOCK_VALUES = 1 << 22
@@ -74,6 +75,7 @@ class LeastSquares:
         rotated = pad(y @ vectors, (0, wide, 0, 1))  # a last row of zeros, for shorter rows
         result = y.new_zeros(len(self._degrees), width + wide)
         for rows, length in self._blocks(width + wide):
+            check_interrupted()
             places = torch.arange(length)
             is_there = places < self._degrees[rows, None]
             edges = torch.where(is_there, self._starts[rows, None] + places, -1)

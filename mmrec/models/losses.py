@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import cosine_similarity, cross_entropy, normalize, softplus
+from torch.nn.functional import cosine_similarity, normalize, softplus
+
+from mmrec.graph import normalise_rows
 
 softplus_backward = torch.ops.aten.softplus_backward
 
@@ -99,6 +101,19 @@ class _BPR(Function):
         return *gradients, None
 
 
+def bounded_bpr_loss(user: Tensor, positive: Tensor, negative: Tensor, *, offset: float) -> Tensor:
+    """Return the mean of ``-log(offset + sigmoid(<u, p> - <u, n>))``, at most ``-log(offset)``.
+
+    Args:
+        user: [B, D].
+        positive: [B, D].
+        negative: [B, D].
+        offset: a small positive number.
+    """
+    probability = offset + (user * (positive - negative)).sum(1).sigmoid()
+    return -probability.log().mean()
+
+
 def bpr_from_scores(positive: Tensor, negative: Tensor) -> Tensor:
     """Return the mean of ``-log sigmoid(positive - negative)``, a scalar.
 
@@ -111,7 +126,7 @@ def bpr_from_scores(positive: Tensor, negative: Tensor) -> Tensor:
     return softplus(negative - positive).mean()
 
 
-def info_nce(x: Tensor, y: Tensor, temperature: float) -> Tensor:
+def info_nce(x: Tensor, y: Tensor, temperature: float, counts: Tensor | None = None) -> Tensor:
     """Return the mean of ``-log softmax_j(cos(x_i, y_j) / temperature)`` at j = i, a scalar.
 
     Contrastive Predictive Coding (van den Oord et al., 2018): row i of ``y`` is the positive of
@@ -121,13 +136,21 @@ def info_nce(x: Tensor, y: Tensor, temperature: float) -> Tensor:
         x: [B, D], one view.
         y: [B, D], the other view.
         temperature: above 0.
+        counts: [B], how many times each row occurs, in the mean and among the negatives; without
+            them once.
     """
-    logits = normalize(x) @ normalize(y).T / temperature
-    return cross_entropy(logits, torch.arange(len(x), device=x.device))
+    repetitions = x.new_ones(len(x)) if counts is None else counts.to(x.dtype)
+    rows = torch.arange(len(x), device=x.device)
+    return info_nce_to_all(x, y, rows, temperature, repetitions / repetitions.sum(), counts)
 
 
 def info_nce_to_all(
-    x: Tensor, y: Tensor, positives: Tensor, temperature: float, weights: Tensor | None = None
+    x: Tensor,
+    y: Tensor,
+    positives: Tensor,
+    temperature: float,
+    weights: Tensor | None = None,
+    counts: Tensor | None = None,
 ) -> Tensor:
     """Return ``sum_i w_i * -log softmax_j(cos(x_i, y_j) / temperature)`` at j = positives_i.
 
@@ -141,11 +164,12 @@ def info_nce_to_all(
         positives: [B] int64, the row of ``y`` that belongs to each row of ``x``.
         temperature: above 0.
         weights: w, [B]; without them 1.
+        counts: [N], how many times each row of ``y`` occurs; without them once.
     """
     if weights is None:
         weights = x.new_ones(len(x))
     loss: Tensor = _InfoNCEToAll.apply(  # type: ignore[no-untyped-call]
-        normalize(x), normalize(y), positives, temperature, weights.to(x.dtype)
+        normalise_rows(x), normalise_rows(y), positives, temperature, weights.to(x.dtype), counts
     )
     return loss
 
@@ -159,6 +183,7 @@ class _InfoNCEToAll(Function):
         positives: Tensor,
         temperature: float,
         weights: Tensor,
+        counts: Tensor | None,
     ) -> Tensor:
         dx, dy, losses = torch.empty_like(x), torch.zeros_like(y), torch.empty_like(weights)
         n_rows = max(_LEAST_ROWS, _BLOCK_VALUES // max(len(y), 1))
@@ -168,6 +193,8 @@ class _InfoNCEToAll(Function):
             logits = scaled @ y.T
             positive, largest = logits.gather(1, places), logits.amax(1, keepdim=True)
             shares = logits.sub_(largest).exp_()
+            if counts is not None:
+                shares.mul_(counts)
             sums = shares.sum(1, keepdim=True)
             losses[rows] = (largest - positive + sums.log())[:, 0]
             shares.mul_(weight[:, None] / sums)
@@ -181,7 +208,7 @@ class _InfoNCEToAll(Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         dx, dy = ctx.saved_tensors
-        return dx * gradient, dy * gradient, None, None, None
+        return dx * gradient, dy * gradient, None, None, None, None
 
 
 def alignment_loss(prediction: Tensor, target: Tensor) -> Tensor:

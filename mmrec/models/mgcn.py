@@ -137,14 +137,20 @@ class MGCN(Model):
 
         The penalty is divided by ``batch_size``, also in a smaller last batch.
         """
-        collaborative, multimodal = self.views(batch.users, batch.items)
-        user, items = (collaborative + multimodal).split([len(batch), len(batch.items)])
-        triplet = user, *batch.split(items)
-        users, positives = slice(len(batch)), slice(len(batch), 2 * len(batch))
-        agreement = info_nce(multimodal[positives], collaborative[positives], TEMPERATURE)
-        agreement = agreement + info_nce(multimodal[users], collaborative[users], TEMPERATURE)
+        users, items, places = batch.distinct()
+        collaborative, multimodal = self.views(users, items)
+        sizes = [len(users), len(items)]
+        triplet = places.of(*(collaborative + multimodal).split(sizes))
+        of_users, of_items = zip(multimodal.split(sizes), collaborative.split(sizes), strict=True)
+        contrast = agreement(*of_users, places.users) + agreement(*of_items, places.positives)
         return {
             "ranking": bpr_loss(*triplet),
             "penalty": self.config.l_w * l2_penalty(*triplet, divisor=self.batch_size),
-            "contrast": self.config.cl_loss * agreement,
+            "contrast": self.config.cl_loss * contrast,
         }
+
+
+def agreement(x: Tensor, y: Tensor, places: Tensor) -> Tensor:
+    """Return InfoNCE between two views of the nodes at some places, which may repeat."""
+    rows, counts = places.unique(return_counts=True)
+    return info_nce(x.index_select(0, rows), y.index_select(0, rows), TEMPERATURE, counts)

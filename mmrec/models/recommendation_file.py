@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from mmrec.data import Dataset, Interactions
+from mmrec.data import Dataset, IntArray, Interactions
 from mmrec.data.mismatches import TRAINING, unknown_ids
 from mmrec.errors import ModelError
 from mmrec.evaluation import Ranking, ranking_from_frame, read_recommendations
+from mmrec.evaluation.list_warnings import (
+    few_lists,
+    internal_numbers,
+    require_known_users,
+    short_lists,
+)
 from mmrec.models.base import Recommender
 from mmrec.models.configs import RecommenderConfig
 
@@ -37,10 +44,30 @@ class RecommendationFile(Recommender):
 
     def __init__(self, config: RecommendationFileConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
+        self._file = config.file
         self._frame = read_recommendations(config.file)
         self._users, self._items = dataset.users, dataset.items
+        self._log(self._warnings(dataset))
+
+    def _warnings(self, dataset: Dataset) -> Iterator[str | None]:
+        """Yield what may be wrong with the lists, as ``mmrec evaluate`` does."""
+        file, frame = self._file, self._frame
+        require_known_users(file, frame["user_id"].unique(), self._users)
         for what, known in (("user", self._users), ("item", self._items)):
-            warning = unknown_ids(config.file, self._frame[f"{what}_id"], known, what, TRAINING)
+            ids = frame[f"{what}_id"]
+            yield unknown_ids(file, ids, known, what, TRAINING)
+            yield internal_numbers(file, ids.unique(), known.ids, what)
+        is_judged = dataset.test.user_degrees > 0
+        n_missing = int(np.count_nonzero(is_judged & (self._lengths() == 0)))
+        yield few_lists(file, int(np.count_nonzero(is_judged)), n_missing)
+
+    def _lengths(self) -> IntArray:
+        """Return [U]: the number of rows of each user."""
+        users = self._users.numbers(self._frame["user_id"], missing="negative")
+        return np.bincount(users[users >= 0], minlength=len(self._users))
+
+    def _log(self, warnings: Iterable[str | None]) -> None:
+        for warning in warnings:
             if warning is not None:
                 logger.warning("%s", warning)
 
@@ -50,4 +77,5 @@ class RecommendationFile(Recommender):
 
     def rank(self, train: Interactions, top_k: int, device: torch.device) -> Ranking:
         """Return the file's lists, cut at ``top_k``."""
+        self._log([short_lists(self._file, self._lengths(), [top_k])])
         return ranking_from_frame(self._frame, self._users, self._items, top_k)

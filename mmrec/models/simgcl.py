@@ -12,7 +12,7 @@ from mmrec.graph import bipartite, mean_of_layers
 from mmrec.graph.batch_rows import BatchRows
 from mmrec.models import Batch, Model, ModelConfig, register
 from mmrec.models.draws import uniform
-from mmrec.models.losses import info_nce, norm_penalty
+from mmrec.models.losses import bounded_bpr_loss, info_nce, norm_penalty
 from mmrec.models.parts import embeddings, interactions
 
 TEMPERATURE = 0.2
@@ -112,11 +112,10 @@ class SimGCL(Model):
         sizes = len(users), len(positives)
         each_user, each_positive = plain.split(sizes)
         user, positive = each_user[user_rows], each_positive[positive_rows]
-        probability = OFFSET + (user * (positive - negative)).sum(1).sigmoid()
         views = [self.view(first, plain, contrasted).split(sizes) for _ in range(2)]
         of_users, of_positives = (info_nce(x, y, TEMPERATURE) for x, y in zip(*views, strict=True))
         return {
-            "ranking": -probability.log().mean(),
+            "ranking": bounded_bpr_loss(user, positive, negative, offset=OFFSET),
             "penalty": self.config.l_w * norm_penalty(user, positive),
             "contrast": self.config.reg_cl * (of_users + of_positives),
         }

@@ -13,9 +13,12 @@ from mmrec.data import Dataset, EachInteraction, Sampler, UniformUsers
 from mmrec.graph import normalise_rows
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.configs import BatchSize, of_elliots_own
-from mmrec.models.losses import bpr_loss, norm_penalty
+from mmrec.models.losses import bounded_bpr_loss, bpr_loss, norm_penalty
 from mmrec.models.parts import ItemFeatures, Table, embedding, padded
 from mmrec.models.wide import WideLinear
+
+OFFSET = 1e-10
+"""Added by the variants to the probability whose logarithm is the loss of ranking."""
 
 
 class VBPRConfig(MultimodalConfig):
@@ -74,7 +77,8 @@ class VBPR(Model):
 
     - ``formal`` (Formal-MultiMod-Rec) is the model above. The initial ``t_u`` is drawn from N(0,
       1). Users are drawn uniformly.
-    - ``mmrec`` (MMRec) does not divide ``e_i`` by its norm. The penalty is ``l_w / B`` times the
+    - ``mmrec`` (MMRec) does not divide ``e_i`` by its norm. The logarithm is that of ``1e-10 +
+      sigmoid``, which bounds the loss of a triplet. The penalty is ``l_w / B`` times the
       norms, not squared, of all users and of all items of the batch. ``t_u`` and W start from
       Xavier's distributions. Each interaction is drawn once in an epoch. Textual features come
       first.
@@ -139,7 +143,8 @@ class VBPR(Model):
         rows = self.users(batch.users), *batch.split(items)
         if self.is_formal:
             return bpr_loss(*rows, l_w=self.config.l_w)
-        return bpr_loss(*rows) + self.config.l_w * norm_penalty(*rows)
+        ranking = bounded_bpr_loss(*rows, offset=OFFSET)
+        return ranking + self.config.l_w * norm_penalty(*rows)
 
 
 @register("MBPR")

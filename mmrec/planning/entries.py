@@ -42,7 +42,10 @@ def plan_entry(
     """
     entry = Entry(key, loaded.models[key], loaded.problems)
     written = dict(entry.settings)
-    given_meta = entry.read(ModelMeta, written.pop("meta", None) or {}, "meta")
+    given_meta = entry.read(
+        ModelMeta, {} if written.get("meta") is None else written["meta"], "meta"
+    )
+    written.pop("meta", None)
     meta = given_meta or ModelMeta()
     stopping = None
     if written.get("early_stopping") is not None:
@@ -67,6 +70,7 @@ def plan_entry(
             continue
         _check_loaders(configs, declared_loaders(loaded.data_config), entry)
         _check_validation_rate(configs, meta, entry)
+        _check_loss(model.recommender, meta, entry)
         _check_sampler(model.recommender, configs, entry)
         n_equal = 0
         if points is not None:  # the configurations are those of the points
@@ -156,6 +160,15 @@ def _check_sampler(
                 f"{listing(others, len(others))}",
                 "sampler",
             )
+
+
+def _check_loss(recommender: type[Recommender], meta: ModelMeta, entry: Entry) -> None:
+    """Add a problem if trials would be selected by a loss that they do not have."""
+    if meta.optimize_internal_loss and not issubclass(recommender, Model):
+        entry.add(
+            f"{entry.key} is not trained by gradient and has no loss; remove this key",
+            *("meta", "optimize_internal_loss"),
+        )
 
 
 def _check_validation_rate(

@@ -105,10 +105,10 @@ def _search(model: ModelPlan, count: ModelCounts) -> str:
         text += f" ({counted(model.n_equal, 'equal point')} left out)"
     if model.searched:
         text += f", {model.meta.hyper_opt_alg} over {', '.join(model.searched)}"
-    if len(model.seeds) > 1:
-        text += f", each point on {len(model.seeds)} seeds"
-    if model.n_folds > 1:
-        text += f", each on {model.n_folds} folds"
+    numbers = {"folds": model.n_folds, "seeds": len(model.seeds)}
+    repeated = [f"{number} {name}" for name, number in numbers.items() if number > 1]
+    if repeated:
+        text += f", each point on {' and '.join(repeated)}"
     amounts = [counted(count.steps, "step")] if count.steps else []
     amounts.append(counted(count.evaluations, "evaluation"))
     is_at_most = model.early_stopping is not None or model.meta.pruner != "none"

@@ -54,8 +54,10 @@ def is_drawn(space: Space, meta: ModelMeta) -> bool:
 
 def _drawn_points(space: Space, limit: int, rng: np.random.Generator) -> Iterator[Values]:
     """Yield random points, each once; a small space may have fewer than ``limit``."""
-    drawn = set()
+    drawn: set[str] = set()
     for _ in range(limit):
+        if space.is_finite and len(drawn) == space.size:
+            return
         point = space.draw(rng)
         if repr(point) not in drawn:
             drawn.add(repr(point))

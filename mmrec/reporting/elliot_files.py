@@ -34,7 +34,8 @@ def elliot_files(plan: Plan, studies: Sequence[Study], stamp: str) -> dict[str, 
         best = _best(studies, cutoff, columns)
         files[f"rec_{suffix}.tsv"] = _tsv(best)
         if plan.experiment.print_results_as_triplets:
-            triplets = best.melt("model", var_name="metric").sort_values("model", kind="stable")
+            values = best.astype(object)  # a column of counts stays one of counts
+            triplets = values.melt("model", var_name="metric").sort_values("model", kind="stable")
             files[f"triplets_rec_{suffix}.tsv"] = _tsv(triplets, header=False)
         for study in studies:
             if study.settings.searched:
@@ -63,7 +64,8 @@ def _best(studies: Sequence[Study], cutoff: int, metrics: Sequence[str]) -> pd.D
         for study in studies
         if study.best is not None
     ]
-    return pd.DataFrame(rows, columns=["model", *metrics])
+    columns = ["model", *metrics]
+    return make_frame(rows, columns).reindex(columns=columns)
 
 
 def _finished_trials(study: Study, cutoff: int, metrics: Sequence[str]) -> pd.DataFrame:

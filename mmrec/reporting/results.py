@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,4 +64,4 @@ class Results:
     def _repr_html_(self) -> str:
         """Return the best trials as a table for a notebook."""
         table: str = readable(self.best).to_html(index=False)
-        return f"{table}<p>{self.report}</p>"
+        return f"{table}<p>{html.escape(str(self.report))}</p>"

@@ -14,7 +14,7 @@ from mmrec.config import Evaluation, Experiment
 from mmrec.data import FloatArray
 from mmrec.evaluation import SignificanceTest, compare_in_full
 from mmrec.files import encoded
-from mmrec.reporting.table import make_table
+from mmrec.reporting.table import are_counts, make_table
 from mmrec.runs.repetitions import spreads
 from mmrec.runs.study import Study
 
@@ -122,7 +122,10 @@ def cold_means(study: Study) -> dict[str, float]:
 
 
 def make_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> pd.DataFrame:
-    """Return rows as a data frame. Integers stay integers where a row has no value.
+    """Return rows as a data frame, with counts as integers.
+
+    A column has integers if all its numbers are, also where a row has no value, and if it has
+    floats that are counts: see :func:`~mmrec.reporting.table.are_counts`.
 
     Args:
         rows: {column: value}.
@@ -133,9 +136,15 @@ def make_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -
     frame = pd.DataFrame(rows)
     for name in frame.columns:
         values = [row.get(name) for row in rows]
-        known = [value for value in values if value is not None]
-        if len(known) < len(values) and known and all(type(value) is int for value in known):
-            frame[name] = pd.array(values, dtype="Int64")
+        known = [x for x in values if x is not None and x == x]
+        is_partial = len(known) < len(values)
+        if known and all(type(x) is int for x in known):
+            is_changed = is_partial
+        else:
+            is_changed = all(isinstance(x, float) for x in known) and are_counts(known)
+        if is_changed:
+            integers = [None if x is None or x != x else int(x) for x in values]
+            frame[name] = pd.array(integers, dtype="Int64" if is_partial else "int64")
     return frame
 
 

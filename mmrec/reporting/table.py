@@ -8,12 +8,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Literal, TypeVar
+from typing import Literal, SupportsFloat, TypeVar
 
 from mmrec.text import is_number, value_text
 
 P_VALUE = 0.05
 """Smaller p-values count as significant."""
+_MAX_WHOLE = 2**53
+"""From here on, not every whole number is a float."""
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _LATEX |= {"<": "$<$", ">": "$>$", "†": r"\textdagger{}"}
 _T = TypeVar("_T")
@@ -37,11 +39,13 @@ class Cell:
     data: str | None = None
     """The value with all digits, for CSV; None if the text is the value."""
     underlined: bool = False
+    link: str = ""
+    """Where the text leads to in the page."""
 
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A table of the report. The first cell of a row is its header."""
+    """A table of the report."""
 
     caption: str
     header: Sequence[Cell]
@@ -54,6 +58,10 @@ class ReportTable:
     """What the spread of a cell is."""
     unprinted: frozenset[str] = frozenset()
     """The columns that a paper does not print, by their headers."""
+    n_headers: int = 1
+    """The first cells of a row that say what it is about."""
+    label: str = ""
+    """Its label in LaTeX, without ``tab:``; none if empty."""
 
     def to_csv(self) -> str:
         """Return the table as CSV with all digits; marks and intervals get their own columns."""
@@ -84,11 +92,14 @@ class ReportTable:
         sides = "".join("r" if head.kind == "number" else "l" for head in heads)
         unfolded = [_unfold(row) for row in (self.header, *self.rows)]
         head, *rows = (" & ".join(_latex_text(row[n]) for n in places) + r" \\" for row in unfolded)
+        # LaTeX would read a bracket or a star after the end of a row as an argument of it.
+        rows = [f"{{}}{row}" if row.startswith(("[", "*")) else row for row in rows]
         rows = [f"\\midrule\n{row}" if n in self.rules else row for n, row in enumerate(rows)]
         lines = [
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{_escaped(self.caption)}}}",
+            *([rf"\label{{tab:{_label(self.label)}}}"] if self.label else []),
             rf"\begin{{tabular}}{{l{sides}}}",
             *(r"\toprule", head, r"\midrule", *rows, r"\bottomrule"),
             r"\end{tabular}",
@@ -123,12 +134,16 @@ def make_table(
 def number_format(column: Sequence[object]) -> Callable[..., Cell]:
     """Return :func:`count` if the numbers of a column are whole, else :func:`decimal`."""
     numbers = [x for x in column if isinstance(x, Real) and _is_plain_number(x) and x == x]
-    if all(isinstance(x, Integral) for x in numbers):
-        return count
-    is_whole = all(float(x).is_integer() for x in numbers)
+    is_whole = all(isinstance(x, Integral) for x in numbers) or are_counts(numbers)
+    return count if is_whole else decimal
+
+
+def are_counts(numbers: Sequence[SupportsFloat]) -> bool:
+    """Return whether numbers are whole; 0 and 1 alone are not, since they may be shares."""
+    values = list(map(float, numbers))
     return (
-        count if is_whole and any(float(x) >= 2 for x in numbers) else decimal
-    )  # 0 and 1 may be shares
+        all(x.is_integer() and abs(x) < _MAX_WHOLE for x in values) and max(values, default=0) > 1
+    )
 
 
 def number(value: float) -> Cell:
@@ -227,6 +242,11 @@ def _csv_text(cell: Cell) -> str:
 def _escaped(text: str) -> str:
     text = re.sub(r"\s+", " ", text)
     return re.sub(r"[&%$#_{}~^<>†\\]", lambda found: _LATEX.get(found[0], f"\\{found[0]}"), text)
+
+
+def _label(name: str) -> str:
+    """Return a name without characters that LaTeX may read as commands."""
+    return re.sub(r"[^0-9A-Za-z]+", "-", name).strip("-")
 
 
 def _latex_text(cell: Cell) -> str:

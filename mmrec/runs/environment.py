@@ -17,7 +17,7 @@ import torch
 
 from mmrec.files import sha256
 from mmrec.graph import default_backend
-from mmrec.models import source_digests
+from mmrec.models import executed_digests, source_digests
 from mmrec.models.external import PREFIX
 from mmrec.training.determinism import deterministic
 
@@ -59,7 +59,7 @@ def describe_environment(
         "determinism": determinism(),
         "code": {
             "mmrec_sha256": _mmrec_sha256(),
-            "external_models": source_digests(external_models),
+            "external_models": executed_digests(external_models),
             "git": _git(PACKAGE),
         },
     }
@@ -141,11 +141,11 @@ def source_versions(external_models: Path | None, *, reread: bool = False) -> di
 
     Args:
         external_models: the user's file or folder of models.
-        reread: use the source of mmrec as it is now, not as it was when this process first read it.
+        reread: use the sources as they are now, not as this process executes them.
     """
     digest = _digest_of_source() if reread else _mmrec_sha256()
-    own = f"{installed_version('mmrec')} ({digest[:12]})"
-    return {"mmrec": own} | source_digests(external_models)
+    external = (source_digests if reread else executed_digests)(external_models)
+    return {"mmrec": f"{installed_version('mmrec')} ({digest[:12]})"} | external
 
 
 def versions_of(code: Mapping[str, str], model: str) -> dict[str, str]:

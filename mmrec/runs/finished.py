@@ -16,8 +16,9 @@ from mmrec.planning.model_plan import ModelSettings
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.runs.folder import RunFolder
 from mmrec.runs.manifest import SCHEMA_VERSION, from_json
+from mmrec.runs.manifest_shape import check_shape
 from mmrec.runs.records import TrialRecord, TrialStore
-from mmrec.runs.sealed import KEY, SealError, unsealed
+from mmrec.runs.sealed import KEY, unsealed
 from mmrec.runs.selection import PointView, choose
 from mmrec.runs.study import Study
 from mmrec.runs.trust import check_trust
@@ -169,8 +170,10 @@ def _manifest(path: Path) -> Mapping[str, Any]:
             f"{manifest.get('environment', {}).get('packages', {}).get('mmrec', 'unknown')}"
         )
     try:
-        return unsealed(manifest, required=KEY in manifest or _FILES in manifest)
-    except SealError as error:
+        facts = unsealed(manifest, required=KEY in manifest or _FILES in manifest)
+        check_shape(facts)
+        return facts
+    except ValueError as error:
         raise DataError(f"{path / _MANIFEST}: the run is damaged: {error}") from error
 
 

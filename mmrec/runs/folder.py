@@ -85,6 +85,9 @@ class RunFolder:
                 continue
             folder = cls(path)
             folder._acquire()
+            if folder.is_finished:  # by another process, since the runs were listed
+                folder.release()
+                continue
             logger.info("resuming %s", path)
             return folder
         folder = cls._make(performance, identity, started)

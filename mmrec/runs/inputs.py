@@ -21,7 +21,7 @@ from mmrec.features import Loader
 from mmrec.features.detached import mapped_file
 from mmrec.features.ids import ID_SUFFIXES
 from mmrec.models import RecommendationFile
-from mmrec.models.external import source_files
+from mmrec.models.external_code import source_files
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.runs.environment import PACKAGE, source_versions

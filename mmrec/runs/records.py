@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from mmrec.errors import DataError
 from mmrec.files import append_line, write_atomically
 from mmrec.runs.example_users import ExampleLists
+from mmrec.runs.manifest_shape import first_problem
 from mmrec.runs.sealed import Line, read_sealed, sealed_line
 
 
@@ -163,10 +164,8 @@ class TrialStore:
                 "start a new run with --fresh"
             ) from error
         except ValidationError as error:
-            first = error.errors()[0]
             raise DataError(
-                f"{self.path}: the records are damaged: line {line.number}: "
-                f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+                f"{self.path}: the records are damaged: line {line.number}: {first_problem(error)}"
             ) from error
         return record
 

@@ -28,10 +28,12 @@ def begin_session(folder: Path, origin: Origin) -> tuple[list[dict[str, Any]], l
     """
     sessions, warnings = [], []
     for record in read_sealed(folder / _FILE):
-        earlier = record.facts
+        earlier, problem = record.facts, record.problem
+        if earlier is not None and not isinstance(earlier.get("started"), str):
+            earlier, problem = None, "it is not that of a session"
         if earlier is None:
             warnings.append(
-                f"{folder / _FILE}: line {record.number} is damaged ({record.problem}), so the "
+                f"{folder / _FILE}: line {record.number} is damaged ({problem}), so the "
                 "environment of an earlier session is not known"
             )
             continue

@@ -17,9 +17,10 @@ from mmrec.files import parse_json, path_errors, read_bytes
 from mmrec.planning.plan import Plan
 from mmrec.runs.journal import EndedEpoch, Journal, StartedTrial, read_journal
 from mmrec.runs.manifest import Origin, make_manifest
+from mmrec.runs.manifest_shape import check_shape
 from mmrec.runs.process import is_running
 from mmrec.runs.records import TrialRecord, TrialStore
-from mmrec.runs.sealed import SealError, unsealed, write_sealed
+from mmrec.runs.sealed import unsealed, write_sealed
 from mmrec.runs.study import Study
 from mmrec.text import counted
 
@@ -101,7 +102,8 @@ class UnfinishedRun:
             )
         try:
             manifest = unsealed(parse_json(read_bytes(path / NAME)))
-        except (SealError, ValueError, OSError) as error:
+            check_shape(manifest)
+        except (ValueError, OSError) as error:
             raise DataError(f"{path / NAME}: the run is damaged: {error}") from error
         return cls(path, manifest, TrialStore(path / "trials.jsonl").read(), read_journal(path))
 

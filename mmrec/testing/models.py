@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mmrec.data import Dataset
 from mmrec.evaluation import Evaluator
+from mmrec.interruption import Interrupted
 from mmrec.models import Batch, FeaturesConfig, Model, ModelConfig
 from mmrec.models.losses import total_loss
 from mmrec.models.views import view_of
@@ -25,7 +26,7 @@ from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic
 from mmrec.training.objective import Objective
 from mmrec.training.protocol import EvaluationProtocol
-from mmrec.training.trainer import Interrupted, Outcome, Trainer
+from mmrec.training.trainer import Outcome, Trainer
 
 _CPU = torch.device("cpu")
 

@@ -36,8 +36,8 @@ class TrackedTrial:
     curves: tuple[Point, ...]
     """Loss and validation metrics by epoch, in their order."""
     best: tuple[Point, ...]
-    """Validation and test metrics of the best epoch. Test metrics of other epochs are not tracked,
-    so that nothing is selected by them."""
+    """Validation and test metrics of the best epoch, then those of cold items. Test metrics of
+    other epochs are not tracked, so that nothing is selected by them."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def tracked_trial(record: TrialRecord, split: str) -> TrackedTrial:
     best = [*_points(epoch, split, record.validation)]
     if split != "test":
         best += _points(epoch, "test", record.test)
+    best += _points(epoch, "test", record.cold)
     return TrackedTrial(record, tuple(_curves(record, split)), tuple(best))
 
 

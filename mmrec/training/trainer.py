@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmrec.data import Dataset, FloatArray
 from mmrec.errors import ModelError, TrialError
+from mmrec.interruption import Interrupted
 from mmrec.models import Batch, Model, ModelConfig, Recommender
 from mmrec.models.losses import total_loss
 from mmrec.seeding import rng_for, seed_for
@@ -23,10 +24,6 @@ logger = logging.getLogger(__name__)
 
 OnEpoch = Callable[[int, float, EpochRecord | None], None]
 """Called after each epoch with its number, its loss, and its record if it was evaluated."""
-
-
-class Interrupted(Exception):
-    """Training was asked to stop; its state is in the checkpoint."""
 
 
 @dataclass(frozen=True, eq=False)

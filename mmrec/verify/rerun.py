@@ -13,12 +13,12 @@ from mmrec.data import Dataset
 from mmrec.execution.specs import SpecMaker, TrialRequest
 from mmrec.execution.trial import TrialSpec
 from mmrec.execution.workbench import Workbench
+from mmrec.interruption import Interrupted
 from mmrec.models import RecommendationFile
 from mmrec.planning.plan import Plan
 from mmrec.progress.display import Progress
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
-from mmrec.training.trainer import Interrupted
 from mmrec.verify.trials import Difference, entry_of, epoch_difference, first_difference, loss_of
 
 

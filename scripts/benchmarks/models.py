@@ -44,12 +44,13 @@ from bench import CPU, machine, peak_gib, protocol_of, synthetic, with_features
 from published import PUBLISHED, TOOLBOX, build
 
 from mmrec.data import Dataset
+from mmrec.interruption import Interrupted
 from mmrec.models import Batch, Model
 from mmrec.models.losses import total_loss
 from mmrec.seeding import rng_for
 from mmrec.training.allocator import keep_freed_memory
 from mmrec.training.determinism import deterministic
-from mmrec.training.trainer import Interrupted, Trainer
+from mmrec.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from direct import Direct

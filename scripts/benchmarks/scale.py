@@ -35,10 +35,11 @@ from published import build
 from mmrec.data import Dataset, Interactions
 from mmrec.errors import MmrecError
 from mmrec.evaluation import rank
+from mmrec.interruption import Interrupted
 from mmrec.models import MODELS, Model, Recommender
 from mmrec.training.allocator import keep_freed_memory
 from mmrec.training.determinism import deterministic
-from mmrec.training.trainer import Interrupted, Trainer
+from mmrec.training.trainer import Trainer
 
 STEPS = 4
 

@@ -177,3 +177,26 @@ def test_a_fold_has_to_be_named(
     assert_contains(capsys.readouterr().err, ["folds 0, 1"])
     assert main([*call[:1], *call[3:], "--fold", "0"]) == 2
     assert_contains(capsys.readouterr().err, ["--fold", "--config"])
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "facts"), [("0", "from 1"), ("-3", "from 1"), ("10" * 12, "from 1"), ("7", "9 TiB")]
+)
+def test_cutoffs_that_no_list_has(
+    cutoff: str,
+    facts: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fill_memory(*_: object) -> None:
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr("mmrec.evaluation.evaluator.ground_truth", fill_memory)
+    path = tmp_path / "lists.tsv"
+    path.write_text("1\t2\t1\n1\t3\t1\n")
+    files = [f"--{name}={path}" for name in ("recs", "train")]
+    test = tmp_path / "test.tsv"
+    test.write_text("1\t2\t1\n")
+    assert main(["evaluate", *files, f"--test={test}", "--cutoffs", cutoff]) == 2
+    assert facts in capsys.readouterr().err

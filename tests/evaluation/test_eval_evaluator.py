@@ -142,7 +142,7 @@ def test_ratings_too_large_for_ndcg_are_an_error_only_there() -> None:
     ("metrics", "cutoffs"), [([], [1]), (["Recall"], []), (["Recall"], [0, 1])]
 )
 def test_nothing_to_compute_is_an_error(metrics: list[str], cutoffs: list[int]) -> None:
-    with pytest.raises(ConfigError, match="at least one metric and positive cutoffs"):
+    with pytest.raises(ConfigError, match="at least one metric and cutoffs from 1"):
         Evaluator(TRAIN, HELD_OUT, metrics, cutoffs)
 
 

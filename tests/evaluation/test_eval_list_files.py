@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers import assert_contains, metrics_of_cut_lists, refusal, write_text
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mmrec.cli import main
 from mmrec.errors import DataError
@@ -117,16 +120,100 @@ def test_whole_scores_are_read_as_scores(rows: str, tmp_path: Path) -> None:
         ("u\ta\t978300760\nu\tb\t978300761\nv\ta\t3\n", True),
         ("u\ta\t0.1\nu\tb\t0.2\n", True),
         ("u\ta\t0.1\nu\tb\t0.2\nv\ta\t3\nv\tb\t0.5\n", False),
-        ("user\titem\tscore\nu\ta\t0.1\nu\tb\t0.2\n", False),
+        ("user\titem\tscore\nu\ta\t0.1\nu\tb\t0.2\n", True),
+        ("user\titem\tscore\nu\ta\t0.1\nu\tb\t0.1\nu\tc\t0.2\n", True),
+        ("u\ta\t0.1\nu\tb\t0.1\nu\tc\t0.2\n", True),
+        ("user\titem\tscore\nu\ta\t0.2\nu\tb\t0.1\n", False),
         ("u\ta\tinf\nu\tb\tinf\n", False),
     ],
 )
-def test_numbers_that_ascend_in_every_list_are_a_warning(
+def test_numbers_that_ascend_with_the_lines_are_a_warning(
     rows: str, is_reported: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
         read_recommendations(write_text(tmp_path / "r.tsv", rows))
     assert ("distances or times" in caplog.text) is is_reported
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_refused"),
+    [
+        ("u\ta\t1\nu\tb\t1\nu\tc\t2\nv\ta\t1\n", True),  # tied ranks
+        ("u\ta\t1\nu\tb\t3\nu\tc\t5\nv\ta\t1\nv\tb\t2\n", True),  # ranks with gaps
+        ("u\ta\t5\nu\tb\t1\nu\tc\t3\n", False),  # the same, not sorted
+        ("u\ta\t11\nu\tb\t19\nu\tc\t12\n", False),
+    ],
+)
+def test_whole_numbers_that_may_be_ranks(
+    rows: str, is_refused: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_text(tmp_path / "r.tsv", rows)
+    if is_refused:
+        assert_contains(refusal(DataError, read_recommendations, path), ["r.tsv:", "ranks"])
+        return
+    with caplog.at_level(logging.WARNING):
+        read_recommendations(path)
+    assert "Are they ranks?" in caplog.text
+
+
+@pytest.mark.parametrize("rank", ["0.5", "-1", "inf", "1e400"])
+def test_a_rank_is_a_whole_number_from_0_up(rank: str, tmp_path: Path) -> None:
+    path = write_text(tmp_path / "r.tsv", f"user\titem\trank\nu\ta\t1\nu\tb\t{rank}\n")
+    assert_contains(refusal(DataError, read_recommendations, path), ["r.tsv:3", "rank", "'score'"])
+
+
+@pytest.mark.parametrize(
+    ("column", "numbers", "warning"),
+    [
+        ("rank", (70, 30, 1), "ranks descend"),
+        ("rank", (1, 30, 70), ""),
+        ("rank", (1, 1, 1), "ranks of a list are equal"),
+        ("score", (0.5, 0.5, 0.5), "scores of a list are equal"),
+        ("score", (0.5, 0.5, 0.4), ""),
+    ],
+)
+def test_numbers_that_may_have_the_wrong_name(
+    column: str,
+    numbers: tuple[float, ...],
+    warning: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = "".join(f"u\t{item}\t{n}\n" for item, n in zip("abc", numbers, strict=True))
+    with caplog.at_level(logging.WARNING):
+        read_recommendations(write_text(tmp_path / "r.tsv", f"user\titem\t{column}\n{rows}"))
+    assert warning in caplog.text
+    assert bool(caplog.text) is bool(warning)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("name", ["r.tsv", "r.csv"])
+def test_user_rank_item_without_a_header_is_refused(
+    name: str, backwards: bool, first: int, tmp_path: Path
+) -> None:
+    items = {"1": [7, 3, 12], "2": [3, 40, 1]}
+    rows = [
+        f"{u}\t{first + n}\t{item}" for u, listed in items.items() for n, item in enumerate(listed)
+    ]
+    text = "\n".join(reversed(rows) if backwards else rows) + "\n"
+    path = write_text(tmp_path / name, text.replace("\t", ",") if name == "r.csv" else text)
+    assert_contains(refusal(DataError, read_recommendations, path), ["rank", "header"])
+    header = "user,rank,item\n" if name == "r.csv" else "user\trank\titem\n"
+    frame = read_recommendations(write_text(path, header + path.read_text()))
+    first_items = frame.sort_values("score", ascending=False, kind="stable")["item_id"]
+    assert set(first_items[:2]) == {"7", "3"}
+
+
+def test_several_columns_that_can_be_the_score(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_text(
+        tmp_path / "r.tsv", "user\titem\trating\tprediction\nu\ta\t5\t1\nu\tb\t3\t2\n"
+    )
+    with caplog.at_level(logging.WARNING):
+        assert read_recommendations(path)["score"].tolist() == [1, 2]
+    assert_contains(caplog.text, ["'rating', 'prediction'", "ordered by 'prediction'"])
 
 
 TREC = [
@@ -242,6 +329,38 @@ def test_a_row_of_another_user_changes_nothing(cold: str, tmp_path: Path) -> Non
     assert after.figures["Recall@1"] == 2 / 3
 
 
+scored = st.dictionaries(
+    st.sampled_from(["2", "3", "9", "10", "new"]), st.integers(-2, 2), min_size=1, max_size=5
+)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.tuples(scored, scored), scored, st.sampled_from(["3", "9", "007", "zz"]))
+def test_rows_of_another_user_change_no_figure(
+    lists: tuple[dict[str, int], dict[str, int]], other: dict[str, int], held_out: str
+) -> None:
+    def values(recs: str, test: str) -> dict[str, Any]:
+        with TemporaryDirectory() as folder:
+            files = write_splits(Path(folder), test=test)
+            write_text(files[0], f"user\titem\tscore\n{recs}")
+            found = evaluate_file(*files, metrics=["Recall", "nDCG", "MRR"], cutoffs=[1, 3])
+        return {label: users[:2] for label, users in found.per_user.items()}
+
+    def rows(user: str, scores: dict[str, int]) -> str:
+        return "".join(f"{user}\t{item}\t{score}\n" for item, score in scores.items())
+
+    recs = rows("1", lists[0]) + rows("2", lists[1])
+    test = "1\t9\t1\n2\t3\t1\n"
+    before = values(recs, test)
+    after = values(rows("3", other) + recs + rows("x", other), f"{test}3\t{held_out}\t1\n")
+    for label, expected in before.items():
+        np.testing.assert_array_equal(after[label], expected, label)
+    places = sorted(lists[0], key=lambda item: -lists[0][item])[:3]  # stable: ties by the lines
+    np.testing.assert_array_equal(
+        before["MRR@3"][0], 1 / (places.index("9") + 1) if "9" in places else 0
+    )
+
+
 def test_the_command_says_what_it_counted(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     write_text(tmp_path / "recs.tsv", "u0\t1.0\t9\nu0\t2.0\t8\nu9\t1\t3\n")
     write_text(tmp_path / "test.tsv", "u0\t2\t1\nu1\t1\t1\nu7\t1\t1\n")
@@ -258,3 +377,80 @@ def test_the_command_says_what_it_counted(tmp_path: Path, capsys: pytest.Capture
     assert any("'1.0' and '1'" in warning for warning in facts["warnings"])
     printed = capsys.readouterr().out
     assert_contains(printed, ["2 of 3 rows", "1 of 3 rows", "1 of 2 users", "1 of 3 test rows"])
+    assert_contains(printed, ["lists ordered by the third column, the largest first"])
+    assert facts["order"] in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ("1\t9\t1\n", "by the third column, the largest first"),
+        ("user\titem\tPrediction\n1\t9\t1\n", "by 'Prediction', the largest first"),
+        ("user\titem\tpos:float\n1\t9\t1\n", "by 'pos:float', the smallest first"),
+        ("1\t9\n", "as in the file"),
+        ("id\ttop_0\n1\t9\n", "as in the file"),
+        ("1 Q0 9 1 0.5 run\n", "by the scores of the TREC run, the largest first"),
+    ],
+)
+def test_how_lists_were_ordered_is_reported(text: str, order: str, tmp_path: Path) -> None:
+    files = write_splits(tmp_path)
+    write_text(files[0], text)
+    found = evaluate_file(*files, metrics=["Recall"], cutoffs=[1])
+    assert found.order == order
+    assert f"lists ordered {order}" in found.lines()
+
+
+def warnings_of(
+    folder: Path, recs: str, train: str = "", test: str = "", cutoffs: tuple[int, ...] = (1,)
+) -> str:
+    files = [
+        write_text(folder / f"{name}.tsv", text.replace(" ", "\t"))
+        for name, text in (("recs", recs), ("train", train), ("test", test))
+    ]
+    found = evaluate_file(*files, metrics=["Recall"], cutoffs=list(cutoffs))
+    return "\n".join([*found.warnings, *found.lines()])
+
+
+TRAIN = "11 20 1\n12 21 1\n13 22 1\n14 23 1\n"
+TEST = "11 21 1\n12 22 1\n13 23 1\n14 20 1\n"
+
+
+@pytest.mark.parametrize(
+    ("recs", "expected"),
+    [
+        ("11 2 1\n12 1 1\n13 0 1\n", "items are numbers from 0 to 2"),
+        ("0 21 1\n1 22 1\n11 23 1\n", ""),
+        ("11 21 1\n12 22 1\n13 23 1\n", ""),
+        ("11 99 1\n12 22 1\n13 23 1\n", ""),
+        ("11 a 1\n12 1 1\n13 23 1\n", ""),
+    ],
+)
+def test_numbers_of_another_program_are_a_warning(recs: str, expected: str, tmp_path: Path) -> None:
+    text = warnings_of(tmp_path, recs, TRAIN, TEST)
+    assert ("row numbers of another program" in text) is bool(expected)
+    assert expected in text
+
+
+def test_users_that_count_from_0_are_a_warning(tmp_path: Path) -> None:
+    train, test = (text.replace("\n1", "\n")[1:] for text in (TRAIN, TEST))  # users 1 to 4
+    text = warnings_of(tmp_path, "0 21 1\n1 22 1\n2 23 1\n3 20 1\n", train, test)
+    assert_contains(text, ["users are numbers from 0 to 3", "from 1 to 4"])
+    own = warnings_of(tmp_path, "1 21 1\n2 22 1\n3 23 1\n4 20 1\n", train, test)
+    assert "row numbers" not in own
+
+
+def test_rows_that_are_also_in_training_are_reported(tmp_path: Path) -> None:
+    fine = warnings_of(tmp_path, TEST, TRAIN, TEST)
+    assert "training" not in fine
+    unmasked = warnings_of(tmp_path, TRAIN, TRAIN, TEST)
+    assert_contains(unmasked, ["recs.tsv: 4 of 4 rows (100%) are also rows of the training split"])
+    copied = warnings_of(tmp_path, TEST, TRAIN, TRAIN)
+    assert_contains(copied, ["test.tsv: 4 of 4 rows (100%)", "4 of 4 test rows: kept, also"])
+
+
+def test_lists_of_which_most_are_short_are_a_warning(tmp_path: Path) -> None:
+    long_list = "11 21 3\n11 22 2\n11 23 1\n"
+    text = warnings_of(tmp_path, f"{long_list}12 22 1\n13 23 1\n", TRAIN, TEST, (1, 3))
+    assert_contains(text, ["2 of 3 lists have fewer than 3 items", "the shortest 1"])
+    text = warnings_of(tmp_path, f"{long_list}12 22 1\n", TRAIN, TEST, (1, 3))
+    assert "fewer than" not in text

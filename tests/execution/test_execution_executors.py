@@ -29,8 +29,8 @@ from mmrec.execution.driver import (
 from mmrec.execution.executors import EXECUTORS, Executor, Queue, Task, executor
 from mmrec.execution.specs import TrialRequest
 from mmrec.experiment import check_experiment, run_experiment
+from mmrec.interruption import Interrupted
 from mmrec.runs.records import TrialRecord
-from mmrec.training.trainer import Interrupted
 
 
 def test_an_unknown_executor_is_a_problem_of_its_key_among_the_others(experiment_file):

@@ -24,8 +24,10 @@ from warm_processes import CONTEXT
 
 from mmrec.cli import main
 from mmrec.errors import DataError
+from mmrec.execution.signals import stop_on_signals
 from mmrec.experiment import run_experiment
 from mmrec.reporting.results import Results
+from mmrec.runs.folder import RunFolder
 from mmrec.runs.records import TrialStore
 
 pytestmark = pytest.mark.xdist_group("timed")
@@ -166,6 +168,45 @@ def test_a_running_run_is_not_joined(experiment_file):
     with FileLock(folder / "run.lock"), pytest.raises(DataError, match=folder.name):
         run(path)
     run(path)
+
+
+def test_a_run_that_another_process_has_finished_in_the_meantime_is_not_resumed(
+    experiment_file, monkeypatch
+):
+    path = experiment_file(GRID)
+    folder = interrupt(path, 50)
+    acquire = RunFolder._acquire
+
+    def acquire_after_the_other(self: RunFolder) -> None:
+        monkeypatch.setattr(RunFolder, "_acquire", acquire)
+        assert run(path).folder == folder
+        acquire(self)
+
+    monkeypatch.setattr(RunFolder, "_acquire", acquire_after_the_other)
+    assert run(path).folder != folder
+    assert len(list(folder.parent.glob("run_*/manifest.json"))) == 2
+
+
+@pytest.mark.parametrize(
+    "model", [{"Slim": {"neighborhood": 5}}, {"iALS": {"epochs": 50, "factors": 4}}]
+)
+def test_a_fit_in_closed_form_stops_between_its_parts(experiment_file, model):
+    path = experiment_file(model | {"MostPop": {}})
+    expected = digests(run(path))
+    folder = interrupt(path, 3)
+    assert TrialStore(folder / "trials.jsonl").read() == []
+    resumed = run(path)
+    assert resumed.folder == folder
+    pd.testing.assert_frame_equal(digests(resumed), expected)
+
+
+def test_a_handler_that_python_cannot_restore_is_left_alone(monkeypatch):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with monkeypatch.context() as patched:
+        patched.setattr("signal.getsignal", lambda number: None)  # of a program that embeds Python
+        with stop_on_signals() as stop:
+            assert not stop()
+    assert {number: signal.getsignal(number) for number in before} == before
 
 
 @pytest.mark.slow

@@ -126,6 +126,15 @@ def test_attributeuserknn_on_dense_features() -> None:
     assert np.allclose(ours, weights @ RATINGS)
 
 
+def test_equal_shares_of_an_attribute_are_equal_to_the_last_bit() -> None:
+    # Ten times 0.1 is not 1, and hamming counts values that differ.
+    ratings = np.vstack([np.ones(10), np.eye(1, 10)])
+    dataset = dataset_of(ratings, {"ItemAttributes": np.ones((10, 1), np.float32)})
+    kind = MODELS["AttributeUserKNN"]
+    model = kind(kind.Config.model_validate({"similarity": "hamming"}), dataset)
+    assert model.left.toarray().tolist() == [[1, 1], [1, 1]]  # type: ignore[attr-defined]
+
+
 def test_attributes_that_no_item_has_do_not_count() -> None:
     # The number of columns is part of russellrao.
     similarity = built("AttributeItemKNN", similarity="russellrao").right  # type: ignore[attr-defined]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +15,17 @@ from tiny_experiment import Write, settings
 
 from mmrec.errors import ConfigError, ModelError
 from mmrec.experiment import run_experiment
-from mmrec.models import find_recommender, load_external_module
+from mmrec.files import sha256
+from mmrec.models import (
+    executed_digests,
+    find_recommender,
+    load_external_module,
+    source_digests,
+)
 from mmrec.models.baselines import MostPop
 from mmrec.models.lattice import LATTICE
 from mmrec.models.lightgcnm import LightGCNM
+from mmrec.runs.environment import source_versions
 
 MODEL = """
 from mmrec.models import Recommender
@@ -210,6 +219,39 @@ def test_a_failing_file_of_a_folder_is_named(package: Path) -> None:
     before = set(sys.modules)
     assert str(broken) in refusal(ModelError, load_external_module, package)
     assert set(sys.modules) == before
+
+
+@pytest.mark.parametrize("file", ["__init__.py", "first.py"])
+def test_what_is_executed_has_the_digest_that_is_recorded(package: Path, file: str) -> None:
+    path = package.parent / file
+    before = path.read_text()
+    edit = f"import pathlib; pathlib.Path({str(path)!r}).write_text('1 / 0')\n"
+    write_text(path, edit + before)
+    module = load_external_module(package)
+    assert find_recommender("external.First", module).__name__ == "First"
+    assert executed_digests(package)[file] == sha256((edit + before).encode())
+    assert source_digests(package)[file] == sha256(b"1 / 0")
+    assert source_versions(package)[file] == executed_digests(package)[file]
+    assert source_versions(package, reread=True)[file] == sha256(b"1 / 0")
+
+
+def test_a_module_imported_later_is_the_one_that_was_read(package: Path) -> None:
+    later = write_text(package.parent / "_later.py", "VALUE = 1")
+    module = load_external_module(package)
+    write_text(later, "VALUE = 2")
+    assert importlib.import_module(f"{module.__name__}._later").VALUE == 1
+
+
+@pytest.mark.parametrize("file", ["__init__.py", "first.py"])
+def test_an_edit_of_equal_size_in_the_same_second_is_imported(package: Path, file: str) -> None:
+    path = package.parent / file
+    names = []
+    for value in (1, 2):
+        write_text(path, MODEL.format(name="First") + f"    value = {value}\n")
+        os.utime(path, (10**9, 10**9))
+        names.append(find_recommender("external.First", load_external_module(package)).value)
+    assert names == [1, 2]
+    assert not list(package.parent.rglob("*.pyc"))
 
 
 SAMPLER = """

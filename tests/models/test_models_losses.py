@@ -111,6 +111,19 @@ def test_info_nce_is_finite_at_extreme_values(scale: float) -> None:
     assert finite_gradients(loss, x, y)
 
 
+@given(n=sizes, seed=seeds)
+def test_info_nce_of_counted_rows_is_that_of_repeated_ones(n: int, seed: int) -> None:
+    x, y = (z.requires_grad_() for z in random(2, n, 4, seed=seed))
+    counts = torch.randint(1, 4, (n,), generator=torch.Generator().manual_seed(seed))
+    found = info_nce(x, y, 0.5, counts)
+    expected = info_nce(x.repeat_interleave(counts, 0), y.repeat_interleave(counts, 0), 0.5)
+    torch.testing.assert_close(found, expected)
+    for one, other in zip(
+        torch.autograd.grad(found, (x, y)), torch.autograd.grad(expected, (x, y)), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize("block", [1, 1 << 22])
 @given(n=sizes, n_all=sizes, seed=seeds, temperature=st.sampled_from([0.1, 0.5, 2.0]))
 def test_info_nce_to_all(block: int, n: int, n_all: int, seed: int, temperature: float) -> None:

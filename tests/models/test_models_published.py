@@ -102,6 +102,20 @@ def test_the_samplers_of_the_variants_of_vbpr() -> None:
     assert type(chosen.make_sampler(chosen.config, train)) is Pairs
 
 
+@pytest.mark.parametrize("variant", ["mmrec", "mbpr"])
+def test_the_variants_of_vbpr_bound_the_loss_of_a_triplet(variant: str) -> None:
+    model = build("VBPR", variant=variant, l_w=0.0).double()
+    triplets = batch()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter *= 9
+        user, positive, negative = (x.numpy() for x in triplets.of(*model.embed()))
+    differences = (user * positive).sum(1) - (user * negative).sum(1)
+    assert -700 < differences.min() < -30
+    expected = -np.log(1e-10 + 1 / (1 + np.exp(-differences))).mean()
+    assert model.loss(triplets).item() == pytest.approx(expected, rel=1e-9)  # type: ignore[union-attr]
+
+
 def test_mmrec_concatenates_text_first() -> None:
     dataset = tiny_dataset(LOADERS)
     visual, textual = (torch.from_numpy(dataset.features_of(name)) for name in LOADERS)
@@ -201,3 +215,26 @@ def test_permuted_features_change_the_scores(name: str) -> None:
         with torch.no_grad():
             scores = [model.scorer()(users) for model in models]
         assert not torch.equal(*scores)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"modalities": ("textual", "audio")}, "0.1 of textual and 0.9 of audio"),
+        ({"modalities": ("textual", "audio"), "mw": (0.5, 0.5)}, ""),
+        ({"modalities": ("visual", "audio")}, ""),
+        ({"modalities": ("textual",)}, ""),
+    ],
+)
+def test_freedom_warns_of_default_shares_of_other_modalities(
+    changes: dict[str, Any], expected: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    loaders = {
+        "visual": "VisualAttribute",
+        "textual": "TextualAttribute",
+        "audio": "AudioAttribute",
+    }
+    config = MODELS["FREEDOM"].Config.model_validate({"factors": 4, "top_k": 3} | changes)
+    MODELS["FREEDOM"](config, tiny_dataset([loaders[name] for name in config.modalities]))
+    assert expected in caplog.text
+    assert bool(caplog.text) == bool(expected)

@@ -469,6 +469,7 @@ def test_the_report_and_the_outline_have_every_fold_and_filter(
     page = results.report.read_text()
     cells = [re.findall(r"<t[hd][^>]*>\s*([^<]+?)\s*<", row) for row in page.split("<tr>")]
     lines = capsys.readouterr().err.splitlines()
+    assert any("each point on 3 folds; " in line for line in lines)
     for fold in folds:
         splits = {name: counts["rows_kept"] for name, counts in fold["splits"].items()}
         numbers = [fold["users"], fold["items"], *splits.values()]

@@ -63,8 +63,92 @@ def test_bounds_of_loguniform_that_look_real(tmp_path: Path) -> None:
     assert all(1 < point["lr"] < 1.106 for point in points)  # Elliot's meaning
 
 
-def test_logarithms_need_no_note(tmp_path: Path) -> None:
-    assert list(search_notes(plan_of(tmp_path, lr=["loguniform", -8, -4]))) == []
+@pytest.mark.parametrize(
+    ("bounds", "is_noted"),
+    [([-8, -4], False), ([1, 4], False), ([0.01, 10], True), ([1, 50], True)],
+)
+def test_bounds_that_may_be_logarithms(bounds: list[float], is_noted: bool, tmp_path: Path) -> None:
+    notes = list(search_notes(plan_of(tmp_path, l_w=["loguniform", *bounds])))
+    assert bool(notes) is is_noted
+
+
+@pytest.mark.parametrize(
+    ("models", "facts"),
+    [
+        (
+            {"EASER": {"early_stopping": {"patience": 3}}, "MostPop": {}},
+            [["early_stopping", "EASER", "epochs"]],
+        ),
+        (
+            {
+                name: {"meta": {"validation_rate": 10, "restore": True}}
+                for name in ("EASER", "ItemKNN")
+            },
+            [["meta.validation_rate, meta.restore", "EASER, ItemKNN", "epochs"]],
+        ),
+        ({"EASER": {"meta": {"pruner": "median", "hyper_batch": 2}}}, [["meta.pruner", "EASER"]]),
+        ({"EASER": {"meta": {"hyper_batch": 2}}}, [["EASER", "meta.hyper_batch", "tpe"]]),
+        ({"EASER": {"meta": {"validation_rate": 1, "save_recs": True}}}, []),
+        (
+            {
+                "BPRMF": {
+                    "epochs": 4,
+                    "meta": {"optimize_internal_loss": True, "validation_metric": "Recall@3"},
+                }
+            },
+            [["BPRMF", "meta.validation_metric", "optimize_internal_loss"]],
+        ),
+        ({"BPRMF": {"epochs": 4, "meta": {"validation_rate": 2, "save_weights": True}}}, []),
+        (
+            {"EASER": {"l2_norm": [1, 2, 3], "meta": {"hyper_max_evals": 2}}},
+            [["EASER", "first 2 of 3 points", "rand"]],
+        ),
+        ({"EASER": {"l2_norm": [1, 2, 3], "meta": {"hyper_max_evals": 3}}}, []),
+        (
+            {"BPRMF": {"epochs": [6, 8], "meta": {"validation_rate": 3}}},
+            [["BPRMF", "epochs is 8", "validation_rate, 3"]],
+        ),
+        (
+            {
+                "BPRMF": {
+                    "epochs": [2, 4],
+                    "early_stopping": {"patience": 4, "monitor": "Recall@5", "mode": "max"},
+                }
+            },
+            [["BPRMF", "early_stopping", "patience is 4", "4 evaluations"]],
+        ),
+        (
+            {
+                "BPRMF": {
+                    "epochs": 4,
+                    "early_stopping": {"patience": 2, "monitor": "loss", "mode": "max"},
+                }
+            },
+            [["BPRMF", "early_stopping.mode is max", "loss gets better", "min"]],
+        ),
+        ({"BPRMF": {"epochs": 4, "early_stopping": {"patience": 3, "mode": "max"}}}, []),
+        ({"BPRMF": {"epochs": 1, "seed": [1, 2]}}, [["BPRMF.seed", "best seed", "meta.seeds"]]),
+        ({"BPRMF": {"epochs": 1, "seed": 1, "meta": {"seeds": []}}}, []),
+    ],
+)
+def test_keys_without_effect_are_noted(
+    models: dict[str, Any], facts: list[list[str]], tmp_path: Path
+) -> None:
+    plan = make_plan(read_experiment(experiment_writer(tmp_path)(models)), use_cache=False)
+    notes = list(search_notes(plan))
+    assert len(notes) == len(facts)
+    for note, expected in zip(notes, facts, strict=True):
+        assert_contains(note, expected)
+
+
+@pytest.mark.parametrize(("top_k", "is_noted"), [(20, False), (21, True), (1000, True)])
+def test_lists_longer_than_the_catalogue_are_noted(
+    top_k: int, is_noted: bool, tmp_path: Path
+) -> None:
+    path = experiment_writer(tmp_path)(top_k=top_k)
+    plan = make_plan(read_experiment(path), use_cache=False)
+    notes = [note for note in plan_notes(plan, load_datasets(plan)) if "top_k is" in note]
+    assert bool(notes) is is_noted
 
 
 def test_equal_points_count_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

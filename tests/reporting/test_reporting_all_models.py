@@ -15,6 +15,8 @@ from mmrec.errors import DataError
 from mmrec.reporting.plots.style import SERIES, draw, series_mark
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.all_curves import all_curves, all_learning_curves
+from mmrec.reporting.sections.diagnostics import series_table
+from mmrec.reporting.sections.learning import curve_table
 from mmrec.reporting.sections.tradeoffs import accuracy_over, tradeoffs
 from mmrec.runs.records import TrialRecord
 
@@ -79,6 +81,22 @@ def test_the_section_of_curves_needs_two_models_with_epochs() -> None:
     assert [cell.text for cell in plot.data.header] == ["epoch", "One", "Seeds", "Flat"]
     assert "standard deviation" in plot.caption
     assert "horizontal" in plot.caption
+
+
+@pytest.mark.parametrize("n_epochs", [99, 100, 101, 1000])
+def test_tables_of_curves_have_at_most_a_hundred_epochs_and_the_best_ones(n_epochs: int) -> None:
+    values = [0.1] * n_epochs
+    values[-1] = 0.5
+    long = trial(0, values)
+    for entry in long.history:
+        entry["diagnostics"] = {"gate": 1.0}
+    study = make_study([long], name="Long", best=long)
+    (made,) = all_curves(make_data([study, make_study(SEEDS, name="Seeds", points=[SEEDS])]))
+    tables = made.plots[0].data, curve_table(study, "Recall@20", "validation")
+    shown = [[int(row[0].text) for row in x.rows] for x in (*tables, series_table(long, "gate"))]
+    expected = list(range(1, n_epochs + 1, -(-n_epochs // 100)))
+    assert shown[1] == shown[2] == sorted({*expected, n_epochs})
+    assert shown[0] == sorted({*expected, n_epochs, 2, 3})
 
 
 def test_a_metric_that_no_model_has_is_refused() -> None:

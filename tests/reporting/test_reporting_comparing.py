@@ -9,6 +9,7 @@ import re
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -254,6 +255,22 @@ def test_the_command_writes_the_same_files_again(
     capsys.readouterr()
     assert main(["compare", *folders, "--format", "csv", "--metrics", "Recall@3"]) == 0
     assert len(list(csv.DictReader(io.StringIO(capsys.readouterr().out)))) == 5 * 3
+
+
+def test_the_page_leads_to_the_reports_of_the_runs(
+    runs: dict[str, Results], tmp_path: Path
+) -> None:
+    page = compare([runs["tiny"], runs["second"]]).write(tmp_path / "a b" / "c")
+    links = re.findall(r'<a href="([^"#]+)">(run_[^<]+)</a>', page.read_text())
+    assert [name for _, name in links] == [runs[x].folder.name for x in ("tiny", "second")]
+    for (link, _), name in zip(links, ("tiny", "second"), strict=True):
+        assert (page.parent / unquote(link)).samefile(runs[name].report)
+
+
+def test_each_row_of_the_page_is_named_by_its_model(runs: dict[str, Results]) -> None:
+    page = compare([runs["tiny"]], metrics=["Recall@5"]).to_html()
+    heads = re.findall(r'<th scope="row">([^<\n]*)', page)
+    assert heads[:5] == ["tiny", "MostPop", "BPRMF", "LightGCN", "gain"]
 
 
 def test_the_diagram_is_drawn(runs: dict[str, Results], figures: None) -> None:

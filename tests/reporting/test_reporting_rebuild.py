@@ -172,6 +172,7 @@ def test_tables_of_the_report(finished: Results) -> None:
         *("splits", "packages", "digests"),
     ]
     latex = finished.tables["best"].to_latex()
+    assert r"\label{tab:tiny-best}" in latex
     assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 1
     rows = [line for line in latex.splitlines() if line.endswith(r"\\")]
     assert len(rows) == 4

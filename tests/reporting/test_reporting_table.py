@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,20 @@ def test_latex_escapes_aligns_and_spans() -> None:
     assert lines[3] == r"\begin{tabular}{lr}"
     assert lines[7] == r"a\_b \& 5 \% & \textbf{1.5}\rlap{\textsuperscript{*}} \\"
     assert lines[8] == r"x &  \\"
+
+
+def test_latex_has_a_label_without_special_characters() -> None:
+    table = make_table("T.", ["model"], [["a"]])
+    assert "label" not in table.to_latex()
+    lines = replace(table, label="my_data paired_ttest over users").to_latex().splitlines()
+    assert lines[2:4] == [r"\caption{T.}", r"\label{tab:my-data-paired-ttest-over-users}"]
+
+
+@pytest.mark.parametrize("name", ["[64, 32]", "*"])
+def test_no_row_of_latex_is_an_argument_of_the_one_before(name: str) -> None:
+    lines = make_table("T.", ["model", "R"], [["a", 1], [name, 2]]).to_latex().splitlines()
+    (row,) = (line for line in lines if name in line)
+    assert row.startswith("{}")
 
 
 @given(st.text(min_size=1))
@@ -74,6 +89,26 @@ def test_integers_of_a_frame_stay_integers_where_a_row_has_no_value():
     rows = [{"n": 512, "lr": 0.1, "seed": 2**60 + 1}, {"n": None, "lr": None}, {"n": 3, "lr": 2.0}]
     text = make_frame(rows).to_csv(sep=" ", index=False)
     assert text.splitlines() == ["n lr seed", f"512 0.1 {2**60 + 1}", "  ", "3 2.0 "]
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ([21.0, 465.0], ["21", "465"]),
+        ([21.0, None], ["21", ""]),
+        ([21.0, float("nan")], ["21", ""]),
+        ([np.float64(21), 0.0], ["21", "0"]),
+        ([21.0, 0.1 + 0.2], ["21.0", "0.30000000000000004"]),
+        ([1.0, 0.0], ["1.0", "0.0"]),  # may be shares
+        ([2.0**53, 2.0], ["9007199254740992.0", "2.0"]),
+        ([3.0, float("inf")], ["3.0", "inf"]),
+        ([2, 2.5], ["2.0", "2.5"]),
+        ([True, False], ["True", "False"]),
+    ],
+)
+def test_counts_of_a_frame_are_written_as_integers(column: list[object], expected: list[str]):
+    written = make_frame([{"m": "x", "n": value} for value in column]).to_csv(sep="\t")
+    assert [line.split("\t")[2] for line in written.splitlines()[1:]] == expected
 
 
 def test_results_are_printed_with_counts_and_without_nan():

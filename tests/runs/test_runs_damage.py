@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import assert_contains, refusal
+from resealing import reseal
 from stopping import stop_after
 from tiny_experiment import Write, experiment_writer, settings
 
@@ -20,6 +21,7 @@ from mmrec.cli import main
 from mmrec.errors import DataError, TrialError
 from mmrec.experiment import run_experiment
 from mmrec.runs.records import TrialStore
+from mmrec.runs.sealed import sealed_line
 from mmrec.runs.weights import read_weights
 from mmrec.training.checkpoint import Checkpoint
 
@@ -147,9 +149,12 @@ def test_leftovers_of_killed_processes_are_removed(
     assert not list(folder.glob("**/.*"))
 
 
-def test_a_damaged_session_is_named(interrupted: tuple[Callable[[], Path], Path]) -> None:
+@pytest.mark.parametrize("line", ['{"other": "shape"}', sealed_line({"other": "shape"})])
+def test_a_damaged_session_is_named(
+    interrupted: tuple[Callable[[], Path], Path], line: str
+) -> None:
     resume, folder = interrupted
-    (folder / "sessions.jsonl").write_text('{"other": "shape"}\n')
+    (folder / "sessions.jsonl").write_text(f"{line}\n")
     resume()
     assert any("sessions.jsonl" in note for note in manifest(folder)["notes"])
 
@@ -262,6 +267,44 @@ def test_no_bit_of_weights_is_believed(finished: Path, tmp_path: Path, place: fl
         assert all(torch.equal(read.state[name], x) for name, x in whole.state.items())
 
 
+@pytest.mark.parametrize("key", ["models", "protocol", "data", "seeds", "written", "trials"])
+@pytest.mark.parametrize("value", [None, 7, "x", [[1]], {"a": {"b": 1}}])
+def test_a_manifest_of_another_shape_is_one_message(
+    finished: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    key: str,
+    value: object,
+) -> None:
+    folder = tmp_path / "run_copy"
+    shutil.copytree(finished, folder)
+    reseal(folder, **{key: value})
+    assert main(["report", str(folder)]) == 2
+    assert_contains(capsys.readouterr().err, [folder / "manifest.json", "damaged", key])
+
+
+@pytest.mark.parametrize("inner", ["meta", "early_stopping"])
+def test_a_model_of_another_shape_in_a_manifest_is_one_message(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], inner: str
+) -> None:
+    folder = tmp_path / "run_copy"
+    shutil.copytree(finished, folder)
+    models = manifest(folder)["models"]
+    models["MostPop"][inner] = {"validation_rate": "often", "patience": "none"}
+    reseal(folder, models=models)
+    assert main(["report", str(folder)]) == 2
+    assert_contains(capsys.readouterr().err, ["damaged", "models", "MostPop"])
+
+
+def test_an_unfinished_run_of_another_shape_is_one_message(
+    interrupted: tuple[Callable[[], Path], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, folder = interrupted
+    shutil.copy(folder / "identity.json", folder / "unfinished.json")
+    assert main(["report", str(folder)]) == 2
+    assert_contains(capsys.readouterr().err, [folder / "unfinished.json", "damaged"])
+
+
 def pipe(path: Path) -> None:
     path.unlink()
     os.mkfifo(path)
@@ -299,7 +342,7 @@ def test_no_command_waits_for_a_pipe_or_reads_without_end_in_an_unfinished_run(
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 @pytest.mark.parametrize("damage", [pipe, endless])
-@pytest.mark.parametrize("name", ["manifest.json", "trials.jsonl", "features.json", "per_user/L*"])
+@pytest.mark.parametrize("name", ["manifest.json", "trials.jsonl", "features.json", "per_user/M*"])
 def test_no_command_waits_for_a_pipe_or_reads_without_end_in_a_finished_run(
     finished: Path,
     tmp_path: Path,

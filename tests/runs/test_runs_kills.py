@@ -1,6 +1,7 @@
 """Runs that are killed or stopped at random moments, then resumed: equal bits, no traceback.
 
-``MMREC_ATTACKS=100`` and ``-m ""`` set the number of disturbed runs; a few always run.
+A trial whose worker is killed twice is recorded as failed. ``MMREC_ATTACKS=100`` and ``-m ""`` set
+the number of disturbed runs; a few always run.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 from run_bits import bits
@@ -87,6 +89,10 @@ def test_a_disturbed_run_ends_with_the_bits_of_an_undisturbed_one(
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, stop)
     process.join(PATIENCE)
+    if name == "a worker" and process.exitcode == 1:  # both workers were killed with one trial
+        failed = pd.read_table(folder / "trials.tsv").query("status == 'failed'")
+        assert failed["error"].str.startswith("WorkerDied").tolist() == [True]
+        return
     codes = {0, *(code for stop in STOPS.get(name, []) for code in (128 + stop, -stop))}
     assert process.exitcode in codes, path.with_suffix(".err").read_text()
     if not (folder / "manifest.json").exists():

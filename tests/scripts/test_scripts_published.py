@@ -46,6 +46,17 @@ def test_every_data_set_has_settings_and_published_figures(dataset: str) -> None
         assert len(run["published"][dataset]) == 2
 
 
+def test_without_data_the_message_names_the_folder_and_the_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        script.main(["toys", "--data", str(tmp_path / "toys")])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / "toys") in line
+    assert "--data" in line
+
+
 def test_data_without_a_split_is_refused(
     office: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

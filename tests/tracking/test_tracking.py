@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.text import install_hint
 from mmrec.tracking.csv_table import COLUMNS
-from mmrec.tracking.run import TrackedRun
+from mmrec.tracking.run import TrackedRun, tracked_trial
 from mmrec.tracking.tracker import TRACKERS, tracker
 from mmrec.verify.diff import diff_runs
 from mmrec.verify.verification import verify_run
@@ -76,6 +77,14 @@ def test_csv_contains_every_curve_and_the_test_values_of_the_best_epoch(tracked:
         assert found == expected_curves(record) | best
         assert len(rows) == len(found)
     assert len(table[table["split"] == "test"]) == 3 * len(METRICS)
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_figures_of_cold_items_are_tracked_at_the_best_epoch(tracked: Results, split: str) -> None:
+    record = replace(records(tracked)[0], cold={"cold/Recall@3": 0.5, "all/Recall@3": 0.25})
+    *_, cold, joint = tracked_trial(record, split).best
+    assert cold == (record.best_epoch, "test", "cold/Recall@3", 0.5)
+    assert (joint.tag, joint.value) == ("test/all/Recall@3", 0.25)
 
 
 def test_without_a_validation_split_the_curves_are_of_the_test_split(

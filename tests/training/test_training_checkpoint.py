@@ -13,6 +13,7 @@ from scripted import CPU, DATA, Epoch, Scripted, protocol, run
 from mmrec.data import Dataset
 from mmrec.errors import DataError
 from mmrec.evaluation import Evaluator
+from mmrec.interruption import Interrupted
 from mmrec.models import Model, ModelConfig
 from mmrec.models.lattice import LATTICE
 from mmrec.testing.models import ModelTests
@@ -21,7 +22,7 @@ from mmrec.training.determinism import deterministic
 from mmrec.training.early_stopping import EarlyStopping
 from mmrec.training.objective import Objective
 from mmrec.training.protocol import EpochRecord, EvaluationProtocol
-from mmrec.training.trainer import Interrupted, Outcome, Trainer
+from mmrec.training.trainer import Outcome, Trainer
 
 
 class Kit(ModelTests):

@@ -15,6 +15,7 @@ from torch.optim import SGD, Adam, Optimizer
 from mmrec.data import Dataset, Interactions, Sampler, Samples, UniformUsers
 from mmrec.errors import ModelError, TrialError
 from mmrec.evaluation import Evaluation, Evaluator, Ranking
+from mmrec.interruption import Interrupted
 from mmrec.models import Batch, Model, ModelConfig
 from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.seeding import rng_for
@@ -23,7 +24,7 @@ from mmrec.training.checkpoint import Checkpoint
 from mmrec.training.determinism import deterministic
 from mmrec.training.objective import Objective
 from mmrec.training.protocol import EvaluationProtocol
-from mmrec.training.trainer import Interrupted, Outcome, Trainer
+from mmrec.training.trainer import Outcome, Trainer
 
 CPU = torch.device("cpu")
 DATA = tiny_dataset()

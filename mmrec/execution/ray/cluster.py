@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmrec.errors import DataError
-from mmrec.training.trainer import Interrupted
+from mmrec.interruption import Interrupted
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from typing import Any
 from mmrec.errors import DataError, MmrecError
 from mmrec.execution.specs import TrialRequest
 from mmrec.execution.worker import Worker, WorkerSetup
+from mmrec.interruption import Interrupted
 from mmrec.runs.environment import installed_version
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
-from mmrec.training.trainer import Interrupted
 
 _PAUSE = 0.2
 """Seconds between two reads of the stop flag, and between two messages about epochs."""

@@ -7,10 +7,12 @@ print(comparison.to_latex())
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -31,14 +33,14 @@ from mmrec.reporting.comparing.verdicts import judge
 from mmrec.reporting.page import render_page
 from mmrec.reporting.results import Results
 from mmrec.reporting.sections.base import Plot, Section
-from mmrec.reporting.table import ReportTable, make_table
+from mmrec.reporting.table import Cell, ReportTable, make_table
 from mmrec.runs.finished import FinishedRun
 from mmrec.text import counted, moment
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Several runs compared; the same runs always give the same files."""
+    """Several runs compared; the same runs give the same files in a folder."""
 
     table: ReportTable
     """Data sets, models and metrics; see ``to_latex()`` and ``to_markdown()``."""
@@ -69,12 +71,16 @@ class Comparison:
         parts += [f"- {note}\n" for note in self.notes]
         return "\n".join(parts)
 
-    def to_html(self) -> str:
-        """Return a page of HTML that loads nothing and runs no script."""
+    def to_html(self, folder: str | Path = ".") -> str:
+        """Return a page of HTML that loads nothing and runs no script.
+
+        Args:
+            folder: where the page will be; its links to the reports of the runs start there.
+        """
         return render_page(
             "comparison.html.j2",
             title=f"{counted(len(self.models), 'model')} on {', '.join(self.datasets)}",
-            sections=list(self._sections()),
+            sections=list(self._sections(folder)),
             notes=self.notes,
         )
 
@@ -89,7 +95,7 @@ class Comparison:
         """
         page = Path(folder) / "comparison.html"
         texts = {".tex": self.to_latex(), ".csv": self.to_csv(), ".md": self.to_markdown()}
-        for suffix, text in (texts | {".html": self.to_html()}).items():
+        for suffix, text in (texts | {".html": self.to_html(folder)}).items():
             write_atomically(page.with_suffix(suffix), text)
         return page
 
@@ -102,7 +108,7 @@ class Comparison:
     def _ranks(self) -> list[ReportTable]:
         return [ranks_table(self.ranks, self.models)] if self.ranks else []
 
-    def _sections(self) -> Iterator[Section]:
+    def _sections(self, folder: str | Path) -> Iterator[Section]:
         yield Section("Results", "results", tables={"results": self.table})
         if self.ranks:
             tested = [ranks for ranks in self.ranks if ranks.critical_difference is not None]
@@ -120,7 +126,7 @@ class Comparison:
             yield Section(
                 "Mean ranks", "ranks", tables=tables, notes=[note], plots=list(map(_plot, tested))
             )
-        yield Section("Runs", "runs", tables={"runs": self.runs})
+        yield Section("Runs", "runs", tables={"runs": _linked(self.runs, folder)})
 
 
 def compare(
@@ -174,11 +180,21 @@ def _missing(scores: Scores) -> Iterator[str]:
 def _runs(runs: Sequence[FinishedRun]) -> ReportTable:
     rows = []
     for run in runs:
+        path = Cell(run.path.resolve().name, str(run.path), data=str(run.path))
         sizes = [run.manifest["data"][key] for key in ("users", "items")]
-        where = [moment(run.manifest["started"]), str(run.path)]
-        rows.append([dataset_of(run), *sizes, len(run.trials), *where])
-    header = ["data set", "users", "items", "trials", "started", "folder"]
-    return make_table("The compared runs.", header, rows)
+        started = Cell(moment(run.manifest["started"]), kind="number")  # not broken into lines
+        rows.append([dataset_of(run), path, *sizes, len(run.trials), started])
+    header = ["data set", "run", "users", "items", "trials", "started"]
+    return make_table("The compared runs, with their reports.", header, rows)
+
+
+def _linked(runs: ReportTable, folder: str | Path) -> ReportTable:
+    """Return the runs with links from a folder to their reports."""
+    rows = []
+    for dataset, run, *others in runs.rows:
+        report = os.path.relpath(Path(run.title) / "report.html", folder)
+        rows.append([dataset, replace(run, link=quote(os.fsencode(report))), *others])
+    return replace(runs, rows=rows)
 
 
 def _plot(ranks: MeanRanks) -> Plot:

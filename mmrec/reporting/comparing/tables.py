@@ -43,7 +43,8 @@ def results_table(scores: Scores, verdicts: Mapping[Place, Verdict]) -> ReportTa
         if any(cell.data for cell in gains):
             rows.append([Cell("", data=dataset), "gain", *gains])
     table = make_table(_caption(scores, verdicts), ["data set", "model", *scores.labels], rows)
-    return replace(table, rules=frozenset(rules - {0}), spread_name="std")
+    ruled = replace(table, rules=frozenset(rules - {0}), n_headers=2)
+    return replace(ruled, spread_name="std", label="comparison")
 
 
 def _looks(model: str, verdict: Verdict | None) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def ranks_table(found: Sequence[MeanRanks], models: Sequence[str]) -> ReportTabl
     n_datasets = found[0].n_datasets
     caption = f"Mean ranks over {n_datasets} data set{'' if n_datasets == 1 else 's'}."
     table = make_table(caption, ["model", *(x.label for x in found)], rows)
-    return replace(table, rules=frozenset(rules))
+    return replace(table, rules=frozenset(rules), label="mean ranks")
 
 
 def _rank(ranks: MeanRanks, model: str) -> Cell:
@@ -134,7 +135,8 @@ def nemenyi_table(ranks: MeanRanks) -> ReportTable:
         for (one, a), (other, b) in combinations(ranks.ranks.items(), 2)
     ]
     caption = f"Nemenyi's test of the mean ranks by {ranks.label}."
-    return make_table(caption, ["model", "other model", "p"], rows, is_folded=True)
+    table = make_table(caption, ["model", "other model", "p"], rows, is_folded=True)
+    return replace(table, n_headers=2, label=f"nemenyi {ranks.label}")
 
 
 def tidy_frame(scores: Scores, verdicts: Mapping[Place, Verdict]) -> pd.DataFrame:

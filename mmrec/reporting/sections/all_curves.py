@@ -12,15 +12,12 @@ from mmrec.errors import DataError
 from mmrec.reporting.plots.style import WIDTH, Drawing, epoch_axis, finite, legend, series
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Plot, Section, figure, section
-from mmrec.reporting.sections.learning import mean_curve, value_curve
+from mmrec.reporting.sections.learning import mean_curve, table_epochs, value_curve
 from mmrec.reporting.table import ReportTable, make_table
 from mmrec.runs.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_MAX_ROWS = 100
-"""Epochs in the table, roughly."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +27,8 @@ class _Curve:
     means: Mapping[int, float]
     deviations: Mapping[int, float]
     """Over folds and seeds; empty for a single trial."""
+    best_epochs: Sequence[int | None]
+    """Of each fold and seed."""
     is_trained: bool
     """Whether the model has epochs; one without has a single value."""
     place: int
@@ -98,15 +97,16 @@ def _curve(study: Study, label: str, place: int) -> _Curve:
         if len(trials) > 1
         else {}
     )
-    return _Curve(means, deviations, any(trial.losses for trial in study.best_trials), place)
+    best = [trial.best_epoch for trial in study.best_trials]
+    return _Curve(means, deviations, best, any(trial.losses for trial in study.best_trials), place)
 
 
 def _table(curves: Mapping[str, _Curve], label: str, split: str) -> ReportTable:
-    epochs = sorted({epoch for curve in curves.values() for epoch in curve.means})
-    step = len(epochs) // _MAX_ROWS + 1
+    epochs = {epoch for curve in curves.values() for epoch in curve.means}
+    best = (epoch for curve in curves.values() for epoch in curve.best_epochs)
     rows: list[list[object]] = [
         [str(epoch), *(curve.means.get(epoch) for curve in curves.values())]
-        for epoch in epochs[::step]
+        for epoch in table_epochs(epochs, best)
     ]
     return make_table(f"{split.capitalize()} {label} by epoch.", ["epoch", *curves], rows)
 

@@ -97,11 +97,18 @@ def sections_of(data: ReportData) -> list[Section]:
     Tables and figures of a run that has not finished say so in their captions.
     """
     makers = sorted(SECTIONS.items(), key=lambda item: (item[1].order, item[0]))
-    sections = [made for _, maker in makers for made in maker.make(data)]
+    dataset = data.manifest["experiment"]["dataset"]
+    sections = [_named(made, dataset) for _, maker in makers for made in maker.make(data)]
     if data.unfinished is None:
         return sections
     label = f"Partial results after {data.unfinished.n_ended}. "
     return [_labelled(made, label) for made in sections]
+
+
+def _named(made: Section, dataset: str) -> Section:
+    """Give each table a label for LaTeX, which differs from those of other data sets."""
+    tables = {k: replace(table, label=f"{dataset} {k}") for k, table in made.tables.items()}
+    return replace(made, tables=tables)
 
 
 def _labelled(made: Section, label: str) -> Section:

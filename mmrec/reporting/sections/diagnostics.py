@@ -18,6 +18,7 @@ from mmrec.reporting.plots.style import (
 )
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Plot, figure
+from mmrec.reporting.sections.learning import table_epochs
 from mmrec.reporting.table import ReportTable, make_table
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.study import Study
@@ -101,10 +102,13 @@ def series_of(trial: TrialRecord, quantity: str) -> dict[str, dict[int, float]]:
 
 
 def series_table(trial: TrialRecord, quantity: str) -> ReportTable:
-    """Return the values of a quantity, a row for each epoch."""
+    """Return the values of a quantity, a row for each epoch of :func:`table_epochs`."""
     found = series_of(trial, quantity)
-    epochs = sorted({epoch for values in found.values() for epoch in values})
-    rows = [[str(epoch), *(values.get(epoch) for values in found.values())] for epoch in epochs]
+    epochs = {epoch for values in found.values() for epoch in values}
+    rows = [
+        [str(epoch), *(values.get(epoch) for values in found.values())]
+        for epoch in table_epochs(epochs, [trial.best_epoch])
+    ]
     caption = f"{quantity.replace('_', ' ').capitalize()} of trial {trial.index + 1} by epoch."
     return make_table(caption, ["epoch", *found], rows)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _MAX_COLUMNS = 10
 """Trials in the table; all are in trials.jsonl."""
 _MAX_ROWS = 100
-"""Epochs in the table, roughly."""
+"""Epochs in a table, without the best ones."""
 _MAX_CURVES = 50
 """Trials in the figure: the best of them."""
 
@@ -111,6 +111,17 @@ def value_curve(trial: TrialRecord, label: str) -> dict[int, float]:
     return {epoch: value for epoch, value in values.items() if value is not None}
 
 
+def table_epochs(epochs: Collection[int], best: Iterable[int | None]) -> list[int]:
+    """Return the epochs that a table shows, in order: all, or some at even distances.
+
+    Args:
+        epochs: those with a value.
+        best: the best epochs, which are not left out; None for a trial that has none.
+    """
+    step = math.ceil(len(epochs) / _MAX_ROWS) or 1
+    return sorted({*sorted(epochs)[::step], *(x for x in best if x is not None and x in epochs)})
+
+
 def curve_table(study: Study, label: str, split: str) -> ReportTable:
     """Return loss and validation metric of the evaluated epochs, the best trial first."""
     trials = best_first(study)[:_MAX_COLUMNS]
@@ -118,9 +129,8 @@ def curve_table(study: Study, label: str, split: str) -> ReportTable:
     for place, trial in enumerate(trials):
         for evaluated in trial.history:
             by_epoch.setdefault(evaluated["epoch"], {})[place] = evaluated
-    step = math.ceil(len(by_epoch) / _MAX_ROWS) or 1
     point = [trial for trial in trials if trial in study.best_trials]
-    best = [trial.best_epoch for trial in point or trials[:1] if trial.best_epoch]
+    best = [trial.best_epoch for trial in point or trials[:1]]
     head = ["epoch"]
     means: list[Mapping[int, float]] = []
     if len(point) > 1:
@@ -130,7 +140,7 @@ def curve_table(study: Study, label: str, split: str) -> ReportTable:
     for trial in trials:
         head += [f"trial {trial.index + 1}, loss", f"trial {trial.index + 1}, {split} {label}"]
     rows = []
-    for epoch in sorted({*sorted(by_epoch)[::step], *best}):
+    for epoch in table_epochs(by_epoch, best):
         row: list[object] = [str(epoch), *(curve.get(epoch) for curve in means)]
         for place in range(len(trials)):
             entry: Mapping[str, Any] = by_epoch[epoch].get(place, {})
