@@ -113,10 +113,9 @@ class Sampler(ABC):
         # A binary search of all samples at once, each within the items of its user: four times as
         # fast as numpy's, which searches the items of all users for one sample after the other.
         first = self.train.offsets[users]
-        below = first - 1
+        below = np.zeros_like(keys) + (first - 1)
         for step in self._steps:
-            is_below = self._gaps.take(below + step, mode="clip") <= keys
-            below = below + step * is_below
+            below += step * (self._gaps.take(below + step, mode="clip") <= keys)
         return np.asarray(missing + (below + 1 - first))
 
     def with_items(self, users: IntArray, rng: np.random.Generator) -> Samples:
