@@ -59,8 +59,10 @@ def refuse_copies(
         "numbers the rows (0, 1, 2, ...)": numbers,
         "numbers the rows (1, 2, ...)": numbers + 1,
     }
-    if all(map(_WHOLE.fullmatch, islice(ids, _FEWEST_ROWS))) and all(map(_WHOLE.fullmatch, ids)):
-        found["repeats the ids"] = np.array([int(item_id.partition(".")[0]) for item_id in ids])
+    head = _as_numbers(list(islice(ids, _FEWEST_ROWS)))
+    if head is not None and len(_columns_from(matrix, head)):
+        copies = _as_numbers(ids)
+        found |= {} if copies is None else {"repeats the ids": copies}
     for what, values in found.items():
         column = _column_of(matrix, values)
         if column is not None:
@@ -118,12 +120,28 @@ def _named(column: int, names: Sequence[str]) -> str:
     return f"the column {names[column]!r}" if names else f"column {column} of the numbers"
 
 
-def _column_of(matrix: npt.NDArray[Any], values: npt.NDArray[np.int64]) -> int | None:
-    with np.errstate(over="ignore"):  # of half precision
-        wanted = values.astype(matrix.dtype)
+def _as_numbers(ids: Collection[str]) -> npt.NDArray[np.int64] | None:
+    """Return whole numbers; None if an id is something else."""
+    if not all(map(_WHOLE.fullmatch, ids)):
+        return None
+    return np.array([int(item_id.partition(".")[0]) for item_id in ids], np.int64)
+
+
+def _columns_from(matrix: npt.NDArray[Any], values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the columns whose first numbers are those of ``values``."""
     head = slice(_FEWEST_ROWS)
-    columns = np.flatnonzero((matrix[head] == wanted[head, None]).all(axis=0))
+    return np.flatnonzero((matrix[head] == _cast(values[head], matrix)[:, None]).all(axis=0))
+
+
+def _column_of(matrix: npt.NDArray[Any], values: npt.NDArray[np.int64]) -> int | None:
+    wanted = _cast(values, matrix)
+    columns = _columns_from(matrix, values)
     return next((int(n) for n in columns if (matrix[:, n] == wanted).all()), None)
+
+
+def _cast(values: npt.NDArray[np.int64], matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    with np.errstate(over="ignore"):  # of half precision
+        return values.astype(matrix.dtype)
 
 
 def _shuffled_numbers(matrix: npt.NDArray[Any]) -> int | None:
