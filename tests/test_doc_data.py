@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 import yaml
+from data_faults import FAULTY, write_faulty_experiment
 from data_forms import SPLITS, write_every_form
-from helpers import ROOT, write_text
+from helpers import ROOT, assert_contains, refusal, write_text
 from tiny_experiment import settings
 
+from mmrec.config import read_experiment
+from mmrec.data import Dataset
+from mmrec.errors import DataError
 from mmrec.experiment import run_experiment
+from mmrec.planning.datasets import load_datasets
+from mmrec.planning.plan import make_plan
 
 DOC = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 
@@ -27,8 +33,16 @@ def rows(title: str) -> dict[str, dict[str, Any]]:
     }
 
 
+def faults() -> dict[str, tuple[str, str]]:
+    """What the user has, whether it is a warning or an error, and a part of the message."""
+    table = DOC.split("### What is refused or reported\n")[1].split("\n###")[0]
+    found = re.findall(r"^\| (.+) \| an? (warning|error) \| `(.+)` \|$", table, re.MULTILINE)
+    return {have: (kind, part) for have, kind, part in found}
+
+
 INTERACTIONS = rows("Interactions")
 VECTORS = rows("Feature vectors of items")
+FAULTS = faults()
 ELLIOT = next(iter(INTERACTIONS.values()))
 FOLDER = next(iter(VECTORS.values()))
 
@@ -109,6 +123,28 @@ def test_interactions(
 @pytest.mark.parametrize("vectors", VECTORS.values(), ids=VECTORS.keys())
 def test_vectors(vectors: dict[str, Any], data: Path, expected: Any, tmp_path: Path) -> None:
     assert run(data, tmp_path, ELLIOT, vectors) == expected
+
+
+@pytest.mark.parametrize("have", FAULTS)
+def test_what_is_refused_or_reported(
+    have: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kind, part = FAULTS[have]
+    path = write_faulty_experiment(have, tmp_path)
+
+    def load() -> tuple[Dataset, ...]:
+        return load_datasets(make_plan(read_experiment(path)))
+
+    if kind == "error":
+        assert_contains(refusal(DataError, load), [part])
+        return
+    warnings = load()[0].report.warnings
+    messages = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert any(part in message for message in (*messages, *warnings))
+
+
+def test_every_fault_is_in_the_doc() -> None:
+    assert set(FAULTS) == set(FAULTY)
 
 
 def test_one_file_that_is_not_split_yet(data: Path, tmp_path: Path) -> None:

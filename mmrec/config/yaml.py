@@ -56,6 +56,8 @@ def read_yaml(path: Path) -> Document:
         ) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise ConfigError(f"{str(path)!r}: no file has a null character in its name") from None
     return parse_yaml(text, str(path))
 
 

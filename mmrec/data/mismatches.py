@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mmrec.data.reading.table import UNSEEN
 from mmrec.data.vocabulary import Vocabulary, sort_ids
 from mmrec.errors import listing
 
@@ -23,8 +24,8 @@ _WHOLE = re.compile(r"[+-]?\d+")
 def written_alike(unknown: Iterable[str], known: Iterable[str]) -> list[tuple[str, str]]:
     """Return pairs of an unknown id and a known one that is the same in another spelling.
 
-    Spellings differ in white space, case, the normal form of Unicode, a trailing ``.0`` or leading
-    zeros.
+    Spellings differ in white space, characters that are not shown, case, the normal form of
+    Unicode, a trailing ``.0`` or leading zeros.
 
     Args:
         unknown: ids that are not in ``known``.
@@ -45,7 +46,8 @@ def written_alike(unknown: Iterable[str], known: Iterable[str]) -> list[tuple[st
 
 
 def _spelling(name: str) -> str:
-    text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    text = UNSEEN.sub("", unicodedata.normalize("NFKC", name).casefold())
+    text = " ".join(text.split())
     zeros = _ZEROS.fullmatch(text)
     text = text if zeros is None else zeros[1]
     return str(int(text)) if _WHOLE.fullmatch(text) and len(text) < 4000 else text

@@ -5,6 +5,8 @@ Filters and splits work on sorted rows: their results do not depend on the order
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -14,6 +16,11 @@ from mmrec.data.reading.table import Table
 from mmrec.data.reading.times import Times, parse_times
 from mmrec.data.vocabulary import IntArray, sort_ids
 from mmrec.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+_SECONDS = (10**8, 10**10)
+"""Seconds since 1970 in the years from 1973 to 2286."""
 
 Mask = npt.NDArray[np.bool_]
 """[E] bool: marked rows."""
@@ -87,4 +94,26 @@ def timestamps_of(table: Table, needed_by: str) -> Times:
             f"{table.path}:{line}: {needed_by} requires timestamps: {first['timestamp']!r} is not "
             "a finite number, nor are all timestamps dates such as 2014-07-23"
         )
+    _warn_of_times(table, times)
     return times
+
+
+def _warn_of_times(table: Table, times: Times) -> None:
+    """Warn of timestamps that are all equal, or of two units."""
+    values = np.unique(np.abs(times))
+    if len(values) == 1 < len(times):
+        logger.warning(
+            "%s: every timestamp is %s, so rows are ordered by their item ids",
+            table.path,
+            table.frame["timestamp"].iloc[0],
+        )
+    is_seconds = (values >= _SECONDS[0]) & (values < _SECONDS[1])
+    is_milliseconds = (values >= 1000 * _SECONDS[0]) & (values < 1000 * _SECONDS[1])
+    if is_seconds.any() and is_milliseconds.any() and (is_seconds | is_milliseconds).all():
+        logger.warning(
+            "%s: some timestamps seem to be seconds, such as %d, and others milliseconds, such as "
+            "%d; they are compared as they are",
+            table.path,
+            values[0],
+            values[-1],
+        )

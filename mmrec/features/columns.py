@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmrec.data.reading.columns import role_of
 from mmrec.errors import DataError, listing, nearest
+
+logger = logging.getLogger(__name__)
 
 NAME_IDS = "write 'id: COLUMN' next to the path"
 
@@ -17,6 +21,9 @@ _INDEX = re.compile(
 )
 """The names that pandas, pyarrow and R give to the numbers of the rows."""
 _SERIES = re.compile(r"\D*\d+|")
+_NUMBERED = re.compile(r"(.*?)\d+")
+_FEWEST_NUMBERED = 3
+"""Columns whose names differ in a number only are the numbers of a vector."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +32,12 @@ class VectorColumns:
 
     id: int
     numbers: tuple[int, ...]
+    by_place: bool = False
+    """No name says where the ids are: they are in the first column."""
     is_index: bool = False
     """The ids are in a column that usually has the numbers of the rows."""
+    other_index: str | None = None
+    """The name of another such column, which is not read."""
 
 
 def vector_columns(
@@ -69,7 +80,42 @@ def vector_columns(
             f"and the others are {listing((repr(names[column]) for column in numbers), 5)}; call "
             f"the column of the ids 'id', or {NAME_IDS}"
         )
-    return VectorColumns(found[0], numbers, is_index)
+    others = [names[column] for column in index if column not in found]
+    return VectorColumns(
+        found[0],
+        numbers,
+        by_place=id_column is None and not known,
+        is_index=is_index,
+        other_index=others[0] if others else None,
+    )
+
+
+def warn_of_other_columns(place: Path | str, names: Sequence[str]) -> None:
+    """Warn of columns that are read as features, but whose names say something else.
+
+    They have the name of another column of interactions, or no number where most have one.
+
+    Args:
+        place: start of the message.
+        names: of the columns of numbers.
+    """
+    found = {name: _NUMBERED.fullmatch(name) for name in names}
+    prefixes = Counter(match[1] for match in found.values() if match)
+    prefix, n_numbered = prefixes.most_common(1)[0] if prefixes else ("", 0)
+    is_series = n_numbered >= max(_FEWEST_NUMBERED, len(names) / 2)
+    odd = [
+        name
+        for name, match in found.items()
+        if role_of(name) is not None or (is_series and not match)
+    ]
+    if odd:
+        example = next((name for name, match in found.items() if match and match[1] == prefix), "")
+        logger.warning(
+            "%s: the columns %s are read as features%s; remove those that are not",
+            place,
+            listing(map(repr, odd), 5),
+            f" like {example!r}" if is_series else "",
+        )
 
 
 def is_id_name(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,21 @@ from typing import Any
 import numpy as np
 
 from mmrec.errors import DataError, listing
-from mmrec.features.source import Numbers, RowNumbers, reading
+from mmrec.features.row_numbers import RowNumbers
+from mmrec.features.source import Numbers, reading
 
 logger = logging.getLogger(__name__)
 
 ID_SUFFIXES = (".ids.txt", ".txt", ".tsv", ".json")
 """Suffixes of id files, after the stem of the matrix file."""
+
+_LIKE_IDS = re.compile(
+    r"[._-]?(((item|product|movie)s?[._-]?)?(ids?|keys|index|names|order|map(ping)?)|items|asins)"
+    r"([._-].*)?"
+)
+"""What follows the stem of the matrix file in the names of files that seem to have its ids."""
+_ANY_IDS = re.compile(r"(item[._-]?ids?|ids|asins)\.(txt|csv|tsv|json|npy|npz|pkl|pickle|pt)")
+"""The names of files that may have the ids of any matrix in their folder."""
 
 
 def number_rows(ids: Iterable[str], place: Path | str, unit: str = "row") -> dict[str, int]:
@@ -64,6 +74,7 @@ def rows_of_id_file(path: Path, n_rows: int) -> dict[str, int]:
             "all but one"
         )
     if not found:
+        _report_other_files(path)
         logger.info(
             "%s: without an id file (such as %s%s), ids are the row numbers 0 to %d",
             path,
@@ -82,6 +93,39 @@ def id_files(path: Path) -> list[Path]:
     """Return the id files next to a matrix."""
     candidates = [path.with_name(path.stem + suffix) for suffix in ID_SUFFIXES]
     return [candidate for candidate in candidates if candidate.is_file()]
+
+
+def _report_other_files(path: Path) -> None:
+    """Refuse a file next to a matrix that seems to have its ids; warn of one that may have them.
+
+    Raises:
+        DataError: a file is called like the matrix, with ids, but cannot be an id file.
+    """
+    stem = path.stem.casefold()
+    how = f"write {path.stem}{ID_SUFFIXES[0]} with the item id of each row in a line of its own"
+    for name in _files_next_to(path):
+        lowered = name.casefold()
+        rest = lowered.removeprefix(stem) if lowered.startswith(stem) else ""
+        rest = rest.removeprefix(path.suffix.casefold())
+        if rest and (_LIKE_IDS.fullmatch(rest) or rest in ID_SUFFIXES):
+            raise DataError(
+                f"{path}: {name} seems to have the ids of its rows, but is not read; {how}, or "
+                f"rename {name} if it has other content"
+            )
+        if _ANY_IDS.fullmatch(lowered):
+            logger.warning(
+                "%s: ids are the row numbers; %s is not read; if it has the ids of the rows, %s",
+                path,
+                name,
+                how,
+            )
+
+
+def _files_next_to(path: Path) -> list[str]:
+    try:
+        return sorted(file.name for file in path.parent.iterdir() if file.is_file())
+    except OSError:  # a folder that cannot be listed
+        return []
 
 
 def ids_of_array(array: Numbers, place: Path | str) -> list[str]:
@@ -144,6 +188,13 @@ class _Pairs(tuple[tuple[str, Any], ...]):
 
 
 def _rows_of_mapping(pairs: _Pairs, place: Path | str) -> dict[str, int]:
+    keys, values = [key for key, _ in pairs], [value for _, value in pairs]
+    numbers = list(range(len(pairs)))
+    if values != numbers and set(keys) == set(map(str, numbers)):
+        raise DataError(
+            f"{place}: ids and rows are the same numbers, so it can be a mapping from id to row or "
+            "from row to id; write a list of the ids in the order of the rows"
+        )
     ids: list[str | None] = [None] * len(pairs)
     for item_id, row in pairs:
         if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < len(pairs):

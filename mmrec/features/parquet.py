@@ -11,7 +11,12 @@ import numpy as np
 
 from mmrec.data import Features
 from mmrec.errors import DataError, listing, nearest
-from mmrec.features.columns import NAME_IDS, is_id_name, vector_columns
+from mmrec.features.columns import (
+    NAME_IDS,
+    is_id_name,
+    vector_columns,
+    warn_of_other_columns,
+)
 from mmrec.features.ids import ids_of_values, number_rows
 from mmrec.features.source import MatrixSource, Source, as_float32, block_rows, reading
 from mmrec.features.unpacking import unpack
@@ -45,7 +50,8 @@ def open_parquet(path: Path, id_column: str | None = None) -> Source:
         rows = number_rows(_read_ids(file, id_name, f"{path}: {id_name}"), path)
         if _is_list(arrow, schema.field(columns[0]).type):
             return MatrixSource(path, rows, _read_lists(path, file, columns[0]))
-        return MatrixSource(path, rows, _read_columns(path, file, columns))
+        warn_of_other_columns(path, columns)
+        return MatrixSource(path, rows, _read_columns(path, file, columns), names=columns)
 
 
 def pyarrow(path: Path) -> tuple[Any, Any]:

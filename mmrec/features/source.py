@@ -14,27 +14,13 @@ import numpy.typing as npt
 
 from mmrec.data import Features
 from mmrec.errors import DataError, listing
+from mmrec.features.row_numbers import RowNumbers, refuse_copies
 
 Numbers = npt.NDArray[Any]
 """An array of any kind of real numbers, in any byte order."""
 
 BLOCK_BYTES = 1 << 23
 """Bytes that are read at a time if the whole matrix need not be in memory (8 MiB)."""
-
-
-class RowNumbers(dict[str, int]):
-    """The row of each id if the file has no ids: the ids are the numbers of the rows."""
-
-    @classmethod
-    def of(cls, n_rows: int) -> RowNumbers:
-        """Number rows from 0."""
-        return cls((str(row), row) for row in range(n_rows))
-
-    @classmethod
-    def if_equal(cls, rows: dict[str, int]) -> dict[str, int]:
-        """Return ``rows``, as row numbers if their ids are."""
-        numbered = cls.of(len(rows))
-        return numbered if numbered == rows else rows
 
 
 class Source(ABC):
@@ -93,9 +79,11 @@ class MatrixSource(Source):
         matrix: [N, F] of numbers.
         is_bfloat16: the numbers are uint16 with the bits of bfloat16, which numpy does not have.
         is_mapped: the matrix is the file itself, mapped into memory.
+        names: of the columns, if they have names.
 
     Raises:
-        DataError: the matrix has the wrong shape or does not contain numbers.
+        DataError: the matrix has the wrong shape, does not contain numbers, or has a column of row
+            numbers or ids.
     """
 
     def __init__(
@@ -106,6 +94,7 @@ class MatrixSource(Source):
         *,
         is_bfloat16: bool = False,
         is_mapped: bool = False,
+        names: Sequence[str] = (),
     ) -> None:
         super().__init__(path)
         self._matrix = check_matrix(path, matrix)
@@ -113,6 +102,8 @@ class MatrixSource(Source):
         self._is_mapped = is_mapped
         if len(matrix) != len(rows):
             raise DataError(f"{path}: {len(rows)} ids for {len(matrix)} vectors")
+        if not is_bfloat16:
+            refuse_copies(path, rows, matrix, names)
         self._rows = rows
 
     @property

@@ -65,7 +65,8 @@ def open_safetensors(path: Path) -> Source:
     with reading(path, "safetensors"):
         with safe_open(path, framework="np") as file:  # checks every size and offset
             names = list(file.keys())
-            ids = (file.metadata() or {}).get("ids")
+            metadata = file.metadata() or {}
+            ids = metadata.get("ids")
             listed = file.get_tensor("ids") if ids is None and "ids" in names else None
         if "features" not in names:
             raise DataError(
@@ -94,9 +95,25 @@ def open_safetensors(path: Path) -> Source:
     elif len(names) > 1 and not id_files(path):  # one of the others may be the ids
         raise other_names(path, names)
     else:
+        if not id_files(path):
+            _refuse_other_ids(path, metadata, len(matrix))
         rows = rows_of_id_file(path, len(matrix))
     is_bfloat16 = entry["dtype"] == "BF16"
     return MatrixSource(path, rows, matrix, is_bfloat16=is_bfloat16, is_mapped=True)
+
+
+def _refuse_other_ids(path: Path, metadata: Mapping[str, str], n_rows: int) -> None:
+    """Refuse metadata that list as many values as the matrix has rows, but not under ``ids``."""
+    for name, text in metadata.items():
+        try:
+            listed = json.loads(text)
+        except (ValueError, RecursionError):
+            listed = text.split(",")
+        if isinstance(listed, list | dict) and len(listed) == n_rows > 1:
+            raise DataError(
+                f"{path}: expected the ids under 'ids' in the metadata, found {n_rows} values "
+                f"under {name!r}"
+            )
 
 
 def open_pt(path: Path) -> Source:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,16 @@ import numpy as np
 from mmrec.data import FloatArray
 from mmrec.data.reading.text import Records, read_records
 from mmrec.errors import DataError, listing
-from mmrec.features.columns import NAME_IDS, is_id_name, is_index_name, vector_columns
-from mmrec.features.source import MatrixSource, RowNumbers, Source, as_float32, reading
+from mmrec.features.columns import (
+    NAME_IDS,
+    VectorColumns,
+    is_id_name,
+    is_index_name,
+    vector_columns,
+    warn_of_other_columns,
+)
+from mmrec.features.row_numbers import RowNumbers, refuse_other_ids
+from mmrec.features.source import MatrixSource, Source, as_float32, reading
 from mmrec.features.unpacking import unpack
 
 _Rows = Iterator[tuple[int, str, Sequence[str]]]
@@ -76,8 +85,9 @@ class _Delimited:
         self._path = path
         self._separator = separator
         self._id_column = id_column
-        self.is_index = False
-        """The ids are in a column that usually has the numbers of the rows."""
+        self.columns = VectorColumns(0, (), by_place=True)
+        self.names: Sequence[str] = ()
+        """Of the columns of numbers."""
 
     def __iter__(self) -> _Rows:
         records = _records(self._path, self._separator)
@@ -95,11 +105,15 @@ class _Delimited:
             yield from ((line, fields[0], fields[1:]) for line, fields in records)
             return
         place = f"{self._path}:{line}"
-        columns = vector_columns(place, names, self._id_column)
-        self.is_index = columns.is_index
+        columns = self.columns = vector_columns(place, names, self._id_column)
+        self.names = [names[column] for column in columns.numbers]
+        warn_of_other_columns(place, self.names)
         for line, fields in records:
             if columns.numbers == tuple(range(1, len(names))):
-                yield line, fields[0], fields[1:]  # the header of R lacks the first column
+                if len(fields) > len(names):  # the header of R lacks the first column
+                    self.columns = replace(columns, is_index=True)
+                    self.names = names
+                yield line, fields[0], fields[1:]
             elif len(fields) == len(names):
                 yield line, fields[columns.id], [fields[column] for column in columns.numbers]
             else:
@@ -185,15 +199,20 @@ def _read(path: Path, rows: Iterable[tuple[int, str, Sequence[str]]]) -> Source:
     if not lines:
         raise DataError(f"{path}: expected lines of an id and its numbers, found none")
     numbered = {item_id: row for row, item_id in enumerate(lines)}
-    if isinstance(rows, _Delimited) and rows.is_index:
+    matrix = numbers.reshape(-1, width)
+    if not isinstance(rows, _Delimited):
+        return MatrixSource(path, numbered, matrix)
+    if rows.columns.by_place:
+        refuse_other_ids(path, lines, matrix, rows.columns, rows.names)
+    if rows.columns.is_index:
         numbered = RowNumbers.if_equal(numbered)
-    return MatrixSource(path, numbered, numbers.reshape(-1, width))
+    return MatrixSource(path, numbered, matrix, names=rows.names)
 
 
 def _vector(place: str, item_id: str, numbers: Sequence[str]) -> FloatArray:
     if not item_id:
         raise DataError(f"{place}: the id is empty")
-    if any("\ud800" <= character <= "\udfff" for character in item_id):
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in item_id):
         raise DataError(f"{place}: the line is not UTF-8 text")
     if not numbers:
         raise DataError(f"{place}: expected an id and its numbers, found only {item_id!r:.80}")

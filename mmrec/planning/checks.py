@@ -12,12 +12,15 @@ from mmrec.data.vocabulary import sort_ids
 from mmrec.errors import DataError
 from mmrec.evaluation.reachable import RelevantRows
 from mmrec.features import Loader
+from mmrec.features.formats import find_format
 from mmrec.features.ids import ID_SUFFIXES
 from mmrec.models import RecommendationFile
 from mmrec.planning.plan import Plan
 
 _LARGE_SHARE = 0.5
 """Share of items without a vector that is worth a warning."""
+_FEWEST_ROWS = 4
+"""Fewer rows can have the numbers of the rows as users by chance."""
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
@@ -40,6 +43,7 @@ def check_held_out(
     """
     selecting = "validation" if "validation" in aligned.splits else "test"
     ranks_all = any(issubclass(model.recommender, RecommendationFile) for model in plan.models)
+    _refuse_row_numbers(tables["train"])
     warnings = []
     for name, split in aligned.splits.items():
         if name == "train":
@@ -65,6 +69,19 @@ def check_held_out(
                 raise DataError(f"{message} Epochs and trials cannot be selected by it")
             warnings.append(message)
     return tuple(warnings)
+
+
+def _refuse_row_numbers(train: Table) -> None:
+    """Refuse a training split whose users number the rows: each has a single one."""
+    users = train.frame["user_id"].tolist()
+    if len(users) < _FEWEST_ROWS or users[0] not in ("0", "1"):
+        return
+    first = int(users[0])
+    if all(user == str(row) for row, user in enumerate(users, first)):
+        raise DataError(
+            f"{train.path}: the users number the rows: {examples(users)}, each in one row; if the "
+            "first column is not the user, remove it, or name the columns in a header"
+        )
 
 
 def _without_hits(split: Interactions, train: Interactions, plan: Plan) -> str | None:
@@ -101,7 +118,7 @@ def _check_loader(loader: Loader, ids: Sequence[str]) -> Iterator[str]:
     known = loader.items()
     absent = [item_id for item_id in ids if item_id not in known]
     if loader.has_row_numbers:
-        yield from _check_row_numbers(loader.path, len(known), ids, absent)
+        yield from _check_row_numbers(loader.path, list(known), ids, absent)
         return
     alike = spelling_note(absent, known)
     if alike or len(absent) > _LARGE_SHARE * len(ids):
@@ -113,34 +130,37 @@ def _check_loader(loader: Loader, ids: Sequence[str]) -> Iterator[str]:
 
 
 def _check_row_numbers(
-    path: Path, n_rows: int, ids: Sequence[str], absent: Sequence[str]
+    path: Path, known: Sequence[str], ids: Sequence[str], absent: Sequence[str]
 ) -> Iterator[str]:
     """Check the ids of a matrix without ids, which are the numbers of its rows."""
     how = (
         f"write {path.stem}{ID_SUFFIXES[0]} next to it, with the item id of each row in a line of "
         "its own"
     )
-    rows = f"the matrix has {n_rows:,} rows and no ids, so row 0 is item '0'"
+    if find_format(path) in ("csv", "tsv"):
+        how = "call the column of the item ids 'id'"
+    first, last = int(known[0]), int(known[-1])
+    rows = f"the matrix has {len(known):,} rows and no ids, so row 0 is item '{first}'"
     if absent:
         numbers = [int(name) for name in ids if _NUMBER.fullmatch(name)]
         guess = ""
-        if numbers and min(numbers) == 1 and max(numbers) == n_rows:
-            guess = " (the ids seem to start at 1)"
-        elif numbers and min(numbers) >= n_rows:
+        if numbers and min(numbers) == first + 1 and max(numbers) == last + 1:
+            guess = f" (the ids seem to start at {first + 1})"
+        elif numbers and min(numbers) == first - 1 and max(numbers) == last - 1:
+            guess = f" (the ids seem to start at {first - 1})"
+        elif numbers and min(numbers) > last:
             guess = " (the items seem to be numbered after the users)"
         raise DataError(
-            f"{path}: {rows} and row {n_rows - 1} is item '{n_rows - 1}'; but {len(absent):,} of "
+            f"{path}: {rows} and row {len(known) - 1} is item '{last}'; but {len(absent):,} of "
             f"{len(ids):,} items of the interactions have other ids{guess}: {examples(absent)}; "
             f"{how}"
         )
     least, largest = (int(ids[place]) for place in (0, -1))
-    if least == 0 and largest == n_rows - 1:
+    if least == first and largest == last:
         return
     parts = []
-    if least > 0:
-        parts.append(f"no item has the ids 0 to {least - 1}; do the ids start at {least}?")
-    if largest < n_rows - 1:
-        parts.append(
-            f"no item has the ids {largest + 1} to {n_rows - 1}; is the first row padding?"
-        )
+    if least > first:
+        parts.append(f"no item has the ids {first} to {least - 1}; do the ids start at {least}?")
+    if largest < last:
+        parts.append(f"no item has the ids {largest + 1} to {last}; is the first row padding?")
     yield f"{path}: {rows}, but {' '.join(parts)} If rows and ids differ, {how}"

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from mmrec.files import encoded
 from mmrec.reporting.plots.style import draw, is_available
 from mmrec.reporting.plots.svg import to_uri
 from mmrec.reporting.report_data import ReportData
@@ -89,7 +90,7 @@ def _picture(plot: Plot) -> dict[str, object] | None:
 
 def _data_uri(text: str, kind: str) -> str:
     """Return a text as the address of a file that is part of the page."""
-    return f"data:{kind};charset=utf-8,{quote(text, safe=',.;:/@+*()=!')}"
+    return f"data:{kind};charset=utf-8,{quote(encoded(text), safe=',.;:/@+*()=!')}"
 
 
 def _file_name(caption: str) -> str:

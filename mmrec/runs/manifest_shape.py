@@ -125,7 +125,7 @@ class _Data(_Fold):
 
 @dataclass(frozen=True)
 class _Seeds:
-    models: dict[Text, list[Count]]
+    models: dict[Text, list[StrictInt]]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ COMMANDS = {
     "verify": ["verify", "PATH"],
     "show": ["show", "PATH", "--user", "1"],
     "diff": ["diff", "PATH", "PATH"],
+    "compare": ["compare", "PATH", "PATH"],
     "evaluate": ["evaluate", "--recs", "PATH", "--train", "PATH", "--test", "PATH"],
     "evaluate-json": ["evaluate", "--recs", "OK", "--train", "OK", "--test", "TEST", "--json=PATH"],
     "convert-from": ["convert", "PATH", "out.npz"],
@@ -60,6 +62,14 @@ def test_a_name_that_is_too_long(commands, tmp_path, capsys, name):
     error = capsys.readouterr().err
     assert_contains(error, [str(tmp_path / LONG), "File name too long"])
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("name", ["run", "validate", "plan", "report", "show", "diff", "compare"])
+def test_a_name_with_a_null_character(commands, tmp_path, capsys, name):
+    assert main(commands(name, tmp_path / "a\0b")) == 2
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    assert "a\0b" in error or repr("a\0b")[1:-1] in error
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -107,6 +117,14 @@ def test_lists_whose_name_is_not_utf_8(experiment_file: Write):
     assert read_results(results.folder).trials["trial"].tolist() == (
         results.trials["trial"].tolist()
     )
+
+
+def test_runs_whose_folder_is_not_utf_8_are_compared(experiment_file: Write, tmp_path, capsys):
+    folder = run_experiment(experiment_file(), progress=False).folder
+    other = tmp_path / os.fsdecode(b"caf\xe9")
+    shutil.copytree(folder, other)
+    assert main(["compare", str(other), "--output", str(tmp_path / "out")]) == 0
+    assert "caf\\udce9" in (tmp_path / "out" / "comparison.html").read_text()
 
 
 def test_a_run_in_a_folder_that_may_not_be_entered_any_more(experiment_file: Write, monkeypatch):

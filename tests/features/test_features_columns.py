@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from helpers import assert_contains, refusal, write_text
+from safetensors.numpy import save_file
 
 from mmrec.errors import DataError
 from mmrec.features.formats import open_source
@@ -109,6 +112,95 @@ def test_an_unnamed_first_column_of_other_ids(indexed: bool, tmp_path: Path) -> 
     assert list(source.ids) == (IDS if indexed else [str(row) for row in range(6)])
     assert source.has_row_numbers is not indexed
     assert source.read(list(source.ids)).tolist() == list(BY_ID.values())
+
+
+@each_form
+@pytest.mark.parametrize("id_column", [None, "item_id"])
+@pytest.mark.parametrize("place", [0, 1, 3])
+@pytest.mark.parametrize(
+    "values", [range(6), range(1, 7), [3, 5, 0, 2, 1, 4]], ids=["from 0", "from 1", "ids"]
+)
+def test_row_numbers_and_ids_under_any_name_are_not_features(
+    write: Write, id_column: str | None, place: int, values: Iterable[int], tmp_path: Path
+) -> None:
+    frame = with_ids()
+    frame.insert(place, "rownames", list(values))
+    path = write(frame, tmp_path)
+    message = refusal(DataError, lambda: open_source(path, id_column=id_column))
+    assert_contains(message, [path, "'rownames'"])
+
+
+@pytest.mark.parametrize("values", [range(6), range(1, 7), [3, 5, 0, 2, 1, 4]], ids=str)
+@pytest.mark.parametrize("kind", ["npy", "npz", "pt", "safetensors"])
+def test_row_numbers_and_ids_are_no_features_of_a_matrix(
+    kind: str, values: Iterable[int], tmp_path: Path
+) -> None:
+    matrix = np.column_stack([VECTORS, list(values)]).astype(np.float32, order="C")
+    path = tmp_path / f"f.{kind}"
+    if kind == "npy":
+        np.save(path, matrix)
+        write_text(tmp_path / "f.ids.txt", "\n".join(IDS))
+    elif kind == "npz":
+        np.savez(path, ids=IDS, features=matrix)
+    elif kind == "pt":
+        torch.save({"ids": IDS, "features": torch.from_numpy(matrix)}, path)
+    else:
+        save_file({"features": matrix}, path, {"ids": json.dumps(IDS)})
+    assert_contains(refusal(DataError, open_source, path), [path, "column 2"])
+
+
+UNCLEAR: dict[str, str] = {
+    "row numbers, then ids": "row,song,f0,f1",
+    "row numbers from 1": "n,song,f0,f1",
+    "no name, then ids": ",f0,Unnamed: 0,f1",
+    "two indices": "Unnamed: 0.1,Unnamed: 0,f0,f1",
+    "an index behind row numbers": "row,f0,f1,index",
+    "no header": "",
+}
+
+
+@pytest.mark.parametrize("kind", UNCLEAR)
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_ids_that_may_be_in_another_column_are_refused(
+    kind: str, separator: str, tmp_path: Path
+) -> None:
+    first = 1 if "from 1" in kind else 0
+    names = UNCLEAR[kind].split(",")
+    is_id = {"song", "Unnamed: 0", "index"}
+    lines = [] if names == [""] else [names]
+    names = names if lines else ["row", "song", "f0", "f1"]
+    for row, item_id in enumerate(IDS):
+        numbers = iter(map(str, VECTORS.iloc[row]))
+        fields = [str(row + first)]
+        fields += [item_id if name in is_id else next(numbers) for name in names[1:]]
+        lines.append(fields)
+    text = "".join(separator.join(fields) + "\n" for fields in lines)
+    path = write_text(tmp_path / ("f.csv" if separator == "," else "f.tsv"), text)
+    assert_contains(refusal(DataError, open_source, path), [path, "id", "first column"])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_row_names_of_r_are_row_numbers(first: int, tmp_path: Path) -> None:
+    rows = [f"{row + first},{a},{b}\n" for row, (a, b) in enumerate(BY_ID.values())]
+    source = open_source(write_text(tmp_path / "f.csv", "f0,f1\n" + "".join(rows)))
+    assert source.has_row_numbers
+    assert list(source.ids) == [str(row + first) for row in range(6)]
+    assert source.read(list(source.ids)).tolist() == list(BY_ID.values())
+
+
+@each_form
+@pytest.mark.parametrize("name", ["label", "price", "rating", "timestamp"])
+@pytest.mark.parametrize("place", [0, 3])
+def test_a_column_unlike_the_others_is_a_warning(
+    write: Write, name: str, place: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = with_ids().assign(f2=0.5)
+    assert len(vectors(write(frame, tmp_path))["3"]) == 3
+    assert not caplog.records
+    frame.insert(place, name, [1, 0, 1, 2, 0, 0])
+    assert len(vectors(write(frame, tmp_path))["3"]) == 4
+    [record] = caplog.records
+    assert_contains(record.getMessage(), ["f.", f"'{name}'", "'f0'"])
 
 
 def test_the_columns_of_an_atomic_file(tmp_path: Path) -> None:

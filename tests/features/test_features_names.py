@@ -115,3 +115,80 @@ def test_the_published_cases(capsys, config, found):
 @pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not part of the repository")
 def test_the_published_case_with_one_entry_more(capsys):
     assert main(["plan", str(CASES / "c.yml")]) == 0
+
+
+OTHER_ID_FILES = [
+    "f_ids.txt",
+    "f.ids.npy",
+    "f_item_ids.npy",
+    "f.ids.json",
+    "f.npy.ids.txt",
+    "f.ids",
+    "F.IDS.TXT",
+    "f-index.csv",
+    "f_id_map.json",
+]
+
+
+@pytest.mark.parametrize("name", OTHER_ID_FILES)
+def test_a_file_with_ids_that_is_not_read_is_refused(tmp_path, name):
+    np.save(tmp_path / "f.npy", MATRIX)
+    (tmp_path / name).write_bytes(b"3\n5\n")
+    message = refusal(DataError, open_source, tmp_path / "f.npy")
+    assert_contains(message, [tmp_path / "f.npy", name, "f.ids.txt"])
+    (tmp_path / "f.ids.txt").write_text("a\nb\nc\nd\ne\nf\n")
+    assert list(open_source(tmp_path / "f.npy").ids) == list("abcdef")
+
+
+@pytest.mark.parametrize("name", ["item_ids.npy", "ids.txt", "item_id.json"])
+def test_a_file_that_may_have_the_ids_is_a_warning(tmp_path, name, caplog):
+    (tmp_path / name).write_bytes(b"3\n5\n")
+    np.save(tmp_path / "f.npy", MATRIX)
+    assert open_source(tmp_path / "f.npy").has_row_numbers
+    [record] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert_contains(record.getMessage(), ["f.npy", name, "f.ids.txt"])
+
+
+@pytest.mark.parametrize(
+    "name", ["f.yml", "feats_ids.txt", "f2.npy", "i_id_mapping.csv", "f.inter"]
+)
+def test_other_files_next_to_a_matrix_are_of_no_account(tmp_path, name, caplog):
+    (tmp_path / name).write_bytes(b"3\n5\n")
+    np.save(tmp_path / "f.npy", MATRIX)
+    assert open_source(tmp_path / "f.npy").has_row_numbers
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_mapping_between_the_same_numbers_is_refused(tmp_path):
+    np.save(tmp_path / "f.npy", MATRIX)
+    (tmp_path / "f.json").write_text('{"0": 3, "1": 5, "2": 0, "3": 2, "4": 1, "5": 4}')
+    message = refusal(DataError, open_source, tmp_path / "f.npy")
+    assert_contains(message, [tmp_path / "f.json", "list"])
+    (tmp_path / "f.json").write_text('{"3": 0, "5": 1, "0": 2, "2": 3, "1": 4, "4": 5}')
+    assert open_source(tmp_path / "f.npy").read(["5", "3"]).tolist() == [[2, 3], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '["3", "5", "0", "2", "1", "4"]',
+        "3,5,0,2,1,4",
+        '{"3": 0, "5": 1, "0": 2, "2": 3, "1": 4, "4": 5}',
+    ],
+)
+def test_metadata_with_ids_under_another_name_are_refused(tmp_path, text):
+    path = tmp_path / "f.safetensors"
+    save_file({"features": MATRIX}, path, {"item_ids": text})
+    assert_contains(refusal(DataError, open_source, path), [path, "'ids'", "'item_ids'"])
+    save_file({"features": MATRIX}, path, {"format": "pt", "model": "clip, large"})
+    assert open_source(path).has_row_numbers
+
+
+def test_an_array_of_records_is_named(tmp_path):
+    np.save(tmp_path / "f.npy", np.rec.fromarrays(MATRIX.T))
+    assert_contains(refusal(DataError, open_source, tmp_path / "f.npy"), ["numbers", "f0"])
+
+
+def test_utf_16_is_no_utf_8(tmp_path):
+    (tmp_path / "f.csv").write_bytes("item_id,a\n7,1\n".encode("utf-16"))
+    assert_contains(refusal(DataError, open_source, tmp_path / "f.csv"), ["f.csv:", "UTF-8"])

@@ -154,7 +154,7 @@ def test_bfloat16_is_read_exactly(tmp_path: Path) -> None:
 def test_tables_of_other_forms(tmp_path: Path) -> None:
     ids = [f"i{row}" for row in range(60)]
     columns = {f"f{column}": MATRIX[:, column] for column in range(7)}
-    columns["f3"] = np.arange(60)  # whole numbers beside others
+    columns["f3"] = np.arange(60)[::-1]  # whole numbers next to others
     fixed = arrow.FixedSizeListArray.from_arrays(MATRIX.ravel(), 7)
     expected = np.column_stack(list(columns.values())).astype(np.float32)
     for table, matrix in (

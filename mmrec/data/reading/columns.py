@@ -75,6 +75,8 @@ class Layout:
     """Advice for a table whose first row is a header."""
     ignored: Mapping[str, int] = field(default_factory=dict)
     """Name and index of each column that is not read."""
+    names: Sequence[str] = ()
+    """The header."""
 
     @property
     def between(self) -> str:
@@ -142,7 +144,15 @@ def named_columns(
     ignored = {name: place for place, name in enumerate(fields) if place not in roles.values()}
     if ignored:
         logger.info("%s: ignored columns: %s", path, listing(map(repr, ignored), 20))
-    return Layout(separator, roles, len(fields), has_header=True, first_line=line, ignored=ignored)
+    return Layout(
+        separator,
+        roles,
+        len(fields),
+        has_header=True,
+        first_line=line,
+        ignored=ignored,
+        names=fields,
+    )
 
 
 def is_rating_name(name: str) -> bool:

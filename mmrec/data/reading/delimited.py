@@ -26,6 +26,7 @@ from mmrec.data.reading.columns import (
     ordered_columns,
 )
 from mmrec.data.reading.form import DEFAULT, TableForm
+from mmrec.data.reading.header_rows import find_header_row, header_row_error
 from mmrec.data.reading.text import QUOTING, check_text, kind_of, open_text, records, shown
 from mmrec.errors import DataError
 
@@ -74,6 +75,10 @@ def read_delimited(
             raise bad_line
     if any(not text.strip() for role in IDS for text in fields[role].cat.categories):
         raise DataError(f"{path}: a user or an item is empty")
+    header_row = find_header_row(fields, layout)
+    if header_row is not None:
+        line = line_of_row(path, header_row, header=header, form=form)
+        raise header_row_error(path, line, layout)
     columns = {
         "user_id": fields["user_id"],
         "item_id": fields["item_id"],

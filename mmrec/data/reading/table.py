@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mmrec.data.reading.columns import IDS
@@ -25,6 +26,12 @@ _MISSING = frozenset(
 _LIKE_TIMES = 1e8
 """Ratings from here on look like seconds since 1970: this is a day in 1973."""
 _ZEROS = re.compile(r"([+-]?\d+)\.0+")
+UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+"""Characters that are not shown, such as a byte order mark."""
+_ROUNDED = re.compile(r"^[+-]?\d(\.\d+)?[eE]\+\d+$")
+"""A whole number as spreadsheets write it, with digits lost."""
+_MANY_RATINGS = 22
+"""More different values than scales of ratings have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +94,24 @@ def make_table(
             _LIKE_TIMES,
             frame["rating"].iloc[0],
         )
+    if has_ratings and _are_items(frame):
+        logger.warning(
+            "%s: the ratings have %d different values, all of which are also items: does the third "
+            "column have the ratings?",
+            path,
+            frame["rating"].nunique(),
+        )
     kept = without_duplicates(path, frame, form, header=header).reset_index(drop=True)
     return Table(path, kept, has_ratings, len(frame) - len(kept), form, header)
+
+
+def _are_items(frame: pd.DataFrame) -> bool:
+    """Return whether the ratings are ids of items, as in lines of a user and several items."""
+    ratings = frame["rating"].unique()
+    if len(ratings) < _MANY_RATINGS or (ratings != np.round(ratings)).any():
+        return False
+    items = set(frame["item_id"].cat.categories)
+    return all(f"{rating:.0f}" in items for rating in ratings)
 
 
 def _report_ids(path: Path, frame: pd.DataFrame) -> None:
@@ -108,6 +131,21 @@ def _report_ids(path: Path, frame: pd.DataFrame) -> None:
                 column.removesuffix("_id"),
             )
         _report_spellings(path, column, set(frame[column].cat.categories))
+        for pattern, what in (
+            (UNSEEN, "a character that is not shown"),
+            (_ROUNDED, "the form of a rounded number, which several ids may have become"),
+        ):
+            names = [name for name in frame[column].cat.categories if pattern.search(name)]
+            if names:
+                logger.warning(
+                    "%s: %d of %d values of %s have %s: %s; they are read as they are",
+                    path,
+                    len(names),
+                    len(frame[column].cat.categories),
+                    column,
+                    what,
+                    listing(map(repr, names), 3),
+                )
 
 
 def _report_spellings(path: Path, column: str, ids: set[str]) -> None:

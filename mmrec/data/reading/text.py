@@ -79,6 +79,8 @@ def check_text(path: Path, encoding: str = UTF_8) -> None:
 
 def _check_encoded(path: Path, encoding: str) -> None:
     decoder = codecs.getincrementaldecoder(encoding)()
+    utf_8 = None if encoding.startswith(UTF_8) else codecs.getincrementaldecoder(UTF_8)()
+    is_ascii = True
     line = 1
     try:
         for chunk in chain(_chunks(path), [b""]):
@@ -86,10 +88,23 @@ def _check_encoded(path: Path, encoding: str) -> None:
             line += text.count("\n")
             if "\0" in text:
                 raise DataError(f"{path}: the text contains a NUL character (encoding: {encoding})")
-    except UnicodeDecodeError as error:
+            is_ascii = is_ascii and chunk.isascii()
+            if utf_8 is not None and not _decodes(utf_8, chunk):
+                utf_8 = None
+    except UnicodeError as error:
         raise DataError(
             f"{path}: after line {line}: the text is not {encoding}: {error}"
         ) from error
+    if utf_8 is not None and not is_ascii:
+        raise DataError(f"{path}: the text is UTF-8, not {encoding}; remove 'encoding'")
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes) -> bool:
+    try:
+        decoder.decode(chunk, final=not chunk)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def read_text(path: Path) -> str:

@@ -13,6 +13,8 @@ Times = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 _EXACT = 2.0**53
 """Larger whole numbers, such as nanoseconds since 1970, are not exact as float64."""
+_FIRST, _LAST = (moment.tz_localize("UTC") for moment in (pd.Timestamp.min, pd.Timestamp.max))
+"""The first and the last moment in nanoseconds as int64."""
 _WHOLE = re.compile(r"([+-]?\d{1,19})(\.0*)?")
 
 
@@ -20,7 +22,8 @@ def parse_times(texts: pd.Series[str]) -> Times:
     """Return timestamps as numbers, [n] int64 or float64.
 
     Whole numbers remain as they are; dates such as ``2014-07-23`` or ``2014-07-23T10:30:00Z``
-    (ISO 8601, UTC without a zone) become nanoseconds since 1970. Other texts become NaN.
+    (ISO 8601, UTC without a zone) become nanoseconds since 1970. Other texts become NaN, and so do
+    dates that int64 cannot hold, before 1678 or after 2261.
     """
     stripped = texts.astype(str).str.strip()
     numbers: Times = pd.to_numeric(stripped, errors="coerce").to_numpy()
@@ -61,6 +64,7 @@ def _moment(text: str) -> int | None:
 
 def _dates(texts: pd.Series[str]) -> Times:
     dates = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
+    dates = dates.where(dates.between(_FIRST, _LAST))
     known = dates.notna().to_numpy()
     moments: npt.NDArray[np.int64] = np.asarray(dates.dt.as_unit("ns").astype("int64"), np.int64)
     if known.all():

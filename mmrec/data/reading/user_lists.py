@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from mmrec.data.reading.columns import IDS, role_of
 from mmrec.data.reading.text import read_text
-from mmrec.errors import DataError
+from mmrec.errors import DataError, listing
+
+_SPLITS = frozenset(("train", "training", "val", "valid", "validation", "dev", "test"))
 
 
 def read_user_lists(path: Path) -> pd.DataFrame:
@@ -25,7 +28,9 @@ def read_user_lists(path: Path) -> pd.DataFrame:
     """
     users: list[str] = []
     items: list[str] = []
-    for user, listed in _parse(path).items():
+    lists = _parse(path)
+    _refuse_other_keys(path, lists)
+    for user, listed in lists.items():
         if not isinstance(listed, list):
             raise DataError(
                 f"{path}: expected a list of items for the user {user!r}, found {listed!r:.80}"
@@ -53,6 +58,19 @@ def _parse(path: Path) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise DataError(f"{path}: expected {{user: [item, ...], ...}}, found {value!r:.80}")
     return value
+
+
+def _refuse_other_keys(path: Path, keys: Collection[str]) -> None:
+    """Refuse keys that are the names of columns or of splits, not users."""
+    what = None
+    if set(IDS) <= set(map(role_of, keys)):
+        what = "columns of a table"
+    elif len(keys) > 1 and {key.casefold() for key in keys} <= _SPLITS:
+        what = "splits"
+    if what is not None:
+        raise DataError(
+            f"{path}: expected {{user: [item, ...], ...}}, found {what}: {listing(keys)}"
+        )
 
 
 def _distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

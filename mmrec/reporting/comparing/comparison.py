@@ -155,7 +155,8 @@ def compare(
     paths = [run.folder if isinstance(run, Results) else Path(run) for run in runs]
     if not paths:
         raise DataError("no run was given; name the folders of the runs")
-    opened = list({path.resolve(): FinishedRun.open(path) for path in paths}.values())
+    found = [FinishedRun.open(path) for path in paths]
+    opened = list({run.path.resolve(): run for run in found}.values())
     check_comparable(opened)
     scores = read_scores(opened, metrics, proposed)
     verdicts = judge(scores, proposed)

@@ -187,4 +187,4 @@ def _markdown(cell: Cell) -> str:
     text = cell.text.replace("|", "\\|")
     around = "**" if cell.strong else "_" if cell.underlined else ""
     text = f"{around}{text}{around}" + cell.mark.replace("*", "\\*")
-    return text if cell.spread is None else f"{text} ± {cell.spread:.4f}"
+    return text if cell.spread is None else f"{text} ± {cell.spread_text}"

@@ -1,0 +1,128 @@
+"""Numbers of rows: as the ids of a file without ids, and in columns that are no features."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mmrec.errors import DataError
+from mmrec.features.columns import NAME_IDS, VectorColumns
+
+_FEWEST_ROWS = 4
+"""Fewer rows can have the numbers of the rows by chance."""
+_WHOLE = re.compile(r"-?\d{1,15}(\.0*)?")
+
+
+class RowNumbers(dict[str, int]):
+    """The row of each id if the file has no ids: the ids are the numbers of the rows."""
+
+    @classmethod
+    def of(cls, n_rows: int, first: int = 0) -> RowNumbers:
+        """Number rows from ``first``."""
+        return cls((str(row + first), row) for row in range(n_rows))
+
+    @classmethod
+    def if_equal(cls, rows: dict[str, int]) -> dict[str, int]:
+        """Return ``rows``, as row numbers if their ids are, from 0 or 1."""
+        first = next(iter(rows))
+        if first not in ("0", "1"):
+            return rows
+        numbered = cls.of(len(rows), int(first))
+        return numbered if numbered == rows else rows
+
+
+def refuse_copies(
+    path: Path, ids: Collection[str], matrix: npt.NDArray[Any], names: Sequence[str] = ()
+) -> None:
+    """Refuse a matrix with a column of row numbers or ids, which are no features.
+
+    Args:
+        path: for messages.
+        ids: of the rows, in their order.
+        matrix: [N, F] of numbers.
+        names: of the columns, if they have names.
+
+    Raises:
+        DataError: a column numbers the rows from 0 or 1, or repeats the ids.
+    """
+    if len(matrix) < _FEWEST_ROWS:
+        return
+    numbers = np.arange(len(matrix))
+    found = {
+        "numbers the rows (0, 1, 2, ...)": numbers,
+        "numbers the rows (1, 2, ...)": numbers + 1,
+    }
+    if all(map(_WHOLE.fullmatch, islice(ids, _FEWEST_ROWS))) and all(map(_WHOLE.fullmatch, ids)):
+        found["repeats the ids"] = np.array([int(item_id.partition(".")[0]) for item_id in ids])
+    for what, values in found.items():
+        column = _column_of(matrix, values)
+        if column is not None:
+            raise DataError(
+                f"{path}: {_named(column, names)} {what}, so it is not a feature: remove it"
+                f"{' or call it index, which is not read' if names else ''}"
+            )
+
+
+def refuse_other_ids(
+    path: Path,
+    ids: Collection[str],
+    matrix: npt.NDArray[Any],
+    columns: VectorColumns,
+    names: Sequence[str],
+) -> None:
+    """Refuse a table without a name of the ids if another column than the first may have them.
+
+    Args:
+        path: for messages.
+        ids: of the first column, in the order of the rows.
+        matrix: [N, F], the columns of numbers.
+        columns: where the ids and the numbers are.
+        names: of the columns of numbers, if they have names.
+
+    Raises:
+        DataError: the first column numbers the rows or has the name of such a column, and another
+            column has the name of an index or, unlike the others, different whole numbers.
+    """
+    if len(matrix) < _FEWEST_ROWS or not all(map(_WHOLE.fullmatch, ids)):
+        return
+    numbered = RowNumbers.if_equal({item_id: row for row, item_id in enumerate(ids)})
+    other = None
+    if columns.other_index is not None and (columns.is_index or isinstance(numbered, RowNumbers)):
+        other = f"the column {columns.other_index!r} is not read"
+    elif isinstance(numbered, RowNumbers):
+        whole = list(_columns_of_whole_numbers(matrix))
+        if whole and len(whole) < matrix.shape[1]:
+            other = f"{_named(whole[0], names)} has different whole numbers"
+    if other is not None:
+        how = NAME_IDS if names else "write a header that calls the column of the ids 'id'"
+        raise DataError(
+            f"{path}: the first column seems to number the rows, and {other}: which has the ids? "
+            f"{how[0].upper()}{how[1:]}"
+        )
+
+
+def _named(column: int, names: Sequence[str]) -> str:
+    return f"the column {names[column]!r}" if names else f"column {column} of the numbers"
+
+
+def _column_of(matrix: npt.NDArray[Any], values: npt.NDArray[np.int64]) -> int | None:
+    with np.errstate(over="ignore"):  # of half precision
+        wanted = values.astype(matrix.dtype)
+    head = slice(_FEWEST_ROWS)
+    columns = np.flatnonzero((matrix[head] == wanted[head, None]).all(axis=0))
+    return next((int(n) for n in columns if (matrix[:, n] == wanted).all()), None)
+
+
+def _columns_of_whole_numbers(matrix: npt.NDArray[Any]) -> Iterator[int]:
+    """Yield the columns whose numbers are whole and all different."""
+    head = matrix[:_FEWEST_ROWS]
+    for column in np.flatnonzero((head == np.round(head)).all(axis=0)):
+        values = matrix[:, column]
+        if (values == np.round(values)).all() and len(np.unique(values)) == len(values):
+            yield int(column)
