@@ -117,8 +117,8 @@ def internal_numbers(
 ) -> str | None:
     """Return a warning if ids look like row numbers of another program.
 
-    They do if the data lack some of them, and all are numbers from 0 to N, where N is the number of
-    ids of the data.
+    They do if the data lack some of them, and all are numbers from 0 to N - 1, or from 1 to N,
+    where N is the number of ids of the data.
 
     Args:
         path: the file.
@@ -129,7 +129,7 @@ def internal_numbers(
     if set(found) <= set(known) or not all(map(_NUMBER.fullmatch, (*found, *known))):
         return None
     numbers, own = [int(name) for name in found], [int(name) for name in known]
-    if max(numbers) > len(own):
+    if max(numbers) >= len(own) + (min(numbers) > 0):
         return None
     return (
         f"{path}: the {what}s are numbers from {min(numbers)} to {max(numbers)}; the {len(own):,} "

@@ -435,6 +435,8 @@ def test_users_that_count_from_0_are_a_warning(tmp_path: Path) -> None:
     train, test = (text.replace("\n1", "\n")[1:] for text in (TRAIN, TEST))  # users 1 to 4
     text = warnings_of(tmp_path, "0 21 1\n1 22 1\n2 23 1\n3 20 1\n", train, test)
     assert_contains(text, ["users are numbers from 0 to 3", "from 1 to 4"])
+    dropped = warnings_of(tmp_path, "0 21 1\n3 22 1\n4 23 1\n", train, test)
+    assert "row numbers" not in dropped
     own = warnings_of(tmp_path, "1 21 1\n2 22 1\n3 23 1\n4 20 1\n", train, test)
     assert "row numbers" not in own
 
