@@ -448,6 +448,21 @@ def test_rows_that_are_also_in_training_are_reported(tmp_path: Path) -> None:
     assert_contains(copied, ["test.tsv: 4 of 4 rows (100%)", "4 of 4 test rows: kept, also"])
 
 
+@pytest.mark.parametrize("spelling", [" {}", "{}.0", "x{}"])
+def test_held_out_items_that_no_list_can_have_are_refused(spelling: str, tmp_path: Path) -> None:
+    rows = [row.split() for row in TEST.splitlines()]
+    test = "".join(f"{user}\t{spelling.format(item)}\t{rating}\n" for user, item, rating in rows)
+    recs, train, held_out = (
+        write_text(tmp_path / f"{name}.tsv", text.replace(" ", "\t") if name != "test" else text)
+        for name, text in (("recs", TEST), ("train", TRAIN), ("test", test))
+    )
+    options: dict[str, Any] = {"metrics": ["Recall"], "cutoffs": [1]}
+    message = refusal(DataError, lambda: evaluate_file(recs, train, held_out, **options))
+    assert_contains(message, ["test.tsv", spelling.format("20"), "'20'", "training"])
+    write_text(recs, test)  # untrained items can be in a list
+    assert evaluate_file(recs, train, held_out, **options).figures == {"Recall@1": 1}
+
+
 def test_lists_of_which_most_are_short_are_a_warning(tmp_path: Path) -> None:
     long_list = "11 21 3\n11 22 2\n11 23 1\n"
     text = warnings_of(tmp_path, f"{long_list}12 22 1\n13 23 1\n", TRAIN, TEST, (1, 3))
