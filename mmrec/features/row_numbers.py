@@ -49,7 +49,8 @@ def refuse_copies(
         names: of the columns, if they have names.
 
     Raises:
-        DataError: a column numbers the rows from 0 or 1, or repeats the ids.
+        DataError: a column numbers the rows from 0 or 1, repeats the ids or, if there are no ids,
+            has the numbers of the rows in another order.
     """
     if len(matrix) < _FEWEST_ROWS:
         return
@@ -67,6 +68,12 @@ def refuse_copies(
                 f"{path}: {_named(column, names)} {what}, so it is not a feature: remove it"
                 f"{' or call it index, which is not read' if names else ''}"
             )
+    column = _shuffled_numbers(matrix) if isinstance(ids, RowNumbers) else None
+    if column is not None:
+        raise DataError(
+            f"{path}: {_named(column, names)} has the numbers of the rows in another order, so it "
+            "seems to have the ids: write them into a file of ids, and remove the column"
+        )
 
 
 def refuse_other_ids(
@@ -117,6 +124,18 @@ def _column_of(matrix: npt.NDArray[Any], values: npt.NDArray[np.int64]) -> int |
     head = slice(_FEWEST_ROWS)
     columns = np.flatnonzero((matrix[head] == wanted[head, None]).all(axis=0))
     return next((int(n) for n in columns if (matrix[:, n] == wanted).all()), None)
+
+
+def _shuffled_numbers(matrix: npt.NDArray[Any]) -> int | None:
+    """Return the first column that has each of the numbers of the rows once, from 0 or 1."""
+    n_rows = len(matrix)
+    head = matrix[:_FEWEST_ROWS].astype(np.float64)
+    fits = ((head == np.round(head)) & (head >= 0) & (head <= n_rows)).all(axis=0)
+    for column in np.flatnonzero(fits):
+        values = np.sort(matrix[:, column].astype(np.float64))
+        if values[0] in (0, 1) and (values == np.arange(n_rows) + values[0]).all():
+            return int(column)
+    return None
 
 
 def _columns_of_whole_numbers(matrix: npt.NDArray[Any]) -> Iterator[int]:
