@@ -29,6 +29,7 @@ from mmrec.evaluation.list_warnings import (
     few_lists,
     internal_numbers,
     require_known_users,
+    require_reachable_items,
     short_lists,
     trained_rows,
 )
@@ -179,6 +180,8 @@ def evaluate_tables(
     data_ids = [(key, {*trained[key].unique(), *held_out[key].unique()}) for key in IDS]
     for path, part in ((recs, frame), (test.path, held_out)):
         require_known_users(path, part["user_id"].unique(), users, f"{TRAINING} {train.path}")
+    test_items, listed_items = (part["item_id"].unique() for part in (held_out, frame))
+    require_reachable_items(test.path, test_items, listed_items, trained_items)
     if binarize:
         held_out = held_out.assign(rating=1.0)
     training = _interactions(trained, users, items)

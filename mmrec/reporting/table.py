@@ -60,7 +60,7 @@ class ReportTable:
     """Whether the page hides it until the reader opens it."""
     rules: frozenset[int] = frozenset()
     """The rows that a line separates from the row above."""
-    spread_name: str = "half interval"
+    spread_name: str = "std"
     """What the spread of a cell is."""
     unprinted: frozenset[str] = frozenset()
     """The columns that a paper does not print, by their headers."""

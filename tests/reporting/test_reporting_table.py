@@ -20,7 +20,7 @@ def test_csv_has_all_digits_and_columns_for_marks_and_intervals() -> None:
     marked = Cell("0.1235", "0.12345", "number", mark="*", spread=0.25, data="0.12345")
     rows = [["a, b", marked, digest("f" * 64)], ["c", None, Cell("x", span=1)]]
     assert make_table("T.", ["model", "R", "weights"], rows).to_csv().splitlines() == [
-        "model,R,R mark,R half interval,weights",
+        "model,R,R mark,R std,weights",
         f'"a, b",0.12345,*,0.25,{"f" * 64}',
         "c,,,,x",
     ]
