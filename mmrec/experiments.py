@@ -34,6 +34,8 @@ from mmrec.runs.identity import RunIdentity
 
 logger = logging.getLogger(__name__)
 
+_INTERACTIONS = ("train_path", "validation_path", "test_path", "dataset_path", "root_folder")
+"""Keys of ``data_config`` with the files of interactions."""
 _STATE = "runs.json"
 _PAGE = "comparison.html"
 
@@ -118,14 +120,24 @@ def check_all(
     """Check an experiment on each of its data sets.
 
     Raises:
-        ConfigError: with every problem, each once.
+        ConfigError: with every problem, each once; it is one if two names mean the same files.
     """
     problems: dict[str, None] = {}
     checked = []
+    names: dict[tuple[Path | None, ...], str] = {}
     for document in documents:
         try:
             loaded, plan, _ = check_experiment(document, base_dir)
             checked.append((loaded, plan))
+            data, name = plan.experiment.data_config, plan.experiment.dataset
+            first = names.setdefault(tuple(getattr(data, key) for key in _INTERACTIONS), name)
+            if first != name:
+                message = (
+                    f"{first!r} and {name!r} mean the same files of interactions; write {{0}}, "
+                    "which stands for the name, in their paths"
+                )
+                problem = document.problem(("experiment", "dataset"), message)
+                problems[document.describe(problem)] = None
         except ConfigError as error:
             problems |= dict.fromkeys(str(error).splitlines())
     if problems:

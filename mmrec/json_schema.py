@@ -174,8 +174,10 @@ def _tuples(node: Node) -> Node:
     text = {"type": "string", "pattern": r"^\s*[(\[].*[)\]]\s*$"}
     items = node["items"] if "items" in node else _any_of(*node["prefixItems"])
     entry = _any_of(_accepted(items), text)
-    lists = {"type": "array", "items": _any_of(entry, {"type": "array", "items": entry})}
-    return _any_of(entry, lists)
+    one = _any_of(entry, {"type": "array", "items": entry})
+    lists = {"type": "array", "items": one}
+    choice = {"prefixItems": [{"const": "choice"}], "items": one}
+    return _any_of(entry, lists, {"type": "array", "minItems": 2} | choice)
 
 
 def _distribution() -> Node:
@@ -210,7 +212,8 @@ def _loader(name: str) -> Node:
     path_key = LOADERS[name].path_key
     path = {"description": "Folder or file of feature vectors.", "type": "string"}
     missing = {"description": "Policy for items without a vector.", "enum": list(get_args(Missing))}
-    column = {"description": "Column with the ids, if the file is a table.", "type": "string"}
+    about = {"description": "Column with the ids, if the file is a table."}
+    column = about | _any_of({"type": "string"}, {"type": "null"})
     keys = {path_key: path, "missing": missing}
     if issubclass(LOADERS[name], FolderLoader):
         keys["id"] = column

@@ -32,14 +32,17 @@ def write_faulty_experiment(have: str, folder: Path) -> Path:
         **{f"{key}_path": f"{split}.tsv" for key, split in _SPLITS.items()},
     }
     keys = FAULTY[have](folder)
-    vectors = keys.pop("visual_features", None)
-    if vectors is not None:
-        data["side_information"] = [{"dataloader": "VisualAttribute", "visual_features": vectors}]
+    loader, modality = "VisualAttribute", "visual"
+    if "attribute_file" in keys:
+        loader, modality = "ItemAttributes", "attributes"
+    features = {key: keys.pop(key) for key in ("visual_features", "attribute_file") if key in keys}
+    if features:
+        data["side_information"] = [{"dataloader": loader, **features}]
     if "dataset_path" in keys:
         data = {"strategy": "dataset"}
         keys["splitting"] = {"test_splitting": {"strategy": "temporal_hold_out", "leave_n_out": 1}}
     sections = {"splitting": keys.pop("splitting")} if "splitting" in keys else {}
-    model = {"ItemKNNCBF": {"modalities": ["visual"]}} if vectors else {"MostPop": {}}
+    model = {"ItemKNNCBF": {"modalities": [modality]}} if features else {"MostPop": {}}
     experiment = {
         "dataset": "faulty",
         "data_config": data | keys,
@@ -129,6 +132,15 @@ def _other_validation_items(folder: Path) -> _Keys:
     return {}
 
 
+def _attributes(head: str) -> Callable[[Path], _Keys]:
+    def write(folder: Path) -> _Keys:
+        lines = [f"{item}\tgenre {item % 5}|x\n" for item in range(N_ITEMS)]
+        write_text(folder / "genres.tsv", head + "".join(lines))
+        return {"attribute_file": "genres.tsv"}
+
+    return write
+
+
 def _other(row: int) -> int:
     """The id of a row in a table whose rows are not in the order of the ids."""
     return (row + 7) % N_ITEMS
@@ -166,6 +178,10 @@ FAULTY: dict[str, Callable[[Path], _Keys]] = {
         "f.npy", lambda path: np.save(path, np.vstack([np.zeros_like(MATRIX[:1]), MATRIX]))
     ),
     "a matrix with ids in `image_feat_ids.npy`": _matrix_with_ids,
+    "a matrix without ids, with the ids in a column": _vectors(
+        "f.npy",
+        lambda path: np.save(path, np.column_stack([MATRIX, list(map(_other, range(N_ITEMS)))])),
+    ),
     "a table of vectors with row numbers under another name": _table(
         "item_id,row", lambda row: [_other(row), row]
     ),
@@ -181,5 +197,7 @@ FAULTY: dict[str, Callable[[Path], _Keys]] = {
     "`.npz` with `item_ids` and `embeddings`": _vectors(
         "f.npz", lambda path: np.savez(path, item_ids=np.arange(N_ITEMS), embeddings=MATRIX)
     ),
+    "a header in a file of attributes": _attributes("item_id\tgenre\n"),
+    "attributes such as `Action\\|Comedy`": _attributes(""),
 }
 """Writes the data of each row of the doc below a folder, and returns the keys to write."""

@@ -32,6 +32,10 @@ def _within_top_k(value: int, info: ValidationInfo) -> int:
     return value
 
 
+_Cutoff = Annotated[Count, AfterValidator(_within_top_k)]
+_Written = Annotated[tuple[_Cutoff, ...], Field(min_length=1)] | _Cutoff | None
+
+
 class ComplexMetricEntry(Section):
     """One metric with settings; the class of the metric reads them."""
 
@@ -56,10 +60,10 @@ class Evaluation(Section):
     """Metrics, cutoffs and significance tests."""
 
     cutoffs: Annotated[
-        tuple[Annotated[Count, AfterValidator(_within_top_k)], ...],
+        tuple[_Cutoff, ...],
         Field(min_length=1),
         DISTINCT,
-        BeforeValidator(_cutoffs),
+        BeforeValidator(_cutoffs, json_schema_input_type=_Written),
         Accepts("a whole number from 1 to top_k, or a list of them"),
     ] = ()
     """Lengths at which lists are cut; top_k by default."""

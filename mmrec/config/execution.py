@@ -21,6 +21,9 @@ def _ray_address(value: str) -> str:
     return value
 
 
+_Device = Annotated[Integer, Field(ge=-1)]
+
+
 class Execution(Section):
     """How trials are executed; only ``threads`` can change results."""
 
@@ -37,8 +40,8 @@ class Execution(Section):
     workers: Count = 1
     """Trials that run at the same time."""
     devices: Annotated[
-        tuple[Annotated[Integer, Field(ge=-1)], ...] | None,
-        BeforeValidator(as_list),
+        tuple[_Device, ...] | None,
+        BeforeValidator(as_list, json_schema_input_type=tuple[_Device, ...] | _Device | None),
         Accepts("a list of numbers of CUDA devices, -1 for the CPU"),
     ] = None
     """Devices, assigned to the workers in turn; ``gpu`` for all by default."""

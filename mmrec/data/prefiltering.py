@@ -79,7 +79,10 @@ def item_k_core(frame: pd.DataFrame, core: int) -> pd.DataFrame:
 def n_rounds_k_core(frame: pd.DataFrame, core: int, rounds: int) -> pd.DataFrame:
     """Filter users, then items, ``rounds`` times; users may end with less than ``core`` rows."""
     for _ in range(rounds):
-        frame = item_k_core(user_k_core(frame, core), core)
+        left = item_k_core(user_k_core(frame, core), core)
+        if len(left) == len(frame):  # so do all later rounds
+            break
+        frame = left
     return frame
 
 

@@ -112,12 +112,11 @@ class Sampler(ABC):
         keys = users * (self.train.n_items + 1) + missing
         # A binary search of all samples at once, each within the items of its user: four times as
         # fast as numpy's, which searches the items of all users for one sample after the other.
-        first = places = self.train.offsets[users]
+        first = self.train.offsets[users]
+        below = np.zeros_like(keys) + (first - 1)
         for step in self._steps:
-            further = places + step
-            is_below = self._gaps.take(further - 1, mode="clip") <= keys
-            places = np.where(is_below, further, places)
-        return np.asarray(missing + places - first)
+            below += step * (self._gaps.take(below + step, mode="clip") <= keys)
+        return np.asarray(missing + (below + 1 - first))
 
     def with_items(self, users: IntArray, rng: np.random.Generator) -> Samples:
         """Draw a positive and the negatives of each user."""

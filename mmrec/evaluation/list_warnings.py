@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmrec.data import IntArray, Vocabulary
-from mmrec.data.mismatches import LARGE_SHARE, TRAINING, spelling_note
+from mmrec.data import IntArray, Interactions, Vocabulary
+from mmrec.data.mismatches import LARGE_SHARE, TRAINING, both_sides, spelling_note
 from mmrec.data.vocabulary import sort_ids
 from mmrec.errors import DataError, listing
+from mmrec.evaluation.ground_truth import BoolArray
 from mmrec.text import counted
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
@@ -36,6 +37,28 @@ def require_known_users(
         raise DataError(
             f"{path}: no user is in {train}; the file has {listing(ids, 3)}, the training split "
             f"{listing(users.ids, 3)}{spelling_note(ids, users.ids)}"
+        )
+
+
+def require_reachable_items(
+    path: Path, held_out: Collection[str], reachable: Collection[str], trained: Vocabulary
+) -> None:
+    """Refuse a held-out split whose items are neither trained nor in a list.
+
+    Args:
+        path: the file of the split.
+        held_out: its items.
+        reachable: the items of the lists.
+        trained: the items of the training split.
+
+    Raises:
+        DataError: no list could have a hit; the message has items of both sides.
+    """
+    ids = sort_ids(set(held_out))
+    if not any(item in trained for item in ids) and set(ids).isdisjoint(reachable):
+        raise DataError(
+            f"{path}: no item is in {TRAINING} or in a list, so every figure would be 0: "
+            f"{both_sides(ids, trained.ids, TRAINING)}{spelling_note(ids, trained.ids)}"
         )
 
 
@@ -74,6 +97,11 @@ def few_lists(path: Path, n_users: int, n_missing: int) -> str | None:
     )
 
 
+def are_rows_of(train: Interactions, users: IntArray, items: IntArray) -> BoolArray:
+    """Return which of these pairs are rows of the training split."""
+    return np.isin(users * train.n_items + items, train.users * train.n_items + train.items)
+
+
 def trained_rows(path: Path, n_trained: int, n_rows: int) -> str | None:
     """Return a warning if many rows are also in training: of lists, or of a held-out split."""
     if not n_trained or n_trained < LARGE_SHARE * n_rows:
@@ -89,8 +117,8 @@ def internal_numbers(
 ) -> str | None:
     """Return a warning if ids look like row numbers of another program.
 
-    They do if the data lack some of them, and all are numbers from 0 to N, where N is the number of
-    ids of the data.
+    They do if the data lack some of them, and all are numbers from 0 to N - 1, or from 1 to N,
+    where N is the number of ids of the data.
 
     Args:
         path: the file.
@@ -101,7 +129,7 @@ def internal_numbers(
     if set(found) <= set(known) or not all(map(_NUMBER.fullmatch, (*found, *known))):
         return None
     numbers, own = [int(name) for name in found], [int(name) for name in known]
-    if max(numbers) > len(own):
+    if max(numbers) >= len(own) + (min(numbers) > 0):
         return None
     return (
         f"{path}: the {what}s are numbers from {min(numbers)} to {max(numbers)}; the {len(own):,} "

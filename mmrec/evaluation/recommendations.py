@@ -23,12 +23,13 @@ from mmrec.data.mismatches import TRAINING, unknown_ids
 from mmrec.data.reading.columns import IDS
 from mmrec.evaluation.complex_metrics import ComplexMetric, Ids, read_complex_metrics
 from mmrec.evaluation.evaluator import Evaluator
-from mmrec.evaluation.ground_truth import BoolArray
 from mmrec.evaluation.list_files import read_lists
 from mmrec.evaluation.list_warnings import (
+    are_rows_of,
     few_lists,
     internal_numbers,
     require_known_users,
+    require_reachable_items,
     short_lists,
     trained_rows,
 )
@@ -179,6 +180,8 @@ def evaluate_tables(
     data_ids = [(key, {*trained[key].unique(), *held_out[key].unique()}) for key in IDS]
     for path, part in ((recs, frame), (test.path, held_out)):
         require_known_users(path, part["user_id"].unique(), users, f"{TRAINING} {train.path}")
+    test_items, listed_items = (part["item_id"].unique() for part in (held_out, frame))
+    require_reachable_items(test.path, test_items, listed_items, trained_items)
     if binarize:
         held_out = held_out.assign(rating=1.0)
     training = _interactions(trained, users, items)
@@ -205,7 +208,7 @@ def evaluate_tables(
     if any(metric.complete for metric in evaluator.metrics):
         top_k = max(top_k, int(lengths.max()))
     missing = int(np.count_nonzero((testing.user_degrees > 0) & (lengths == 0)))
-    trained_test_rows = int(np.count_nonzero(_are_rows_of(training, testing.users, testing.items)))
+    trained_test_rows = int(np.count_nonzero(are_rows_of(training, testing.users, testing.items)))
     warnings += [
         short_lists(recs, lengths, evaluator.cutoffs),
         few_lists(recs, int(np.count_nonzero(testing.user_degrees > 0)), missing),
@@ -249,11 +252,6 @@ def _interactions(frame: pd.DataFrame, users: Vocabulary, items: Vocabulary) -> 
     )
 
 
-def _are_rows_of(train: Interactions, users: IntArray, items: IntArray) -> BoolArray:
-    """Return which of these pairs are rows of the training split."""
-    return np.isin(users * train.n_items + items, train.users * train.n_items + train.items)
-
-
 def _row_facts(
     frame: pd.DataFrame,
     users: Vocabulary,
@@ -267,7 +265,7 @@ def _row_facts(
     is_known = rows >= 0
     is_judged = is_known & (test.user_degrees[rows] > 0)
     rows, columns = rows[is_judged], columns[is_judged]
-    is_own = _are_rows_of(train, rows, columns)
+    is_own = are_rows_of(train, rows, columns)
     ignored = {
         "user not in the training split": int(np.count_nonzero(~is_known)),
         "user without test items": int(np.count_nonzero(is_known & ~is_judged)),

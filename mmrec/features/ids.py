@@ -107,7 +107,11 @@ def _report_other_files(path: Path) -> None:
         lowered = name.casefold()
         rest = lowered.removeprefix(stem) if lowered.startswith(stem) else ""
         rest = rest.removeprefix(path.suffix.casefold())
-        if rest and (_LIKE_IDS.fullmatch(rest) or rest in ID_SUFFIXES):
+        if rest and (
+            _LIKE_IDS.fullmatch(rest)
+            or rest in ID_SUFFIXES
+            or (rest == ".csv" and _is_narrow(path.with_name(name)))
+        ):
             raise DataError(
                 f"{path}: {name} seems to have the ids of its rows, but is not read; {how}, or "
                 f"rename {name} if it has other content"
@@ -119,6 +123,12 @@ def _report_other_files(path: Path) -> None:
                 name,
                 how,
             )
+
+
+def _is_narrow(path: Path) -> bool:
+    """Return whether the first line of a table has one or two columns, too few for vectors."""
+    with reading(path, "text"), path.open("rb") as file:
+        return file.readline(4096).count(b",") < 2
 
 
 def _files_next_to(path: Path) -> list[str]:

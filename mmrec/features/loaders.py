@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping, Sequence, Set
 from functools import cached_property
 
@@ -11,9 +13,15 @@ from mmrec.data import Features
 from mmrec.data.reading.text import read_records
 from mmrec.errors import DataError, listing
 from mmrec.features.base import Loader, register_loader
+from mmrec.features.columns import is_id_name
 from mmrec.features.detached import file_state, read_detached
 from mmrec.features.formats import open_source
 from mmrec.features.source import Source
+
+logger = logging.getLogger(__name__)
+
+_LIST = re.compile(r"\||^\[.*\]$")
+"""An attribute that is a list of several, as in MovieLens and in tables of pandas."""
 
 
 class FolderLoader(Loader):
@@ -104,11 +112,25 @@ class ItemAttributes(Loader):
                 raise DataError(
                     f"{self.path}:{line}: a second line of the item {item_id!r} ({self.name})"
                 )
+            if not found and is_id_name(item_id):
+                raise DataError(
+                    f"{self.path}:{line}: this line is a header; remove it ({self.name})"
+                )
             found[item_id] = [attribute for attribute in attributes if attribute]
         if not any(found.values()):
             raise DataError(
                 f"{self.path}: expected lines of an item and its attributes, separated by tabs; "
                 f"found no attributes ({self.name})"
+            )
+        listed = {
+            name for attributes in found.values() for name in attributes if _LIST.search(name)
+        }
+        if listed:
+            logger.warning(
+                "%s: %s count as one attribute each; separate attributes by tabs (%s)",
+                self.path,
+                listing(map(repr, sorted(listed)), 3),
+                self.name,
             )
         return found
 

@@ -49,7 +49,8 @@ def refuse_copies(
         names: of the columns, if they have names.
 
     Raises:
-        DataError: a column numbers the rows from 0 or 1, or repeats the ids.
+        DataError: a column numbers the rows from 0 or 1, repeats the ids or, if there are no ids,
+            has the numbers of the rows in another order.
     """
     if len(matrix) < _FEWEST_ROWS:
         return
@@ -58,8 +59,10 @@ def refuse_copies(
         "numbers the rows (0, 1, 2, ...)": numbers,
         "numbers the rows (1, 2, ...)": numbers + 1,
     }
-    if all(map(_WHOLE.fullmatch, islice(ids, _FEWEST_ROWS))) and all(map(_WHOLE.fullmatch, ids)):
-        found["repeats the ids"] = np.array([int(item_id.partition(".")[0]) for item_id in ids])
+    head = _as_numbers(list(islice(ids, _FEWEST_ROWS)))
+    if head is not None and len(_columns_from(matrix, head)):
+        copies = _as_numbers(ids)
+        found |= {} if copies is None else {"repeats the ids": copies}
     for what, values in found.items():
         column = _column_of(matrix, values)
         if column is not None:
@@ -67,6 +70,12 @@ def refuse_copies(
                 f"{path}: {_named(column, names)} {what}, so it is not a feature: remove it"
                 f"{' or call it index, which is not read' if names else ''}"
             )
+    column = _shuffled_numbers(matrix) if isinstance(ids, RowNumbers) else None
+    if column is not None:
+        raise DataError(
+            f"{path}: {_named(column, names)} has the numbers of the rows in another order, so it "
+            "seems to have the ids: write them into a file of ids, and remove the column"
+        )
 
 
 def refuse_other_ids(
@@ -111,12 +120,40 @@ def _named(column: int, names: Sequence[str]) -> str:
     return f"the column {names[column]!r}" if names else f"column {column} of the numbers"
 
 
-def _column_of(matrix: npt.NDArray[Any], values: npt.NDArray[np.int64]) -> int | None:
-    with np.errstate(over="ignore"):  # of half precision
-        wanted = values.astype(matrix.dtype)
+def _as_numbers(ids: Collection[str]) -> npt.NDArray[np.int64] | None:
+    """Return whole numbers; None if an id is something else."""
+    if not all(map(_WHOLE.fullmatch, ids)):
+        return None
+    return np.array([int(item_id.partition(".")[0]) for item_id in ids], np.int64)
+
+
+def _columns_from(matrix: npt.NDArray[Any], values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the columns whose first numbers are those of ``values``."""
     head = slice(_FEWEST_ROWS)
-    columns = np.flatnonzero((matrix[head] == wanted[head, None]).all(axis=0))
+    return np.flatnonzero((matrix[head] == _cast(values[head], matrix)[:, None]).all(axis=0))
+
+
+def _column_of(matrix: npt.NDArray[Any], values: npt.NDArray[np.int64]) -> int | None:
+    wanted = _cast(values, matrix)
+    columns = _columns_from(matrix, values)
     return next((int(n) for n in columns if (matrix[:, n] == wanted).all()), None)
+
+
+def _cast(values: npt.NDArray[np.int64], matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    with np.errstate(over="ignore"):  # of half precision
+        return values.astype(matrix.dtype)
+
+
+def _shuffled_numbers(matrix: npt.NDArray[Any]) -> int | None:
+    """Return the first column that has each of the numbers of the rows once, from 0 or 1."""
+    n_rows = len(matrix)
+    head = matrix[:_FEWEST_ROWS].astype(np.float64)
+    fits = ((head == np.round(head)) & (head >= 0) & (head <= n_rows)).all(axis=0)
+    for column in np.flatnonzero(fits):
+        values = np.sort(matrix[:, column].astype(np.float64))
+        if values[0] in (0, 1) and (values == np.arange(n_rows) + values[0]).all():
+            return int(column)
+    return None
 
 
 def _columns_of_whole_numbers(matrix: npt.NDArray[Any]) -> Iterator[int]:

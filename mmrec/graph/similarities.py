@@ -57,6 +57,10 @@ _SAME: Mapping[str, str] = MappingProxyType(
 _CLOSE = 1e-7
 """Squared distances below this share of the squared norms are computed from differences."""
 
+_FEW_COLUMNS = 1024
+_FILLED = 8
+"""Sparse rows of at most so many columns are multiplied as dense ones if an eighth is not zero."""
+
 _PAIR_VALUES = 1 << 22
 """Values of the differences that are computed at once."""
 
@@ -102,11 +106,18 @@ def similar_rows(
 
 
 def dots(x: Matrix) -> Rows:
-    """Return a function that computes rows of ``x x^T``, sparse if ``x`` is."""
+    """Return a function that computes rows of ``x x^T``, sparse if ``x`` is and has many zeros."""
+    if not isinstance(x, np.ndarray) and _is_rather_dense(x):
+        x = x.toarray()
     if isinstance(x, np.ndarray):
         return lambda start, stop: x[start:stop] @ x.T
     columns = x.T.tocsr()
     return lambda start, stop: x[start:stop] @ columns
+
+
+def _is_rather_dense(x: SparseArray) -> bool:
+    """Return whether dense products are faster; the dense matrix is at most six times as large."""
+    return bool(x.shape[1] <= _FEW_COLUMNS and _FILLED * x.nnz >= x.shape[0] * x.shape[1])
 
 
 def squared_norms(x: Matrix) -> DenseArray:

@@ -15,10 +15,12 @@ from mmrec.data.mismatches import TRAINING, unknown_ids
 from mmrec.errors import ModelError
 from mmrec.evaluation import Ranking, ranking_from_frame, read_recommendations
 from mmrec.evaluation.list_warnings import (
+    are_rows_of,
     few_lists,
     internal_numbers,
     require_known_users,
     short_lists,
+    trained_rows,
 )
 from mmrec.models.base import Recommender
 from mmrec.models.configs import RecommenderConfig
@@ -77,5 +79,14 @@ class RecommendationFile(Recommender):
 
     def rank(self, train: Interactions, top_k: int, device: torch.device) -> Ranking:
         """Return the file's lists, cut at ``top_k``."""
-        self._log([short_lists(self._file, self._lengths(), [top_k])])
-        return ranking_from_frame(self._frame, self._users, self._items, top_k)
+        ranking = ranking_from_frame(self._frame, self._users, self._items, top_k)
+        users, places = np.nonzero(ranking.items >= 0)
+        is_trained = are_rows_of(train, users, ranking.items[users, places])
+        n_trained = int(np.count_nonzero(is_trained))
+        self._log(
+            [
+                short_lists(self._file, self._lengths(), [top_k]),
+                trained_rows(self._file, n_trained, len(users)),
+            ]
+        )
+        return ranking

@@ -14,7 +14,8 @@ from mmrec.graph import normalise_rows
 from mmrec.models import Batch, Model, MultimodalConfig, register
 from mmrec.models.configs import BatchSize, of_elliots_own
 from mmrec.models.losses import bounded_bpr_loss, bpr_loss, norm_penalty
-from mmrec.models.parts import ItemFeatures, Table, embedding, projected_rows
+from mmrec.models.parts import ItemFeatures, Table, embedding, padded
+from mmrec.models.wide import WideLinear
 
 OFFSET = 1e-10
 """Added by the variants to the probability whose logarithm is the loss of ranking."""
@@ -104,7 +105,7 @@ class VBPR(Model):
         if config.variant == "mmrec":
             features = dict(sorted(features.items(), key=lambda pair: pair[0] != "textual"))
         self.register_buffer("features", torch.cat([*features.values()], dim=1), persistent=False)
-        self.projection = nn.Linear(self.features.shape[1], config.factors)
+        self.projection = WideLinear(self.features.shape[1], config.factors)
         if self.is_formal:
             collaborative = embedding(self.n_users, config.factors).weight.detach()
             initial = torch.cat([collaborative, torch.randn_like(collaborative)], dim=1)
@@ -122,20 +123,24 @@ class VBPR(Model):
         """Return ``UniformUsers`` for ``variant: formal``, else ``EachInteraction``."""
         return UniformUsers if config.variant == "formal" else EachInteraction
 
-    def embed_items(self, items: Tensor) -> Tensor:
-        """Return ``[q_i, e_i]`` of some items, [P, 2D]."""
-        content = projected_rows(self.projection, self.features, items)
+    def embed_items(self, items: Tensor | None = None) -> Tensor:
+        """Return ``[q_i, e_i]`` of some items, [P, 2D], without ``items`` of all."""
+        collaborative, features = self.items.weight, self.features
+        if items is not None:
+            collaborative, features = self.items(items), features.index_select(0, items)
+        content = self.projection(features)
         content = normalise_rows(content) if self.is_formal else content
-        return torch.cat([self.items(items), content], dim=1)
+        return torch.cat([collaborative, content], dim=1)
 
     def embed(self) -> tuple[Tensor, Tensor]:
         """Return users [U, 2D] and items [I, 2D]."""
-        _, items = self.everyone()
-        return self.users.weight, self.embed_items(items)
+        return self.users.weight, self.embed_items()
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty on its embeddings."""
-        rows = self.users(batch.users), *batch.split(self.embed_items(batch.items))
+        some, places = batch.items.unique(return_inverse=True)
+        items = self.embed_items(padded(some)).index_select(0, places)
+        rows = self.users(batch.users), *batch.split(items)
         if self.is_formal:
             return bpr_loss(*rows, l_w=self.config.l_w)
         ranking = bounded_bpr_loss(*rows, offset=OFFSET)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -14,7 +14,7 @@ from mmrec.config import Evaluation, Experiment
 from mmrec.data import FloatArray
 from mmrec.evaluation import SignificanceTest, compare_in_full
 from mmrec.files import encoded
-from mmrec.reporting.table import are_counts, make_table
+from mmrec.reporting.table import Cell, are_counts, make_table
 from mmrec.runs.repetitions import spreads
 from mmrec.runs.study import Study
 
@@ -154,14 +154,35 @@ def make_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -
     return frame
 
 
-def readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the same rows as texts, with numbers as in the report."""
-    rows = [
-        [None if pd.isna(value) else value for value in row]
-        for row in frame.itertuples(index=False, name=None)
+def readable(best: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of :func:`best_table` as texts, with numbers as in the report.
+
+    A model that was run on several folds or seeds has means with their standard deviation, in the
+    place of the figures and the epoch of its first trial.
+    """
+    columns = list(map(str, best.columns))
+    means = {x.removesuffix(" mean") for x in columns if x.endswith(" mean")}
+    hidden = {f"{label} {what}" for label in means for what in ("mean", "std", "low", "high")}
+    shown = [name for name in columns if name not in hidden]
+    values: list[dict[str, Any]] = []
+    for row in best.to_dict("records"):
+        known = {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        repeated = [label for label in means if known[f"{label} mean"] is not None]
+        known |= {label: known[f"{label} mean"] for label in repeated}
+        values.append(known | ({"best_epoch": None} if repeated else {}))
+    rows = [[known[name] for name in shown] for known in values]
+    cells = make_table("", shown, rows).rows
+    texts = [
+        [_with_spread(cell, known.get(f"{x} std")) for cell, x in zip(line, shown, strict=True)]
+        for line, known in zip(cells, values, strict=True)
     ]
-    cells = make_table("", list(map(str, frame.columns)), rows).rows
-    return pd.DataFrame([[cell.text for cell in row] for row in cells], columns=frame.columns)
+    return pd.DataFrame(texts, columns=shown)
+
+
+def _with_spread(cell: Cell, deviation: float | None) -> str:
+    if deviation is None:
+        return cell.text
+    return f"{cell.text} ± {replace(cell, spread=deviation).spread_text}"
 
 
 def one_cell(value: object) -> object:

@@ -42,6 +42,12 @@ class Cell:
     link: str = ""
     """Where the text leads to in the page."""
 
+    @property
+    def spread_text(self) -> str:
+        """The spread with as many decimals as the text; one after a count."""
+        decimals = len(self.text.partition(".")[2]) or 1
+        return "" if self.spread is None else f"{self.spread:,.{decimals}f}"
+
 
 @dataclass(frozen=True)
 class ReportTable:
@@ -54,7 +60,7 @@ class ReportTable:
     """Whether the page hides it until the reader opens it."""
     rules: frozenset[int] = frozenset()
     """The rows that a line separates from the row above."""
-    spread_name: str = "half interval"
+    spread_name: str = "std"
     """What the spread of a cell is."""
     unprinted: frozenset[str] = frozenset()
     """The columns that a paper does not print, by their headers."""
@@ -132,10 +138,16 @@ def make_table(
 
 
 def number_format(column: Sequence[object]) -> Callable[..., Cell]:
-    """Return :func:`count` if the numbers of a column are whole, else :func:`decimal`."""
+    """Return the format of the numbers of a column.
+
+    They are counts if all are whole, and have one decimal if only some are whole, as counts next to
+    means of counts, and all are at least 10; else they have four decimals.
+    """
     numbers = [x for x in column if isinstance(x, Real) and _is_plain_number(x) and x == x]
-    is_whole = all(isinstance(x, Integral) for x in numbers) or are_counts(numbers)
-    return count if is_whole else decimal
+    if all(isinstance(x, Integral) for x in numbers) or are_counts(numbers):
+        return count
+    values = list(map(float, numbers))
+    return tenths if min(values) >= 10 and any(x.is_integer() for x in values) else decimal
 
 
 def are_counts(numbers: Sequence[SupportsFloat]) -> bool:
@@ -163,6 +175,13 @@ def decimal(value: float | None) -> Cell:
     if value is None or value != value:
         return _MISSING
     return _number(f"{value:.4f}", repr(float(value)))
+
+
+def tenths(value: float | None) -> Cell:
+    """Return a number with one decimal."""
+    if value is None or value != value:
+        return _MISSING
+    return _number(f"{value:,.1f}", repr(float(value)))
 
 
 def parameter(value: object) -> Cell:
@@ -257,4 +276,4 @@ def _latex_text(cell: Cell) -> str:
     if mark and cell.kind == "number" and cell.spread is None:
         mark = rf"\rlap{{{mark}}}"  # takes no space, so that the digits of a column are aligned
     text += mark
-    return text + (rf" {{\scriptsize$\pm${cell.spread:.4f}}}" if cell.spread is not None else "")
+    return text + (rf" {{\scriptsize$\pm${cell.spread_text}}}" if cell.spread is not None else "")

@@ -151,9 +151,13 @@ class StepReplay(ABC):
                 continue
             if key in self.recording:
                 ours = torch.zeros_like(parameters[name]) if gradient is None else gradient
-                recorded = self._recorded(key, theirs).numpy()
+                recorded = self._recorded(key, theirs)
                 yield compare(
-                    f"gradient of {theirs}", ours, recorded, relative=tolerance, of_largest=True
+                    f"gradient of {theirs}",
+                    self._without_noise(theirs, ours, recorded),
+                    recorded.numpy(),
+                    relative=tolerance,
+                    of_largest=True,
                 )
             elif gradient is not None:
                 nothing = np.zeros(gradient.shape)
@@ -163,10 +167,16 @@ class StepReplay(ABC):
         parameters = dict(model.named_parameters())
         for theirs, name in self.names(model).items():
             if theirs not in self.recording.not_compared:
-                ours, recorded = parameters[name].data, self._recorded(f"final/{theirs}", theirs)
-                if f"noise/{theirs}" in self.recording:  # entries that rounding noise moves
-                    ours = ours.where(~self._recorded(f"noise/{theirs}", theirs), recorded)
+                recorded = self._recorded(f"final/{theirs}", theirs)
+                ours = self._without_noise(theirs, parameters[name].data, recorded)
                 yield compare(f"final {theirs}", ours, recorded.numpy())
+
+    def _without_noise(self, name: str, ours: Tensor, recorded: Tensor) -> Tensor:
+        """Return ours with the recorded value of entries that only rounding noise moves."""
+        if f"noise/{name}" not in self.recording:
+            return ours
+        is_noise = self._recorded(f"noise/{name}", name)
+        return torch.where(is_noise, recorded, ours)
 
     @torch.no_grad()
     def _compare_ranking(self, model: Model) -> Iterator[Comparison]:

@@ -12,7 +12,7 @@ from helpers import ROOT, assert_contains
 from tiny_experiment import Write, settings
 
 from mmrec.cli import main
-from mmrec.config import read_yaml
+from mmrec.config import read_experiment, read_yaml
 from mmrec.json_schema import experiment_schema, schema_text
 
 CONFIGS = sorted((ROOT / "config_files").glob("*.yml"))
@@ -134,6 +134,8 @@ def lattice(**values):
         {"ws": [64, 64]},
         {"ws": [[64, 64], [32]]},
         {"ws": "(64, 64)"},
+        {"ws": ["choice", [64, 64], [32, 32]]},
+        {"lr_sched": ["choice", [1, 50], "(0.9, 50)"]},
         {"modalities": "('visual','textual')"},
         {"modalities": "each_subset"},
         {"modalities": ["visual", "audio"]},
@@ -172,6 +174,45 @@ def test_valid_values_match_the_schema(entry, validator) -> None:
 )
 def test_invalid_values_do_not_match_the_schema(entry, validator) -> None:
     assert not validator.is_valid(lattice(**entry))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"evaluation": {"simple_metrics": "Recall", "cutoffs": None}},
+        {"evaluation": {"simple_metrics": "Recall", "cutoffs": "3", "candidates": "all"}},
+        {"execution": {"devices": 0}},
+        {"execution": {"devices": [0, "1"]}},
+        {"execution": {"devices": None}},
+        {"validation_metric": "Recall@3"},
+    ],
+    ids=str,
+)
+def test_what_the_reader_accepts_matches_the_schema(changes, validator) -> None:
+    read_experiment(experiment(**changes)).problems.raise_if_any()
+    assert validator.is_valid(experiment(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"evaluation": {"simple_metrics": "Recall", "cutoffs": []}},
+        {"evaluation": {"simple_metrics": "Recall", "cutoffs": 0}},
+        {"execution": {"devices": -2}},
+    ],
+    ids=str,
+)
+def test_what_the_reader_refuses_does_not_match_the_schema(changes, validator) -> None:
+    assert len(read_experiment(experiment(**changes)).problems) > 0
+    assert not validator.is_valid(experiment(**changes))
+
+
+@pytest.mark.parametrize("missing", ["drop", "zeros"])
+def test_a_source_without_a_column_of_ids(missing: str, validator) -> None:
+    source = {"dataloader": "VisualAttribute", "visual_features": "f", "missing": missing}
+    written = experiment()
+    written["experiment"]["data_config"]["side_information"] = [source | {"id": None}]
+    assert validator.is_valid(written)
 
 
 @pytest.mark.parametrize("users", [3, "3", [7], ["ann", 7]], ids=str)

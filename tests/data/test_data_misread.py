@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import json
+import lzma
+import pickle
+import tarfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +139,44 @@ def test_timestamps_that_cannot_order_rows_are_a_warning(
         timestamps_of(read_split(path, timestamps=True), ""), [1_400_000_000, 1_500_000_000]
     )
     assert not warnings_of(caplog)
+
+
+def zipped(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("r.tsv", content)
+    return file.getvalue()
+
+
+def tarred(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        member = tarfile.TarInfo("r.tsv")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "a zip archive": zipped,
+    "a tar archive": tarred,
+    "a bzip2 file": bz2.compress,
+    "an xz file": lzma.compress,
+    "a gzip stream in a gzip stream": lambda content: gzip.compress(gzip.compress(content)),
+    "a Parquet table": lambda content: b"PAR1\x15\x04" + content,
+    "a pickle": pickle.dumps,
+}
+
+
+@pytest.mark.parametrize("what", PACKED)
+@pytest.mark.parametrize("name", ["r.tsv", "r.csv", "r.json", "r.tsv.gz"])
+def test_files_that_are_not_text_are_named(what: str, name: str, tmp_path: Path) -> None:
+    content = PACKED[what](PAIRS.encode())
+    path = write_text(tmp_path / name, gzip.compress(content) if name[-2:] == "gz" else content)
+    assert_contains(refusal(DataError, read_split, path), [f"{path}:", what])
+
+
+@pytest.mark.parametrize("user", ["PAR1", "BZh91", "PK"])
+def test_text_that_starts_like_another_file(user: str, tmp_path: Path) -> None:
+    table = read_split(write_text(tmp_path / "r.tsv", f"{user}\t1\n"))
+    assert list(table.frame["user_id"]) == [user]

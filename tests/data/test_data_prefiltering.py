@@ -74,6 +74,11 @@ def test_rounds_may_end_before_the_core_is_reached() -> None:
     assert filters.iterative_k_core(frame(rows), 2).empty
 
 
+def test_rounds_that_change_nothing_take_no_time() -> None:
+    rows: list[Row] = [(user, item, 1) for user in "uv" for item in "ab"]
+    assert left(filters.n_rounds_k_core(frame(rows), 2, 2**31 - 1)) == rows
+
+
 @given(ROWS, st.integers(1, 4))
 def test_the_iterative_core_is_the_largest_in_which_all_have_enough(
     rows: list[Row], core: int

@@ -435,6 +435,8 @@ def test_users_that_count_from_0_are_a_warning(tmp_path: Path) -> None:
     train, test = (text.replace("\n1", "\n")[1:] for text in (TRAIN, TEST))  # users 1 to 4
     text = warnings_of(tmp_path, "0 21 1\n1 22 1\n2 23 1\n3 20 1\n", train, test)
     assert_contains(text, ["users are numbers from 0 to 3", "from 1 to 4"])
+    dropped = warnings_of(tmp_path, "0 21 1\n3 22 1\n4 23 1\n", train, test)
+    assert "row numbers" not in dropped
     own = warnings_of(tmp_path, "1 21 1\n2 22 1\n3 23 1\n4 20 1\n", train, test)
     assert "row numbers" not in own
 
@@ -446,6 +448,21 @@ def test_rows_that_are_also_in_training_are_reported(tmp_path: Path) -> None:
     assert_contains(unmasked, ["recs.tsv: 4 of 4 rows (100%) are also rows of the training split"])
     copied = warnings_of(tmp_path, TEST, TRAIN, TRAIN)
     assert_contains(copied, ["test.tsv: 4 of 4 rows (100%)", "4 of 4 test rows: kept, also"])
+
+
+@pytest.mark.parametrize("spelling", [" {}", "{}.0", "x{}"])
+def test_held_out_items_that_no_list_can_have_are_refused(spelling: str, tmp_path: Path) -> None:
+    rows = [row.split() for row in TEST.splitlines()]
+    test = "".join(f"{user}\t{spelling.format(item)}\t{rating}\n" for user, item, rating in rows)
+    recs, train, held_out = (
+        write_text(tmp_path / f"{name}.tsv", text.replace(" ", "\t") if name != "test" else text)
+        for name, text in (("recs", TEST), ("train", TRAIN), ("test", test))
+    )
+    options: dict[str, Any] = {"metrics": ["Recall"], "cutoffs": [1]}
+    message = refusal(DataError, lambda: evaluate_file(recs, train, held_out, **options))
+    assert_contains(message, ["test.tsv", spelling.format("20"), "'20'", "training"])
+    write_text(recs, test)  # untrained items can be in a list
+    assert evaluate_file(recs, train, held_out, **options).figures == {"Recall@1": 1}
 
 
 def test_lists_of_which_most_are_short_are_a_warning(tmp_path: Path) -> None:

@@ -102,6 +102,13 @@ def test_all_data_sets_are_checked_before_the_first_run(several: Path) -> None:
     assert runs_of(several) == []
 
 
+def test_names_of_the_same_files_are_refused(several: Path) -> None:
+    several.write_text(several.read_text().replace("data/{0}/", "data/tiny/"))
+    message = refusal(ConfigError, lambda: run_experiments(several, progress=False))
+    assert_contains(message, ["tiny.yml:2: experiment.dataset", "'tiny' and 'second'", "{0}"])
+    assert runs_of(several) == []
+
+
 def test_run_experiment_takes_one_data_set(several: Path) -> None:
     message = refusal(ConfigError, run_experiment, several)
     assert_contains(message, ["experiment.dataset", "run_experiments"])

@@ -376,6 +376,16 @@ def test_recommendation_folder_gives_the_figures_of_the_lists_it_holds(experimen
     assert dict(zip(names, again.best["Recall@5"], strict=True)) == expected
 
 
+def test_lists_of_other_splits_are_reported(experiment_file, caplog):
+    path = experiment_file({"RecommendationFolder": {"folder": "../lists"}})
+    (path.parents[1] / "lists").mkdir()
+    user, item, *_ = (path.parents[1] / "data/tiny/train.txt").read_text().split()
+    (path.parents[1] / "lists/mine.tsv").write_text(f"{user}\t{item}\t1\n")
+    run(path)
+    for fact in ("1 of 1 row (100%)", "longest list has 1 item", "only 1 of 24 users"):
+        assert sum("mine.tsv" in line and fact in line for line in caplog.messages) == 1, fact
+
+
 def test_a_dict_runs_like_its_file(experiment_file):
     import yaml
 

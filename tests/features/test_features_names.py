@@ -127,6 +127,7 @@ OTHER_ID_FILES = [
     "F.IDS.TXT",
     "f-index.csv",
     "f_id_map.json",
+    "f.csv",
 ]
 
 
@@ -150,10 +151,10 @@ def test_a_file_that_may_have_the_ids_is_a_warning(tmp_path, name, caplog):
 
 
 @pytest.mark.parametrize(
-    "name", ["f.yml", "feats_ids.txt", "f2.npy", "i_id_mapping.csv", "f.inter"]
+    "name", ["f.yml", "f.csv", "feats_ids.txt", "f2.npy", "i_id_mapping.csv", "f.inter"]
 )
 def test_other_files_next_to_a_matrix_are_of_no_account(tmp_path, name, caplog):
-    (tmp_path / name).write_bytes(b"3\n5\n")
+    (tmp_path / name).write_bytes(b"3,1,2\n5,1,2\n")
     np.save(tmp_path / "f.npy", MATRIX)
     assert open_source(tmp_path / "f.npy").has_row_numbers
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
@@ -192,3 +193,14 @@ def test_an_array_of_records_is_named(tmp_path):
 def test_utf_16_is_no_utf_8(tmp_path):
     (tmp_path / "f.csv").write_bytes("item_id,a\n7,1\n".encode("utf-16"))
     assert_contains(refusal(DataError, open_source, tmp_path / "f.csv"), ["f.csv:", "UTF-8"])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_matrix_with_a_column_of_ids_is_refused(tmp_path, first, place):
+    shuffled = np.array([3, 5, 0, 2, 1, 4]) + first
+    np.save(tmp_path / "f.npy", np.insert(MATRIX + 0.5, place, shuffled, axis=1))
+    message = refusal(DataError, open_source, tmp_path / "f.npy")
+    assert_contains(message, [tmp_path / "f.npy", f"column {place}", "ids"])
+    (tmp_path / "f.ids.txt").write_text("a\nb\nc\nd\ne\nf\n")
+    assert open_source(tmp_path / "f.npy").read(["a"]).shape == (1, 3)

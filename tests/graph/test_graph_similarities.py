@@ -51,9 +51,10 @@ def oracle(x: np.ndarray, name: str) -> np.ndarray:
     return similarity
 
 
+@pytest.mark.parametrize("density", [0.07, 0.3])
 @pytest.mark.parametrize("name", DISTANCES)
-def test_distances_of_sparse_rows_are_those_of_scipy(name: Similarity) -> None:
-    x = ratings()
+def test_distances_of_sparse_rows_are_those_of_scipy(name: Similarity, density: float) -> None:
+    x = ratings(60, 46, density)
     ours = whole(similar_rows(csr_array(x), name), len(x))
     assert np.allclose(ours, oracle(x, name), rtol=1e-9, atol=1e-12)
 
@@ -92,7 +93,7 @@ def test_close_rows_keep_their_distance() -> None:
 
 
 def test_cosine_and_dot() -> None:
-    for x in (ratings(), features()):
+    for x in (ratings(60, 46, 0.07), ratings(), features()):
         dot, norms = x @ x.T, np.linalg.norm(x, axis=1)
         for rows in (x, csr_array(x)):
             assert np.allclose(whole(similar_rows(rows, "dot"), len(x)), dot)

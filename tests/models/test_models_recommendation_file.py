@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,24 +26,34 @@ def dataset(tmp_path: Path) -> Dataset:
     return load_datasets(plan)[0]
 
 
+def own_numbers(user: int, length: int) -> list[int]:
+    """Items of the other users' group, which this user has not in training."""
+    return [10 * (2 * place + 1 - user % 2) for place in range(length)]
+
+
+def other_numbers(user: int, length: int) -> list[int]:
+    return list(range(length))
+
+
 @pytest.mark.parametrize(
-    ("users", "items", "facts"),
+    ("users", "items", "length", "facts"),
     [
-        (range(24), (0, 10, 20), []),
-        (range(24), (0, 10), ["lists.tsv: the longest list has 2 items"]),
-        (range(5), (0, 10, 20), ["lists.tsv: only 5 of 24 users"]),
-        (range(24), (0, 1, 2), ["items are numbers from 0 to 2", "row numbers"]),
+        (range(24), own_numbers, 3, []),
+        (range(24), own_numbers, 2, ["lists.tsv: the longest list has 2 items"]),
+        (range(5), own_numbers, 3, ["lists.tsv: only 5 of 24 users"]),
+        (range(24), other_numbers, 3, ["items are numbers from 0 to 2", "row numbers"]),
     ],
 )
 def test_lists_that_may_not_be_what_was_meant(
     users: range,
-    items: tuple[int, ...],
+    items: Callable[[int, int], list[int]],
+    length: int,
     facts: list[str],
     dataset: Dataset,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    rows = "".join(f"{user}\t{item}\n" for user in users for item in items)
+    rows = "".join(f"{user}\t{item}\n" for user in users for item in items(user, length))
     path = write_text(tmp_path / "lists.tsv", rows)
     with caplog.at_level(logging.WARNING):
         model = RecommendationFile(RecommendationFileConfig(file=path), dataset)

@@ -279,6 +279,16 @@ def test_a_nan_is_found(run: Callable[..., int], tmp_path: Path) -> None:
 
 
 @recorded_files
+def test_gradients_that_are_noise_are_not_compared(script: ModuleType, tmp_path: Path) -> None:
+    with np.load(MODELS_STEPS / "grcn_aligned_confid.npz") as archive:
+        recorded: dict[str, Any] = dict(archive)
+    name = "model_specific_conf.weight"
+    recorded[f"grad_step0/{name}"][recorded[f"noise/{name}"]] += 1
+    np.savez(tmp_path / "grcn_copy.npz", **recorded)
+    assert all(row.within for row in script.replay(tmp_path / "grcn_copy.npz"))
+
+
+@recorded_files
 def test_other_inputs_give_other_numbers(script: ModuleType, tmp_path: Path) -> None:
     # A comparison that always succeeded would also succeed with another learning rate.
     with np.load(STEPS / "lattice_ngcf.npz") as archive:

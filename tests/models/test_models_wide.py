@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from mmrec.models.parts import projected_rows
+from mmrec.models.parts import padded, projected_rows
 from mmrec.models.wide import WideLinear, product_with_transpose, wide_linear
 from mmrec.training.determinism import deterministic
 
@@ -130,3 +130,32 @@ def test_some_columns_of_a_matrix_are_multiplied_as_their_copy() -> None:
     for factor, y in [(x[:, :320], columns), (x[:, :64], columns.T), (x[:, :40], x[:, :320].T)]:
         expected = product_with_transpose(factor, y.contiguous())
         assert torch.equal(product_with_transpose(factor, y), expected)
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 127, 128, 129, 1230, 2047, 2048, 2050])
+def test_padding_repeats_the_first_number(n: int) -> None:
+    numbers = torch.arange(n).flip(0)
+
+    found = padded(numbers)
+
+    assert torch.equal(found[:n], numbers)
+    assert set(found[n:].tolist()) <= {n - 1}
+    assert len(found) - n <= n / 64
+
+
+def test_padding_leaves_few_numbers_of_rows() -> None:
+    lengths = {len(padded(torch.arange(n))) for n in range(1150, 1300)}
+    assert len(lengths) < 12
+
+
+def test_projected_rows_have_the_gradients_of_the_projection() -> None:
+    projection = torch.nn.Linear(260, 3)
+    features, nodes = torch.randn(300, 260, requires_grad=True), torch.arange(200) % 150
+    upper = torch.randn(200, 3)
+    inputs = [projection.weight, projection.bias, features]
+
+    found = torch.autograd.grad(projected_rows(projection, features, nodes), inputs, upper)
+    expected = torch.autograd.grad(projection(features)[nodes], inputs, upper)
+
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)

@@ -17,6 +17,7 @@ from mmrec.reporting.sections.comparison import best_models
 from mmrec.reporting.sections.learning import learning_curves
 from mmrec.reporting.sections.popularity import popularity
 from mmrec.reporting.sections.search import search_heatmap, search_scatter
+from mmrec.reporting.sections.trials import points_table
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.study import Study
 
@@ -114,6 +115,21 @@ def test_the_page_names_single_trials_and_all_trials_of_the_best_point() -> None
     html = render([one])
     for table in re.findall(r"<table>.*?</table>", html, re.DOTALL):
         assert len(set(Page(table).rows)) == 1
+
+
+def test_the_csv_of_the_results_says_what_follows_a_value() -> None:
+    one, (record, *_) = repeated(), points()[0]
+    single = make_study([record], name="B", best=record)
+    for each in (one, single):
+        each.best_per_user["Recall@20"] = np.array([0.1, 0.2])
+    for studies, expected in (
+        ([one], "std"),
+        ([single], "half interval"),
+        ([one, single], "std or half interval"),
+    ):
+        head = best_models(make_data(studies)).to_csv().partition("\n")[0].split(",")
+        assert f"Recall@20 {expected}" in head
+    assert "Recall@20 std" in points_table(one, "validation").to_csv()
 
 
 def test_a_point_with_a_failed_seed_cannot_be_marked() -> None:

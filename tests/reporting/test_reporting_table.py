@@ -20,7 +20,7 @@ def test_csv_has_all_digits_and_columns_for_marks_and_intervals() -> None:
     marked = Cell("0.1235", "0.12345", "number", mark="*", spread=0.25, data="0.12345")
     rows = [["a, b", marked, digest("f" * 64)], ["c", None, Cell("x", span=1)]]
     assert make_table("T.", ["model", "R", "weights"], rows).to_csv().splitlines() == [
-        "model,R,R mark,R half interval,weights",
+        "model,R,R mark,R std,weights",
         f'"a, b",0.12345,*,0.25,{"f" * 64}',
         "c,,,,x",
     ]
@@ -70,6 +70,9 @@ def texts(*column: object) -> list[str]:
         ([3, 3.0127], ["3.0000", "3.0127"]),
         ([3.0, 465.0, float("nan")], ["3", "465", "\N{EN DASH}"]),
         ([0.0, 1.0], ["0.0000", "1.0000"]),
+        ([36.0, 292.5], ["36.0", "292.5"]),
+        ([9.0, 292.5], ["9.0000", "292.5000"]),
+        ([36.25, 292.5], ["36.2500", "292.5000"]),
         ([12345, np.int64(2), None], ["12,345", "2", "\N{EN DASH}"]),
         ([float("nan"), float("inf")], ["\N{EN DASH}", "inf"]),
         ([seconds(3.0), seconds(None), seconds(3.0127)], ["3.0", "\N{EN DASH}", "3.0"]),
@@ -114,6 +117,30 @@ def test_counts_of_a_frame_are_written_as_integers(column: list[object], expecte
 def test_results_are_printed_with_counts_and_without_nan():
     frame = readable(make_frame([{"m": "a", "seeds": 3, "C": 21.0}, {"m": "b", "C": 465.0}]))
     assert frame.to_numpy().tolist() == [["a", "3", "21"], ["b", "\N{EN DASH}", "465"]]
+
+
+def test_a_model_with_seeds_is_printed_by_its_mean_and_deviation() -> None:
+    seeds = {"seeds": 2, "R mean": 0.5, "R std": 0.25, "R low": 0.1, "R high": 0.9}
+    seeds |= {"C mean": 292.5, "C std": 0.71, "C low": 286.0, "C high": 298.0}
+    rows = [
+        {"model": "a", "best_epoch": 0, "R": 0.2, "C": 36.0},
+        {"model": "b", "best_epoch": 7, "R": 0.4, "C": 292.0, **seeds},
+    ]
+    texts = readable(make_frame(rows))
+    missing = "\N{EN DASH}"
+    assert list(texts) == ["model", "best_epoch", "R", "C", "seeds"]
+    assert texts.to_numpy().tolist() == [
+        ["a", "0", "0.2000", "36.0", missing],
+        ["b", missing, "0.5000 ± 0.2500", "292.5 ± 0.7", "2"],
+    ]
+
+
+def test_a_spread_has_the_decimals_of_its_value() -> None:
+    rows = [["a", Cell(text, kind="number", spread=2.82843)] for text in ("0.5000", "292.5", "244")]
+    table = make_table("T.", ["model", "R"], rows)
+    lines = [x for x in table.to_latex().splitlines() if "pm" in x]
+    assert [x.partition("pm$")[2].partition("}")[0] for x in lines] == ["2.8284", "2.8", "2.8"]
+    assert "a,244,2.82843" in table.to_csv()
 
 
 @given(st.lists(st.sampled_from([0.0, 0.1, 1 / 3, 0.3, 0.5, 1.0, np.nan]), min_size=1))

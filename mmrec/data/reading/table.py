@@ -28,7 +28,7 @@ _LIKE_TIMES = 1e8
 _ZEROS = re.compile(r"([+-]?\d+)\.0+")
 UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 """Characters that are not shown, such as a byte order mark."""
-_ROUNDED = re.compile(r"^[+-]?\d(\.\d+)?[eE]\+\d+$")
+_ROUNDED = re.compile(r"^[+-]?\d(\.\d+)?[eE]\+\d+$", re.MULTILINE)
 """A whole number as spreadsheets write it, with digits lost."""
 _MANY_RATINGS = 22
 """More different values than scales of ratings have."""
@@ -135,13 +135,14 @@ def _report_ids(path: Path, frame: pd.DataFrame) -> None:
             (UNSEEN, "a character that is not shown"),
             (_ROUNDED, "the form of a rounded number, which several ids may have become"),
         ):
-            names = [name for name in frame[column].cat.categories if pattern.search(name)]
-            if names:
+            ids = frame[column].cat.categories
+            if pattern.search("\n".join(ids)):  # one search is faster than one for each id
+                names = [name for name in ids if pattern.search(name)]
                 logger.warning(
                     "%s: %d of %d values of %s have %s: %s; they are read as they are",
                     path,
                     len(names),
-                    len(frame[column].cat.categories),
+                    len(ids),
                     column,
                     what,
                     listing(map(repr, names), 3),

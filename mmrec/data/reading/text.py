@@ -10,6 +10,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,17 @@ from typing import BinaryIO, TextIO, cast
 from mmrec.errors import DataError
 
 _GZIP = b"\x1f\x8b"
+_NOT_TEXT = {
+    re.compile(rb"PK\x03\x04"): "a zip archive",
+    re.compile(rb".{257}ustar", re.DOTALL): "a tar archive",
+    re.compile(rb"BZh\d1AY&SY"): "a bzip2 file",
+    re.compile(rb"\xfd7zXZ\0"): "an xz file",
+    re.compile(rb"\x28\xb5\x2f\xfd"): "a zstd file",
+    re.compile(_GZIP): "a gzip stream in a gzip stream",
+    re.compile(rb"PAR1[\0-\x08\x0e-\x1f]"): "a Parquet table",
+    re.compile(rb"\x80[\x02-\x05]"): "a pickle",
+}
+"""How files start that are not text."""
 _CHUNK = 1 << 20
 """Bytes that are checked at a time; no line is longer than two chunks."""
 _SHOWN = 80
@@ -194,12 +206,29 @@ def shown(line: str) -> str:
 
 
 def _open(path: Path) -> BinaryIO:
-    """Open a file for reading; through gzip by its name or its first bytes."""
+    """Open a file for reading; through gzip by its name or its first bytes.
+
+    Raises:
+        DataError: the file is an archive or a table that is not text.
+    """
+    file = _unzipped(path)
+    try:
+        start = file.peek(512)
+    except (OSError, EOFError, zlib.error):  # reading it reports that
+        start = b""
+    other = next((what for mark, what in _NOT_TEXT.items() if mark.match(start)), None)
+    if other is not None:
+        file.close()
+        raise DataError(f"{path}: expected text, found {other}; unpack or convert it")
+    return cast("BinaryIO", file)
+
+
+def _unzipped(path: Path) -> gzip.GzipFile | io.BufferedReader:
     file = path.open("rb")
     if path.suffix.lower() != ".gz" and file.peek()[: len(_GZIP)] != _GZIP:
         return file
     file.close()
-    return cast("BinaryIO", gzip.open(path))
+    return gzip.open(path)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -13,8 +13,6 @@ Times = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 _EXACT = 2.0**53
 """Larger whole numbers, such as nanoseconds since 1970, are not exact as float64."""
-_FIRST, _LAST = (moment.tz_localize("UTC") for moment in (pd.Timestamp.min, pd.Timestamp.max))
-"""The first and the last moment in nanoseconds as int64."""
 _WHOLE = re.compile(r"([+-]?\d{1,19})(\.0*)?")
 
 
@@ -64,7 +62,8 @@ def _moment(text: str) -> int | None:
 
 def _dates(texts: pd.Series[str]) -> Times:
     dates = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
-    dates = dates.where(dates.between(_FIRST, _LAST))
+    first, last = (moment.tz_localize("UTC") for moment in (pd.Timestamp.min, pd.Timestamp.max))
+    dates = dates.where(dates.between(first, last))  # what int64 can hold in nanoseconds
     known = dates.notna().to_numpy()
     moments: npt.NDArray[np.int64] = np.asarray(dates.dt.as_unit("ns").astype("int64"), np.int64)
     if known.all():

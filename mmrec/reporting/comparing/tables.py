@@ -43,8 +43,7 @@ def results_table(scores: Scores, verdicts: Mapping[Place, Verdict]) -> ReportTa
         if any(cell.data for cell in gains):
             rows.append([Cell("", data=dataset), "gain", *gains])
     table = make_table(_caption(scores, verdicts), ["data set", "model", *scores.labels], rows)
-    ruled = replace(table, rules=frozenset(rules - {0}), n_headers=2)
-    return replace(ruled, spread_name="std", label="comparison")
+    return replace(table, rules=frozenset(rules - {0}), n_headers=2, label="comparison")
 
 
 def _looks(model: str, verdict: Verdict | None) -> dict[str, Any]:
@@ -187,4 +186,4 @@ def _markdown(cell: Cell) -> str:
     text = cell.text.replace("|", "\\|")
     around = "**" if cell.strong else "_" if cell.underlined else ""
     text = f"{around}{text}{around}" + cell.mark.replace("*", "\\*")
-    return text if cell.spread is None else f"{text} ± {cell.spread:.4f}"
+    return text if cell.spread is None else f"{text} ± {cell.spread_text}"

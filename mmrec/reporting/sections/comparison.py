@@ -103,7 +103,9 @@ def best_models(data: ReportData) -> ReportTable:
     head = ["model", *(["mean over"] if is_repeated else []), *labels, *selection]
     unit = "point" if is_repeated else "trial"
     table = make_table(f"Test metrics of the best {unit} of each model.", head, rows)
-    return replace(table, unprinted=frozenset(selection))
+    kinds = {"std" if study.is_repeated else "half interval" for study in data.finished}
+    spread_name = " or ".join(sorted(kinds, reverse=True))
+    return replace(table, unprinted=frozenset(selection), spread_name=spread_name)
 
 
 def _epochs(study: Study) -> object:
