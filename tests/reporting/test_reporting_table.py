@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmrec.reporting.comparing.tables import markdown
 from mmrec.reporting.run_tables import make_frame, readable
 from mmrec.reporting.sections.users import share_at_most, value_grid
 from mmrec.reporting.table import Cell, digest, make_table, seconds
@@ -47,6 +48,13 @@ def test_no_row_of_latex_is_an_argument_of_the_one_before(name: str) -> None:
     lines = make_table("T.", ["model", "R"], [["a", 1], [name, 2]]).to_latex().splitlines()
     (row,) = (line for line in lines if name in line)
     assert row.startswith("{}")
+
+
+def test_markdown_has_neither_html_nor_links_of_names() -> None:
+    rows = [["<img src=x>", "a|b [x](y)\n`c`\\", 1]]
+    *_, head, _, row = markdown(make_table("T.", ["<b>", "model", "R"], rows)).splitlines()
+    assert head == r"| \<b> | model | R |"
+    assert row == r"| \<img src=x> | a\|b \[x](y) \`c\`\\ | 1 |"
 
 
 @given(st.text(min_size=1))

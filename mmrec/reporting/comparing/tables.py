@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -171,7 +172,7 @@ def tidy_frame(scores: Scores, verdicts: Mapping[Place, Verdict]) -> pd.DataFram
 
 def markdown(table: ReportTable) -> str:
     """Return a table in Markdown: the best values bold, the second in italics."""
-    lines = [_line([cell.text for cell in table.header])]
+    lines = [_line([_plain(cell.text) for cell in table.header])]
     sides = ["---:" if cell.kind == "number" else "---" for cell in table.header]
     lines.append(_line(sides))
     lines += [_line([_markdown(cell) for cell in row]) for row in table.rows]
@@ -182,8 +183,13 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _plain(text: str) -> str:
+    """Return a text that may be a stranger's so that it is neither HTML nor a link."""
+    return re.sub(r"[\\|`<\[]", r"\\\g<0>", " ".join(text.split()))
+
+
 def _markdown(cell: Cell) -> str:
-    text = cell.text.replace("|", "\\|")
+    text = _plain(cell.text)
     around = "**" if cell.strong else "_" if cell.underlined else ""
     text = f"{around}{text}{around}" + cell.mark.replace("*", "\\*")
     return text if cell.spread is None else f"{text} ± {cell.spread_text}"
