@@ -35,6 +35,8 @@ def read_yaml(path: Path) -> Document:
     Raises:
         ConfigError: The file is missing, a folder, empty, not UTF-8, or not YAML.
     """
+    if "\0" in str(path):
+        raise ConfigError(f"{str(path)!r}: no file has a null character in its name")
     try:
         if path.is_dir():
             inside = _yaml_files(path)
@@ -56,8 +58,6 @@ def read_yaml(path: Path) -> Document:
         ) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError:
-        raise ConfigError(f"{str(path)!r}: no file has a null character in its name") from None
     return parse_yaml(text, str(path))
 
 

@@ -41,8 +41,8 @@ COMMANDS = {
 @pytest.fixture
 def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path], list[str]]:
     """Returns a command with its path filled in; the other files are fine."""
-    (tmp_path / "rows.tsv").write_text("u\ta\t1\nu\tb\t1\n")
-    (tmp_path / "test.tsv").write_text("u\tc\t1\n")
+    (tmp_path / "rows.tsv").write_text("u\ta\t1\nu\tb\t1\nv\ta\t1\n")
+    (tmp_path / "test.tsv").write_text("v\tb\t1\n")
     (tmp_path / "vectors.csv").write_text("a,1,2\nb,3,4\n")
     monkeypatch.chdir(tmp_path)
 

@@ -41,6 +41,11 @@ def test_a_first_line_that_may_be_a_row_is_one(first: str, tmp_path: Path) -> No
     assert len(table.frame) == (first + PAIRS).count("\n")
 
 
+def test_a_first_line_with_a_rating_is_a_row(tmp_path: Path) -> None:
+    rows = "anna\tbook\t5\n" + PAIRS.replace("\n", "\t4\n")
+    assert len(read_split(write_text(tmp_path / "r.tsv", rows)).frame) == 5
+
+
 def test_a_few_lines_do_not_tell_a_header(tmp_path: Path) -> None:
     assert len(read_split(write_text(tmp_path / "r.tsv", "anna\tbook\nu1\t1\n")).frame) == 2
 

@@ -19,17 +19,16 @@ def find_header_row(fields: pd.DataFrame, layout: Layout) -> int | None:
     """Return the row of a header that was read as a row, counted from 0; None if there is none.
 
     It is a repetition of the header of the file, as in files that were appended to each other; or,
-    without a header, a first row whose user and item have no digit although all others have.
+    without a header and ratings, a first row whose user and item have no digit although all others
+    have. The name of a rating is no number, so a header above ratings is found before.
 
     Args:
         fields: with the columns ``user_id`` and ``item_id`` (categorical of str).
         layout: of the table.
     """
     if not layout.has_header:
-        is_header = len(fields) > _FEWEST_ROWS and all(
-            map(_starts_unlike, (fields[r] for r in IDS))
-        )
-        return 0 if is_header else None
+        is_possible = len(fields) > _FEWEST_ROWS and "rating" not in fields
+        return 0 if is_possible and all(_starts_unlike(fields[role]) for role in IDS) else None
     names = {role: layout.names[layout.roles[role]] for role in IDS}
     if any(name not in fields[role].cat.categories for role, name in names.items()):
         return None
