@@ -76,6 +76,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def run_copy(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, to be damaged."""
+    return Path(shutil.copytree(finished, tmp_path / "run_copy"))
+
+
+@pytest.fixture
 def interrupted(
     experiment_file: Write, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Callable[[], Path], Path]:
@@ -247,21 +253,18 @@ def torn(path: Path) -> None:
     ],
 )
 def test_a_damaged_finished_run_is_refused_and_its_tables_stay(
-    finished: Path,
-    tmp_path: Path,
+    run_copy: Path,
     capsys: pytest.CaptureFixture[str],
     name: str,
     damage: Callable[[Path], None],
 ) -> None:
-    folder = tmp_path / "run_copy"
-    shutil.copytree(finished, folder)
-    best = json.loads((folder / "manifest.json").read_text())["models"]["LightGCNM"]["best_trial"]
-    path = folder / name if name != "per_user" else folder / name / f"LightGCNM_{best}.npz"
+    best = json.loads((run_copy / "manifest.json").read_text())["models"]["LightGCNM"]["best_trial"]
+    path = run_copy / name if name != "per_user" else run_copy / name / f"LightGCNM_{best}.npz"
     damage(path)
-    before = tables(folder)
-    assert main(["report", str(folder)]) == 2
-    assert_contains(capsys.readouterr().err, [folder, name])
-    assert tables(folder) == before
+    before = tables(run_copy)
+    assert main(["report", str(run_copy)]) == 2
+    assert_contains(capsys.readouterr().err, [run_copy, name])
+    assert tables(run_copy) == before
 
 
 def test_a_run_of_a_version_without_digests_is_read_with_a_warning(
@@ -321,29 +324,24 @@ def test_no_bit_of_weights_is_believed(finished: Path, tmp_path: Path, place: fl
 @pytest.mark.parametrize("key", ["models", "protocol", "data", "seeds", "written", "trials"])
 @pytest.mark.parametrize("value", [None, 7, "x", [[1]], {"a": {"b": 1}}])
 def test_a_manifest_of_another_shape_is_one_message(
-    finished: Path,
-    tmp_path: Path,
+    run_copy: Path,
     capsys: pytest.CaptureFixture[str],
     key: str,
     value: object,
 ) -> None:
-    folder = tmp_path / "run_copy"
-    shutil.copytree(finished, folder)
-    reseal(folder, **{key: value})
-    assert main(["report", str(folder)]) == 2
-    assert_contains(capsys.readouterr().err, [folder / "manifest.json", "damaged", key])
+    reseal(run_copy, **{key: value})
+    assert main(["report", str(run_copy)]) == 2
+    assert_contains(capsys.readouterr().err, [run_copy / "manifest.json", "damaged", key])
 
 
 @pytest.mark.parametrize("inner", ["meta", "early_stopping"])
 def test_a_model_of_another_shape_in_a_manifest_is_one_message(
-    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], inner: str
+    run_copy: Path, capsys: pytest.CaptureFixture[str], inner: str
 ) -> None:
-    folder = tmp_path / "run_copy"
-    shutil.copytree(finished, folder)
-    models = manifest(folder)["models"]
+    models = manifest(run_copy)["models"]
     models["MostPop"][inner] = {"validation_rate": "often", "patience": "none"}
-    reseal(folder, models=models)
-    assert main(["report", str(folder)]) == 2
+    reseal(run_copy, models=models)
+    assert main(["report", str(run_copy)]) == 2
     assert_contains(capsys.readouterr().err, ["damaged", "models", "MostPop"])
 
 
@@ -395,24 +393,19 @@ def test_no_command_waits_for_a_pipe_or_reads_without_end_in_an_unfinished_run(
 @pytest.mark.parametrize("damage", [pipe, endless])
 @pytest.mark.parametrize("name", ["manifest.json", "trials.jsonl", "features.json", "per_user/M*"])
 def test_no_command_waits_for_a_pipe_or_reads_without_end_in_a_finished_run(
-    finished: Path,
-    tmp_path: Path,
+    run_copy: Path,
     capsys: pytest.CaptureFixture[str],
     name: str,
     damage: Callable[[Path], None],
 ) -> None:
-    folder = tmp_path / "run_copy"
-    shutil.copytree(finished, folder)
-    damage(sorted(folder.glob(name))[-1])
-    assert main(["report", str(folder)]) == 2
-    assert_contains(capsys.readouterr().err, [folder])
+    damage(sorted(run_copy.glob(name))[-1])
+    assert main(["report", str(run_copy)]) == 2
+    assert_contains(capsys.readouterr().err, [run_copy])
 
 
-def test_a_missing_file_of_records_is_named(finished: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "run_copy"
-    shutil.copytree(finished, folder)
-    (folder / "trials.jsonl").unlink()
-    assert_contains(refusal(DataError, main_report, folder), [folder, "damaged"])
+def test_a_missing_file_of_records_is_named(run_copy: Path) -> None:
+    (run_copy / "trials.jsonl").unlink()
+    assert_contains(refusal(DataError, main_report, run_copy), [run_copy, "damaged"])
 
 
 def main_report(folder: Path) -> None:
