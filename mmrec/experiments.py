@@ -133,8 +133,8 @@ def check_all(
             first = names.setdefault(tuple(getattr(data, key) for key in _INTERACTIONS), name)
             if first != name:
                 message = (
-                    f"{first!r} and {name!r} mean the same files of interactions; write {{0}}, "
-                    "which stands for the name, in their paths"
+                    f"{first!r} and {name!r} mean the same files of interactions; write {{0}} "
+                    "in their paths, which is replaced by the name"
                 )
                 problem = document.problem(("experiment", "dataset"), message)
                 problems[document.describe(problem)] = None
