@@ -16,6 +16,8 @@ from mmrec.errors import listing
 LARGE_SHARE = 0.25
 """Share of rows with unknown ids that is worth a warning."""
 TRAINING = "the training split"
+ROW_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+"""An id that can be the number of a row."""
 _EXAMPLES = 3
 _ZEROS = re.compile(r"([+-]?\d+)\.0*")
 _WHOLE = re.compile(r"[+-]?\d+")

@@ -87,10 +87,8 @@ def check_scores(path: Path, frame: pd.DataFrame, *, is_named: bool) -> None:
         steps.warn_if_equal(path, "scores")
         return
     users = frame["user_id"].cat.codes.to_numpy()
-    is_whole = bool((scores == np.floor(scores)).all())
     may_be_ranks = np.isin(scores, np.arange(len(scores) + 1)).all()  # a rank is at most n
-    count = _count(users, scores)
-    if may_be_ranks and (count or steps.ascend):
+    if may_be_ranks and (steps.ascend or _count(users, scores)):
         finding = (
             f"{path}:{steps.first_up}: it is unclear whether the numbers are scores or ranks: they "
             "are whole and "
@@ -108,7 +106,7 @@ def check_scores(path: Path, frame: pd.DataFrame, *, is_named: bool) -> None:
             path,
             "" if is_named else f" {NAME_COLUMN}",
         )
-    elif is_whole and not is_named:
+    elif not is_named and (scores == np.floor(scores)).all():
         logger.warning(
             "%s: the numbers are whole and not in the order of the lines; read as scores: larger "
             "is better. Are they ranks? %s",

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mmrec.data import IntArray, Interactions, Vocabulary
-from mmrec.data.mismatches import LARGE_SHARE, TRAINING, both_sides, spelling_note
+from mmrec.data.mismatches import LARGE_SHARE, ROW_NUMBER, TRAINING, both_sides, spelling_note
 from mmrec.data.vocabulary import sort_ids
 from mmrec.errors import DataError, listing
 from mmrec.evaluation.ground_truth import BoolArray
 from mmrec.text import counted
 
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
-
 
 def require_known_users(
-    path: Path, found: Collection[str], users: Vocabulary, train: Path | str = TRAINING
+    path: Path, found: Collection[str], users: Vocabulary, train: str = TRAINING
 ) -> None:
     """Refuse a file without a user of the training split.
 
@@ -126,7 +123,7 @@ def internal_numbers(
         known: the ids of the data.
         what: ``user`` or ``item``.
     """
-    if set(found) <= set(known) or not all(map(_NUMBER.fullmatch, (*found, *known))):
+    if set(found) <= set(known) or not all(map(ROW_NUMBER.fullmatch, (*found, *known))):
         return None
     numbers, own = [int(name) for name in found], [int(name) for name in known]
     if max(numbers) >= len(own) + (min(numbers) > 0):

@@ -48,9 +48,8 @@ def open_npy(path: Path) -> Source:
     """
     with reading(path, "a matrix"):
         matrix = np.asarray(np.lib.format.open_memmap(path, mode="r"))
-    if (
-        matrix.ndim == 1 and matrix.dtype.names is None
-    ):  # the vector of one item: its folder was meant
+    is_vector = matrix.ndim == 1 and matrix.dtype.names is None
+    if is_vector:  # of one item: its folder was meant
         raise DataError(f"{path}: expected a folder of <item>.npy files")
     rows = rows_of_id_file(path, len(check_matrix(path, matrix)))
     return MatrixSource(path, rows, matrix, is_mapped=True)

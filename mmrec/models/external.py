@@ -22,7 +22,6 @@ from mmrec.registry import EXTERNAL_PREFIX, activate_external
 
 PREFIX = "external."
 
-
 _executed: dict[Path, dict[str, str]] = {}
 """The digests of what was imported, by what ``external_models_path`` names."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -60,9 +61,10 @@ class RecommendationFile(Recommender):
             yield unknown_ids(file, ids, known, what, TRAINING)
             yield internal_numbers(file, ids.unique(), known.ids, what)
         is_judged = dataset.test.user_degrees > 0
-        n_missing = int(np.count_nonzero(is_judged & (self._lengths() == 0)))
+        n_missing = int(np.count_nonzero(is_judged & (self._lengths == 0)))
         yield few_lists(file, int(np.count_nonzero(is_judged)), n_missing)
 
+    @cached_property
     def _lengths(self) -> IntArray:
         """Return [U]: the number of rows of each user."""
         users = self._users.numbers(self._frame["user_id"], missing="negative")
@@ -85,7 +87,7 @@ class RecommendationFile(Recommender):
         n_trained = int(np.count_nonzero(is_trained))
         self._log(
             [
-                short_lists(self._file, self._lengths(), [top_k]),
+                short_lists(self._file, self._lengths, [top_k]),
                 trained_rows(self._file, n_trained, len(users)),
             ]
         )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mmrec.data import AlignedSplits, Interactions, Table, Vocabulary
-from mmrec.data.mismatches import TRAINING, both_sides, examples, spelling_note
+from mmrec.data.mismatches import ROW_NUMBER, TRAINING, both_sides, examples, spelling_note
 from mmrec.data.vocabulary import sort_ids
 from mmrec.errors import DataError
 from mmrec.evaluation.reachable import RelevantRows
@@ -21,7 +20,6 @@ _LARGE_SHARE = 0.5
 """Share of items without a vector that is worth a warning."""
 _FEWEST_ROWS = 4
 """Fewer rows can have the numbers of the rows as users by chance."""
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 def check_held_out(
@@ -142,7 +140,7 @@ def _check_row_numbers(
     first, last = int(known[0]), int(known[-1])
     rows = f"the matrix has {len(known):,} rows and no ids, so row 0 is item '{first}'"
     if absent:
-        numbers = [int(name) for name in ids if _NUMBER.fullmatch(name)]
+        numbers = [int(name) for name in ids if ROW_NUMBER.fullmatch(name)]
         guess = ""
         if numbers and min(numbers) == first + 1 and max(numbers) == last + 1:
             guess = f" (the ids seem to start at {first + 1})"

@@ -42,10 +42,8 @@ def plan_entry(
     """
     entry = Entry(key, loaded.models[key], loaded.problems)
     written = dict(entry.settings)
-    given_meta = entry.read(
-        ModelMeta, {} if written.get("meta") is None else written["meta"], "meta"
-    )
-    written.pop("meta", None)
+    written_meta = written.pop("meta", None)
+    given_meta = entry.read(ModelMeta, {} if written_meta is None else written_meta, "meta")
     meta = given_meta or ModelMeta()
     stopping = None
     if written.get("early_stopping") is not None:
