@@ -78,12 +78,6 @@ def check_same_width(key: str, width: int | None, factors: int) -> None:
         raise ValueError(f"{key}: expected the value of factors, {factors}, found {width}")
 
 
-def of_elliots_own(model: str, *keys: str, instead: str) -> dict[str, str]:
-    """Return the reason to refuse keys of the model that Elliot itself has under a name."""
-    reason = f"a key of Elliot's own {model}; here, as in external.{model}, {instead}"
-    return dict.fromkeys(keys, reason)
-
-
 class RecommenderConfig(Section):
     """Hyper-parameters of a recommender; every field may be a search dimension in the file."""
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,19 +9,17 @@ from torch import Tensor
 from mmrec.config import Count, Flag, Natural, NonNegativeReal
 from mmrec.data import Dataset, DistinctUsers
 from mmrec.models import Batch, Model, ModelConfig, register
-from mmrec.models.configs import Dropout, of_elliots_own
+from mmrec.models.configs import Dropout
 from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.ngcf_layers import NGCFLayers, ngcf_graph
+from mmrec.models.other_tools import elliots_own_keys
 from mmrec.models.parts import embeddings, interactions
 
 
 class NGCFConfig(ModelConfig):
     """Hyper-parameters of :class:`NGCF`."""
 
-    unsupported: ClassVar[Mapping[str, str]] = {
-        **ModelConfig.unsupported,
-        **of_elliots_own("NGCF", "n_fold", instead="the graph is not cut into folds"),
-    }
+    unsupported = elliots_own_keys("NGCF")
 
     factors: Count = 64
     """Width of the user and item embeddings."""
