@@ -148,9 +148,8 @@ class FREEDOM(Model):
     ) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items (eq. 8-10)."""
         x = torch.cat([self.users.weight, self.items.weight])
-        nodes = self.nodes(users, items)
-        mean = mean_of_layers(graph, x, self.config.n_ui_layers, nodes)
-        embedded_users, embedded_items = mean.split([len(users), len(items)])
+        mean = mean_of_layers(graph, x, self.config.n_ui_layers, self.nodes(users, items))
+        embedded_users, embedded_items = self.split_nodes(mean, len(users))
         latent = self.items.weight
         for _ in range(self.config.n_layers):
             latent = self.item_graph @ latent

@@ -105,8 +105,7 @@ class MGCN(Model):
         """Return users [U, D] and items [I, D]."""
         users, items = self.everyone()
         collaborative, multimodal = self.views(users, items)
-        embedded_users, embedded_items = (collaborative + multimodal).split(self.sizes)
-        return embedded_users, embedded_items
+        return self.split_nodes(collaborative + multimodal, self.n_users)
 
     def views(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the collaborative and the multimodal part of some users, then of some items."""

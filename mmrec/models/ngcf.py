@@ -97,10 +97,8 @@ class NGCF(Model):
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items, all layers side by side."""
         x = torch.cat([self.users.weight, self.items.weight])
-        nodes = self.nodes(users, items)
-        rows = torch.cat(self.layers.outputs(x, nodes), dim=1)
-        embedded_users, embedded_items = rows.split([len(users), len(items)])
-        return embedded_users, embedded_items
+        outputs = self.layers.outputs(x, self.nodes(users, items))
+        return self.split_nodes(torch.cat(outputs, dim=1), len(users))
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty on its embeddings."""

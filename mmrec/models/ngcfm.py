@@ -110,8 +110,8 @@ class NGCFM(Model):
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items."""
         x = torch.cat([self.users.weight, self.items.weight])
-        nodes = self.nodes(users, items)
-        user, item = self.layers(x, nodes).split([len(users), len(items)])
+        layers = self.layers(x, self.nodes(users, items))
+        user, item = self.split_nodes(layers, len(users))
         content = normalise_rows(projected_rows(self.projection, self.features, items))
         return torch.cat([user, self.content_users(users)], 1), torch.cat([item, content], 1)
 

@@ -90,8 +90,7 @@ class SimGCL(Model):
 
     def embed(self) -> tuple[Tensor, Tensor]:
         """Return users [U, D] and items [I, D]."""
-        users, items = self.plain(self.first_layer()).split(self.sizes)
-        return users, items
+        return self.split_nodes(self.plain(self.first_layer()), self.n_users)
 
     def first_layer(self) -> Tensor:
         """Return ``A x^(0)``, [N, D]."""
