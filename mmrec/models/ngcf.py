@@ -1,4 +1,4 @@
-"""NGCF: propagation with weights and products of neighbours, all layers side by side."""
+"""NGCF: propagation with weights and products of neighbours, and concatenated layers."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class NGCF(Model):
         y = dropout(LeakyReLU_0.2(s W1 + b1 + (s * x_l) W2 + b2))
         x_(l+1) = y / |y|
 
-    for each node. The scores are ``s(u, i) = <x_u, x_i>`` with ``x = [x_0, x_1, ..., x_L]``, side
-    by side, and L = ``n_layers``. The loss of a batch is BPR plus ``l_w / (2 B)`` times the squares
-    of its rows of ``x``. Outputs have unit length, so in effect only ``x_0`` is penalised. The
-    weights of the layers are not.
+    for each node. The scores are ``s(u, i) = <x_u, x_i>`` with the concatenated layers ``x =
+    [x_0, x_1, ..., x_L]``, L = ``n_layers``. The loss of a batch is BPR plus ``l_w / (2 B)`` times
+    the squares of its rows of ``x``. Outputs have unit length, so in effect only ``x_0`` is
+    penalised. The weights of the layers are not.
 
     ``node_dropout`` leaves out edges of G, the self-loops among them, each direction by itself; the
     others are divided by ``1 - node_dropout``. They are drawn once for each epoch.
@@ -82,8 +82,8 @@ class NGCF(Model):
             ngcf_graph(interactions(dataset), normalize=config.normalize),
             config.factors,
             [config.message_dropout] * config.n_layers,
-            config.weight_size,
-            config.node_dropout,
+            width=config.weight_size,
+            node_dropout=config.node_dropout,
         )
 
     def begin_epoch(self, epoch: int, rng: np.random.Generator) -> None:
@@ -95,7 +95,7 @@ class NGCF(Model):
         return self.propagated(*self.everyone())
 
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows of some users and items, all layers side by side."""
+        """Return the concatenated layers of some users and items."""
         x = torch.cat([self.users.weight, self.items.weight])
         outputs = self.layers.outputs(x, self.nodes(users, items))
         return self.split_nodes(torch.cat(outputs, dim=1), len(users))

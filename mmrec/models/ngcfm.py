@@ -81,6 +81,8 @@ class NGCFM(Model):
     Config = NGCFMConfig
     sampler = DistinctUsers
     config: NGCFMConfig
+    features: Tensor
+    """The concatenated features, [I, F]."""
 
     def __init__(self, config: NGCFMConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
@@ -95,9 +97,6 @@ class NGCFM(Model):
             [config.message_dropout] * config.n_layers,
             node_dropout=config.node_dropout,
         )
-
-    features: Tensor
-    """[I, F]."""
 
     def begin_epoch(self, epoch: int, rng: np.random.Generator) -> None:
         """Draw the edges of this epoch."""

@@ -1,4 +1,4 @@
-"""SGL: LightGCN with a contrast of two views of the graph, which lose other edges."""
+"""SGL: LightGCN with a contrastive loss between two views of the graph without some edges."""
 
 from __future__ import annotations
 

@@ -88,6 +88,8 @@ class VBPR(Model):
 
     Config = VBPRConfig
     config: VBPRConfig
+    features: Tensor
+    """The concatenated features, [I, F]."""
 
     def __init__(self, config: VBPRConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
@@ -106,9 +108,6 @@ class VBPR(Model):
             self.users = embedding(self.n_users, 2 * config.factors)
             nn.init.xavier_normal_(self.projection.weight)
             nn.init.zeros_(self.projection.bias)
-
-    features: Tensor
-    """[I, F]."""
 
     @classmethod
     def default_sampler(cls, config: VBPRConfig) -> type[Sampler]:
