@@ -22,6 +22,7 @@ from mmrec.reporting.table import (
     digest,
     make_table,
     p_value,
+    parameter,
     seconds,
     share,
     tenths,
@@ -50,10 +51,23 @@ def test_latex_escapes_aligns_and_spans() -> None:
     assert row == rf"$<$ 0.1 $>$ {signs} \\"
 
 
+def test_only_the_mark_of_a_number_takes_no_space_in_latex() -> None:
+    marked = [Cell("a", mark="*"), Cell("0.50", kind="number", mark="*", spread=0.25)]
+    row = make_table("T.", ["model", "R"], [marked]).to_latex().splitlines()[7]
+    mark = r"\textsuperscript{*}"
+    assert row == rf"a{mark} & 0.50{mark} {{\scriptsize$\pm$0.25}} \\"
+
+
+def test_a_parameter_has_all_digits_on_hover() -> None:
+    assert parameter(0.1) == Cell("0.1", kind="number")
+    assert parameter(1 / 3) == Cell("0.333333", str(1 / 3), "number")
+    assert parameter((64, 32)) == Cell("64, 32", "(64, 32)")
+
+
 def test_latex_has_a_label_without_special_characters() -> None:
     table = make_table("T.", ["model"], [["a"]])
     assert "label" not in table.to_latex()
-    lines = replace(table, label="my_data paired_ttest over users").to_latex().splitlines()
+    lines = replace(table, label="my_data paired_ttest (over users)").to_latex().splitlines()
     assert lines[2:4] == [r"\caption{T.}", r"\label{tab:my-data-paired-ttest-over-users}"]
 
 
