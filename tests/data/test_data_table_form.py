@@ -160,6 +160,13 @@ def test_duplicates(rule: Any, rating: float, timestamps: bool, tmp_path: Path) 
     assert sorted(rows(tables["train"])) == sorted(rows(table))
 
 
+def test_of_equal_times_the_last_row_is_the_latest(tmp_path: Path) -> None:
+    text = "".join(f"u\t{'ij'[n % 2]}\t{n}\t{n % 2}\n" for n in range(120))
+    path = write_text(tmp_path / "r.tsv", text)
+    table = read_split(path, form=TableForm(duplicates="latest"))
+    assert rows(table) == [("u", "i", 118), ("u", "j", 119)]
+
+
 def test_the_mean_does_not_depend_on_the_order(tmp_path: Path) -> None:
     ratings = ["0.1", "0.2", "0.3", "1e16", "-1e16"]
     form = TableForm(duplicates="mean")
