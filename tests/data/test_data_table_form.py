@@ -203,6 +203,11 @@ def test_nanoseconds_are_compared_as_integers(tmp_path: Path) -> None:
         found = times(tmp_path, texts)
         assert found.dtype == np.int64
         assert found.tolist() == moments
+    # A small number among them, and the first two that are equal as float64.
+    found = times(tmp_path, ["5", f"{2**53}.0", f"{2**53 + 1}"])
+    assert found.tolist() == [5, 2**53, 2**53 + 1]
+    for texts in (["5.5", f"{2**53 + 1}"], ["5.0", f"{2**63}"]):  # not whole; beyond int64
+        assert times(tmp_path, texts).tolist() == list(map(float, texts))
 
 
 @pytest.mark.parametrize(
