@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmrec.data import FloatArray, IntArray
+from mmrec.data import BoolArray, FloatArray, IntArray
 from mmrec.evaluation.base import metric
-from mmrec.evaluation.ground_truth import BoolArray, discounts
+from mmrec.evaluation.ground_truth import discounts
 from mmrec.evaluation.judged_lists import JudgedLists
 
 

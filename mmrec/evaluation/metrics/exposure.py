@@ -14,10 +14,10 @@ import numpy as np
 from pydantic import Field
 
 from mmrec.config import PositiveReal
-from mmrec.data import FloatArray, IntArray
+from mmrec.data import BoolArray, FloatArray, IntArray
 from mmrec.evaluation.base import metric
 from mmrec.evaluation.complex_metrics import Better, ComplexMetric, Compute, Ids, complex_metric
-from mmrec.evaluation.ground_truth import SHORT_HEAD_SHARE, BoolArray, GroundTruth
+from mmrec.evaluation.ground_truth import SHORT_HEAD_SHARE, GroundTruth
 from mmrec.evaluation.judged_lists import JudgedLists
 from mmrec.evaluation.metric_files import GroupName, ItemGroups
 
