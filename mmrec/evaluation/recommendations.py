@@ -25,7 +25,6 @@ from mmrec.evaluation.complex_metrics import ComplexMetric, Ids, read_complex_me
 from mmrec.evaluation.evaluator import Evaluator
 from mmrec.evaluation.list_files import read_lists
 from mmrec.evaluation.list_warnings import (
-    are_rows_of,
     few_lists,
     internal_numbers,
     require_known_users,
@@ -208,7 +207,7 @@ def evaluate_tables(
     if any(metric.complete for metric in evaluator.metrics):
         top_k = max(top_k, int(lengths.max()))
     missing = int(np.count_nonzero((testing.user_degrees > 0) & (lengths == 0)))
-    trained_test_rows = int(np.count_nonzero(are_rows_of(training, testing.users, testing.items)))
+    trained_test_rows = int(np.count_nonzero(training.contains(testing.users, testing.items)))
     warnings += [
         short_lists(recs, lengths, evaluator.cutoffs),
         few_lists(recs, int(np.count_nonzero(testing.user_degrees > 0)), missing),
@@ -265,7 +264,7 @@ def _row_facts(
     is_known = rows >= 0
     is_judged = is_known & (test.user_degrees[rows] > 0)
     rows, columns = rows[is_judged], columns[is_judged]
-    is_own = are_rows_of(train, rows, columns)
+    is_own = train.contains(rows, columns)
     ignored = {
         "user not in the training split": int(np.count_nonzero(~is_known)),
         "user without test items": int(np.count_nonzero(is_known & ~is_judged)),

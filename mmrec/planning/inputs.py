@@ -184,8 +184,8 @@ def missing_loaders(sources: Mapping[str, str], declared: Sequence[str]) -> Iter
     A loader that may be a misspelt one of ``declared`` is already reported there.
     """
     modality_of = {loader: modality for modality, loader in default_loaders().items()}
-    usable = tuple(modality_of[name] for name in declared if name in modality_of)
-    instead = f", or write modalities: {usable} in the model" if usable else ""
+    usable = ", ".join(modality_of[name] for name in declared if name in modality_of)
+    instead = f", or write modalities: [{usable}] in the model" if usable else ""
     for modality, loader in sources.items():
         is_reported = nearest(loader, [name for name in declared if name not in LOADERS])
         if loader not in declared and not is_reported:

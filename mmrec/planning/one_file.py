@@ -10,6 +10,7 @@ import pandas as pd
 
 from mmrec.config import Experiment, Prefilter, Split, Splitting
 from mmrec.data import (
+    BoolArray,
     Dataset,
     FilterStep,
     FoldRows,
@@ -21,7 +22,7 @@ from mmrec.data import (
 from mmrec.data import prefiltering as filters
 from mmrec.data import splitting as strategies
 from mmrec.data.reading.times import is_date, parse_date
-from mmrec.data.rows import Mask, runs_of, timestamps_of
+from mmrec.data.rows import runs_of, timestamps_of
 from mmrec.errors import DataError
 from mmrec.features import Loader
 from mmrec.planning.checks import check_features
@@ -167,7 +168,7 @@ class SplitFile:
 
     def _masks(
         self, frame: pd.DataFrame, part: _Part, split: Split, *fold: int
-    ) -> tuple[list[Mask], tuple[str, ...]]:
+    ) -> tuple[list[BoolArray], tuple[str, ...]]:
         users = runs_of(frame)
         name = f"splitting.{part}_splitting ({split.strategy})"
         if split.strategy in ("random_subsampling", "random_cross_validation"):
