@@ -111,6 +111,11 @@ def _room(values: DenseArray, k: int, n_zeros: int) -> int:
     return k if n_positive >= k else max(n_positive, k - n_zeros)
 
 
+def rows_of(matrix: SparseArray) -> Rows:
+    """Return a function that returns rows of a matrix that exists already."""
+    return lambda start, stop: matrix[start:stop]
+
+
 def transposed(matrix: SparseArray) -> SparseArray:
     """Return the transposed matrix by rows, with sorted columns."""
     return matrix.T.tocsr()

@@ -123,7 +123,7 @@ class FeaturesConfig(RecommenderConfig):
     as good with them gains nothing from what the vectors say about the items."""
 
     @model_validator(mode="after")
-    def _check_loaders(self) -> FeaturesConfig:
+    def _check_modality_names(self) -> FeaturesConfig:
         if not self.modalities:
             raise ValueError("modalities: expected at least one")
         if len(set(self.modalities)) < len(self.modalities):
@@ -134,6 +134,10 @@ class FeaturesConfig(RecommenderConfig):
                     f"modalities: found {name!r}; accepted: letters, digits and underscores, "
                     "a letter first"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_loaders(self) -> FeaturesConfig:
         if self.loaders and len(self.loaders) != len(self.modalities):
             raise ValueError(
                 f"loaders: expected one for each of the {len(self.modalities)} modalities "

@@ -115,7 +115,11 @@ class VBPR(Model):
         return UniformUsers if config.variant == "formal" else EachInteraction
 
     def embed_items(self, items: Tensor | None = None) -> Tensor:
-        """Return ``[q_i, e_i]`` of some items, [P, 2D], without ``items`` of all."""
+        """Return ``[q_i, e_i]`` of some items, [P, 2D].
+
+        Args:
+            items: [P] int64; without them all items.
+        """
         collaborative, features = self.items.weight, self.features
         if items is not None:
             collaborative, features = self.items(items), features.index_select(0, items)
