@@ -255,7 +255,7 @@ _ON_COUNTS: Mapping[str, _OnCounts] = MappingProxyType(
 """Distances by the common columns c [B, N] and the non-zero columns [B, 1] and [N] of rows."""
 
 ON_NON_ZEROS = tuple(_ON_COUNTS)
-"""The similarities that see which values are zero and nothing else."""
+"""The similarities that depend only on which values are zero."""
 
 
 def _on_counts(x: Matrix, distance: _OnCounts) -> Rows:

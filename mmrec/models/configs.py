@@ -117,7 +117,7 @@ class FeaturesConfig(RecommenderConfig):
     modalities: tuple[str, ...] = ("visual", "textual")
     """The modalities, one or more."""
     loaders: tuple[str, ...] = ()
-    """The loader of each modality, position by position; by default the one of its name."""
+    """The loader of each modality, in the same order; by default that of the modality's name."""
     control: Literal["none", "permute"] = "none"
     """``permute`` gives every item the vectors of another item, drawn by the seed. A model that is
     as good with them gains nothing from what the vectors say about the items."""

@@ -133,8 +133,8 @@ class VBPR(Model):
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty on its embeddings."""
-        some, places = batch.items.unique(return_inverse=True)
-        items = self.embed_items(padded(some)).index_select(0, places)
+        distinct, places = batch.items.unique(return_inverse=True)
+        items = self.embed_items(padded(distinct)).index_select(0, places)
         rows = self.users(batch.users), *batch.split(items)
         if self.is_formal:
             return bpr_loss(*rows, l_w=self.config.l_w)
