@@ -138,7 +138,6 @@ def indicators(x: Matrix) -> SparseArray:
     places = (sparse.indices.copy(), sparse.indptr.copy())
     ones = csr_array((np.where(sparse.data == 0, 0.0, 1.0), *places), shape=sparse.shape)
     ones.eliminate_zeros()
-    ones.sort_indices()
     return ones
 
 
