@@ -241,7 +241,7 @@ def _study(
     settings: ModelSettings, records: list[TrialRecord], best_id: str | None, folder: RunFolder
 ) -> Study:
     n_folds = len({record.fold for record in records})
-    size = (len(settings.seeds) or 1) * max(1, n_folds)
+    size = settings.n_seeds * max(1, n_folds)
     points = [records[start : start + size] for start in range(0, len(records), size)]
     places = [place for place, trials in enumerate(points) if trials[0].trial_id == best_id]
     if not places:
@@ -262,7 +262,7 @@ def read_unfinished_studies(run: UnfinishedRun) -> list[Study]:
     n_folds = len(run.manifest["data"]["folds"]) or 1
     for name, facts in run.manifest["models"].items():
         settings = settings_of(name, run.manifest)
-        size = (len(settings.seeds) or 1) * n_folds
+        size = settings.n_seeds * n_folds
         records = sorted(
             (record for record in run.records if record.model == facts["key"]),
             key=lambda record: record.index,
