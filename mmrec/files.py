@@ -217,6 +217,17 @@ def is_file(path: Path) -> bool:
         return path.is_file()
 
 
+def cache_folder() -> Path | None:
+    """Return the folder of cached files, which may not exist; None without a home folder."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not base.is_absolute():  # unset, or to be ignored as the XDG specification demands
+        try:
+            base = Path.home() / ".cache"
+        except RuntimeError:
+            return None
+    return base / "mmrec"
+
+
 def _ends_with_newline(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
