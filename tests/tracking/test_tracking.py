@@ -305,7 +305,8 @@ def test_events_are_the_same_in_every_process(experiment_file: Write, tmp_path: 
     code = (
         "import sys; from pathlib import Path\n"
         "from mmrec.reporting.report import read_results\n"
-        "from mmrec.runs.finished import FinishedRun, read_studies\n"
+        "from mmrec.runs.finished import FinishedRun\n"
+        "from mmrec.runs.studies import read_studies\n"
         "from mmrec.runs.journal import Journal\n"
         "from mmrec.tracking.tracking import Tracking\n"
         "run = FinishedRun.open(Path(sys.argv[1]))\n"
