@@ -198,13 +198,13 @@ def sha256(*parts: bytes | memoryview) -> str:
 
 
 def sha256_of_file(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file.
+    """Return the hexadecimal SHA-256 of a regular file of any size.
 
     Raises:
         DataError: the file cannot be read.
     """
-    with path_errors(path):
-        return sha256(read_bytes(path))
+    with path_errors(path), open(path, "rb", opener=regular) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_file(path: Path) -> bool:
