@@ -19,7 +19,6 @@ EXTERNAL_PREFIX = "mmrec_external_"
 
 _active_external: str | None = None
 
-
 _REGISTRIES: list[Registry[Any]] = []
 
 

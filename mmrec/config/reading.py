@@ -99,7 +99,7 @@ class Loaded:
         """Return the absolute path of a text of the file.
 
         Raises:
-            ValueError: The text is empty or contains a brace outside of ``{0}``.
+            ValueError: the text is empty or contains a brace outside of ``{0}``.
         """
         return locate(text, self.context)
 
@@ -112,13 +112,13 @@ def read_experiment(source: Source, base_dir: Path | None = None) -> Loaded:
     """Read an experiment and check it, except for the settings of its models.
 
     Args:
-        source: Path of a YAML file, YAML text (a string of more than one line), the experiment as
+        source: path of a YAML file, YAML text (a string of more than one line), the experiment as
             a dict with the one key ``experiment``, or a document.
-        base_dir: Folder that relative paths start from; by default the folder of the file,
+        base_dir: folder that relative paths start from; by default the folder of the file,
             and for text or a dict the working directory.
 
     Raises:
-        ConfigError: The source cannot be read; other errors are in ``problems``.
+        ConfigError: the source cannot be read; other errors are in ``problems``.
     """
     document, folder = open_document(source)
     problems = Problems(document)

@@ -40,16 +40,8 @@ _LIKE_RATINGS = frozenset(
         *("stars", "star", "label", "score", "rate", "rates", "ratings", "userrating", "grade"),
         *("reviewrating", "reviewscore", "ratingscore", "ratingvalue", "vote", "votes", "points"),
         *("preference", "pref", "value", "weight", "feedback", "reward", "target", "relevance"),
-        *(
-            "plays",
-            "playcount",
-            "listencount",
-            "playcounts",
-            "count",
-            "counts",
-            "freq",
-            "frequency",
-        ),
+        *("plays", "playcount", "listencount", "playcounts"),
+        *("count", "counts", "freq", "frequency"),
         *("like", "likes", "liked", "click", "isclick", "islike", "watchratio"),
     )
 )
