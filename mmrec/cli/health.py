@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

@@ -22,10 +22,10 @@ from mmrec.cli import main
 from mmrec.cli.health import PURPOSES
 from mmrec.errors import ConfigError, DataError
 from mmrec.experiment import run_experiment
+from mmrec.installation import install_hint
 from mmrec.reporting.report import rebuild_report
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialRecord, TrialStore
-from mmrec.text import install_hint
 from mmrec.tracking.csv_table import COLUMNS
 from mmrec.tracking.run import TrackedRun, tracked_trial
 from mmrec.tracking.tracker import TRACKERS, tracker
