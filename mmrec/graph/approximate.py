@@ -11,7 +11,9 @@ from torch.nn.functional import normalize
 
 _PROBED = 16
 """One cell in 16 is searched for each item."""
+
 _SEED = 42
+"""Of the k-means that finds the cells."""
 
 
 def has_approximate_neighbours() -> bool:
@@ -47,14 +49,14 @@ def approximate_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     index.cp.seed = _SEED
     index.cp.min_points_per_centroid = 1  # small catalogues are no reason for a warning
     index.nprobe = max(1, n_cells // _PROBED)
-    was_threads = faiss.omp_get_max_threads()
+    threads_before = faiss.omp_get_max_threads()
     try:
         faiss.omp_set_num_threads(torch.get_num_threads())
         index.train(directions)
         index.add(directions)
         similarities, neighbours = index.search(directions, k)
     finally:
-        faiss.omp_set_num_threads(was_threads)
+        faiss.omp_set_num_threads(threads_before)
     found, cosines = torch.from_numpy(neighbours), torch.from_numpy(similarities)
     missing = found < 0
     found = torch.where(missing, torch.arange(n_rows)[:, None], found)

@@ -230,6 +230,16 @@ class Model(nn.Module, Recommender):
         """
         return torch.cat([users, self.n_users + items])
 
+    def split_nodes(self, rows: Tensor, n_users: int) -> tuple[Tensor, Tensor]:
+        """Return the rows of users and those of items, in the order of :meth:`nodes`.
+
+        Args:
+            rows: [P + Q, D].
+            n_users: P.
+        """
+        users, items = rows.split([n_users, len(rows) - n_users])
+        return users, items
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Model:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for module in self.modules():

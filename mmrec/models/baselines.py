@@ -10,9 +10,7 @@ from torch import Tensor
 
 from mmrec.config import Natural
 from mmrec.data import ColdItems, Dataset
-from mmrec.models.base import Recommender
-from mmrec.models.configs import RecommenderConfig
-from mmrec.models.registry import register
+from mmrec.models import Recommender, RecommenderConfig, register
 
 
 @register("MostPop")

@@ -102,8 +102,8 @@ def joint_vectors(config: ContentNeighboursConfig, dataset: Dataset, cold: ColdI
 
 
 def _parts(config: ContentNeighboursConfig, dataset: Dataset) -> list[DenseArray]:
-    seen = view_of(config, dataset)
-    return [np.asarray(seen.features_of(name), np.float64) for name in config.sources.values()]
+    view = view_of(config, dataset)
+    return [np.asarray(view.features_of(name), np.float64) for name in config.sources.values()]
 
 
 def _concatenated(

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +211,19 @@ def test_nested() -> None:
             assert switches() == inside
         assert switches() == inside
     assert switches() == USUAL
+
+
+def test_threads_take_turns() -> None:
+    """The generators belong to the process: a thread would draw from those of another one."""
+
+    def draw(seed: int) -> list[float]:
+        with deterministic(CPU):
+            torch.manual_seed(seed)
+            return [torch.rand(1000).sum().item() for _ in range(200)]
+
+    with ThreadPoolExecutor(4) as threads:
+        drawn = list(threads.map(draw, [1, 2] * 4))
+    assert drawn == [draw(1), draw(2)] * 4
 
 
 def test_an_algorithm_that_is_not_deterministic_is_an_error_inside() -> None:
