@@ -128,11 +128,12 @@ def _changed(document: Document, data: object, path: KeyPath, option: str) -> Do
 
 
 def _put(data: Any, key: str, value: object) -> KeyPath:  # noqa: ANN401 - plain data
-    """Set a value in place and return its path."""
+    """Set a value in place; return its path, or that of the first key that was not there."""
     parts = list(_parts(key.removeprefix(f"{_ROOT}.")))
     if not isinstance(data, dict) or not isinstance(data.get(_ROOT), dict):
         raise ConfigError("the file has no key 'experiment'")
     node, path = data[_ROOT], [_ROOT]
+    added: KeyPath = ()
     while parts:
         part, parts = _next_key(node, parts, path)
         path.append(part)
@@ -146,9 +147,11 @@ def _put(data: Any, key: str, value: object) -> KeyPath:  # noqa: ANN401 - plain
                     f"the experiment has no model {part!r}{nearest(str(part), node)}; it has: "
                     f"{listing(node, len(node))}"
                 )
+            if part not in node:
+                added = added or tuple(path)
             inner = node[part] = {}
         node = inner
-    return tuple(path)
+    return added or tuple(path)
 
 
 def _parts(key: str) -> Iterator[str | int]:

@@ -52,6 +52,7 @@ class ClosedForm(Recommender):
         right: [N, I], for example weights between items.
     """
 
+    uses_seed = False
     left: Matrix
     right: Matrix
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mmrec.config import Experiment, Loaded, read_experiment
+from mmrec.config import Document, Experiment, Loaded, read_experiment
 from mmrec.errors import ConfigError, DataError, listing, nearest
 from mmrec.files import parse_json, path_errors, read_bytes, sha256_of_file
 from mmrec.planning.plan import Plan, make_plan
@@ -119,13 +119,13 @@ def read_plan(
     try:
         return loaded, make_plan(loaded, use_cache=use_cache)
     except ConfigError as error:
-        then = Path(run.manifest["written"]["base_dir"])
-        if base_dir is not None or then.is_dir():
+        if base_dir is not None:
             raise
+        then = Path(run.manifest["written"]["base_dir"])
         raise ConfigError(
-            f"{error}\nthe run was started in {then}, which does not exist; pass the "
-            "folder that relative paths of its experiment start from with --base-dir (base_dir in "
-            "Python)"
+            f"{error}\nrelative paths of the run start from {then}"
+            f"{'' if then.is_dir() else ', which does not exist'}; if its data are elsewhere, pass "
+            "the folder that they start from here with --base-dir (base_dir in Python)"
         ) from error
 
 
@@ -133,7 +133,8 @@ def read_written(run: FinishedRun | UnfinishedRun, base_dir: Path | None = None)
     """Return the experiment of a run as written, with the problems that it has now."""
     written = run.manifest["written"]
     start = Path(written["base_dir"]) if base_dir is None else base_dir
-    return read_experiment(from_json(written["document"]), start)
+    document = Document.from_dict(from_json(written["document"]))
+    return read_experiment(replace(document, source=str(run.path)), start)
 
 
 def is_unfinished(path: Path) -> bool:
@@ -193,6 +194,6 @@ def read_settings(run: FinishedRun | UnfinishedRun) -> Experiment:
         loaded = read_written(run)
         loaded.problems.raise_if_any()
     except ConfigError as error:
-        raise DataError(f"{run.path}: its experiment is not valid any more: {error}") from error
+        raise DataError(f"the experiment of the run is not valid any more: {error}") from error
     assert loaded.experiment is not None
     return loaded.experiment

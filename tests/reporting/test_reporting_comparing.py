@@ -154,6 +154,12 @@ def test_fewer_than_five_data_sets_are_only_ranked(runs: dict[str, Results]) -> 
     assert found.critical_difference is None
 
 
+def test_one_data_set_has_no_mean_ranks(runs: dict[str, Results]) -> None:
+    comparison = compare([runs["tiny"]])
+    assert comparison.ranks == []
+    assert comparison.to_markdown().count("| model |") == 1
+
+
 def test_groups_of_the_diagram_by_hand() -> None:
     ranks = {"a": 1.0, "b": 1.8, "c": 2.4, "d": 4.0}
     assert cliques(ranks, 1.0) == [(1.0, 1.8), (1.8, 2.4)]

@@ -100,8 +100,7 @@ def ranks_table(found: Sequence[MeanRanks], models: Sequence[str]) -> ReportTabl
         )
         critical = [x.critical_difference for x in found]
         rows.append(["critical difference", *(_two_decimals(x) for x in critical)])
-    n_datasets = found[0].n_datasets
-    caption = f"Mean ranks over {n_datasets} data set{'' if n_datasets == 1 else 's'}."
+    caption = f"Mean ranks over {found[0].n_datasets} data sets."
     table = make_table(caption, ["model", *(x.label for x in found)], rows)
     return replace(table, rules=frozenset(rules), label="mean ranks")
 
