@@ -48,4 +48,4 @@ def parse_tuple(text: str) -> tuple[Scalar, ...]:
 
 
 def _refusal(text: str) -> ValueError:
-    return ValueError(f"found {text!r}; accepted: a list such as ('visual', 'textual') or (64, 64)")
+    return ValueError(f"found {text!r}; accepted: a list such as [visual, textual] or [64, 64]")

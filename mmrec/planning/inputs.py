@@ -173,8 +173,8 @@ def missing_loaders(sources: Mapping[str, str], declared: Sequence[str]) -> Iter
 
     A loader that may be a misspelt one of ``declared`` is already reported there.
     """
-    usable = declared_modalities(declared)
-    instead = f", or write modalities: {usable} in the model" if usable else ""
+    usable = ", ".join(declared_modalities(declared))
+    instead = f", or write modalities: [{usable}] in the model" if usable else ""
     for modality, loader in sources.items():
         is_reported = nearest(loader, [name for name in declared if name not in LOADERS])
         if loader not in declared and not is_reported:
