@@ -10,11 +10,11 @@ import filecmp
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -90,19 +90,17 @@ def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises:
         WriteError: the file cannot be written; the earlier file is unchanged.
     """
-    temporary = None
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         cause = _system_error(error)
         if cause is None:
             raise
@@ -127,11 +125,10 @@ def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> None:
         DataError: the folder has other content.
         WriteError: it cannot be written.
     """
-    temporary = None
+    temporary = _temporary(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:100]}."))
-        temporary.chmod(0o777 & ~_umask())
+        temporary.mkdir()
         for name, text in files:
             write_atomically(temporary / name, text)
         if not folder.is_dir() or not any(folder.iterdir()):
@@ -146,8 +143,16 @@ def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> None:
     except OSError as error:
         raise WriteError(f"{folder}: cannot be written: {error.strerror or error}") from error
     finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    """Return a new hidden path next to a path, whose name is never too long.
+
+    It is opened as any file, so that the system applies the umask: to read the umask is to change
+    it, for all threads of the process.
+    """
+    return path.with_name(f".{path.name[-60:]}.{secrets.token_hex(4)}")
 
 
 def _first_other(one: Path, other: Path) -> str | None:
@@ -198,13 +203,13 @@ def sha256(*parts: bytes | memoryview) -> str:
 
 
 def sha256_of_file(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file.
+    """Return the hexadecimal SHA-256 of a regular file of any size.
 
     Raises:
         DataError: the file cannot be read.
     """
-    with path_errors(path):
-        return sha256(read_bytes(path))
+    with path_errors(path), open(path, "rb", opener=regular) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_file(path: Path) -> bool:
@@ -217,16 +222,21 @@ def is_file(path: Path) -> bool:
         return path.is_file()
 
 
+def cache_folder() -> Path | None:
+    """Return the folder of cached files, which may not exist; None without a home folder."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not base.is_absolute():  # unset, or to be ignored as the XDG specification demands
+        try:
+            base = Path.home() / ".cache"
+        except RuntimeError:
+            return None
+    return base / "mmrec"
+
+
 def _ends_with_newline(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - whatever JSON holds

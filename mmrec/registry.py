@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import pkgutil
+import threading
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -17,8 +19,11 @@ T = TypeVar("T")
 EXTERNAL_PREFIX = "mmrec_external_"
 """The names of modules imported from ``external_models_path`` start with this."""
 
-_active_external: str | None = None
+IMPORTING = threading.RLock()
+"""Held while modules are imported that register objects: other threads wait for all of them."""
 
+_active_external: ContextVar[str | None] = ContextVar("active_external", default=None)
+"""Runs in several threads may have an external module each."""
 
 _REGISTRIES: list[Registry[Any]] = []
 
@@ -44,8 +49,7 @@ def activate_external(module: str | None) -> None:
     Args:
         module: name of the module of the experiment's ``external_models_path``; None without one.
     """
-    global _active_external
-    _active_external = module
+    _active_external.set(module)
 
 
 class _Entry(NamedTuple, Generic[T]):
@@ -57,7 +61,7 @@ class _Entry(NamedTuple, Generic[T]):
 
     @property
     def is_available(self) -> bool:
-        return self.source == _active_external or not self.source.startswith(EXTERNAL_PREFIX)
+        return self.source == _active_external.get() or not self.source.startswith(EXTERNAL_PREFIX)
 
 
 class Registry(Mapping[str, T]):
@@ -174,22 +178,24 @@ class Registry(Mapping[str, T]):
         return {key: entry for (key, _), entry in self._entries.items() if entry.is_available}
 
     def _discover(self) -> None:
-        if self._is_discovered:
-            return
-        self._is_discovered = True  # already here: the modules import one another
-        try:
-            package = importlib.import_module(self._package)
-            for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
-                importlib.import_module(f"{self._package}.{module.name}")
-        except BaseException:
-            self._is_discovered = False
-            raise
+        with IMPORTING:
+            if self._is_discovered:
+                return
+            self._is_discovered = True  # already here: the modules import one another
+            try:
+                package = importlib.import_module(self._package)
+                for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
+                    importlib.import_module(f"{self._package}.{module.name}")
+            except BaseException:
+                self._is_discovered = False
+                raise
 
     def _entry_points(self) -> Mapping[str, list[EntryPoint]]:
         if self._points is None:
-            self._points = {}
+            points: dict[str, list[EntryPoint]] = {}
             for point in entry_points(group=f"mmrec.{self.kind.replace(' ', '_')}s"):
-                self._points.setdefault(self._key(point.name), []).append(point)
+                points.setdefault(self._key(point.name), []).append(point)
+            self._points = points
         return self._points
 
     def _load(self, key: str) -> None:

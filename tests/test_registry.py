@@ -1,6 +1,7 @@
 """Objects that experiment files refer to by name."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,22 @@ def test_an_external_module_is_available_only_while_it_is_active(shapes):
     assert shapes.find("Oval") is first
     activate_external(f"{EXTERNAL_PREFIX}b")
     assert shapes.find("Oval") is second
+
+
+def test_the_external_module_of_another_thread_changes_nothing(shapes):
+    oval = define("Oval", f"{EXTERNAL_PREFIX}a.shapes")
+    shapes.add("Oval", oval, oval)
+    activate_external(f"{EXTERNAL_PREFIX}a")
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(activate_external, f"{EXTERNAL_PREFIX}b").result()
+    assert shapes.find("Oval") is oval
+
+
+def test_a_thread_waits_while_another_one_imports_the_builtin_modules(shapes, tmp_path):
+    slow = tmp_path / "builtin_shapes" / "circle.py"
+    slow.write_text(f"import time\ntime.sleep(0.05)\n{slow.read_text()}")
+    with ThreadPoolExecutor(2) as threads:
+        assert {found.__name__ for found in threads.map(shapes.find, ["Square"] * 2)} == {"Square"}
 
 
 def test_what_is_registered_in_isolation_is_forgotten(shapes):

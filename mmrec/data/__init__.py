@@ -22,7 +22,7 @@ from mmrec.data.sampling import (
     UniformUsers,
     register_sampler,
 )
-from mmrec.data.vocabulary import FloatArray, IntArray, Vocabulary
+from mmrec.data.vocabulary import BoolArray, FloatArray, IntArray, Vocabulary
 
 __all__ = [
     "COLD",
@@ -30,6 +30,7 @@ __all__ = [
     "SAMPLERS",
     "AlignedSplits",
     "AllUsers",
+    "BoolArray",
     "ColdItems",
     "Dataset",
     "DistinctUsers",

@@ -227,11 +227,7 @@ def _number(
     split = Interactions.from_arrays(
         user_numbers[known], item_numbers[known], len(users), len(items), ratings[known]
     )
-    trained = 0
-    if train is not None:
-        keys = split.users * len(items) + split.items
-        trained_keys = train.users * len(items) + train.items
-        trained = int(np.isin(keys[split.items >= 0], trained_keys).sum())
+    trained = 0 if train is None else int(train.contains(split.users, split.items).sum())
     return split, SplitCounts(
         rows_read=len(table.frame) + table.n_duplicates,
         duplicates=table.n_duplicates,

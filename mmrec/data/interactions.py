@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mmrec.data.vocabulary import FloatArray, IntArray
+from mmrec.data.vocabulary import BoolArray, FloatArray, IntArray
 from mmrec.errors import DataError
 
 COLD = -1
@@ -71,6 +71,16 @@ class Interactions:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    def contains(self, users: IntArray, items: IntArray) -> BoolArray:
+        """Return [n]: which pairs are rows.
+
+        Args:
+            users: [n] int64, each in 0..U-1.
+            items: [n] int64, each in 0..I-1, or COLD.
+        """
+        size = self.n_items + 1  # COLD is then no item of the user before
+        return np.isin(users * size + items, self.users * size + self.items)
 
     def __repr__(self) -> str:
         return f"<Interactions ({self.n_users} users x {self.n_items} items x {len(self)} rows)>"

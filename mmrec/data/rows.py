@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from mmrec.data.reading.delimited import line_of_row
@@ -21,9 +20,6 @@ logger = logging.getLogger(__name__)
 
 _SECONDS = (10**8, 10**10)
 """Seconds since 1970 in the years from 1973 to 2286."""
-
-Mask = npt.NDArray[np.bool_]
-"""[E] bool: marked rows."""
 
 
 def sort_rows(frame: pd.DataFrame) -> pd.DataFrame:

@@ -12,8 +12,8 @@ import math
 import numpy as np
 
 from mmrec.data.reading.times import Times
-from mmrec.data.rows import Mask, places_within
-from mmrec.data.vocabulary import IntArray
+from mmrec.data.rows import places_within
+from mmrec.data.vocabulary import BoolArray, IntArray
 from mmrec.errors import DataError
 
 
@@ -41,7 +41,7 @@ def temporal_hold_out(
     *,
     test_ratio: float | None = None,
     leave_n_out: int | None = None,
-) -> list[Mask]:
+) -> list[BoolArray]:
     """Hold out each user's last rows; equal times are ordered by item id.
 
     Args:
@@ -60,7 +60,7 @@ def random_subsampling(
     folds: int,
     test_ratio: float | None = None,
     leave_n_out: int | None = None,
-) -> list[Mask]:
+) -> list[BoolArray]:
     """Hold out random rows of each user, drawn anew for every fold.
 
     Args:
@@ -74,7 +74,9 @@ def random_subsampling(
     return [_last(users, rng.random(len(users)), counts) for _ in range(folds)]
 
 
-def random_cross_validation(users: IntArray, rng: np.random.Generator, *, folds: int) -> list[Mask]:
+def random_cross_validation(
+    users: IntArray, rng: np.random.Generator, *, folds: int
+) -> list[BoolArray]:
     """Shuffle each user's rows and assign them to the folds in turn.
 
     Each fold holds out its own rows. Users with fewer rows than folds have none in the last folds.
@@ -88,7 +90,7 @@ def random_cross_validation(users: IntArray, rng: np.random.Generator, *, folds:
     return [assigned == fold for fold in range(folds)]
 
 
-def fixed_timestamp(times: Times, timestamp: int | float) -> list[Mask]:
+def fixed_timestamp(times: Times, timestamp: int | float) -> list[BoolArray]:
     """Hold out rows of this time or later."""
     return [times >= timestamp]
 
@@ -131,8 +133,8 @@ def best_timestamp(
     return best
 
 
-def _last(users: IntArray, keys: Times, counts: IntArray) -> Mask:
+def _last(users: IntArray, keys: Times, counts: IntArray) -> BoolArray:
     """Mark the ``counts`` [U] rows of each user with the largest keys."""
     kept = np.bincount(users) - counts
-    mask: Mask = places_within(users, keys) >= kept[users]
+    mask: BoolArray = places_within(users, keys) >= kept[users]
     return mask

@@ -13,6 +13,7 @@ import pandas as pd
 
 from mmrec.errors import DataError, listing
 
+BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmrec.data import FloatArray, Interactions
+from mmrec.data import BoolArray, FloatArray, Interactions
 from mmrec.errors import ConfigError, DataError, ModelError
 from mmrec.evaluation.base import Metric, Population, figure_name, find_metric
 from mmrec.evaluation.complex_metrics import ComplexMetric, Ids
-from mmrec.evaluation.ground_truth import BoolArray, ground_truth
+from mmrec.evaluation.ground_truth import ground_truth
 from mmrec.evaluation.judged_lists import JudgedLists, judge
 from mmrec.evaluation.ranking import Ranking
 

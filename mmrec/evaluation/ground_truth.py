@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from mmrec.data import COLD, FloatArray, IntArray, Interactions
+from mmrec.data import COLD, BoolArray, FloatArray, IntArray, Interactions
 from mmrec.errors import DataError
-
-BoolArray = npt.NDArray[np.bool_]
 
 SHORT_HEAD_SHARE = 0.8
 """The short head is the smallest set of most popular items with this share of the interactions."""
@@ -115,9 +112,9 @@ class GroundTruth:
     @cached_property
     def unseen_relevant(self) -> IntArray:
         """[I] int64: how many users each item is relevant to without being in their training."""
-        train = self.train
-        fresh = ~np.isin(self.keys, train.users * train.n_items + train.items)
-        return np.bincount(self.keys[fresh] % train.n_items, minlength=train.n_items)
+        items = self.keys % self.train.n_items
+        is_seen = self.train.contains(self.users[self.rows], items)
+        return np.bincount(items[~is_seen], minlength=self.train.n_items)
 
 
 def ground_truth(

@@ -10,9 +10,9 @@ from functools import cached_property
 
 import numpy as np
 
-from mmrec.data import FloatArray, IntArray
+from mmrec.data import BoolArray, FloatArray, IntArray
 from mmrec.errors import ModelError
-from mmrec.evaluation.ground_truth import BoolArray, GroundTruth
+from mmrec.evaluation.ground_truth import GroundTruth
 from mmrec.evaluation.ranking import Ranking
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmrec.data import FloatArray, IntArray
+from mmrec.data import BoolArray, FloatArray, IntArray
 from mmrec.errors import DataError
 from mmrec.evaluation.list_layouts import NAME_COLUMN, number
 
@@ -31,12 +31,9 @@ class _Steps:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, numbers: FloatArray) -> _Steps:
-        users = frame["user_id"].cat.codes.to_numpy()
-        order = np.argsort(users, kind="stable")
-        same = users[order][1:] == users[order][:-1]
-        with np.errstate(invalid="ignore"):
-            values = np.diff(numbers[order])[same]
-        return cls(values, frame.index.to_numpy()[order[1:][same]])
+        order = np.argsort(_users(frame), kind="stable")
+        same = _continues(frame, order)
+        return cls(_differences(numbers[order])[same], frame.index.to_numpy()[order[1:][same]])
 
     @property
     def n_up(self) -> int:
@@ -86,9 +83,8 @@ def check_scores(path: Path, frame: pd.DataFrame, *, is_named: bool) -> None:
     if not steps.n_up:
         steps.warn_if_equal(path, "scores")
         return
-    users = frame["user_id"].cat.codes.to_numpy()
     may_be_ranks = np.isin(scores, np.arange(len(scores) + 1)).all()  # a rank is at most n
-    if may_be_ranks and (steps.ascend or _count(users, scores)):
+    if may_be_ranks and (steps.ascend or _count(frame, scores)):
         finding = (
             f"{path}:{steps.first_up}: it is unclear whether the numbers are scores or ranks: they "
             "are whole and "
@@ -150,17 +146,15 @@ def check_items(path: Path, frame: pd.DataFrame) -> None:
         DataError: the items of each list are 1 to n, or 0 to n - 1, and the numbers may be items.
     """
     scores = frame["score"].to_numpy()
-    users = frame["user_id"].cat.codes.to_numpy()
     values = [number(name) for name in frame["item_id"].cat.categories]
     if None in values:
         return
     items = np.array(values, np.float64)[frame["item_id"].cat.codes]
     may_be_items = (scores == np.floor(scores)) & (scores >= 0)
-    lists = pd.DataFrame({"user": users, "number": scores})
-    if not may_be_items.all() or lists.duplicated().any():
+    if not may_be_items.all() or frame.duplicated(["user_id", "score"]).any():
         return
-    starts = pd.Series(items).groupby(users).min()
-    if not _count(users, items) or not starts.isin((0, 1)).all() or _count(users, scores):
+    starts = pd.Series(items).groupby(_users(frame)).min()
+    if not _count(frame, items) or not starts.isin((0, 1)).all() or _count(frame, scores):
         return
     raise DataError(
         f"{path}:{frame.index[0]}: it is unclear which column has the items: the second one counts "
@@ -174,10 +168,10 @@ def check_agreement(path: Path, frame: pd.DataFrame, ranks: FloatArray, *, is_tr
     Raises:
         DataError: they do, outside of a TREC run.
     """
-    users, scores = frame["user_id"].cat.codes.to_numpy(), frame["score"].to_numpy()
-    order = np.lexsort((-scores, ranks, users))
-    same = users[order][1:] == users[order][:-1]
-    wrong = same & (np.diff(scores[order]) > 0) & (np.diff(ranks[order]) > 0)
+    scores = frame["score"].to_numpy()
+    order = np.lexsort((-scores, ranks, _users(frame)))
+    wrong = _continues(frame, order)
+    wrong &= (_differences(scores[order]) > 0) & (_differences(ranks[order]) > 0)
     if not wrong.any():
         return
     row = order[1:][int(np.argmax(wrong))]
@@ -190,10 +184,25 @@ def check_agreement(path: Path, frame: pd.DataFrame, ranks: FloatArray, *, is_tr
     logger.warning("%s; the scores count, as in trec_eval", finding)
 
 
-def _count(users: npt.NDArray[np.integer], numbers: FloatArray) -> bool:
+def _count(frame: pd.DataFrame, numbers: FloatArray) -> bool:
     """Return whether the numbers of each list are consecutive, and some list has several."""
-    order = np.lexsort((numbers, users))
-    same = users[order][1:] == users[order][:-1]
-    with np.errstate(invalid="ignore"):
-        steps = np.diff(numbers[order])[same]
+    order = np.lexsort((numbers, _users(frame)))
+    steps = _differences(numbers[order])[_continues(frame, order)]
     return bool(len(steps)) and bool((steps == 1).all())
+
+
+def _users(frame: pd.DataFrame) -> npt.NDArray[np.integer]:
+    return frame["user_id"].cat.codes.to_numpy()
+
+
+def _continues(frame: pd.DataFrame, order: IntArray) -> BoolArray:
+    """Return which lines in this order, from the second one on, have the user of the one before."""
+    users = _users(frame)[order]
+    same: BoolArray = users[1:] == users[:-1]
+    return same
+
+
+def _differences(numbers: FloatArray) -> FloatArray:
+    """Return the differences of neighbours; NaN, without a warning, between equal infinities."""
+    with np.errstate(invalid="ignore"):
+        return np.diff(numbers)

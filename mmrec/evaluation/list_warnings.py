@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmrec.data import IntArray, Interactions, Vocabulary
+from mmrec.data import IntArray, Vocabulary
 from mmrec.data.mismatches import LARGE_SHARE, ROW_NUMBER, TRAINING, both_sides, spelling_note
 from mmrec.data.vocabulary import sort_ids
 from mmrec.errors import DataError, listing
-from mmrec.evaluation.ground_truth import BoolArray
 from mmrec.text import counted
 
 
@@ -92,11 +91,6 @@ def few_lists(path: Path, n_users: int, n_missing: int) -> str | None:
         f"{path}: only {n_users - n_missing:,} of {counted(n_users, 'user')} with held-out items "
         "have a list; all others count as misses"
     )
-
-
-def are_rows_of(train: Interactions, users: IntArray, items: IntArray) -> BoolArray:
-    """Return which of these pairs are rows of the training split."""
-    return np.isin(users * train.n_items + items, train.users * train.n_items + train.items)
 
 
 def trained_rows(path: Path, n_trained: int, n_rows: int) -> str | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from mmrec.data import Interactions
 
 
@@ -31,10 +29,7 @@ class RelevantRows:
         """
         relevant = held_out.ratings >= threshold
         is_warm = relevant & (held_out.items >= 0)
-        n_items = train.n_items
-        is_trained = is_warm & np.isin(
-            held_out.users * n_items + held_out.items, train.users * n_items + train.items
-        )
+        is_trained = relevant & train.contains(held_out.users, held_out.items)
         return cls(int(relevant.sum()), int((relevant & ~is_warm).sum()), int(is_trained.sum()))
 
     @property

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mmrec.config import Missing
-from mmrec.data import Features, FloatArray, IntArray
+from mmrec.data import BoolArray, Features, FloatArray, IntArray
 
 N_NEIGHBOURS = 10
 """Number of similar items of the policy ``neighbours``."""
@@ -33,7 +32,7 @@ class Partial:
     """
 
     policy: Missing
-    present: npt.NDArray[np.bool_]
+    present: BoolArray
     """[I]: items with a vector; at least one."""
     vectors: Features
     """[P, F]: vectors in the order of the items."""

@@ -7,11 +7,14 @@ from importlib.util import find_spec
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+
+from mmrec.graph.neighbours import directions
 
 _PROBED = 16
 """One cell in 16 is searched for each item."""
+
 _SEED = 42
+"""Of the k-means that finds the cells."""
 
 
 def has_approximate_neighbours() -> bool:
@@ -39,22 +42,22 @@ def approximate_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """
     import faiss
 
-    directions = normalize(x).cpu().numpy()
-    n_rows, width = directions.shape
+    unit = directions(x).cpu().numpy()
+    n_rows, width = unit.shape
     k = min(k, n_rows)
     n_cells = math.isqrt(n_rows)
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(width), width, n_cells, faiss.METRIC_INNER_PRODUCT)
     index.cp.seed = _SEED
     index.cp.min_points_per_centroid = 1  # small catalogues are no reason for a warning
     index.nprobe = max(1, n_cells // _PROBED)
-    was_threads = faiss.omp_get_max_threads()
+    threads_before = faiss.omp_get_max_threads()
     try:
         faiss.omp_set_num_threads(torch.get_num_threads())
-        index.train(directions)
-        index.add(directions)
-        similarities, neighbours = index.search(directions, k)
+        index.train(unit)
+        index.add(unit)
+        similarities, neighbours = index.search(unit, k)
     finally:
-        faiss.omp_set_num_threads(was_threads)
+        faiss.omp_set_num_threads(threads_before)
     found, cosines = torch.from_numpy(neighbours), torch.from_numpy(similarities)
     missing = found < 0
     found = torch.where(missing, torch.arange(n_rows)[:, None], found)

@@ -15,8 +15,8 @@ from mmrec.graph.kernels import sddmm, spmm
 from mmrec.graph.matrix import SparseMatrix
 from mmrec.graph.sparse import Pattern, transposed_spmm
 
-_WORTH = 3
-"""Rows with fewer than a third of the edges are cut out; with more, the whole matrix is faster."""
+_CUT_RATIO = 3
+"""Rows with at most a third of the edges are cut out; with more, the whole matrix is faster."""
 
 Csr = tuple[Tensor, Tensor, Tensor]
 """Row pointer, columns, values."""
@@ -123,7 +123,7 @@ class _Cut:
         rowptr = torch.zeros(len(nodes) + 1, dtype=all_rowptr.dtype)
         torch.cumsum(lengths, 0, out=rowptr[1:])
         n_edges = int(rowptr[-1])
-        if n_edges * _WORTH > len(pattern):
+        if n_edges * _CUT_RATIO > len(pattern):
             return None
         edges = torch.arange(n_edges) + torch.repeat_interleave(starts - rowptr[:-1], lengths)
         csr = rowptr, all_cols.index_select(0, edges), values.detach().index_select(0, edges)

@@ -1,6 +1,6 @@
 """Distances that do not follow from dot products, by blocks of rows.
 
-Shapes: N rows, F columns, B rows of a block.
+Shapes: N rows, F columns, B rows of a block, P columns of a part.
 """
 
 from __future__ import annotations

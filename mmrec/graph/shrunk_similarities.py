@@ -30,7 +30,7 @@ ShrunkSimilarity = Literal[
 
 _Pairs: TypeAlias = Callable[[DenseArray, IntArray, IntArray], DenseArray]
 
-_E = 1e-6
+_EPSILON = 1e-6
 """Added to every denominator."""
 
 _NOISE = 1e-13
@@ -90,7 +90,7 @@ def _rows(products: Rows, similarity: _Pairs) -> Rows:
 def _of_products(norms: DenseArray, name: ShrunkSimilarity, settings: ShrunkSettings) -> _Pairs:
     if not settings.normalize:
         return lambda dot, j, i: dot / (settings.shrink or 1.0)
-    s = settings.shrink + _E
+    s = settings.shrink + _EPSILON
     if name == "asymmetric":
         a = settings.asymmetric_alpha
         choosing, other = norms ** (2 * a), norms ** (2 * (1 - a))
@@ -99,7 +99,7 @@ def _of_products(norms: DenseArray, name: ShrunkSimilarity, settings: ShrunkSett
 
 
 def _of_counts(degrees: DenseArray, name: ShrunkSimilarity, settings: ShrunkSettings) -> _Pairs:
-    n, s = degrees, settings.shrink + _E
+    n, s = degrees, settings.shrink + _EPSILON
     if name == "dice":
         return lambda c, j, i: c / (n[i] + n[j] + s)
     if name == "tversky":

@@ -132,7 +132,7 @@ def coalesce(rows: Tensor, cols: Tensor, shape: tuple[int, int]) -> tuple[Patter
 def propagate(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
     """Multiply the sparse matrix with dense columns: ``y_i = sum_j a_ij x_j``.
 
-    Differentiable in ``values`` and ``x``, as often as wanted.
+    Differentiable in ``values`` and ``x``, any number of times.
 
     Args:
         pattern: the edges of A, [N, M].
@@ -148,8 +148,8 @@ def propagate(pattern: Pattern, values: Tensor, x: Tensor) -> Tensor:
 def edge_products(pattern: Pattern, x: Tensor, y: Tensor) -> Tensor:
     """Return the inner product ``<x_i, y_j>`` of every edge (i, j), [E].
 
-    Differentiable in ``x`` [N, D] and ``y`` [M, D], as often as wanted. Never holds more than a
-    bounded number of gathered rows, let alone the [N, M] product.
+    Differentiable in ``x`` [N, D] and ``y`` [M, D], any number of times. The gathered rows that
+    exist at once are bounded, and the [N, M] product never exists.
     """
     products: Tensor = _EdgeProducts.apply(pattern, x, y)  # type: ignore[no-untyped-call]
     return products

@@ -36,9 +36,11 @@ class Recommender(ABC):
         n_users: U.
         n_items: I.
         no_cold_items: why it has no :meth:`cold_scorer`, for a reader.
+        uses_seed: whether its scores depend on the seed of the trial.
     """
 
     Config: ClassVar[type[RecommenderConfig]] = RecommenderConfig
+    uses_seed: ClassVar[bool] = True
     no_cold_items: ClassVar[str] = "its scores come from the training rows of the items"
 
     def __init__(self, config: Any, dataset: Dataset) -> None:  # noqa: ANN401 - the model's own
@@ -229,6 +231,16 @@ class Model(nn.Module, Recommender):
             [P + Q] int64: the users, then the items.
         """
         return torch.cat([users, self.n_users + items])
+
+    def split_nodes(self, rows: Tensor, n_users: int) -> tuple[Tensor, Tensor]:
+        """Return the rows of users and those of items, in the order of :meth:`nodes`.
+
+        Args:
+            rows: [P + Q, D].
+            n_users: P.
+        """
+        users, items = rows.split([n_users, len(rows) - n_users])
+        return users, items
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Model:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]

@@ -10,9 +10,7 @@ from torch import Tensor
 
 from mmrec.config import Natural
 from mmrec.data import ColdItems, Dataset
-from mmrec.models.base import Recommender
-from mmrec.models.configs import RecommenderConfig
-from mmrec.models.registry import register
+from mmrec.models import Recommender, RecommenderConfig, register
 
 
 @register("MostPop")
@@ -25,6 +23,8 @@ class MostPop(Recommender):
 
     Kind: yardstick.
     """
+
+    uses_seed = False
 
     def __init__(self, config: RecommenderConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from torch import Tensor
 
 from mmrec.config import Count, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset
 from mmrec.models import Batch, Model, ModelConfig, register
-from mmrec.models.configs import of_elliots_own
 from mmrec.models.losses import bpr_loss
+from mmrec.models.other_tools import elliots_own_keys
 from mmrec.models.parts import embeddings
 
 
 class BPRMFConfig(ModelConfig):
     """Hyper-parameters of :class:`BPRMF`."""
 
-    unsupported: ClassVar[Mapping[str, str]] = {
-        **ModelConfig.unsupported,
-        **of_elliots_own(
-            "BPRMF",
-            *("bias_regularization", "user_regularization"),
-            *("positive_item_regularization", "negative_item_regularization"),
-            *("update_users", "update_items", "update_bias", "update_negative_item_factors"),
-            instead="the weight of all penalties is l_w, and there are no biases",
-        ),
-    }
+    unsupported = elliots_own_keys("BPRMF")
 
     lr: PositiveReal = 0.001
     """Learning rate of Adam."""

@@ -63,11 +63,11 @@ def weights_of_cold_items(
             of_candidates, n_cold, config.k, zeros_compete=zeros_compete, width=n + 1
         )
         return transposed(kept[:, :n])
-    least = without_noise(_least(chosen, config.k, zeros_compete=zeros_compete))
+    thresholds = without_noise(_thresholds(chosen, config.k, zeros_compete=zeros_compete))
     parts = []
     for start, stop in blocks(n_cold, n + n_cold):
         block = dense(rows(n + start, n + stop))[:, :n]
-        parts.append(csr_array(np.where(without_noise(block) > least, block, 0)))
+        parts.append(csr_array(np.where(without_noise(block) > thresholds, block, 0)))
     return transposed(cast("SparseArray", vstack(parts, format="csr")))
 
 
@@ -86,10 +86,10 @@ def _with_own(block: Matrix, n: int, start: int, *, with_itself: bool) -> Matrix
     return cast("SparseArray", hstack([block[:, :n], csr_array(own)], format="csr"))
 
 
-def _least(chosen: SparseArray, k: int, *, zeros_compete: bool) -> DenseArray:
-    """Return [I]: the similarity that a further item has to exceed to be among the k of each item.
+def _thresholds(chosen: SparseArray, k: int, *, zeros_compete: bool) -> DenseArray:
+    """Return the similarity that a further item has to exceed to be among the k of each item, [I].
 
-    It has the highest number, so it comes after the others of an equal similarity.
+    The further item has the highest number, so it comes after others of an equal similarity.
     """
     n, counts = chosen.shape[0], np.diff(chosen.indptr)
     if n < k:

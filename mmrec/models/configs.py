@@ -21,16 +21,23 @@ from mmrec.data import SAMPLERS
 from mmrec.errors import ConfigError, nearest
 from mmrec.features import default_loaders
 from mmrec.graph import NeighbourSearch, has_approximate_neighbours
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 
 
-def _batch_size(value: int) -> int:
-    if value < 1 and value != -1:
-        raise ValueError(f"found {value}; accepted: a whole number from 1 up, or -1")
-    return value
+def _count_or_minus_one(meaning: str) -> AfterValidator:
+    """Accept whole numbers from 1 up, and -1 with a meaning."""
+
+    def check(value: int) -> int:
+        if value < 1 and value != -1:
+            raise ValueError(
+                f"found {value}; accepted: a whole number from 1 up, or -1 for {meaning}"
+            )
+        return value
+
+    return AfterValidator(check)
 
 
-BatchSize = Annotated[Integer, AfterValidator(_batch_size)]
+BatchSize = Annotated[Integer, _count_or_minus_one("the number of users")]
 """A number of samples from 1 up, or -1 for as many as there are users."""
 
 Share = Annotated[NonNegativeReal, Field(le=1)]
@@ -40,13 +47,7 @@ Dropout = Annotated[NonNegativeReal, Field(lt=1)]
 """A number from 0 to less than 1."""
 
 
-def _neighborhood(value: int) -> int:
-    if value < 1 and value != -1:
-        raise ValueError(f"found {value}; accepted: a whole number from 1 up, or -1 for all")
-    return value
-
-
-Neighborhood = Annotated[Integer, AfterValidator(_neighborhood)]
+Neighborhood = Annotated[Integer, _count_or_minus_one("all")]
 """A number of neighbours from 1 up, or -1 for all."""
 
 
@@ -76,12 +77,6 @@ def check_same_width(key: str, width: int | None, factors: int) -> None:
     """
     if width not in (None, factors):
         raise ValueError(f"{key}: expected the value of factors, {factors}, found {width}")
-
-
-def of_elliots_own(model: str, *keys: str, instead: str) -> dict[str, str]:
-    """Return the reason to refuse keys of the model that Elliot itself has under a name."""
-    reason = f"a key of Elliot's own {model}; here, as in external.{model}, {instead}"
-    return dict.fromkeys(keys, reason)
 
 
 class RecommenderConfig(Section):

@@ -1,7 +1,7 @@
 """Random numbers of a training step, drawn under torch's default generator.
 
 On the CPU torch draws them one by one, which can take longer than the products of a step. Here its
-generator seeds another one, of which a number takes 16 bits.
+generator seeds another one, and a number takes 16 of its bits.
 """
 
 from __future__ import annotations

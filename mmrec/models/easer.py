@@ -14,10 +14,9 @@ from mmrec.config import Flag, Integer, NonNegativeReal
 from mmrec.data import Dataset
 from mmrec.errors import ModelError
 from mmrec.graph.row_blocks import DenseArray, SparseArray
+from mmrec.models import RecommenderConfig, register
 from mmrec.models.all_pairs import all_pairs, gram_matrix
 from mmrec.models.closed_form import ClosedForm, training_matrix
-from mmrec.models.configs import RecommenderConfig
-from mmrec.models.registry import register
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +24,7 @@ _LARGEST_CONDITION = 1e13
 """Condition number in the 1-norm from which an inverse in float64 has no correct digits left."""
 
 
-def _all(value: int) -> int:
+def _all_items(value: int) -> int:
     if value != -1:
         raise ValueError(
             f"found {value}; accepted: -1. EASER uses the weights of all items; Elliot reads this "
@@ -41,7 +40,7 @@ class EASERConfig(RecommenderConfig):
     """Weight of the L2 penalty; 50 to 300 suit small data, more suits very sparse data."""
     implicit: Flag = False
     """Every rating becomes 1, which is recommended for graded ratings."""
-    neighborhood: Annotated[Integer, AfterValidator(_all)] = -1
+    neighborhood: Annotated[Integer, AfterValidator(_all_items)] = -1
     """Must be -1; Elliot has the key and ignores it."""
 
 

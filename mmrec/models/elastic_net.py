@@ -4,10 +4,9 @@ For the Gram matrix G and every column j, the minimiser of
 
     1/2 w^T G w - G_j^T w + l1 |w|_1 + l2 / 2 |w|^2, w_j = 0
 
-Many columns are solved at once. Each has a set of active coordinates, which takes in those that
-violate the conditions of the optimum until there are none. On the active coordinates, cyclic
-descent runs until their signs settle; a linear system then gives the minimiser for these signs,
-which is the optimum if it has these signs and meets the conditions.
+Many columns are solved at once. Each has an active set of coordinates, on which coordinate descent
+finds the minimum. Coordinates that violate the optimality conditions are added to the set until
+there are none.
 
 Shapes: I columns, B columns of a block, A active coordinates.
 """
@@ -19,11 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy.sparse import csr_array, vstack
 
 from mmrec.graph.row_blocks import DenseArray, SparseArray
-from mmrec.interruption import check_interrupted
+from mmrec.models.coordinate_descent import CoordinateDescent
 
 logger = logging.getLogger(__name__)
 
@@ -34,19 +32,16 @@ _BLOCK_VALUES = 1 << 23
 """Entries of the systems solved at once (64 MiB)."""
 
 _FIRST = 16
-"""Coordinates that a column takes in first; later as many as it has."""
+"""Coordinates that are added first; later as many as a column has."""
 
 _ALIGNED = 8
 """Systems have sides of this multiple: their place in a batch then does not change the bits."""
 
-_CHANGE, _SWEEPS = 1e-8, 1000
-"""Descent ends with a sweep that changes no coefficient by this, or after this many."""
-
 _ROUNDS = 100
-"""How often a column takes in coordinates; more are only needed where descent does not converge."""
+"""How often coordinates are added; more are only needed where descent does not converge."""
 
 _VIOLATION = 1e-10
-"""Violations of the optimum that do not count, relative to the largest target of a column."""
+"""Violations of optimality that do not count, relative to the largest target of a column."""
 
 _Numbers = npt.NDArray[np.int64]
 """Numbers of columns [B], or coordinates of each column [B, A], padded with -1."""
@@ -116,7 +111,7 @@ class ElasticNet:
     def _extended(
         active: _Numbers, weights: DenseArray, violations: DenseArray
     ) -> tuple[_Numbers, DenseArray]:
-        """Drop coordinates that are 0, and take in those with the largest violations."""
+        """Drop coordinates that are 0, and add those with the largest violations."""
         is_kept = weights != 0
         n_kept = is_kept.sum(axis=1)
         n_new = np.minimum(np.maximum(n_kept, _FIRST), (violations > 0).sum(axis=1))
@@ -139,6 +134,7 @@ class ElasticNet:
         noise: DenseArray,
     ) -> DenseArray:
         """Return the minimisers over the active coordinates, [B, A]."""
+        descent = CoordinateDescent(self.l1, is_positive=self.is_positive)
         size = active.shape[1]
         n = max(1, _BLOCK_VALUES // size**2)
         parts = []
@@ -149,79 +145,8 @@ class ElasticNet:
             systems *= is_there[:, :, None] & is_there[:, None, :]
             systems[:, np.arange(size), np.arange(size)] += np.where(is_there, self.l2, 1)
             right = np.where(is_there, np.take_along_axis(targets[part], active[part], axis=1), 0)
-            parts.append(self._descend(systems, right, weights[part], noise[part]))
+            parts.append(descent.minimise(systems, right, weights[part], noise[part]))
         return np.concatenate(parts)
-
-    def _descend(
-        self, systems: DenseArray, targets: DenseArray, start: DenseArray, noise: DenseArray
-    ) -> DenseArray:
-        """Minimise many small problems, [B, A], of matrices [B, A, A] that include ``l2``."""
-        result = start.copy()
-        pending = np.arange(len(start))
-        weights, before = start.copy(), np.zeros(start.shape)
-        for _ in range(_SWEEPS):
-            check_interrupted()
-            is_done = self._sweep(systems, targets, weights) < _CHANGE
-            settled = np.flatnonzero((np.sign(weights) == before).all(axis=1) & ~is_done)
-            before = np.sign(weights)
-            if len(settled):
-                weights[settled], is_done[settled] = self._jump(
-                    systems[settled], targets[settled], weights[settled], noise[settled]
-                )
-            if is_done.any():
-                result[pending[is_done]] = weights[is_done]
-                left = ~is_done
-                pending, before, noise = pending[left], before[left], noise[left]
-                systems, targets, weights = systems[left], targets[left], weights[left]
-            if not len(pending):
-                return result
-        logger.warning("%d columns have not converged after %d sweeps", len(pending), _SWEEPS)
-        result[pending] = weights
-        return result
-
-    def _sweep(self, systems: DenseArray, targets: DenseArray, weights: DenseArray) -> DenseArray:
-        """Update every coordinate once, in place; return the largest change of each problem."""
-        change = np.zeros(len(weights))
-        for i in range(weights.shape[1]):
-            row, old = systems[:, i], weights[:, i].copy()
-            scale = row[:, i]
-            rest = targets[:, i] - np.einsum("ba,ba->b", row, weights) + scale * old
-            if self.is_positive:
-                new = np.maximum(rest - self.l1, 0) / scale
-            else:
-                new = np.sign(rest) * np.maximum(np.abs(rest) - self.l1, 0) / scale
-            weights[:, i] = new
-            np.maximum(change, np.abs(new - old), out=change)
-        return change
-
-    def _jump(
-        self, systems: DenseArray, targets: DenseArray, weights: DenseArray, noise: DenseArray
-    ) -> tuple[DenseArray, npt.NDArray[np.bool_]]:
-        """Go to the minimiser for the present signs, or towards it until a coefficient is 0.
-
-        Returns:
-            The coefficients, and whether they are the optimum.
-        """
-        signs, size = np.sign(weights), weights.shape[1]
-        is_in = signs != 0
-        inner = systems * (is_in[:, :, None] & is_in[:, None, :])
-        inner[:, np.arange(size), np.arange(size)] += ~is_in
-        right = np.where(is_in, targets - self.l1 * signs, 0)
-        factor, failed = torch.linalg.cholesky_ex(torch.from_numpy(inner))
-        found = torch.cholesky_solve(torch.from_numpy(right)[:, :, None], factor)[:, :, 0].numpy()
-        residuals = targets - np.einsum("bac,bc->ba", systems, found)
-        outside = residuals if self.is_positive else np.abs(residuals)
-        # Without an L1 penalty, signs are free unless coefficients are at least 0.
-        is_feasible = (np.sign(found) == signs) | (self.l1 == 0 and not self.is_positive)
-        is_optimal = ((outside <= self.l1 + noise[:, None]) | is_in).all(axis=1)
-        is_optimal &= is_feasible.all(axis=1)
-        steps = np.ones(weights.shape)
-        np.divide(weights, weights - found, out=steps, where=~is_feasible)
-        step = steps.min(axis=1, keepdims=True)
-        moved = np.where(step == 1, found, weights + step * (found - weights))
-        moved[steps == step] *= is_feasible[steps == step]
-        is_solved = failed.numpy() == 0
-        return np.where(is_solved[:, None], moved, weights), is_optimal & is_solved
 
 
 def _sparse(active: _Numbers, weights: DenseArray, n: int) -> SparseArray:

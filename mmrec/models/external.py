@@ -18,7 +18,7 @@ from mmrec.models.base import Recommender
 from mmrec.models.external_code import Sources
 from mmrec.models.other_tools import OF_ITS_KIND, SAME_MODEL
 from mmrec.models.registry import MODELS
-from mmrec.registry import EXTERNAL_PREFIX, activate_external
+from mmrec.registry import EXTERNAL_PREFIX, IMPORTING, activate_external
 
 PREFIX = "external."
 
@@ -54,8 +54,11 @@ def load_external_module(path: Path) -> ModuleType:
     name = f"{EXTERNAL_PREFIX}{sha256(json.dumps([str(place), sources.digests]).encode())[:12]}"
     activate_external(name)
     _executed[named.resolve()] = sources.digests
-    if name in sys.modules:
-        return sys.modules[name]
+    with IMPORTING:
+        return sys.modules[name] if name in sys.modules else _import(name, path, sources)
+
+
+def _import(name: str, path: Path, sources: Sources) -> ModuleType:
     need_libraries()
     spec = sources.spec(name, path)
     if spec is None or spec.loader is None:

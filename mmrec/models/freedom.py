@@ -59,6 +59,17 @@ class FREEDOMConfig(MultimodalConfig):
         """The share of each modality."""
         return self.mw if len(self.modalities) > 1 else (1.0,)
 
+    def warn_of_default_shares(self) -> None:
+        """Warn if the default of ``mw`` is applied to modalities in another order."""
+        is_default = "mw" not in self.model_fields_set and len(self.modalities) > 1
+        if is_default and self.modalities[0] != "visual":
+            shares = zip(self.modalities, self.shares, strict=True)
+            logger.warning(
+                "FREEDOM: mw is not set, and its default is for visual and textual features; here "
+                "the item graph has %s",
+                " and ".join(f"{share:g} of {modality}" for modality, share in shares),
+            )
+
 
 @register("FREEDOM")
 class FREEDOM(Model):
@@ -104,17 +115,7 @@ class FREEDOM(Model):
 
     def __init__(self, config: FREEDOMConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
-        if (
-            "mw" not in config.model_fields_set
-            and config.shares != (1.0,)
-            and config.modalities[0] != "visual"
-        ):
-            shares = zip(config.modalities, config.shares, strict=True)
-            logger.warning(
-                "FREEDOM: mw is not set, and its default is for visual and textual features; here "
-                "the item graph has %s",
-                " and ".join(f"{share:g} of {modality}" for modality, share in shares),
-            )
+        config.warn_of_default_shares()
         self.users, self.items = embeddings(self.sizes, config.factors)
         self.features = ItemFeatures(config, dataset, config.factors, trainable=True)
         self.interactions = interactions(dataset)
@@ -148,9 +149,8 @@ class FREEDOM(Model):
     ) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items (eq. 8-10)."""
         x = torch.cat([self.users.weight, self.items.weight])
-        nodes = self.nodes(users, items)
-        mean = mean_of_layers(graph, x, self.config.n_ui_layers, nodes)
-        embedded_users, embedded_items = mean.split([len(users), len(items)])
+        mean = mean_of_layers(graph, x, self.config.n_ui_layers, self.nodes(users, items))
+        embedded_users, embedded_items = self.split_nodes(mean, len(users))
         latent = self.items.weight
         for _ in range(self.config.n_layers):
             latent = self.item_graph @ latent

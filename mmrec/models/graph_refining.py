@@ -1,4 +1,4 @@
-"""The refining of GRCN: what users prefer in each modality weighs and cuts their edges.
+"""The graph refining of GRCN: edges are weighted and pruned by what users prefer.
 
 The modalities are computed together: their users follow each other in one tensor, their items in
 another, and their edges are the blocks of one graph. Each edge exists twice: to a user, in the

@@ -1,4 +1,4 @@
-"""GRCN: weighs and cuts the edges between users and items by the preferences of users."""
+"""GRCN: weights and prunes the edges between users and items by the preferences of users."""
 
 from __future__ import annotations
 

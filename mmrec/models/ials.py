@@ -13,14 +13,15 @@ from torch import Tensor
 from mmrec.config import Count, Natural, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, FloatArray
 from mmrec.graph.row_blocks import SparseArray
+from mmrec.models import RecommenderConfig, register
 from mmrec.models.closed_form import ClosedForm, training_matrix
-from mmrec.models.configs import RecommenderConfig
 from mmrec.models.least_squares import LeastSquares
-from mmrec.models.registry import register
 
-OF_2008 = {"alpha": "alpha0", "epsilon": "alpha0", "scaling": "alpha0", "epochs": "n_iterations"}
-OF_2022 = {"alpha0": "alpha", "nu": "reg", "n_iterations": "epochs"}
-"""The keys of one objective alone, each with the key that the other objective has instead."""
+_ONLY_2008 = {"alpha": "alpha0", "epsilon": "alpha0", "scaling": "alpha0", "epochs": "n_iterations"}
+"""The keys of ``ials2008`` alone, each with the key that ``ials2022`` has instead."""
+
+_ONLY_2022 = {"alpha0": "alpha", "nu": "reg", "n_iterations": "epochs"}
+"""The keys of ``ials2022`` alone, each with the key that ``ials2008`` has instead."""
 
 
 class IALSConfig(RecommenderConfig):
@@ -58,7 +59,7 @@ class IALSConfig(RecommenderConfig):
         if not isinstance(written, dict):
             return written
         is_new = written.get("objective") == "ials2022"
-        for key, other in (OF_2008 if is_new else OF_2022).items():
+        for key, other in (_ONLY_2008 if is_new else _ONLY_2022).items():
             if key in written and written[key] != cls.model_fields[key].default:
                 raise ValueError(
                     f"{key}: has no effect with objective: {'ials2022' if is_new else 'ials2008'}; "
@@ -102,6 +103,7 @@ class IALS(ClosedForm):
 
     Config = IALSConfig
     config: IALSConfig
+    uses_seed = True  # for the factors before the first epoch
     left: FloatArray
     right: FloatArray
 

@@ -87,6 +87,11 @@ class ItemKNNCBF(ClosedForm):
         """Score each cold item as if it were the only one."""
         chosen = self.right if self.config.cut == "row" else None
         weights = weights_of_cold_items(
-            *(self.config, self._dataset, cold, chosen), zeros_compete=True, with_itself=False
+            self.config,
+            self._dataset,
+            cold,
+            chosen,
+            zeros_compete=True,
+            with_itself=False,
         )
         return product_scorer(self.left, weights)

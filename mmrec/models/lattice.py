@@ -151,7 +151,7 @@ class LATTICE(Model):
             latent = graph @ latent  # eq. 7
         x = torch.cat([self.user_embedding.weight, self.item_embedding.weight])
         rows = self.collaborative(x, self.nodes(users, items))
-        embedded_users, embedded_items = rows.split([len(users), len(items)])
+        embedded_users, embedded_items = self.split_nodes(rows, len(users))
         return embedded_users, embedded_items + normalize(latent.index_select(0, items))
 
     def begin_epoch(self, epoch: int, rng: np.random.Generator) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -12,18 +9,15 @@ from mmrec.config import Count, Flag, Natural, NonNegativeReal
 from mmrec.data import Dataset
 from mmrec.graph import bipartite, mean_of_layers
 from mmrec.models import Batch, Model, ModelConfig, register
-from mmrec.models.configs import of_elliots_own
 from mmrec.models.losses import bpr_loss, l2_penalty
+from mmrec.models.other_tools import elliots_own_keys
 from mmrec.models.parts import interactions
 
 
 class LightGCNConfig(ModelConfig):
     """Hyper-parameters of :class:`LightGCN`."""
 
-    unsupported: ClassVar[Mapping[str, str]] = {
-        **ModelConfig.unsupported,
-        **of_elliots_own("LightGCN", "n_fold", instead="the graph is not cut into folds"),
-    }
+    unsupported = elliots_own_keys("LightGCN")
 
     factors: Count = 64
     """Width of the user and item embeddings."""
@@ -80,10 +74,8 @@ class LightGCN(Model):
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items."""
         x = torch.cat([self.users.weight, self.items.weight])
-        nodes = self.nodes(users, items)
-        mean = mean_of_layers(self.graph, x, self.config.n_layers, nodes)
-        embedded_users, embedded_items = mean.split([len(users), len(items)])
-        return embedded_users, embedded_items
+        mean = mean_of_layers(self.graph, x, self.config.n_layers, self.nodes(users, items))
+        return self.split_nodes(mean, len(users))
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty."""

@@ -100,10 +100,8 @@ class LightGCNM(Model):
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items."""
         x = torch.cat([self.user_embedding.weight, self.embed_items()])
-        nodes = self.nodes(users, items)
-        mean = mean_of_layers(self.graph, x, self.config.n_layers, nodes)
-        embedded_users, embedded_items = mean.split([len(users), len(items)])
-        return embedded_users, embedded_items
+        mean = mean_of_layers(self.graph, x, self.config.n_layers, self.nodes(users, items))
+        return self.split_nodes(mean, len(users))
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty."""

@@ -10,7 +10,7 @@ from mmrec.config import Count, Natural, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, EachInteraction
 from mmrec.graph import BatchRows, SparseMatrix, bipartite, mean_of_layers
 from mmrec.models import Batch, Model, MultimodalConfig, register
-from mmrec.models.losses import bpr_loss, info_nce, l2_penalty
+from mmrec.models.losses import bpr_loss, info_nce_in_batch, l2_penalty
 from mmrec.models.parts import Gate, ItemFeatures, ModalityAttention, embeddings, interactions
 
 TEMPERATURE = 0.2
@@ -105,8 +105,7 @@ class MGCN(Model):
         """Return users [U, D] and items [I, D]."""
         users, items = self.everyone()
         collaborative, multimodal = self.views(users, items)
-        embedded_users, embedded_items = (collaborative + multimodal).split(self.sizes)
-        return embedded_users, embedded_items
+        return self.split_nodes(collaborative + multimodal, self.n_users)
 
     def views(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the collaborative and the multimodal part of some users, then of some items."""
@@ -133,7 +132,7 @@ class MGCN(Model):
         return views
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return BPR, the penalty and the agreement of the two parts of users and of positives.
+        """Return BPR, the penalty, and the contrast of the two parts of users and of positives.
 
         The penalty is divided by ``batch_size``, also in a smaller last batch.
         """
@@ -142,15 +141,10 @@ class MGCN(Model):
         sizes = [len(users), len(items)]
         triplet = places.of(*(collaborative + multimodal).split(sizes))
         of_users, of_items = zip(multimodal.split(sizes), collaborative.split(sizes), strict=True)
-        contrast = agreement(*of_users, places.users) + agreement(*of_items, places.positives)
+        user_contrast = info_nce_in_batch(*of_users, places.users, TEMPERATURE)
+        item_contrast = info_nce_in_batch(*of_items, places.positives, TEMPERATURE)
         return {
             "ranking": bpr_loss(*triplet),
             "penalty": self.config.l_w * l2_penalty(*triplet, divisor=self.batch_size),
-            "contrast": self.config.cl_loss * contrast,
+            "contrast": self.config.cl_loss * (user_contrast + item_contrast),
         }
-
-
-def agreement(x: Tensor, y: Tensor, places: Tensor) -> Tensor:
-    """Return InfoNCE between two views of the nodes at some places, which may repeat."""
-    rows, counts = places.unique(return_counts=True)
-    return info_nce(x.index_select(0, rows), y.index_select(0, rows), TEMPERATURE, counts)

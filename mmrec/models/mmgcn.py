@@ -24,6 +24,7 @@ from mmrec.models.parts import (
 )
 
 Width = Annotated[Count | None, BeforeValidator(lambda value: None if value == "None" else value)]
+"""A whole number from 1 up, or None."""
 
 
 class MMGCNConfig(MultimodalConfig):
@@ -123,8 +124,8 @@ class MMGCN(Model):
                 self.n_users,
                 [projected.get(m, raw[m])] + [config.factors] * (config.num_layers - 1),
                 config.factors,
-                config.concatenation,
-                config.variant,
+                concatenation=config.concatenation,
+                variant=config.variant,
             )
             for m in self.features
         )

@@ -6,6 +6,7 @@ layer, D width of its output.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -36,7 +37,13 @@ class ModalityConvolution(nn.Module):
     """
 
     def __init__(
-        self, n_users: int, widths: list[int], factors: int, concatenation: bool, variant: Variant
+        self,
+        n_users: int,
+        widths: Sequence[int],
+        factors: int,
+        *,
+        concatenation: bool,
+        variant: Variant,
     ) -> None:
         super().__init__()
         is_formal = variant == "formal"
@@ -45,7 +52,7 @@ class ModalityConvolution(nn.Module):
         self.preferences = nn.Parameter(preferences, requires_grad=is_formal)
         self.layers = nn.ModuleList()
         for number, width in enumerate(widths):
-            layer = _Layer(width, factors, concatenation)
+            layer = _Layer(width, factors, concatenation=concatenation)
             for weight in (layer.weight, layer.own.weight):
                 xavier_(weight)
             if is_formal or number == 0:
@@ -83,7 +90,9 @@ class ModalityConvolution(nn.Module):
 
 
 class _Layer(nn.Module):
-    def __init__(self, width: int, factors: int, concatenation: bool) -> None:
+    """What a node receives from its neighbours, joined with its own part."""
+
+    def __init__(self, width: int, factors: int, *, concatenation: bool) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(width, width))
         self.own = WideLinear(width, factors)

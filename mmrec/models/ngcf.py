@@ -1,9 +1,6 @@
-"""NGCF: propagation with weights and products of neighbours, all layers side by side."""
+"""NGCF: propagation with weights and products of neighbours, and concatenated layers."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -12,19 +9,17 @@ from torch import Tensor
 from mmrec.config import Count, Flag, Natural, NonNegativeReal
 from mmrec.data import Dataset, DistinctUsers
 from mmrec.models import Batch, Model, ModelConfig, register
-from mmrec.models.configs import Dropout, of_elliots_own
+from mmrec.models.configs import Dropout
 from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.ngcf_layers import NGCFLayers, ngcf_graph
+from mmrec.models.other_tools import elliots_own_keys
 from mmrec.models.parts import embeddings, interactions
 
 
 class NGCFConfig(ModelConfig):
     """Hyper-parameters of :class:`NGCF`."""
 
-    unsupported: ClassVar[Mapping[str, str]] = {
-        **ModelConfig.unsupported,
-        **of_elliots_own("NGCF", "n_fold", instead="the graph is not cut into folds"),
-    }
+    unsupported = elliots_own_keys("NGCF")
 
     factors: Count = 64
     """Width of the user and item embeddings."""
@@ -53,10 +48,10 @@ class NGCF(Model):
         y = dropout(LeakyReLU_0.2(s W1 + b1 + (s * x_l) W2 + b2))
         x_(l+1) = y / |y|
 
-    for each node. The scores are ``s(u, i) = <x_u, x_i>`` with ``x = [x_0, x_1, ..., x_L]``, side
-    by side, and L = ``n_layers``. The loss of a batch is BPR plus ``l_w / (2 B)`` times the squares
-    of its rows of ``x``. Outputs have unit length, so in effect only ``x_0`` is penalised. The
-    weights of the layers are not.
+    for each node. The scores are ``s(u, i) = <x_u, x_i>`` with the concatenated layers ``x =
+    [x_0, x_1, ..., x_L]``, L = ``n_layers``. The loss of a batch is BPR plus ``l_w / (2 B)`` times
+    the squares of its rows of ``x``. Outputs have unit length, so in effect only ``x_0`` is
+    penalised. The weights of the layers are not.
 
     ``node_dropout`` leaves out edges of G, the self-loops among them, each direction by itself; the
     others are divided by ``1 - node_dropout``. They are drawn once for each epoch.
@@ -87,8 +82,8 @@ class NGCF(Model):
             ngcf_graph(interactions(dataset), normalize=config.normalize),
             config.factors,
             [config.message_dropout] * config.n_layers,
-            config.weight_size,
-            config.node_dropout,
+            width=config.weight_size,
+            node_dropout=config.node_dropout,
         )
 
     def begin_epoch(self, epoch: int, rng: np.random.Generator) -> None:
@@ -100,12 +95,10 @@ class NGCF(Model):
         return self.propagated(*self.everyone())
 
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows of some users and items, all layers side by side."""
+        """Return the concatenated layers of some users and items."""
         x = torch.cat([self.users.weight, self.items.weight])
-        nodes = self.nodes(users, items)
-        rows = torch.cat(self.layers.outputs(x, nodes), dim=1)
-        embedded_users, embedded_items = rows.split([len(users), len(items)])
-        return embedded_users, embedded_items
+        outputs = self.layers.outputs(x, self.nodes(users, items))
+        return self.split_nodes(torch.cat(outputs, dim=1), len(users))
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty on its embeddings."""

@@ -20,12 +20,12 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import leaky_relu_
 
-from mmrec.graph import SparseMatrix, bipartite
-from mmrec.graph.batch_rows import BatchRows
+from mmrec.graph import BatchRows, SparseMatrix, bipartite
 from mmrec.graph.normalisation import gradient_of_normalised, inverse_norms
 from mmrec.models.draws import dropout_factors
 
 _SLOPE = 0.2
+"""Of LeakyReLU below 0."""
 
 leaky_relu_backward = torch.ops.aten.leaky_relu_backward
 

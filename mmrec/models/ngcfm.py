@@ -81,6 +81,8 @@ class NGCFM(Model):
     Config = NGCFMConfig
     sampler = DistinctUsers
     config: NGCFMConfig
+    features: Tensor
+    """The concatenated features, [I, F]."""
 
     def __init__(self, config: NGCFMConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
@@ -96,9 +98,6 @@ class NGCFM(Model):
             node_dropout=config.node_dropout,
         )
 
-    features: Tensor
-    """[I, F]."""
-
     def begin_epoch(self, epoch: int, rng: np.random.Generator) -> None:
         """Draw the edges of this epoch."""
         self.layers.begin_epoch(rng)
@@ -110,8 +109,8 @@ class NGCFM(Model):
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items."""
         x = torch.cat([self.users.weight, self.items.weight])
-        nodes = self.nodes(users, items)
-        user, item = self.layers(x, nodes).split([len(users), len(items)])
+        layers = self.layers(x, self.nodes(users, items))
+        user, item = self.split_nodes(layers, len(users))
         content = normalise_rows(projected_rows(self.projection, self.features, items))
         return torch.cat([user, self.content_users(users)], 1), torch.cat([item, content], 1)
 

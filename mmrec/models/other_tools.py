@@ -1,6 +1,10 @@
-"""Models of other tools that mmrec does not have, and what can be used instead."""
+"""Models and keys of other tools that mmrec does not have, and what can be used instead."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mmrec.models.configs import RecommenderConfig
 
 SAME_MODEL = {
     "BPR": "BPRMF",
@@ -29,3 +33,31 @@ _OF_ONE_KIND = {
 OF_ITS_KIND = {name: ours for ours, names in _OF_ONE_KIND.items() for name in names.split()}
 """By the name of a model of Elliot or the toolbox MMRec: models of mmrec that learn from the same
 data in a related way."""
+
+_ELLIOTS_OWN_KEYS = {
+    "BPRMF": (
+        "bias_regularization user_regularization positive_item_regularization "
+        "negative_item_regularization update_users update_items update_bias "
+        "update_negative_item_factors",
+        "the weight of all penalties is l_w, and there are no biases",
+    ),
+    "LightGCN": ("n_fold", "the graph is not cut into folds"),
+    "NGCF": ("n_fold", "the graph is not cut into folds"),
+    "VBPR": (
+        "factors_d batch_eval l_b l_e",
+        "features are projected to factors, the weight of all penalties is l_w, and there are no "
+        "biases",
+    ),
+}
+"""Keys that only Elliot's own model of a name has, and what is here instead."""
+
+
+def elliots_own_keys(model: str) -> Mapping[str, str]:
+    """Return the unsupported keys of a model whose name Elliot has given to a model of its own.
+
+    Returns:
+        The reasons to refuse them, together with those of every recommender, by key.
+    """
+    keys, instead = _ELLIOTS_OWN_KEYS[model]
+    reason = f"a key of Elliot's own {model}; here, as in external.{model}, {instead}"
+    return {**RecommenderConfig.unsupported, **dict.fromkeys(keys.split(), reason)}

@@ -149,9 +149,9 @@ class ItemFeatures(nn.Module):
     ) -> None:
         super().__init__()
         self._names = {modality: attribute_name(modality) for modality in config.sources}
-        seen = view_of(config, dataset)
+        view = view_of(config, dataset)
         for modality, loader in config.sources.items():
-            vectors = torch.tensor(seen.features_of(loader))
+            vectors = torch.tensor(view.features_of(loader))
             if trainable:
                 self.register_parameter(self._names[modality], nn.Parameter(vectors))
             else:
@@ -219,12 +219,16 @@ class ItemFeatures(nn.Module):
 def attribute_name(modality: str) -> str:
     """Return the name under which a module keeps what belongs to a modality.
 
-    It is that of the modality unless the module has an attribute of that name, such as ``type``.
-    Different modalities have different names.
+    It is that of the modality, followed by ``_`` if the module has an attribute of that name, such
+    as ``type``, or if it begins or ends with ``_``: different modalities have different names.
     """
-    is_taken = hasattr(nn.Module(), modality) or hasattr(ItemFeatures, modality)
-    is_free = modality.strip("_") == modality != "projections" and not is_taken
-    return modality if is_free else f"{modality}_"
+    is_taken = (
+        modality == "projections"
+        or hasattr(nn.Module(), modality)
+        or hasattr(ItemFeatures, modality)
+        or modality != modality.strip("_")
+    )
+    return f"{modality}_" if is_taken else modality
 
 
 class Gate(nn.Module):

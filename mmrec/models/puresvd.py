@@ -5,9 +5,8 @@ from __future__ import annotations
 from mmrec.config import Count
 from mmrec.data import Dataset, FloatArray
 from mmrec.errors import ModelError
+from mmrec.models import RecommenderConfig, register
 from mmrec.models.closed_form import ClosedForm, training_matrix
-from mmrec.models.configs import RecommenderConfig
-from mmrec.models.registry import register
 from mmrec.models.svd import right_singular_vectors
 
 

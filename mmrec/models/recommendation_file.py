@@ -16,7 +16,6 @@ from mmrec.data.mismatches import TRAINING, unknown_ids
 from mmrec.errors import ModelError
 from mmrec.evaluation import Ranking, ranking_from_frame, read_recommendations
 from mmrec.evaluation.list_warnings import (
-    are_rows_of,
     few_lists,
     internal_numbers,
     require_known_users,
@@ -44,6 +43,7 @@ class RecommendationFile(Recommender):
 
     Config = RecommendationFileConfig
     no_cold_items = "its lists were made elsewhere"
+    uses_seed = False
 
     def __init__(self, config: RecommendationFileConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
@@ -83,7 +83,7 @@ class RecommendationFile(Recommender):
         """Return the file's lists, cut at ``top_k``."""
         ranking = ranking_from_frame(self._frame, self._users, self._items, top_k)
         users, places = np.nonzero(ranking.items >= 0)
-        is_trained = are_rows_of(train, users, ranking.items[users, places])
+        is_trained = train.contains(users, ranking.items[users, places])
         n_trained = int(np.count_nonzero(is_trained))
         self._log(
             [

@@ -1,4 +1,4 @@
-"""SGL: LightGCN with a contrast of two views of the graph, which lose other edges."""
+"""SGL: LightGCN with a contrastive loss between two views of the graph without some edges."""
 
 from __future__ import annotations
 
@@ -106,15 +106,15 @@ class SGL(Model):
     def embed(self) -> tuple[Tensor, Tensor]:
         """Return users [U, D] and items [I, D] over the whole graph."""
         x = torch.cat([self.users.weight, self.items.weight])
-        users, items = mean_of_layers(self.graph, x, self.config.n_layers).split(self.sizes)
-        return users, items
+        mean = mean_of_layers(self.graph, x, self.config.n_layers)
+        return self.split_nodes(mean, self.n_users)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return BPR, the contrast of the batch's users and positives, and the penalty."""
         x = torch.cat([self.users.weight, self.items.weight])
         nodes = self.nodes(batch.users, batch.items)
         mean = mean_of_layers(self.graph, x, self.config.n_layers, nodes)
-        user, items = mean.split([len(batch), len(batch.items)])
+        user, items = self.split_nodes(mean, len(batch))
         layer_0 = batch.of(self.users.weight, self.items.weight)
         return {
             "ranking": len(batch) * bpr_loss(user, *batch.split(items)),
@@ -128,9 +128,10 @@ class SGL(Model):
         items, item_counts = batch.positives.unique(return_counts=True)
         first, second = self.views
         nodes = self.nodes(users, items)
-        queries = mean_of_layers(first, x, self.config.n_layers, nodes)
-        user, item = queries.split([len(users), len(items)])
-        all_users, all_items = mean_of_layers(second, x, self.config.n_layers).split(self.sizes)
+        one = mean_of_layers(first, x, self.config.n_layers, nodes)
+        user, item = self.split_nodes(one, len(users))
+        other = mean_of_layers(second, x, self.config.n_layers)
+        all_users, all_items = self.split_nodes(other, self.n_users)
         temperature = self.config.ssl_temp
         of_users = info_nce_to_all(user, all_users, users, temperature, user_counts)
         return of_users + info_nce_to_all(item, all_items, items, temperature, item_counts)

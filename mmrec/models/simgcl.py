@@ -1,4 +1,4 @@
-"""SimGCL: LightGCN with a contrast of two views of the embeddings, to which noise is added."""
+"""SimGCL: LightGCN with a contrastive loss between two views of the embeddings with noise."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from torch.nn.functional import normalize
 
 from mmrec.config import Count, Flag, NonNegativeReal
 from mmrec.data import Dataset, EachInteraction
-from mmrec.graph import bipartite, mean_of_layers
-from mmrec.graph.batch_rows import BatchRows
+from mmrec.graph import BatchRows, bipartite, mean_of_layers
 from mmrec.models import Batch, Model, ModelConfig, register
 from mmrec.models.draws import uniform
 from mmrec.models.losses import bounded_bpr_loss, info_nce, norm_penalty
@@ -90,8 +89,7 @@ class SimGCL(Model):
 
     def embed(self) -> tuple[Tensor, Tensor]:
         """Return users [U, D] and items [I, D]."""
-        users, items = self.plain(self.first_layer()).split(self.sizes)
-        return users, items
+        return self.split_nodes(self.plain(self.first_layer()), self.n_users)
 
     def first_layer(self) -> Tensor:
         """Return ``A x^(0)``, [N, D]."""
@@ -149,5 +147,8 @@ class SimGCL(Model):
         return torch.addcmul(y, noise, y.sign(), value=self.config.eps)
 
     def draw(self, y: Tensor, nodes: Tensor | None) -> Tensor:
-        """Return numbers between 0 and 1 in the shape of y, drawn for the nodes of its rows."""
+        """Return uniform numbers between 0 and 1 in the shape of y.
+
+        ``nodes`` are those of the rows of y: what repeats recorded noise overrides this method.
+        """
         return uniform(y)

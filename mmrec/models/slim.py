@@ -5,11 +5,11 @@ from __future__ import annotations
 from mmrec.config import Flag, NonNegativeReal
 from mmrec.data import Dataset
 from mmrec.graph.row_blocks import SparseArray, keep_largest, transposed
+from mmrec.models import RecommenderConfig, register
 from mmrec.models.all_pairs import all_pairs, gram_matrix
 from mmrec.models.closed_form import ClosedForm, training_matrix
-from mmrec.models.configs import Neighborhood, RecommenderConfig, Share
+from mmrec.models.configs import Neighborhood, Share
 from mmrec.models.elastic_net import ElasticNet
-from mmrec.models.registry import register
 
 
 class SlimConfig(RecommenderConfig):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +11,9 @@ from mmrec.config import Count, NonNegativeReal, PositiveReal
 from mmrec.data import Dataset, EachInteraction, Sampler, UniformUsers
 from mmrec.graph import normalise_rows
 from mmrec.models import Batch, Model, MultimodalConfig, register
-from mmrec.models.configs import BatchSize, of_elliots_own
+from mmrec.models.configs import BatchSize
 from mmrec.models.losses import bounded_bpr_loss, bpr_loss, norm_penalty
+from mmrec.models.other_tools import elliots_own_keys
 from mmrec.models.parts import ItemFeatures, Table, embedding, padded
 from mmrec.models.wide import WideLinear
 
@@ -24,15 +24,7 @@ OFFSET = 1e-10
 class VBPRConfig(MultimodalConfig):
     """Hyper-parameters of :class:`VBPR`."""
 
-    unsupported: ClassVar[Mapping[str, str]] = {
-        **MultimodalConfig.unsupported,
-        **of_elliots_own(
-            "VBPR",
-            *("factors_d", "batch_eval", "l_b", "l_e"),
-            instead="features are projected to factors, the weight of all penalties is l_w, and "
-            "there are no biases",
-        ),
-    }
+    unsupported = elliots_own_keys("VBPR")
 
     lr: PositiveReal = 0.001
     """Learning rate of Adam."""
@@ -96,6 +88,8 @@ class VBPR(Model):
 
     Config = VBPRConfig
     config: VBPRConfig
+    features: Tensor
+    """The concatenated features, [I, F]."""
 
     def __init__(self, config: VBPRConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
@@ -114,9 +108,6 @@ class VBPR(Model):
             self.users = embedding(self.n_users, 2 * config.factors)
             nn.init.xavier_normal_(self.projection.weight)
             nn.init.zeros_(self.projection.bias)
-
-    features: Tensor
-    """[I, F]."""
 
     @classmethod
     def default_sampler(cls, config: VBPRConfig) -> type[Sampler]:

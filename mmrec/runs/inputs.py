@@ -143,10 +143,8 @@ class InputCheck:
 
     def _compare(self, now: FileStates) -> None:
         """Read again what looks different."""
-        code, data = (
-            _differing(self._states.code, now.code),
-            _differing(self._states.data, now.data),
-        )
+        code = _differing(self._states.code, now.code)
+        data = _differing(self._states.data, now.data)
         try:
             if code:
                 self._compare_code(code)
@@ -207,7 +205,7 @@ def _differing(one: States, other: States) -> list[str]:
 
 
 def _code_paths(plan: Plan) -> Iterator[str]:
-    yield from map(str, sorted((PACKAGE / "models").glob("*.py")))
+    yield from map(str, sorted((PACKAGE / "models").rglob("*.py")))
     yield from (str(path) for path in sorted(PACKAGE.rglob("*")) if _has_code(path))
     external = plan.experiment.external_models_path
     if external is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -13,11 +14,16 @@ import torch
 import torch.utils.deterministic as deterministic_settings
 
 from mmrec.models.threads import torch_threads
+from mmrec.text import counted
 
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 _NESTED_CALLS = 1000
 """Python's own limit."""
+
+_ONE_THREAD = threading.RLock()
+"""Held inside of :func:`deterministic`: what it sets, and torch's default generators, belong to the
+whole process, so that trials of several threads would draw from each other's."""
 
 _T = TypeVar("_T")
 
@@ -29,43 +35,45 @@ def deterministic(device: torch.device, threads: int | None = None) -> Iterator[
     Inside: deterministic algorithms only, no TF32, no autotuned convolutions, new tensors are
     float32 and on the CPU, the modes are those of :func:`usual_modes`, and torch's default
     generators may be seeded. Afterwards every switch, the environment and the state of the
-    generators are restored, so that the other cells of a notebook are not affected.
+    generators are restored, so that the other cells of a notebook are not affected. Another thread
+    that enters waits until this one has left.
 
     Args:
         device: where the trial runs; the generators of the CPU and of this device are restored.
         threads: number of torch's threads inside; None keeps it.
     """
-    cuda = [device] if device.type == "cuda" else []
-    was_mode = torch.get_deterministic_debug_mode()
-    was_filling = deterministic_settings.fill_uninitialized_memory  # type: ignore[attr-defined]
-    was_workspace = os.environ.get(_CUBLAS)
-    was_cudnn = (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)
-    was_dtype = torch.get_default_dtype()
-    try:
-        with (
-            torch.random.fork_rng(devices=cuda),
-            _full_precision(),
-            _on_cpu_by_default(),
-            usual_modes(),
-            torch_threads(threads),
-        ):
-            os.environ[_CUBLAS] = ":4096:8"  # read when CUDA's first cuBLAS handle is made
-            # use_deterministic_algorithms(True) would also import compilers, for seconds.
-            torch.set_deterministic_debug_mode("error")
-            # No result reads memory that it has not written; filling it would only cost time.
-            deterministic_settings.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-            torch.set_default_dtype(torch.float32)
-            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-            yield
-    finally:
-        torch.set_deterministic_debug_mode(was_mode)
-        deterministic_settings.fill_uninitialized_memory = was_filling  # type: ignore[attr-defined]
-        torch.set_default_dtype(was_dtype)
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = was_cudnn
-        if was_workspace is None:
-            os.environ.pop(_CUBLAS, None)
-        else:
-            os.environ[_CUBLAS] = was_workspace
+    with _ONE_THREAD:
+        cuda = [device] if device.type == "cuda" else []
+        was_mode = torch.get_deterministic_debug_mode()
+        was_filling = deterministic_settings.fill_uninitialized_memory  # type: ignore[attr-defined]
+        was_workspace = os.environ.get(_CUBLAS)
+        was_cudnn = (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)
+        was_dtype = torch.get_default_dtype()
+        try:
+            with (
+                torch.random.fork_rng(devices=cuda),
+                _full_precision(),
+                _on_cpu_by_default(),
+                usual_modes(),
+                torch_threads(threads),
+            ):
+                os.environ[_CUBLAS] = ":4096:8"  # read when CUDA's first cuBLAS handle is made
+                # use_deterministic_algorithms(True) would also import compilers, for seconds.
+                torch.set_deterministic_debug_mode("error")
+                # No result reads memory that it has not written; filling it would only cost time.
+                deterministic_settings.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+                torch.set_default_dtype(torch.float32)
+                torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+                yield
+        finally:
+            torch.set_deterministic_debug_mode(was_mode)
+            deterministic_settings.fill_uninitialized_memory = was_filling  # type: ignore[attr-defined]
+            torch.set_default_dtype(was_dtype)
+            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = was_cudnn
+            if was_workspace is None:
+                os.environ.pop(_CUBLAS, None)
+            else:
+                os.environ[_CUBLAS] = was_workspace
 
 
 def seed_torch(seed: int, device: torch.device) -> None:
@@ -165,11 +173,8 @@ def resolve_device(gpu: int) -> tuple[torch.device, str | None]:
     """
     if gpu < 0:
         return torch.device("cpu"), None
-    if not torch.cuda.is_available():
-        return torch.device(
-            "cpu"
-        ), f"gpu: {gpu} is not there (torch sees no CUDA device): using CPU"
-    if gpu >= torch.cuda.device_count():
-        count = torch.cuda.device_count()
-        return torch.device("cpu"), f"gpu: {gpu} is not there (torch sees {count}): using CPU"
-    return torch.device("cuda", gpu), None
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if gpu < count:
+        return torch.device("cuda", gpu), None
+    seen = counted(count, "CUDA device") if count else "no CUDA device"
+    return torch.device("cpu"), f"gpu: {gpu} is not available (torch sees {seen}): using the CPU"

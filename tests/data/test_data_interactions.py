@@ -40,6 +40,15 @@ def test_a_user_may_have_several_cold_items() -> None:
     assert split.item_degrees.tolist() == [0]
 
 
+def test_the_pairs_that_a_split_contains() -> None:
+    rows = {(0, 1), (0, 2), (1, 0), (2, COLD)}
+    split = Interactions.from_arrays(*np.array(sorted(rows)).T, 3, 3)
+    pairs = [(user, item) for user in range(3) for item in (COLD, 0, 1, 2)]
+    users, items = np.array(pairs).T
+    assert split.contains(users, items).tolist() == [pair in rows for pair in pairs]
+    assert split.contains(users[:0], items[:0]).tolist() == []
+
+
 @pytest.mark.parametrize(
     ("users", "items", "ratings", "facts"),
     [

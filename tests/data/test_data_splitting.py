@@ -12,9 +12,17 @@ from helpers import assert_contains, refusal, write_text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrec.data import FoldFiles, Table, find_folds, read_split, sort_rows, timestamps_of
+from mmrec.data import (
+    BoolArray,
+    FoldFiles,
+    Table,
+    find_folds,
+    read_split,
+    sort_rows,
+    timestamps_of,
+)
 from mmrec.data import splitting as strategies
-from mmrec.data.rows import Mask, runs_of
+from mmrec.data.rows import runs_of
 from mmrec.errors import DataError
 from mmrec.files import write_folder
 
@@ -30,7 +38,7 @@ def rng(seed: int = 1) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def held(mask: Mask, users: np.ndarray, n: int) -> list[int]:
+def held(mask: BoolArray, users: np.ndarray, n: int) -> list[int]:
     return np.bincount(users[mask], minlength=n).tolist()
 
 

@@ -229,6 +229,11 @@ def test_a_trec_run(name: str, separator: str, tmp_path: Path) -> None:
     assert lists(write_text(tmp_path / name, text)) == LISTS
 
 
+def test_equal_infinite_scores_of_a_trec_run(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "run", "u2 Q0 a 1 inf t\nu2 Q0 b 2 inf t\nu1 Q0 c 0 1 t\n")
+    assert lists(path) == {"u2": ["a", "b"], "u1": ["c"]}
+
+
 def test_the_scores_of_a_trec_run_count(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write_text(tmp_path / "run", "u2 Q0 a 1 1 t\nu2 Q0 b 2 5 t\nu1 Q0 c 0 1 t\n")
     with caplog.at_level(logging.WARNING):

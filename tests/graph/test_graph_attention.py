@@ -84,7 +84,7 @@ def test_blocks_along_a_diagonal() -> None:
 def test_some_rows_of_a_matrix(
     nodes: list[int], worth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_rows, "_WORTH", worth)  # always, or never, cut out
+    monkeypatch.setattr(batch_rows, "_CUT_RATIO", worth)  # always, or never, cut out
     matrix, selected = small(), torch.tensor(nodes)
     rows, x = BatchRows(matrix, selected), random(3, 2, seed=0).float()
     assert rows.shape == (len(nodes), 3)
@@ -104,5 +104,5 @@ def test_gradients_of_some_rows(
 
     values, x = random(len(pattern), seed=seed), random(pattern.shape[1], 2, seed=seed + 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch_rows, "_WORTH", worth)
+        patch.setattr(batch_rows, "_CUT_RATIO", worth)
         assert quick(product, (values, x))

@@ -52,7 +52,7 @@ def by_autograd(graph: SparseMatrix, x: Tensor, n_layers: int, *, normalised: bo
 @pytest.fixture(params=["rows cut out", "all of the matrix"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute the last layer in each of the two ways."""
-    monkeypatch.setattr(batch_rows, "_WORTH", 0 if request.param == "rows cut out" else 10**6)
+    monkeypatch.setattr(batch_rows, "_CUT_RATIO", 0 if request.param == "rows cut out" else 10**6)
 
 
 @pytest.mark.usefixtures("way")
@@ -121,7 +121,7 @@ def both_ways(
     for worth in (0, 10**6):
         leaf = x.clone().requires_grad_()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(batch_rows, "_WORTH", worth)
+            patch.setattr(batch_rows, "_CUT_RATIO", worth)
             patch.setattr(kernels, "default_backend", lambda device_type: kernel)
             rows = torch.tensor(nodes, dtype=torch.int64)
             y = mean_of_layers(graph, leaf, n_layers, rows, normalised=normalised)

@@ -137,6 +137,19 @@ def test_columns_of_equal_values_do_not_count_in_seuclidean() -> None:
         assert np.allclose(whole(similar_rows(rows, "seuclidean"), len(x)), expected, rtol=1e-9)
 
 
+def test_rows_without_other_columns_are_close_in_seuclidean() -> None:
+    x = np.array([[2.0, 0, 0], [2, 1, 0], [2, 0, 4]])
+    expected = 1 / (1 + cdist(x[:, 1:], x[:, 1:], "seuclidean", V=x[:, 1:].var(axis=0, ddof=1)))
+    for rows in (x, csr_array(x)):
+        assert np.allclose(whole(similar_rows(rows, "seuclidean"), 3), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["correlation", "seuclidean"])
+def test_an_offset_of_all_values_costs_no_digits(name: Similarity) -> None:
+    x = 1e4 + 1e-3 * features()
+    assert np.allclose(whole(similar_rows(x, name), len(x)), oracle(x, name), rtol=1e-9)
+
+
 def pair_by_pair(x: np.ndarray, formula: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:
     """Row j holds formula(x_i, x_j), the diagonal is 0."""
     n = len(x)

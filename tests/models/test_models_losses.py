@@ -12,12 +12,13 @@ from torch import Tensor
 from torch.autograd import gradcheck
 from torch.distributions import Normal, kl_divergence
 
-from mmrec.models import losses
 from mmrec.models.losses import (
     alignment_loss,
     bpr_from_scores,
     bpr_loss,
+    contrastive,
     info_nce,
+    info_nce_in_batch,
     info_nce_to_all,
     kl_to_normal,
     l2_penalty,
@@ -124,6 +125,16 @@ def test_info_nce_of_counted_rows_is_that_of_repeated_ones(n: int, seed: int) ->
         torch.testing.assert_close(one, other)
 
 
+@given(n=sizes, n_all=sizes, seed=seeds)
+def test_info_nce_in_a_batch_counts_a_place_as_often_as_it_occurs(
+    n: int, n_all: int, seed: int
+) -> None:
+    x, y = random(2, n_all, 4, seed=seed)
+    places = torch.randint(n_all, (n,), generator=torch.Generator().manual_seed(seed))
+    found = info_nce_in_batch(x, y, places, 0.5)
+    torch.testing.assert_close(found, info_nce(x[places], y[places], 0.5))
+
+
 @pytest.mark.parametrize("block", [1, 1 << 22])
 @given(n=sizes, n_all=sizes, seed=seeds, temperature=st.sampled_from([0.1, 0.5, 2.0]))
 def test_info_nce_to_all(block: int, n: int, n_all: int, seed: int, temperature: float) -> None:
@@ -139,8 +150,8 @@ def test_info_nce_to_all(block: int, n: int, n_all: int, seed: int, temperature:
     terms = logits.exp().sum(1).log() - logits[torch.arange(n), positives]
     for given_weights, expected in ((None, terms.sum()), (weights, terms @ weights.double())):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(losses, "_BLOCK_VALUES", block)
-            patch.setattr(losses, "_LEAST_ROWS", 1)
+            patch.setattr(contrastive, "_BLOCK_VALUES", block)
+            patch.setattr(contrastive, "_LEAST_ROWS", 1)
             found = info_nce_to_all(x, y, positives, temperature, given_weights)
         torch.testing.assert_close(found, expected)
         for one, other in zip(

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -212,6 +213,19 @@ def test_nested() -> None:
     assert switches() == USUAL
 
 
+def test_threads_take_turns() -> None:
+    """The generators belong to the process: a thread would draw from those of another one."""
+
+    def draw(seed: int) -> list[float]:
+        with deterministic(CPU):
+            torch.manual_seed(seed)
+            return [torch.rand(1000).sum().item() for _ in range(200)]
+
+    with ThreadPoolExecutor(4) as threads:
+        drawn = list(threads.map(draw, [1, 2] * 4))
+    assert drawn == [draw(1), draw(2)] * 4
+
+
 def test_an_algorithm_that_is_not_deterministic_is_an_error_inside() -> None:
     # Which of two values stays at a place that is written twice is not defined.
     x, places, values = torch.zeros(4), torch.tensor([0, 0]), torch.tensor([1.0, 2.0])
@@ -227,9 +241,10 @@ def test_an_index_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert resolve_device(0) == (
         CPU,
-        "gpu: 0 is not there (torch sees no CUDA device): using CPU",
+        "gpu: 0 is not available (torch sees no CUDA device): using the CPU",
     )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert resolve_device(2) == (CPU, "gpu: 2 is not there (torch sees 2): using CPU")
+    message = "gpu: 2 is not available (torch sees 2 CUDA devices): using the CPU"
+    assert resolve_device(2) == (CPU, message)
     assert resolve_device(1) == (torch.device("cuda", 1), None)

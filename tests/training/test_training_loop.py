@@ -150,10 +150,10 @@ def test_without_early_stopping_training_goes_to_the_end() -> None:
 @pytest.mark.parametrize(
     ("script", "facts"),
     [
-        ([Epoch(), Epoch((1.0, nan))], ["epoch 2, batch 2 of 2", " nan"]),
-        ([Epoch((nan,))], ["epoch 1, batch 1 of 2", " nan"]),
-        ([Epoch(), Epoch(), Epoch((inf, 0.0))], ["epoch 3, batch 1 of 2", " inf"]),
-        ([Epoch((1.0, -inf))], ["epoch 1, batch 2 of 2", " -inf"]),
+        ([Epoch(), Epoch((1.0, nan))], ["epoch 2, batch 2 of 2", " nan", "lr"]),
+        ([Epoch((nan,))], ["epoch 1, batch 1 of 2", " nan", "nothing has been trained"]),
+        ([Epoch(), Epoch(), Epoch((inf, 0.0))], ["epoch 3, batch 1 of 2", " inf", "lr"]),
+        ([Epoch((1.0, -inf))], ["epoch 1, batch 2 of 2", " -inf", "lr"]),
     ],
 )
 def test_a_loss_that_is_not_finite(script: list[Epoch], facts: list[str]) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from mmrec.graph.row_blocks import Matrix, dense
 from mmrec.models import Recommender
-from mmrec.models.attributeknn import AttributeItemKNN, AttributeUserKNN
+from mmrec.models.attributeitemknn import AttributeItemKNN
+from mmrec.models.attributeuserknn import AttributeUserKNN
 from mmrec.models.content_neighbours import similarities
 from replaying.recording import Array
 from replaying.scores import ScoresReplay, dense_rows

@@ -9,7 +9,8 @@ from scipy.sparse import csr_array
 
 from mmrec.graph.row_blocks import Matrix, dense
 from mmrec.models import Recommender
-from mmrec.models.attributeknn import AttributeItemKNN, AttributeUserKNN
+from mmrec.models.attributeitemknn import AttributeItemKNN
+from mmrec.models.attributeuserknn import AttributeUserKNN
 from replaying.comparison import Comparison
 from replaying.models import attributeitemknn
 from replaying.models.attributeitemknn import used_columns

@@ -1,79 +1,20 @@
-"""AttributeItemKNN and AttributeUserKNN: neighbours by the attributes of items."""
+"""AttributeUserKNN: items of users whose items have similar attributes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, cast
 
 import numpy as np
 from scipy.sparse import csr_array
-from torch import Tensor
 
-from mmrec.data import ColdItems, Dataset
+from mmrec.data import Dataset
 from mmrec.errors import ModelError
 from mmrec.graph.row_blocks import Matrix, SparseArray, transposed
-from mmrec.graph.similarities import divided, squared_norms
+from mmrec.graph.similarities import divided, indicators, squared_norms
 from mmrec.models import register
-from mmrec.models.closed_form import ClosedForm, product_scorer, training_matrix
-from mmrec.models.cold_neighbours import weights_of_cold_items
-from mmrec.models.content_neighbours import (
-    AttributeNeighboursConfig,
-    Cut,
-    item_vectors,
-    nearest,
-)
+from mmrec.models.closed_form import ClosedForm, training_matrix
+from mmrec.models.content_neighbours import AttributeNeighboursConfig, item_vectors, nearest
 from mmrec.models.userknn import Votes
-
-
-class AttributeItemKNNConfig(AttributeNeighboursConfig):
-    """Hyper-parameters of :class:`AttributeItemKNN`."""
-
-    cut: Cut = "column"
-    """Whether each candidate keeps its neighbours (column) or each item of the history (row)."""
-
-
-@register("AttributeItemKNN")
-class AttributeItemKNN(ClosedForm):
-    """Item-based nearest neighbours by attributes (Gantner et al., RecSys 2011), as in Elliot.
-
-    This is ItemKNN with ``implementation: standard`` on the rows of an item-by-attribute matrix:
-
-        s(u, j) = sum_i r_ui S_ij
-
-    over the ``neighbors`` items i most similar to the candidate j, which include j. With ``cut:
-    row`` they are the items i of the history that have j among their neighbours. Items without
-    attributes, and constant vectors for correlation, have the similarity 0 to all items.
-
-    Public code: Elliot is followed. It reads attributes of 0 and 1 only; here any modalities work,
-    concatenated. The default loader is ``ItemAttributes``.
-
-    Cost: ``I^2`` similarities in blocks of rows, ``I^2 F`` operations for dense features. I
-    ``neighbors`` weights are kept.
-
-    Shapes: I items, F attributes or features.
-
-    Kind: neighbours.
-    """
-
-    Config = AttributeItemKNNConfig
-    config: AttributeItemKNNConfig
-    left: SparseArray
-    right: SparseArray
-
-    def __init__(self, config: AttributeItemKNNConfig, dataset: Dataset) -> None:
-        super().__init__(config, dataset)
-        self.vectors = item_vectors(config, dataset)
-        self.left = training_matrix(dataset.train, implicit=config.implicit)
-        chosen = nearest(self.vectors, config)
-        self.right = chosen if config.cut == "row" else transposed(chosen)
-
-    def cold_scorer(self, cold: ColdItems) -> Callable[[Tensor], Tensor]:
-        """Score each cold item as if it were the only one."""
-        chosen = self.right if self.config.cut == "row" else None
-        weights = weights_of_cold_items(
-            *(self.config, self._dataset, cold, chosen), zeros_compete=False, with_itself=True
-        )
-        return product_scorer(self.left, weights)
 
 
 class AttributeUserKNNConfig(AttributeNeighboursConfig):
@@ -119,7 +60,7 @@ class AttributeUserKNN(ClosedForm):
         if config.profile == "tfidf":
             items = self._weighted(items)
         self.right = training_matrix(dataset.train, implicit=config.implicit)
-        self.vote(self._means(items, dataset))
+        self.vote(self._means(items))
 
     def vote(self, profiles: Matrix) -> None:
         """Choose the neighbours by profiles, [U, F]."""
@@ -127,14 +68,14 @@ class AttributeUserKNN(ClosedForm):
         chosen = nearest(profiles, self.config)
         self.left = chosen if self.config.votes == "own" else transposed(chosen)
 
-    def _means(self, items: Matrix, dataset: Dataset) -> Matrix:
+    def _means(self, items: Matrix) -> Matrix:
         """Return the mean of the vectors of each user's items, [U, F].
 
         Sums are divided, and not shares added up: equal shares of 0 and 1 have equal bits, which
         hamming compares.
         """
-        sums = cast("Matrix", training_matrix(dataset.train, implicit=True) @ items)
-        degrees = dataset.train.user_degrees
+        history = indicators(self.right)
+        sums, degrees = cast("Matrix", history @ items), np.diff(history.indptr)
         if isinstance(sums, np.ndarray):
             return sums / np.maximum(degrees, 1)[:, None]
         sums.data /= np.repeat(degrees, np.diff(sums.indptr))
