@@ -106,7 +106,7 @@ def similar_rows(
         return _correlation(x)
     if name in ("euclidean", "sqeuclidean", "seuclidean"):
         scaled = _standardised(x, fitted) if name == "seuclidean" else x
-        return _euclidean(scaled, name == "sqeuclidean")
+        return _from_distances(_euclidean(scaled, name == "sqeuclidean"), squared_norms(x))
     coordinate: CoordinateDistance = name  # type: ignore[assignment]
     return _from_distances(coordinate_distances(x, coordinate), squared_norms(x))
 
@@ -144,7 +144,6 @@ def indicators(x: Matrix) -> SparseArray:
     places = (sparse.indices.copy(), sparse.indptr.copy())
     ones = csr_array((np.where(sparse.data == 0, 0.0, 1.0), *places), shape=sparse.shape)
     ones.eliminate_zeros()
-    ones.sort_indices()
     return ones
 
 
@@ -180,7 +179,7 @@ def _from_distances(distances: DenseRows, norms: DenseArray) -> DenseRows:
     return rows
 
 
-def _euclidean(x: Matrix, is_squared: bool) -> Rows:
+def _euclidean(x: Matrix, is_squared: bool) -> DenseRows:
     products, norms = dots(x), squared_norms(x)
 
     def distances(start: int, stop: int) -> DenseArray:
@@ -190,7 +189,7 @@ def _euclidean(x: Matrix, is_squared: bool) -> Rows:
         squares[first, second] = _squared_differences(x, start + first, second)
         return squares if is_squared else np.sqrt(squares)
 
-    return _from_distances(distances, norms)
+    return distances
 
 
 def _squared_differences(x: Matrix, first: IntArray, second: IntArray) -> DenseArray:
@@ -207,10 +206,14 @@ def _standardised(x: Matrix, fitted: int | None) -> Matrix:
     """Divide each column by its standard deviation; columns of equal values become 0."""
     first: Matrix = x if fitted is None else x[:fitted]
     n = first.shape[0]
-    means, squares = (matrix.T @ np.ones(n) for matrix in (first, squared(first)))
-    means = means / n
-    variances = (squares - n * means**2) / max(1, n - 1)
-    is_constant = variances <= 1e-14 * squares
+    if isinstance(first, np.ndarray):  # sums of squares would cancel out
+        is_constant = (first == first[0]).all(axis=0)
+        variances = first.var(axis=0) * (n / max(1, n - 1))
+    else:
+        means, squares = (matrix.T @ np.ones(n) for matrix in (first, squared(first)))
+        means = means / n
+        variances = (squares - n * means**2) / max(1, n - 1)
+        is_constant = variances <= 1e-14 * squares
     scales = np.where(is_constant, 0, 1 / np.sqrt(np.where(is_constant, 1, variances)))
     if isinstance(x, np.ndarray):
         return x * scales
@@ -219,12 +222,15 @@ def _standardised(x: Matrix, fitted: int | None) -> Matrix:
 
 def _correlation(x: Matrix) -> Rows:
     n_columns = x.shape[1]
-    means = x @ np.ones(n_columns) / n_columns
-    squares = squared_norms(x)
-    variances = squares - n_columns * means**2
-    norms = np.sqrt(np.where(variances <= 1e-14 * squares, 0, variances))
-    products = dots(x - means[:, None] if isinstance(x, np.ndarray) else x)
-    offsets = np.zeros_like(means) if isinstance(x, np.ndarray) else means
+    if isinstance(x, np.ndarray):  # sums of squares would cancel out
+        is_constant = (x == x[:, :1]).all(axis=1)
+        x = x - x.mean(axis=1, keepdims=True)
+        offsets, variances = np.zeros(len(x)), squared_norms(x)
+    else:
+        offsets, squares = x @ np.ones(n_columns) / n_columns, squared_norms(x)
+        variances = squares - n_columns * offsets**2
+        is_constant = variances <= 1e-14 * squares
+    norms, products = np.sqrt(np.where(is_constant, 0, variances)), dots(x)
 
     def distances(start: int, stop: int) -> DenseArray:
         block = dense(products(start, stop))

@@ -24,6 +24,8 @@ class MostPop(Recommender):
     Kind: yardstick.
     """
 
+    uses_seed = False
+
     def __init__(self, config: RecommenderConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self._popularity = torch.from_numpy(dataset.train.item_degrees.astype(np.float32))

@@ -21,7 +21,7 @@ from mmrec.data import SAMPLERS
 from mmrec.errors import ConfigError, nearest
 from mmrec.features import default_loaders
 from mmrec.graph import NeighbourSearch, has_approximate_neighbours
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 
 
 def _count_or_minus_one(meaning: str) -> AfterValidator:

@@ -13,6 +13,7 @@ from mmrec.graph.row_blocks import Rows, SparseArray, keep_largest
 from mmrec.graph.shrunk_similarities import ShrunkSettings, ShrunkSimilarity, shrunk_similarities
 from mmrec.graph.similarities import Similarity, similar_rows
 from mmrec.models.configs import RecommenderConfig, Share
+from mmrec.text import value_text
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def nearest(vectors: SparseArray, config: NeighboursConfig) -> SparseArray:
                 logger.warning(
                     "%s: %s has no effect with implementation: standard, only with aiolli",
                     name,
-                    getattr(config, name),
+                    value_text(getattr(config, name)),
                 )
     rows = similarities(vectors, config)
     return keep_largest(rows, vectors.shape[0], config.neighbors, zeros_compete=is_shrunk)

@@ -17,6 +17,7 @@ from mmrec.evaluation import (
     figure_name,
     find_metric,
     metric_of,
+    on_hits,
 )
 
 
@@ -139,7 +140,8 @@ def test_ratings_too_large_for_ndcg_are_an_error_only_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metrics", "cutoffs"), [([], [1]), (["Recall"], []), (["Recall"], [0, 1])]
+    ("metrics", "cutoffs"),
+    [([], [1]), (["Recall"], []), (["Recall"], [0, 1]), (["Recall"], [1, 2**31])],
 )
 def test_nothing_to_compute_is_an_error(metrics: list[str], cutoffs: list[int]) -> None:
     with pytest.raises(ConfigError, match="at least one metric and cutoffs from 1"):
@@ -178,6 +180,17 @@ def test_an_unknown_metric_is_an_error_that_lists_the_names() -> None:
 def test_directions() -> None:
     lower = {name for name, metric in METRICS.items() if not metric.higher_is_better}
     assert lower == {"ARP", "single_ARP", "PopRSP", "PopREO"}
+
+
+def test_metrics_on_hits_do_not_depend_on_the_training_split() -> None:
+    accuracy = ["Recall", "MAR", "Precision", "F1", "HR", "MRR", "MAP", "MAPTrec"]
+    names = [*accuracy, "nDCG", "single_nDCG", "nDCGRendle2020"]
+    assert set(on_hits(METRICS)) == set(names)
+    other = split((0, 2), (0, 3), (1, 3), (2, 1), n_users=3)
+    one, two = (
+        Evaluator(train, HELD_OUT, names, [1, 2]).evaluate(LISTS) for train in (TRAIN, other)
+    )
+    assert one.figures == two.figures
 
 
 def test_figure_names() -> None:

@@ -32,6 +32,7 @@ def ranking(lists: list[list[int]]) -> Ranking:
         ([1, 1, 1], [0, 1, 2]),
         ([1, 3, 2], [2, 0, 1]),  # by popularity, not by number
         ([2, 2, 2, 2, 2, 2], [0, 0, 1, 1, 2, 2]),  # ties by number
+        ([1, 2] * 60, [2, 0] * 30 + [2, 1] * 30),  # many ties
         ([10, 1, 1], [0, 2, 2]),  # nothing begins in the second third
         ([5, 0, 4], [0, -1, 1]),  # not trained on: in no group
     ],

@@ -1,4 +1,4 @@
-"""Paired tests against scipy, and where they are undefined."""
+"""Paired tests and intervals against scipy, and where they are undefined."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from mmrec.errors import ConfigError, DataError
-from mmrec.evaluation import compare, holm, paired_ttest, wilcoxon_test
+from mmrec.evaluation import compare, holm, paired_ttest, spread, wilcoxon_test
 
 PairedTest = Callable[[np.ndarray, np.ndarray], float]
 both = pytest.mark.parametrize("test", [paired_ttest, wilcoxon_test])
@@ -110,3 +110,19 @@ def test_holm_counts_only_tests_with_a_p_value() -> None:
     )
     assert holm([np.nan]) == pytest.approx([np.nan], nan_ok=True)
     assert holm([]) == []
+
+
+@pytest.mark.parametrize("n", [2, 3, 20])
+def test_the_interval_of_a_mean_is_scipy_s(n: int) -> None:
+    values = np.random.default_rng(n).random(n)
+    found = spread(values.tolist())
+    expected = stats.t.interval(0.95, n - 1, loc=values.mean(), scale=stats.sem(values))
+    assert (found.low, found.high) == pytest.approx(expected)
+    assert (found.n, found.mean, found.std) == pytest.approx((n, values.mean(), values.std(ddof=1)))
+
+
+@pytest.mark.parametrize(
+    ("values", "mean"), [([], np.nan), ([0.5], 0.5), ([0.5, np.nan], np.nan), ([np.inf], np.nan)]
+)
+def test_no_interval_for_too_few_values(values: list[float], mean: float) -> None:
+    assert spread(values) == pytest.approx((len(values), mean, *[np.nan] * 3), nan_ok=True)

@@ -29,8 +29,9 @@ from mmrec.evaluation import (
 )
 from mmrec.experiment import run_experiment
 from mmrec.reporting.results import Results
-from mmrec.runs.finished import FinishedRun, read_studies
+from mmrec.runs.finished import FinishedRun
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.studies import read_studies
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 VALUES = st.lists(st.integers(-5, 5).map(float), min_size=2, max_size=12)
@@ -103,6 +104,7 @@ def test_effect_sizes_where_there_is_nothing_to_divide_by() -> None:
         assert effect(more, same) == math.inf
         assert effect(same, more) == -math.inf
         assert math.isnan(effect(array(1), array(2)))
+    assert math.isnan(cohens_d(array(1), more))
     assert rank_biserial(same, same) == rank_biserial(array(), array()) == 0.0
     assert rank_biserial(more, same) == 1.0
 
@@ -174,6 +176,14 @@ def test_a_full_comparison_has_each_pair_once_and_corrects_over_all_rows() -> No
     assert list(both) == ["model_a", "model_b", "metric", "p_value"]
     with pytest.raises(ConfigError, match="'welch_ttest'"):
         compare_in_full(values, "welch_test")  # type: ignore[arg-type]
+
+
+def test_a_comparison_of_samples_of_different_sizes_names_the_smaller() -> None:
+    values = {"A": {"Recall@5": array(1, 2, 3, 5)}, "B": {"Recall@5": array(4, 6, math.nan)}}
+    (row,) = compare_in_full(values, "welch_ttest").to_dict("records")
+    assert (row["n"], row["mean_a"], row["mean_b"]) == (2, 2.75, 5)
+    expected = stats.ttest_ind([1, 2, 3, 5], [4, 6], equal_var=False).pvalue
+    assert row["p_value"] == pytest.approx(expected)
 
 
 def run(path: Path) -> Results:

@@ -12,6 +12,7 @@ import pytest
 from helpers import assert_contains, interactions
 from tiny_experiment import SPLITS_AND_FEATURES, Write, settings
 
+from mmrec.data import COLD, Interactions
 from mmrec.evaluation.reachable import RelevantRows
 from mmrec.experiment import run_experiment
 
@@ -86,8 +87,9 @@ def test_figures_that_are_not_0_need_no_warning(
 
 def test_rows_that_can_be_hit() -> None:
     train = interactions([[1, 0, 0], [0, 1, 0]])
-    held_out = interactions(np.array([[1, 1, 0], [0, 0, 1]]))
+    users, items = np.array([0, 0, 0, 1, 1]), np.array([0, 1, COLD, COLD, 2])
+    held_out = Interactions.from_arrays(users, items, 2, 3, np.array([1.0, 1, 1, 0.5, 1]))
     rows = RelevantRows.of(train, held_out, 1.0)
-    assert (rows.n_rows, rows.n_untrained, rows.n_trained, rows.n_reachable) == (3, 0, 1, 2)
+    assert (rows.n_rows, rows.n_untrained, rows.n_trained, rows.n_reachable) == (4, 1, 1, 2)
     assert RelevantRows.of(train, held_out, 2.0).n_rows == 0
-    assert (rows + rows).n_reachable == 4
+    assert rows + rows == RelevantRows(8, 2, 2)
