@@ -25,8 +25,9 @@ from mmrec.evaluation import holm
 from mmrec.experiment import run_experiment
 from mmrec.reporting.comparing.diagram import cliques
 from mmrec.reporting.results import Results
-from mmrec.runs.finished import FinishedRun, read_studies
+from mmrec.runs.finished import FinishedRun
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.studies import read_studies
 
 SEEDS = {"repeat": 3}
 MODELS: dict[str, Any] = {
