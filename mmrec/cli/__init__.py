@@ -60,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     3: a run could not be reproduced. 128 and above: stopped by a signal.
     """
     prepare_streams()
-    options = _parser().parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        options.refuse(unknown)
     log_to_terminal(verbose=options.verbose)
     try:
         code: int = options.command(options)

@@ -6,9 +6,12 @@ import argparse
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from mmrec.errors import nearest
 
 if TYPE_CHECKING:
     from mmrec.config import Document
@@ -44,8 +47,16 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--verbose", action="store_true", help="print the log and more progress")
-    command.set_defaults(command=execute)
+    command.set_defaults(command=execute, refuse=partial(_refuse, command))
     return command
+
+
+def _refuse(command: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
+    """End with the usage of a command, and arguments that it does not have."""
+    options = [name for name in command._option_string_actions if name.startswith("--")]
+    hints = [nearest(argument.partition("=")[0], options) for argument in unknown]
+    texts = [f"{argument}{hint}" for argument, hint in zip(unknown, hints, strict=True)]
+    command.error(f"unrecognized arguments: {' '.join(texts)}")
 
 
 def add_settings(command: argparse.ArgumentParser) -> None:

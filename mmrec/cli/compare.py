@@ -46,8 +46,8 @@ def _compare(options: argparse.Namespace) -> int:
 
     The best value is bold, the second underlined (in Markdown: in italics). The table has the gain
     over the best baseline, marks of significance over users and seeds, and standard deviations
-    where a model was run several times. Mean ranks follow; from five data sets on with the tests
-    of Friedman and Nemenyi.
+    where a model was run several times. Mean ranks over several data sets follow, from five on
+    with the tests of Friedman and Nemenyi.
 
     Only the records of the runs are read. Exit code 2: the protocols differ (cutoffs, relevance
     threshold, candidates, splits), and the message says how.

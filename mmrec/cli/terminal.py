@@ -49,14 +49,26 @@ def end_output() -> OSError | None:
 
 
 class TerminalHandler(logging.Handler):
-    """Writes the log to standard error, above the progress bars if there are any."""
+    """Writes the log to standard error, above the progress bars if there are any.
+
+    A warning is written once: each trial of a search may repeat it. ``run.log`` has all of them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._warnings: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
         from tqdm import tqdm
 
         try:
-            tqdm.write(self.format(record), file=sys.stderr)
+            text = self.format(record)
+            if record.levelno == logging.WARNING:
+                if text in self._warnings:
+                    return
+                self._warnings.add(text)
+            tqdm.write(text, file=sys.stderr)
         except Exception:  # as the handlers of logging do, for example with a closed stream
             self.handleError(record)
 

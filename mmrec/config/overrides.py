@@ -53,7 +53,7 @@ def documents_of(document: Document) -> list[Document]:
         ConfigError: ``dataset`` is a list that is empty, has duplicates, or entries that are not
             names.
     """
-    written = _experiment(document)
+    written = document.experiment
     names = written.get("dataset")
     if not isinstance(names, list | tuple):
         return [document]
@@ -74,14 +74,9 @@ def documents_of(document: Document) -> list[Document]:
 
 def dataset_names(document: Document) -> list[str]:
     """Return the names of the data sets of an experiment; empty if it names none."""
-    names = _experiment(document).get("dataset")
+    names = document.experiment.get("dataset")
     found = names if isinstance(names, list | tuple) else [names]
     return [name for name in found if isinstance(name, str)]
-
-
-def _experiment(document: Document) -> Mapping[str, Any]:
-    written = document.data.get(_ROOT) if isinstance(document.data, Mapping) else None
-    return written if isinstance(written, Mapping) else {}
 
 
 def _with_value(document: Document, text: str) -> Document:
@@ -104,7 +99,7 @@ def _with_value(document: Document, text: str) -> Document:
 
 def _with_models(document: Document, models: Sequence[str]) -> Document:
     option = f"--models {','.join(models)}"
-    written = _experiment(document).get("models")
+    written = document.experiment.get("models")
     known = written if isinstance(written, Mapping) else {}
     for name in models:
         if name not in known:
@@ -133,11 +128,12 @@ def _changed(document: Document, data: object, path: KeyPath, option: str) -> Do
 
 
 def _put(data: Any, key: str, value: object) -> KeyPath:  # noqa: ANN401 - plain data
-    """Set a value in place and return its path."""
+    """Set a value in place; return its path, or that of the first key that was not there."""
     parts = list(_parts(key.removeprefix(f"{_ROOT}.")))
     if not isinstance(data, dict) or not isinstance(data.get(_ROOT), dict):
         raise ConfigError("the file has no key 'experiment'")
     node, path = data[_ROOT], [_ROOT]
+    added: KeyPath = ()
     while parts:
         part, parts = _next_key(node, parts, path)
         path.append(part)
@@ -151,9 +147,11 @@ def _put(data: Any, key: str, value: object) -> KeyPath:  # noqa: ANN401 - plain
                     f"the experiment has no model {part!r}{nearest(str(part), node)}; it has: "
                     f"{listing(node, len(node))}"
                 )
+            if part not in node:
+                added = added or tuple(path)
             inner = node[part] = {}
         node = inner
-    return tuple(path)
+    return added or tuple(path)
 
 
 def _parts(key: str) -> Iterator[str | int]:

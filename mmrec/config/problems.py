@@ -49,7 +49,8 @@ class Problems:
             if details["type"] == "missing" and path in misspelt:
                 continue  # present under a misspelt name
             if details["type"] == _UNKNOWN_KEY:
-                self.add(path, _unknown(str(details["loc"][-1]), owner, Slot(model_class)))
+                key, value = str(details["loc"][-1]), details["input"]
+                self.add(path, _unknown(key, value, owner, Slot(model_class)))
             elif details["type"] == "missing" and isinstance(details["loc"][-1], int):
                 # A tuple of fixed length is too short: the problem is the tuple's.
                 refused[path] = (details["input"], owner, [owner.accepts()])
@@ -75,7 +76,7 @@ class Problems:
             unchecked: what has not been checked because of the problems; empty if nothing.
 
         Raises:
-            ConfigError: There is a problem; the message has one line for each.
+            ConfigError: there is a problem; the message has one line for each.
         """
         if self._found:
             lines = [*map(self._document.describe, self)]
@@ -135,7 +136,7 @@ def _known(owner: Slot) -> list[str]:
     return list(model.model_fields) if model else []
 
 
-def _unknown(key: str, owner: Slot, root: Slot) -> str:
+def _unknown(key: str, value: object, owner: Slot, root: Slot) -> str:
     """Return why a key is refused: it is unknown, belongs elsewhere or is not supported."""
     known = _known(owner)
     unsupported: Mapping[str, str] = getattr(owner.model(), "unsupported", {})
@@ -148,6 +149,8 @@ def _unknown(key: str, owner: Slot, root: Slot) -> str:
     names = [*known, *unsupported]
     suggestion = nearest(_name_here(key, names), names)
     reasons = [why for name, why in unsupported.items() if repr(name) in suggestion]
+    if "models" in known and isinstance(value, Mapping | None) and not suggestion:
+        reasons = ["a model belongs below 'models'"]
     accepted = f"accepted: {listing(known, limit=len(known))}"
     return "; ".join([f"unknown key{suggestion}", *reasons, accepted])
 

@@ -36,9 +36,11 @@ class Recommender(ABC):
         n_users: U.
         n_items: I.
         no_cold_items: why it has no :meth:`cold_scorer`, for a reader.
+        uses_seed: whether its scores depend on the seed of the trial.
     """
 
     Config: ClassVar[type[RecommenderConfig]] = RecommenderConfig
+    uses_seed: ClassVar[bool] = True
     no_cold_items: ClassVar[str] = "its scores come from the training rows of the items"
 
     def __init__(self, config: Any, dataset: Dataset) -> None:  # noqa: ANN401 - the model's own
@@ -241,6 +243,7 @@ class Model(nn.Module, Recommender):
         return users, items
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Model:
+        """Apply ``fn`` to sparse matrices, too: this is how torch moves a module to a device."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for module in self.modules():
             for name, value in list(vars(module).items()):

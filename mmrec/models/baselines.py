@@ -24,6 +24,8 @@ class MostPop(Recommender):
     Kind: yardstick.
     """
 
+    uses_seed = False
+
     def __init__(self, config: RecommenderConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self._popularity = torch.from_numpy(dataset.train.item_degrees.astype(np.float32))
@@ -37,7 +39,7 @@ class RandomConfig(RecommenderConfig):
     """Configuration of :class:`Random`."""
 
     random_seed: Natural | None = None
-    """Elliot's name for ``seed``; it wins where both are given."""
+    """Elliot's name for ``seed``; it takes precedence if both are given."""
 
 
 @register("Random")

@@ -103,6 +103,7 @@ class IALS(ClosedForm):
 
     Config = IALSConfig
     config: IALSConfig
+    uses_seed = True  # for the factors before the first epoch
     left: FloatArray
     right: FloatArray
 

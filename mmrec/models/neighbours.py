@@ -13,6 +13,7 @@ from mmrec.graph.row_blocks import Rows, SparseArray, keep_largest
 from mmrec.graph.shrunk_similarities import ShrunkSettings, ShrunkSimilarity, shrunk_similarities
 from mmrec.graph.similarities import Similarity, similar_rows
 from mmrec.models.configs import RecommenderConfig, Share
+from mmrec.text import value_text
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def similarities(vectors: SparseArray, config: NeighboursConfig) -> Rows:
 def nearest(vectors: SparseArray, config: NeighboursConfig) -> SparseArray:
     """Return the similarities of each vector with its neighbours, [N, N]; row j are those of j.
 
-    In ``standard`` zeros are never neighbours. In ``aiolli`` zeros take places of the k, so that
+    In ``standard`` zeros are never neighbours. In ``aiolli`` zeros count among the k, so that
     negative similarities are kept only if fewer than k are positive or zero.
     """
     is_shrunk = config.implementation == "aiolli"
@@ -93,7 +94,7 @@ def nearest(vectors: SparseArray, config: NeighboursConfig) -> SparseArray:
                 logger.warning(
                     "%s: %s has no effect with implementation: standard, only with aiolli",
                     name,
-                    getattr(config, name),
+                    value_text(getattr(config, name)),
                 )
     rows = similarities(vectors, config)
     return keep_largest(rows, vectors.shape[0], config.neighbors, zeros_compete=is_shrunk)

@@ -43,6 +43,7 @@ class RecommendationFile(Recommender):
 
     Config = RecommendationFileConfig
     no_cold_items = "its lists were made elsewhere"
+    uses_seed = False
 
     def __init__(self, config: RecommendationFileConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)

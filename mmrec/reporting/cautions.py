@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from mmrec.models import MODELS
 from mmrec.planning.candidates import FOLDER
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.verdicts import Lead
 from mmrec.runs.records import TrialRecord
-from mmrec.runs.repetitions import repetitions_text, spreads
+from mmrec.runs.repetitions import folds_of, repetitions_text, seeds_of, spreads
 from mmrec.runs.study import Study
 from mmrec.text import is_number, value_text
 from mmrec.training.objective import LOSS
@@ -64,10 +65,20 @@ def _unequal_searches(data: ReportData) -> Iterator[str]:
 
 
 def _unequal_repetitions(data: ReportData) -> Iterator[str]:
-    over = {s.name: repetitions_text(s.best_trials) or "1 trial" for s in data.finished}
-    if len(set(over.values())) > 1:
+    n_folds = {len(folds_of(study.best_trials)) for study in data.finished}
+    n_seeds = {len(seeds_of(s.best_trials)) for s in data.finished if _uses_seed(s)}
+    if len(n_folds) > 1 or len(n_seeds) > 1:
+        over = {s.name: repetitions_text(s.best_trials) or "1 trial" for s in data.finished}
         texts = ", ".join(f"{name} {text}" for name, text in over.items())
         yield f"the models were run on different folds and seeds: {texts}"
+
+
+def _uses_seed(study: Study) -> bool:
+    """Return whether trials of other seeds may have other results."""
+    key = study.settings.key
+    if study.best_trials[0].parameters.get("control") == "permute":
+        return True
+    return key != FOLDER and (key not in MODELS or MODELS[key].uses_seed)
 
 
 def _spread_over_lead(data: ReportData, winner: str, lead: Lead) -> Iterator[str]:

@@ -157,19 +157,21 @@ def make_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -
 def readable(best: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of :func:`best_table` as texts, with numbers as in the report.
 
-    A model that was run on several folds or seeds has means with their standard deviation, in the
-    place of the figures and the epoch of its first trial.
+    A model that was run on several folds or seeds has means with their standard deviation in the
+    place of the test metrics of its first trial, and nothing in the place of what has no mean: the
+    epoch and the validation metrics of that trial.
     """
     columns = list(map(str, best.columns))
     means = {x.removesuffix(" mean") for x in columns if x.endswith(" mean")}
     hidden = {f"{label} {what}" for label in means for what in ("mean", "std", "low", "high")}
     shown = [name for name in columns if name not in hidden]
+    of_trial = [name for name in shown if name == "best_epoch" or name.startswith("validation ")]
     values: list[dict[str, Any]] = []
     for row in best.to_dict("records"):
         known = {str(name): None if pd.isna(value) else value for name, value in row.items()}
         repeated = [label for label in means if known[f"{label} mean"] is not None]
         known |= {label: known[f"{label} mean"] for label in repeated}
-        values.append(known | ({"best_epoch": None} if repeated else {}))
+        values.append(known | (dict.fromkeys(of_trial) if repeated else {}))
     rows = [[known[name] for name in shown] for known in values]
     cells = make_table("", shown, rows).rows
     texts = [
@@ -206,10 +208,9 @@ def significance_table(experiment: Experiment, studies: Sequence[Study]) -> pd.D
 
     Over users, the best points are compared on the first fold, by the mean over the seeds of each
     user. Over folds and seeds, they are compared if two models or more were run on several: with
-    the paired test if all had
-    the same folds and seeds, since equal folds have equal users and equal seeds draw equal
-    samples, else with Welch's test. p-values are corrected over all pairs of models and all
-    metrics of a test. Complex metrics are not tested, as in Elliot.
+    the paired test if all had the same folds and seeds, since equal folds have equal users and
+    equal seeds draw equal samples, else with Welch's test. p-values are corrected over all pairs
+    of models and all metrics of a test. Complex metrics are not tested, as in Elliot.
 
     Returns:
         The column ``over``, then those of :func:`compare_in_full`; no rows without a test.

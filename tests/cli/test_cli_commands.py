@@ -179,6 +179,14 @@ def test_a_count_is_a_whole_number(workers, capsys):
     assert_contains(capsys.readouterr().err, ["--workers", f"'{workers}'", "whole number"])
 
 
+def test_an_unknown_option_is_refused_with_the_nearest_and_the_usage_of_its_command(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "x.yml", "--modles=BM3", "y.yml"])
+    assert stopped.value.code == 2
+    facts = ["usage: mmrec run", "--modles=BM3", "'--models'", "y.yml"]
+    assert_contains(capsys.readouterr().err, facts)
+
+
 def test_a_reader_that_closes_the_output_is_no_error():
     done = subprocess.run(
         f"{sys.executable} -m mmrec schema | head -1",

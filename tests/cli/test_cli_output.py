@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from helpers import assert_contains
 from tiny_experiment import Write
 
 from mmrec import run_experiment
+from mmrec.cli.terminal import TerminalHandler
 
 CHINESE = "\u6570\u636e"
 NOT_UTF8 = os.fsdecode(b"caf\xe9")
@@ -92,3 +94,11 @@ def test_the_report_is_written_whatever_the_name_of_the_config(config, name):
     named = (folder / "tiny.yml").rename(folder / f"{name}.yml")
     results = run_experiment(named, progress=False)
     assert results.report.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_the_terminal_shows_a_repeated_warning_once(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = TerminalHandler()
+    warning, error = logging.WARNING, logging.ERROR
+    for level, text in ((warning, "a"), (warning, "b"), (warning, "a"), (error, "c"), (error, "c")):
+        handler.handle(logging.LogRecord("mmrec", level, __file__, 1, "%s", (text,), None))
+    assert capsys.readouterr().err.split() == ["a", "b", "c", "c"]

@@ -90,14 +90,11 @@ def test_every_wrong_option_is_reported() -> None:
 def test_a_problem_of_a_changed_value_names_the_option(experiment_file: Write) -> None:
     path = experiment_file({"BPRMF": settings()})
     loaded = read_experiment(path)
-    document = override(loaded.document, ["models.BPRMF.lr=fast", "top_k=0", "modells=1"])
+    changes = ["models.BPRMF.lr=fast", "top_k=0", "modells=1", "BM3.lr=1", "a.b.c=1"]
+    document = override(loaded.document, changes)
     message = refusal(ConfigError, check_experiment, document, path.parent)
-    lines = message.splitlines()
-    assert {line.partition(": ")[0] for line in lines} == {
-        "--set models.BPRMF.lr=fast",
-        "--set top_k=0",
-        "--set modells=1",
-    }
+    named = {line.partition(": ")[0] for line in message.splitlines()}
+    assert named == {f"--set {setting}" for setting in changes}
 
 
 def test_a_value_that_replaces_a_wrong_one_has_no_line(experiment_file: Write) -> None:

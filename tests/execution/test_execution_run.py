@@ -104,6 +104,16 @@ def test_files_of_a_run(experiment_file):
     assert all(0 <= float(row[3]) <= 1 for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("selecting", "expected"), [("nDCG@5", ["nDCG", 5]), ("ndcg", ["nDCG", 3])]
+)
+def test_the_file_of_parameters_has_the_figure_that_selects(experiment_file, selecting, expected):
+    results = run(experiment_file({"MostPop": {}}, validation_metric=selecting))
+    [file] = results.folder.parent.glob("bestmodelparams_*.json")
+    facts = json.loads(file.read_text())[0]
+    assert [facts[f"default_validation_{what}"] for what in ("metric", "cutoff")] == expected
+
+
 def test_lists_have_the_ids_of_the_files_and_leave_training_items_out(experiment_file):
     path = experiment_file(BOTH)
     results = run(path)

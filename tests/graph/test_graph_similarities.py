@@ -102,6 +102,13 @@ def test_cosine_and_dot() -> None:
                 assert np.allclose(whole(similar_rows(rows, "cosine", shrink), len(x)), cosine)
 
 
+def test_opposite_rows_are_infinitely_far_apart_in_braycurtis() -> None:
+    x = np.array([[1, -2.5], [-1, 2.5], [1, 0]])
+    for rows in (x, csr_array(x)):
+        similarity = whole(similar_rows(rows, "braycurtis"), 3)
+        assert similarity[0].tolist() == [1, 0, pytest.approx(1 / (1 + 2.5 / 4.5))]
+
+
 @pytest.mark.parametrize("name", get_args(Similarity))
 def test_rows_of_zeros_are_similar_to_nothing(name: Similarity) -> None:
     x = ratings()
@@ -128,6 +135,19 @@ def test_columns_of_equal_values_do_not_count_in_seuclidean() -> None:
     expected = oracle(np.delete(x, 3, axis=1), "seuclidean")
     for rows in (x, csr_array(x)):
         assert np.allclose(whole(similar_rows(rows, "seuclidean"), len(x)), expected, rtol=1e-9)
+
+
+def test_rows_without_other_columns_are_close_in_seuclidean() -> None:
+    x = np.array([[2.0, 0, 0], [2, 1, 0], [2, 0, 4]])
+    expected = 1 / (1 + cdist(x[:, 1:], x[:, 1:], "seuclidean", V=x[:, 1:].var(axis=0, ddof=1)))
+    for rows in (x, csr_array(x)):
+        assert np.allclose(whole(similar_rows(rows, "seuclidean"), 3), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["correlation", "seuclidean"])
+def test_an_offset_of_all_values_costs_no_digits(name: Similarity) -> None:
+    x = 1e4 + 1e-3 * features()
+    assert np.allclose(whole(similar_rows(x, name), len(x)), oracle(x, name), rtol=1e-9)
 
 
 def pair_by_pair(x: np.ndarray, formula: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:

@@ -7,12 +7,14 @@ import logging
 import numpy as np
 import pytest
 import torch
-from helpers import dataset_of, rated
+from helpers import assert_contains, dataset_of, rated, refusal
 from scipy.sparse import csr_array
 
+from mmrec.errors import ModelError
 from mmrec.graph.row_blocks import Matrix
-from mmrec.models import RecommenderConfig
+from mmrec.models import MODELS, Model, RecommenderConfig
 from mmrec.models.closed_form import ClosedForm, training_matrix
+from mmrec.testing.data import tiny_dataset
 
 RATINGS = np.array([[4.0, 0, 2.5, 0], [0, 1, 0, 0], [0, 0, 0, 5], [3, 0, 0, -1]])
 
@@ -53,6 +55,15 @@ def test_positive_ratings_give_no_warning(caplog: pytest.LogCaptureFixture) -> N
     assert not caplog.records
 
 
+@pytest.mark.parametrize(
+    ("ratings", "facts"),
+    [(-np.ones((2, 3)), ["none of the 6", "binarize"]), (1e200 * np.eye(2), ["1e+200", "1e+100"])],
+)
+def test_ratings_that_cannot_be_used(ratings: np.ndarray, facts: list[str]) -> None:
+    message = refusal(ModelError, lambda: training_matrix(rated(ratings), implicit=False))
+    assert_contains(message, facts)
+
+
 def test_each_call_returns_a_new_matrix() -> None:
     train = rated(np.abs(RATINGS))
     training_matrix(train, implicit=False).data[:] = 7
@@ -81,3 +92,16 @@ def test_a_user_s_scores_do_not_depend_on_the_other_users(is_right_sparse: bool)
     order = torch.from_numpy(np.random.default_rng(0).permutation(300))
     for users in order.split(7):
         assert torch.equal(scorer(users), everyone[users])
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, kind in MODELS.items() if not issubclass(kind, Model))
+)
+def test_a_model_without_a_gradient_says_whether_it_uses_the_seed(name: str) -> None:
+    kind, data = MODELS[name], tiny_dataset()
+    scores = []
+    for seed in (1, 2):
+        settings = {"loader": "VisualAttribute"} if "loader" in kind.Config.model_fields else {}
+        config = kind.Config.model_validate(settings | {"seed": seed})
+        scores.append(kind(config, data).scorer()(torch.arange(data.n_users)))
+    assert torch.equal(*scores) != kind.uses_seed

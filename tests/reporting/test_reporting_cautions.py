@@ -143,7 +143,16 @@ def test_a_lead_within_the_spread_over_seeds() -> None:
 
 
 def test_different_numbers_of_seeds() -> None:
-    assert "A 2 seeds, B 1 trial" in comparison(seeds("A", 0.4, 0.41), seeds("B", 0.1))
+    several, one = seeds("A", 0.4, 0.41), seeds("B", 0.1)
+    assert "A 2 seeds, B 1 trial" in comparison(several, one)
+    for key, is_warned in (("MostPop", False), ("iALS", True), ("RecommendationFolder", False)):
+        other = replace(one, settings=replace(one.settings, key=key))
+        assert ("1 trial" in comparison(several, other)) == is_warned, key
+    permuted = seeds("B", 0.1)
+    assert permuted.best is not None
+    permuted.best.parameters["control"] = "permute"
+    content = replace(permuted, settings=replace(permuted.settings, key="ItemKNNCBF"))
+    assert "1 trial" in comparison(several, content)
 
 
 def model(one: Study) -> str:

@@ -27,8 +27,9 @@ from mmrec.experiment import run_experiment
 from mmrec.reporting.comparing.diagram import cliques
 from mmrec.reporting.comparing.verdicts import Verdict
 from mmrec.reporting.results import Results
-from mmrec.runs.finished import FinishedRun, read_studies
+from mmrec.runs.finished import FinishedRun
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.studies import read_studies
 
 SEEDS = {"repeat": 3}
 MODELS: dict[str, Any] = {
@@ -174,6 +175,12 @@ def test_fewer_than_five_data_sets_are_only_ranked(runs: dict[str, Results]) -> 
     (found,) = compare([runs["tiny"], runs["second"]], metrics=["nDCG@5"]).ranks
     assert found.p_value is None
     assert found.critical_difference is None
+
+
+def test_one_data_set_has_no_mean_ranks(runs: dict[str, Results]) -> None:
+    comparison = compare([runs["tiny"]])
+    assert comparison.ranks == []
+    assert comparison.to_markdown().count("| model |") == 1
 
 
 def test_groups_of_the_diagram_by_hand() -> None:

@@ -180,15 +180,15 @@ def test_a_model_with_seeds_is_printed_by_its_mean_and_deviation() -> None:
     seeds = {"seeds": 2, "R mean": 0.5, "R std": 0.25, "R low": 0.1, "R high": 0.9}
     seeds |= {"C mean": 292.5, "C std": 0.71, "C low": 286.0, "C high": 298.0}
     rows = [
-        {"model": "a", "best_epoch": 0, "R": 0.2, "C": 36.0},
-        {"model": "b", "best_epoch": 7, "R": 0.4, "C": 292.0, **seeds},
+        {"model": "a", "best_epoch": 0, "R": 0.2, "C": 36.0, "validation R": 0.3},
+        {"model": "b", "best_epoch": 7, "R": 0.4, "C": 292.0, "validation R": 0.6, **seeds},
     ]
     texts = readable(make_frame(rows))
     missing = "\N{EN DASH}"
-    assert list(texts) == ["model", "best_epoch", "R", "C", "seeds"]
+    assert list(texts) == ["model", "best_epoch", "R", "C", "validation R", "seeds"]
     assert texts.to_numpy().tolist() == [
-        ["a", "0", "0.2000", "36.0", missing],
-        ["b", missing, "0.5000 ± 0.2500", "292.5 ± 0.7", "2"],
+        ["a", "0", "0.2000", "36.0", "0.3000", missing],
+        ["b", missing, "0.5000 ± 0.2500", "292.5 ± 0.7", missing, "2"],
     ]
 
 

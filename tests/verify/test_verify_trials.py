@@ -298,7 +298,10 @@ def test_a_run_whose_data_have_moved_is_verified_from_there(tmp_path: Path) -> N
     moved = tmp_path / "there" / folder.relative_to(tmp_path / "here")
     base = tmp_path / "there" / "config_files"
     gone = tmp_path / "here" / "config_files"
-    assert_contains(refusal(ConfigError, verify_run, moved), [gone, "--base-dir"])
+    facts = [f"{moved}: experiment.data_config.train_path", gone, "--base-dir"]
+    assert_contains(refusal(ConfigError, verify_run, moved), facts)
+    gone.mkdir(parents=True)
+    assert_contains(refusal(ConfigError, verify_run, moved), facts)
     verification = verify_run(moved, base_dir=base)
     assert verification.is_identical
     assert verification.n_trials == 2

@@ -48,7 +48,8 @@ class Comparison:
     """A row for each data set, model and metric, with all digits: mean, std, trials, gain,
     p_users, p_seeds, trial, run."""
     ranks: Sequence[MeanRanks]
-    """For each metric, the mean ranks of the models that have it on every data set."""
+    """For each metric, the mean ranks of the models that have it on every data set; empty on one
+    data set."""
     notes: Sequence[str]
     """What a reader should know."""
     runs: ReportTable

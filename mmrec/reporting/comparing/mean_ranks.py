@@ -30,8 +30,11 @@ class MeanRanks:
 
 
 def mean_ranks(scores: Scores) -> list[MeanRanks]:
-    """Return the mean ranks for each metric that two models or more have on every data set."""
-    return list(_mean_ranks(scores))
+    """Return the mean ranks for each metric that two models or more have on every data set.
+
+    On one data set, the order of the models is in the table of results: the list is empty.
+    """
+    return list(_mean_ranks(scores)) if len(scores.datasets) > 1 else []
 
 
 def _mean_ranks(scores: Scores) -> Iterator[MeanRanks]:
