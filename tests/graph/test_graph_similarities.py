@@ -150,6 +150,18 @@ def test_an_offset_of_all_values_costs_no_digits(name: Similarity) -> None:
     assert np.allclose(whole(similar_rows(x, name), len(x)), oracle(x, name), rtol=1e-9)
 
 
+@pytest.mark.parametrize("value", [0.7, 9.1])
+def test_columns_of_equal_values_do_not_count_for_later_rows_either(value: float) -> None:
+    x = ratings()
+    x[:25, 3], x[25:, 3] = value, 2.5
+    others = np.delete(x, 3, axis=1)
+    variances = np.var(others[:25], axis=0, ddof=1)
+    expected = 1 / (1 + cdist(others, others, "seuclidean", V=variances))
+    for rows in (x, csr_array(x)):
+        ours = whole(similar_rows(rows, "seuclidean", fitted=25), len(x))
+        assert np.allclose(ours, expected, rtol=1e-9)
+
+
 def pair_by_pair(x: np.ndarray, formula: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:
     """Row j holds formula(x_i, x_j), the diagonal is 0."""
     n = len(x)
