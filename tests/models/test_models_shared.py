@@ -151,6 +151,7 @@ def test_a_model_in_float64_has_matrices_in_float64() -> None:
         ("FREEDOM", {"mw": (0.7, 0.3)}),
         ("FREEDOM", {"top_k": 3}),
         ("LATTICE", {"top_k": 3}),
+        pytest.param(*("LATTICE", {"neighbours": "approximate"}), marks=pytest.mark.needs("faiss")),
         ("MGCN", {"top_k": 3}),
     ],
 )
