@@ -307,6 +307,12 @@ def test_a_negative_row_sum_is_refused(how: str) -> None:
         getattr(negative, how)()
 
 
+def test_a_negative_column_sum_is_refused() -> None:
+    negative = sparse(torch.tensor([[2.0, -1.0], [1.0, 0.5]]))
+    with pytest.raises(ValueError, match="negative"):
+        negative.by_row_and_column()
+
+
 def test_symmetric_expects_a_square_matrix() -> None:
     with pytest.raises(ValueError, match=r"\(2, 3\)"):
         SparseMatrix.from_edges(USERS, ITEMS, (2, 3)).symmetric()

@@ -84,6 +84,16 @@ def test_equal_rows_have_bitwise_equal_similarities(name: Similarity) -> None:
             assert rows[0, 1] == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.parametrize("name", get_args(Similarity))
+def test_zeros_that_are_stored_are_zeros(name: Similarity) -> None:
+    stored = csr_array(ratings())
+    stored.data[::3] = 0
+    removed = stored.copy()
+    removed.eliminate_zeros()
+    one, other = (whole(similar_rows(x, name), x.shape[0]) for x in (stored, removed))
+    assert np.allclose(one, other, rtol=1e-12, atol=0)
+
+
 def test_close_rows_keep_their_distance() -> None:
     # The squared distance 1e-16 is lost in |a|^2 + |b|^2 - 2 a.b.
     x = np.array([[3.3, 1e4], [3.3 + 1e-8, 1e4], [0, 1]])
