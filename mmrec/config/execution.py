@@ -28,8 +28,8 @@ class Execution(Section):
     """How trials are executed; only ``threads`` can change results."""
 
     backend: Annotated[str, Field(min_length=1)] = "processes"
-    """Executor of the trials: ``processes`` on this machine, a ``ray`` cluster, or one that an
-    installed package provides."""
+    """Executor of the trials: ``processes`` on this machine, a ``ray`` cluster, or one of your
+    own."""
     address: Annotated[str, AfterValidator(_ray_address)] | None = None
     """Ray cluster: ``auto`` for the cluster of this machine, ``host:port`` or
     ``ray://host:port``. By default, Ray is started on this machine for the run."""

@@ -98,7 +98,8 @@ class Experiment(Section):
     """Figure, such as Recall@20, that selects the best epoch and trial of each model whose ``meta``
     names none; the first metric by default."""
     external_models_path: FilePath | None = None
-    """Python file that defines models (``external.NAME``), loaders and metrics."""
+    """Python file with code of your own: models (``external.NAME``), samplers, loaders, metrics,
+    executors, trackers, sections of the report. Of an ``__init__.py``, all files of its folder."""
     path_output_rec_result: FilePath = Path("../results/{0}/recs")
     """Folder for recommendation lists."""
     path_output_rec_weight: FilePath = Path("../results/{0}/weights")
@@ -129,6 +130,11 @@ class Experiment(Section):
         Accepts("a mapping of at least one model name to its settings"),
     ]
     """By name: ``meta``, ``early_stopping`` and hyper-parameters, as written."""
+
+    @property
+    def gpus(self) -> tuple[int, ...]:
+        """Numbers of the devices of the workers, in turn; -1 for the CPU."""
+        return self.execution.devices or (self.gpu,)
 
     @field_validator("splitting")
     @classmethod

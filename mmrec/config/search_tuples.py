@@ -26,7 +26,7 @@ def parse_tuple(text: str) -> tuple[Scalar, ...]:
     (('visual', 'textual'), (64, 0.01), ('visual',))
 
     Raises:
-        ValueError: A bracket or a quote is not closed, or a member is missing.
+        ValueError: a bracket or a quote is not closed, or a member is missing.
     """
     inner = text.strip()
     if opens_bracket(inner):
@@ -48,4 +48,4 @@ def parse_tuple(text: str) -> tuple[Scalar, ...]:
 
 
 def _refusal(text: str) -> ValueError:
-    return ValueError(f"found {text!r}; accepted: a list such as ('visual', 'textual') or (64, 64)")
+    return ValueError(f"found {text!r}; accepted: a list such as [visual, textual] or [64, 64]")

@@ -75,13 +75,13 @@ def _problem(
     if written not in (EACH_SUBSET, [EACH_SUBSET], (EACH_SUBSET,)):
         return (
             f"found {found(written)}{nearest(_word(written), [EACH_SUBSET])}; "
-            f"accepted: {EACH_SUBSET}, a list such as ('visual', 'textual'), or several lists"
+            f"accepted: {EACH_SUBSET}, a list such as [visual, textual], or several lists"
         )
     if _LOADERS in entry:
         return (
             f"{EACH_SUBSET} takes the default loader of every modality and cannot be combined with "
             f"loaders; accepted: {EACH_SUBSET} without loaders, or tuples as long as loaders, such "
-            "as [('visual', 'textual'), ('visual', 'audio')]"
+            "as [[visual, textual], [visual, audio]]"
         )
     if declared is not None and not there:
         return (

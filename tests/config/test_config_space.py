@@ -383,7 +383,7 @@ def test_tuples_of_a_dict() -> None:
     ],
 )
 def test_invalid_tuples(text: str, found: str) -> None:
-    facts = ["c.yml:1: ws:", f"found {found}", "a list such as ('visual', 'textual') or (64, 64)"]
+    facts = ["c.yml:1: ws:", f"found {found}", "a list such as [visual, textual] or [64, 64]"]
     assert_contains(refusal(f"ws: {text}"), facts)
 
 

@@ -146,9 +146,9 @@ def test_every_page_is_in_the_contents() -> None:
     assert missing == {"index"}
 
 
-def test_every_page_is_linked_from_the_home_page() -> None:
-    linked = set(re.findall(r"\]\((\w+)\.md", PAGES["index"]))
-    assert PAGES.keys() - {"index"} <= linked
+def test_the_questions_lead_to_every_page() -> None:
+    linked = set(re.findall(r"\]\((\w+)\.md", PAGES["questions"]))
+    assert PAGES.keys() - {"index", "questions"} <= linked
 
 
 def test_the_tests_that_pages_name_exist() -> None:

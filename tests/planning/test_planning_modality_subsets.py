@@ -121,7 +121,7 @@ def test_loaders_cannot_be_combined_with_it(experiment_file: Write) -> None:
         [
             "experiment.models.LightGCNM.lr: found -1",
             f"{line}: experiment.models.LightGCNM.modalities: each_subset ",
-            "[('visual', 'textual'), ('visual', 'audio')]",
+            "[[visual, textual], [visual, audio]]",
         ],
     )
 

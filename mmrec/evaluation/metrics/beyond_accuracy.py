@@ -89,7 +89,8 @@ def shannon_entropy(lists: JudgedLists) -> float:
 def expected_free_discovery(lists: JudgedLists) -> FloatArray:
     """Discounted mean over the list of relevance * -log2(share of the training rows), [V].
 
-    The discount is 1 / log2(rank + 1); items without training rows count as the rarest.
+    Expected free discovery. The discount is 1 / log2(rank + 1); items without training rows
+    count as the rarest.
     """
     return discounted_mean(lists, lists.truth.popularity.self_information, lists.hits)
 
@@ -98,7 +99,7 @@ def expected_free_discovery(lists: JudgedLists) -> FloatArray:
 def expected_popularity_complement(lists: JudgedLists) -> FloatArray:
     """Discounted mean over the list of relevance * (1 - share of the training users), [V].
 
-    The discount is 1 / log2(rank + 1).
+    Expected popularity complement. The discount is 1 / log2(rank + 1).
     """
     return discounted_mean(lists, popularity_complement(lists), lists.hits)
 
@@ -130,7 +131,10 @@ def discounted_mean(
 
 @metric("ARP", over="held-out", higher_is_better=False)
 def average_popularity(lists: JudgedLists) -> FloatArray:
-    """ARP: the mean number of training rows of the items of the list, [V]."""
+    """The mean number of training rows of the items in the list, [V].
+
+    Average recommendation popularity.
+    """
     counts = lists.truth.popularity.counts
     return _per_item(np.where(lists.listed, counts[lists.items], 0).sum(axis=1), lists)
 
@@ -143,15 +147,18 @@ def single_average_popularity(lists: JudgedLists) -> FloatArray:
 
 @metric("APLT", over="held-out")
 def tail_share(lists: JudgedLists) -> FloatArray:
-    """APLT: the share of long-tail items in the list, [V].
+    """The share of long-tail items in the list, [V].
 
-    The short head is the most popular items with 80 % of the training rows, the long tail the
-    others.
+    Average percentage of long-tail items. The short head is the most popular items with 80 % of
+    the training rows, the long tail the others.
     """
     return _per_item(lists.count(lists.truth.popularity.long_tail), lists)
 
 
 @metric("ACLT", over="held-out")
 def tail_count(lists: JudgedLists) -> FloatArray:
-    """ACLT: the number of long-tail items in the list, [V]."""
+    """The number of long-tail items in the list, [V].
+
+    Average coverage of long-tail items.
+    """
     return lists.count(lists.truth.popularity.long_tail).astype(np.float64)

@@ -26,11 +26,12 @@ Share = Annotated[PositiveReal, Field(le=1)]
 
 @metric("PopRSP", over=None, higher_is_better=False)
 def statistical_parity(lists: JudgedLists) -> float:
-    """PopRSP: standard deviation / mean, over short head and long tail, of P(recommended | group).
+    """Standard deviation / mean, over short head and long tail, of P(recommended | group).
 
-    P = items of the group in the lists / items of the group outside of the users' training rows.
-    0 is parity; 1 means that one group is never recommended. The short head is the most popular
-    items with 80 % of the training rows, the long tail the others.
+    Popularity-based, ranking-based statistical parity. P = items of the group in the lists / items
+    of the group outside of the users' training rows. 0 is parity; 1 means that one group is never
+    recommended. The short head is the most popular items with 80 % of the training rows, the long
+    tail the others.
     """
     groups = [lists.truth.popularity.short_head, lists.truth.popularity.long_tail]
     return _dispersion(_listed(lists, groups), _unseen(lists.truth, groups))
@@ -38,10 +39,10 @@ def statistical_parity(lists: JudgedLists) -> float:
 
 @metric("PopREO", over=None, higher_is_better=False)
 def equal_opportunity(lists: JudgedLists) -> float:
-    """PopREO: standard deviation / mean, over both groups, of P(recommended | group, relevant).
+    """Standard deviation / mean, over both groups, of P(recommended | group, relevant).
 
-    P = hits of the group / relevant items of the group outside of the users' training rows. The
-    groups are those of PopRSP.
+    Popularity-based, ranking-based equal opportunity. P = hits of the group / relevant items of the
+    group outside of the users' training rows. The groups are those of ``PopRSP``.
     """
     groups = [lists.truth.popularity.short_head, lists.truth.popularity.long_tail]
     return _dispersion(_hits(lists, groups), _unseen_relevant(lists.truth, groups))

@@ -12,8 +12,9 @@ from mmrec.errors import DataError, listing, nearest
 from mmrec.evaluation import Spread, spread
 from mmrec.reporting.comparing.protocol import dataset_of
 from mmrec.reporting.run_tables import tested
-from mmrec.runs.finished import FinishedRun, read_settings, read_studies
+from mmrec.runs.finished import FinishedRun, read_settings
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.studies import read_studies
 from mmrec.runs.study import Repetition, Study
 
 

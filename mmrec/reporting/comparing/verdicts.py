@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -78,12 +78,8 @@ def judge(scores: Scores, proposed: Sequence[str]) -> dict[Place, Verdict]:
     users = _corrected(scores, found, _p_over_users)
     seeds = _corrected(scores, found, _p_over_seeds)
     return {
-        place: Verdict(
-            *(v.best, v.second, v.leader, v.baseline, v.others, v.proposed, v.gain),
-            over_users=users.get(place, {}),
-            over_seeds=seeds.get(place, {}),
-        )
-        for place, v in found.items()
+        place: replace(verdict, over_users=users.get(place, {}), over_seeds=seeds.get(place, {}))
+        for place, verdict in found.items()
     }
 
 
