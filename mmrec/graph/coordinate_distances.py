@@ -28,10 +28,11 @@ def coordinate_distances(x: Matrix, name: CoordinateDistance) -> DenseRows:
 
     Args:
         x: [N, F].
-        name: the distance; see :func:`mmrec.graph.similarities.similar_rows`.
+        name: the distance; see :func:`mmrec.graph.similarities.similar_rows`. That of rows of
+            zeros may be NaN or infinite.
     """
     if isinstance(x, np.ndarray):
-        return lambda start, stop: np.nan_to_num(cdist(x[start:stop], x, name))
+        return lambda start, stop: cdist(x[start:stop], x, name)
     sparse = _SparseRows(x)
     compute = getattr(sparse, name)
     return lambda start, stop: np.stack([compute(row) for row in range(start, stop)])
@@ -60,9 +61,9 @@ class _SparseRows:
         return np.maximum(self._totals + inner, 0)
 
     def braycurtis(self, row: int) -> DenseArray:
-        """Return ``sum |a - b| / sum |a + b|``."""
+        """Return ``sum |a - b| / sum |a + b|``, infinity of opposite rows and of rows of zeros."""
         sums = self._totals + self._sum(row, lambda a, b: abs(a + b) - abs(a))
-        return np.divide(self.cityblock(row), sums, out=np.zeros_like(sums), where=sums > 0)
+        return np.divide(self.cityblock(row), sums, out=np.full_like(sums, np.inf), where=sums > 0)
 
     def canberra(self, row: int) -> DenseArray:
         """Return ``sum |a - b| / (|a| + |b|)``."""

@@ -70,15 +70,21 @@ def similar_rows(
 ) -> Rows:
     """Return a function that computes rows of the similarities between all rows, [N, N].
 
-    With c common non-zero columns, n_i and n_j non-zero columns, m = n_i + n_j - 2c:
-    cosine ``x_i.x_j / (|x_i| |x_j| + shrink)``, dot ``x_i.x_j``, and for the distances
-    ``1 / (1 + d)``, over all columns: correlation ``1 - Pearson``, braycurtis
-    ``sum |a - b| / sum |a + b|``, canberra ``sum |a - b| / (|a| + |b|)``, hamming the share of
-    columns that differ, seuclidean with variances of ddof 1 (columns of equal values are left
-    out). On non-zeroness alone: jaccard ``1 - c / (n_i + n_j - c)``, dice
-    ``1 - 2c / (n_i + n_j)``, rogerstanimoto ``2m / (F + m)``, russellrao ``(F - c) / F``,
-    sokalsneath ``2m / (c + 2m)``, yule ``2 t f / (c * ff + t f)`` with
-    ``t f = (n_i - c)(n_j - c)`` and ``ff = F - n_i - n_j + c``.
+    - cosine ``x_i.x_j / (|x_i| |x_j| + shrink)``; dot ``x_i.x_j``
+
+    The others are ``1 / (1 + d)`` of a distance d. For the values a and b of both rows:
+
+    - euclidean, l2, minkowski ``sqrt(sum (a - b)^2)``; sqeuclidean its square; seuclidean with
+      columns divided by their standard deviations (ddof 1), without columns of equal values
+    - manhattan, l1, cityblock ``sum |a - b|``; chebyshev ``max |a - b|``
+    - correlation ``1 - Pearson``; braycurtis ``sum |a - b| / sum |a + b|``; canberra
+      ``sum |a - b| / (|a| + |b|)``; hamming the share of columns that differ
+
+    For rows with n_i and n_j non-zero columns, c of them common, and m = n_i + n_j - 2c:
+
+    - jaccard ``1 - c / (n_i + n_j - c)``; dice ``1 - 2c / (n_i + n_j)``
+    - rogerstanimoto ``2m / (F + m)``; sokalsneath ``2m / (c + 2m)``; russellrao ``(F - c) / F``
+    - yule ``2p / (c (F - n_i - n_j + c) + p)`` with ``p = (n_i - c)(n_j - c)``
 
     A row has the distance 0 to itself. Rows of zeros, and constant rows for correlation, have the
     similarity 0 to all rows.
@@ -138,7 +144,6 @@ def indicators(x: Matrix) -> SparseArray:
     places = (sparse.indices.copy(), sparse.indptr.copy())
     ones = csr_array((np.where(sparse.data == 0, 0.0, 1.0), *places), shape=sparse.shape)
     ones.eliminate_zeros()
-    ones.sort_indices()
     return ones
 
 
@@ -256,7 +261,7 @@ _ON_COUNTS: Mapping[str, _OnCounts] = MappingProxyType(
 """Distances by the common columns c [B, N] and the non-zero columns [B, 1] and [N] of rows."""
 
 ON_NON_ZEROS = tuple(_ON_COUNTS)
-"""The similarities that see which values are zero and nothing else."""
+"""The similarities that depend only on which values are zero."""
 
 
 def _on_counts(x: Matrix, distance: _OnCounts) -> Rows:

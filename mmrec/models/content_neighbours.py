@@ -63,7 +63,7 @@ class AttributeNeighboursConfig(ContentNeighboursConfig):
     modalities: tuple[str, ...] = ("attributes",)
     """The modalities, one or more; several are concatenated."""
     loader: str | None = None
-    """Elliot's key for the only loader, in the place of ``modalities`` and ``loaders``."""
+    """Elliot's key for the only loader, instead of ``modalities`` and ``loaders``."""
 
     @model_validator(mode="after")
     def _check_loader(self) -> AttributeNeighboursConfig:

@@ -102,6 +102,13 @@ def test_cosine_and_dot() -> None:
                 assert np.allclose(whole(similar_rows(rows, "cosine", shrink), len(x)), cosine)
 
 
+def test_opposite_rows_are_infinitely_far_apart_in_braycurtis() -> None:
+    x = np.array([[1, -2.5], [-1, 2.5], [1, 0]])
+    for rows in (x, csr_array(x)):
+        similarity = whole(similar_rows(rows, "braycurtis"), 3)
+        assert similarity[0].tolist() == [1, 0, pytest.approx(1 / (1 + 2.5 / 4.5))]
+
+
 @pytest.mark.parametrize("name", get_args(Similarity))
 def test_rows_of_zeros_are_similar_to_nothing(name: Similarity) -> None:
     x = ratings()

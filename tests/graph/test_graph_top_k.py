@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmrec.graph import nearest_neighbours, neighbours, top_k
 
-_values = st.sampled_from([-np.inf, -2.0, -0.5, 0.0, 0.5, 1.0, 1.0, 3.0, np.inf])
+_values = st.sampled_from([-np.inf, -2.0, -0.5, -0.0, 0.0, 0.5, 1.0, 1.0, 3.0, np.inf])
 
 
 @st.composite

@@ -137,6 +137,17 @@ def test_by_hand() -> None:
     assert scores.tolist() == [[pytest.approx(0.3)], [pytest.approx(0.4)]]
 
 
+@pytest.mark.parametrize(("name", "expected"), [("ItemKNNCBF", 0.0), ("AttributeItemKNN", -1.0)])
+def test_zeros_take_places_of_neighbours_in_itemknncbf_alone(name: str, expected: float) -> None:
+    # The first item has the cosines 1 with itself, 0 with the second and -1 with the new one.
+    dataset = dataset_of(np.eye(2), {"VisualAttribute": np.array([[2, 0], [0, 0]], np.float32)})
+    config = {"modalities": ("visual",), "shrink": 0, "neighbors": 2, "cut": "row"}
+    model = MODELS[name](MODELS[name].Config.model_validate(config), dataset)
+    new = {"VisualAttribute": np.array([[-3, 0]], np.float32)}
+    scores = model.cold_scorer(ColdItems(Vocabulary(["new"]), rated(np.eye(2, 3)), new))
+    assert scores(torch.arange(2)).tolist() == [[pytest.approx(expected)], [0.0]]
+
+
 @pytest.mark.parametrize("name", ["Random", "ItemKNNCBF", "AttributeItemKNN"])
 def test_other_cold_items_do_not_matter(name: str) -> None:
     vectors = some_cold_vectors(4)
