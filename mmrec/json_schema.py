@@ -43,7 +43,10 @@ def schema_text() -> str:
 
 
 def experiment_schema() -> Node:
-    """Return the schema: every key with its description, its default and what it accepts."""
+    """Return the schema: every key with its description, its default and what it accepts.
+
+    Models, loaders and metrics are sorted: the order of a registry is that of imports.
+    """
     definitions: dict[str, Node] = {}
     root = _section(ExperimentFile, definitions)
     definitions |= {
@@ -51,12 +54,14 @@ def experiment_schema() -> Node:
         "early_stopping": _section(EarlyStopping, definitions),
         "seed_repeat": _section(SeedRepeat, definitions),
         "distribution": _distribution(),
-        "loader": {"anyOf": [_loader(name) for name in LOADERS]},
-        "other_loader": {"properties": {"dataloader": {"not": {"enum": list(LOADERS)}}}},
-        "metric": {"enum": list(METRICS)},
-        "complex_metric": {"anyOf": [_complex(kind) for kind in COMPLEX_METRICS.values()]},
+        "loader": {"anyOf": [_loader(name) for name in sorted(LOADERS)]},
+        "other_loader": {"properties": {"dataloader": {"not": {"enum": sorted(LOADERS)}}}},
+        "metric": {"enum": sorted(METRICS)},
+        "complex_metric": {
+            "anyOf": [_complex(COMPLEX_METRICS[x]) for x in sorted(COMPLEX_METRICS)]
+        },
         "other_complex_metric": {
-            "properties": {"metric": {"not": {"enum": list(COMPLEX_METRICS)}}}
+            "properties": {"metric": {"not": {"enum": sorted(COMPLEX_METRICS)}}}
         },
     }
     experiment = definitions["Experiment"]
@@ -90,7 +95,7 @@ def _accept_names(data: Node, evaluation: Node) -> None:
 
 def _models(description: str, definitions: dict[str, Node]) -> Node:
     """Return the schema of ``models``."""
-    models = {name: _model(known.Config, definitions) for name, known in MODELS.items()}
+    models = {name: _model(known.Config, definitions) for name, known in sorted(MODELS.items())}
     return {
         "description": description,
         "type": "object",
