@@ -204,7 +204,7 @@ class Trainer:
             f"the loss of epoch {self.state.epoch}, batch {step + 1} of {len(values)}, is "
             f"{values[step].item()}{f' ({named[0]})' if named else ''}; "
             + (
-                "nothing has been trained yet: features, or weights of the loss, are too large"
+                "nothing has been trained yet: features or hyper-parameters have an extreme value"
                 if is_first
                 else "a lower lr may help"
             )

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -24,6 +25,7 @@ from mmrec.errors import DataError
 from mmrec.evaluation import holm
 from mmrec.experiment import run_experiment
 from mmrec.reporting.comparing.diagram import cliques
+from mmrec.reporting.comparing.verdicts import Verdict
 from mmrec.reporting.results import Results
 from mmrec.runs.finished import FinishedRun
 from mmrec.runs.folder import RunFolder
@@ -118,6 +120,27 @@ def test_p_values_over_users_and_seeds_are_those_of_scipy(runs: dict[str, Result
         corrected = dict(zip(order, holm([raw[key] for key in order]), strict=True))
         assert frame[column].dropna().to_dict() == pytest.approx(corrected)
         assert corrected
+
+
+@pytest.mark.parametrize(
+    ("best", "p_values", "expected"),
+    [
+        ("A", {"B": 0.01, "C": 0.049}, True),
+        ("B", {"B": 0.01, "C": 0.01}, False),  # the leader is the best proposed model, but worse
+        ("AB", {"B": 0.01, "C": 0.01}, False),
+        ("A", {"B": 0.01, "C": 0.05}, False),
+        ("A", {"B": 0.2, "C": 0.01}, False),
+        ("A", {"C": 0.01}, False),
+        ("A", {}, False),
+    ],
+)
+def test_a_leader_is_marked_if_it_is_best_and_every_test_is_significant(
+    best: str, p_values: dict[str, float], expected: bool
+) -> None:
+    verdict = Verdict(list(best), [], "A", "B", ["B", "C"], True, None)
+    users, seeds = replace(verdict, over_users=p_values), replace(verdict, over_seeds=p_values)
+    assert (users.is_significant_over_users, users.is_significant_over_seeds) == (expected, False)
+    assert (seeds.is_significant_over_users, seeds.is_significant_over_seeds) == (False, expected)
 
 
 def test_the_best_is_bold_and_the_second_underlined(runs: dict[str, Results]) -> None:
