@@ -95,7 +95,8 @@ def _accept_names(data: Node, evaluation: Node) -> None:
 
 def _models(description: str, definitions: dict[str, Node]) -> Node:
     """Return the schema of ``models``."""
-    models = {name: _model(known.Config, definitions) for name, known in sorted(MODELS.items())}
+    names = sorted(MODELS, key=str.casefold)
+    models = {name: _model(MODELS[name].Config, definitions) for name in names}
     return {
         "description": description,
         "type": "object",

@@ -49,11 +49,13 @@ class _SparseRows:
     """
 
     def __init__(self, x: SparseArray) -> None:
+        x = x.copy()
+        x.eliminate_zeros()  # two zeros in the same place would give 0 / 0 in canberra
         self._x, self._columns = x, x.T.tocsr()
         self._n_columns = x.shape[1]
         rows = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
         self._totals = np.bincount(rows, np.abs(x.data), x.shape[0])
-        self._n_non_zero = np.bincount(rows, x.data != 0, x.shape[0])
+        self._n_non_zero = np.diff(x.indptr)
 
     def cityblock(self, row: int) -> DenseArray:
         """Return ``sum |a - b|``."""

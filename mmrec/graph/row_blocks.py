@@ -185,5 +185,5 @@ def _lower_bound(values: DenseArray, k: int) -> float:
 def without_noise(values: DenseArray) -> DenseArray:
     """Return the values rounded to 40 bits, so that rounding noise does not order them."""
     half = 1 << (_NOISE_BITS - 1)
-    bits = (values + 0.0).view(np.int64) + half  # -0.0 becomes 0.0
+    bits = values.view(np.int64) + half
     return (bits >> _NOISE_BITS << _NOISE_BITS).view(np.float64)

@@ -10,6 +10,7 @@ import torch
 from helpers import assert_contains, dataset_of, rated, refusal
 from scipy.sparse import csr_array
 
+from mmrec.data import Interactions
 from mmrec.errors import ModelError
 from mmrec.graph.row_blocks import Matrix
 from mmrec.models import MODELS, Model, RecommenderConfig
@@ -47,6 +48,18 @@ def test_an_implicit_matrix_has_ones(caplog: pytest.LogCaptureFixture) -> None:
     matrix = training_matrix(rated(RATINGS), implicit=True)
     assert np.array_equal(matrix.toarray(), RATINGS > 0)
     assert "1 of the 6 training ratings" in caplog.text
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_a_rating_of_zero_counts_as_absent(
+    implicit: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    train = Interactions.from_arrays(
+        np.array([0, 0, 1]), np.array([0, 1, 1]), 2, 2, np.array([0.0, 1.0, 1.0])
+    )
+    matrix = training_matrix(train, implicit=implicit)
+    assert (matrix.nnz, matrix.toarray().tolist()) == (2, [[0, 1], [0, 1]])
+    assert "1 of the 3 training ratings" in caplog.text
 
 
 def test_positive_ratings_give_no_warning(caplog: pytest.LogCaptureFixture) -> None:

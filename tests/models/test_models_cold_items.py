@@ -108,6 +108,15 @@ def test_attributes_that_no_trained_item_has_do_not_count() -> None:
     assert torch.equal(*scores)
 
 
+def test_values_of_attributes_that_no_trained_item_has_do_not_count_either() -> None:
+    vectors = some_cold_vectors(2)
+    others = vectors | {"ItemAttributes": vectors["ItemAttributes"].copy()}
+    others["ItemAttributes"][:, 7] = 0.5
+    model = built("AttributeItemKNN", similarity="cosine")
+    scores = [model.cold_scorer(cold_items(x))(USERS) for x in (vectors, others)]
+    assert torch.allclose(*scores)
+
+
 def test_features_that_are_no_sets_are_refused_by_similarities_of_sets() -> None:
     vectors = some_cold_vectors(2)
     vectors["ItemAttributes"] = vectors["ItemAttributes"] / 2
