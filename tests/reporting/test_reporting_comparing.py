@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import shutil
 from dataclasses import replace
@@ -17,6 +18,7 @@ import pytest
 from helpers import assert_contains, refusal
 from resealing import reseal
 from scipy import stats
+from studies import make_study
 from tiny_experiment import Write, experiment_writer, settings, write_tiny_data
 
 from mmrec import compare
@@ -25,10 +27,12 @@ from mmrec.errors import DataError
 from mmrec.evaluation import holm
 from mmrec.experiment import run_experiment
 from mmrec.reporting.comparing.diagram import cliques
+from mmrec.reporting.comparing.scores import ModelScores
 from mmrec.reporting.comparing.verdicts import Verdict
 from mmrec.reporting.results import Results
 from mmrec.runs.finished import FinishedRun
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.records import TrialRecord
 from mmrec.runs.studies import read_studies
 
 SEEDS = {"repeat": 3}
@@ -151,6 +155,22 @@ def test_the_best_proposed_model_is_compared_with_the_others_alone(
     other = run_experiment(write({"MostPop": {}, "Random": {}}, dataset="second"), progress=False)
     frame = compare([runs["tiny"], other], proposed=["BPRMF"], metrics=[label]).frame
     assert frame[frame["gain"].notna()]["dataset"].tolist() == ["tiny"]
+
+
+@pytest.mark.parametrize("other", [{}, {"Recall@5": math.nan}, {"nDCG@5": 0.5}])
+def test_a_figure_that_a_trial_lacks_has_no_mean(other: dict[str, float]) -> None:
+    trials = [
+        TrialRecord("1", "a", "M", 0, {}, "finished", test=figures)
+        for figures in ({"Recall@5": 0.25}, {"Recall@5": 0.75}, other)
+    ]
+    seeds = [("", seed) for seed in range(3)]
+    study = make_study(trials)
+    whole = ModelScores(study, Path(), dict(zip(seeds[:2], trials, strict=False)))
+    found = whole.spread("Recall@5")
+    assert found is not None
+    assert (found.n, found.mean) == (2, 0.5)
+    lacking = ModelScores(study, Path(), dict(zip(seeds, trials, strict=True)))
+    assert lacking.spread("Recall@5") is None
 
 
 @pytest.mark.parametrize(
