@@ -27,7 +27,7 @@ from mmrec.errors import DataError
 from mmrec.evaluation import holm
 from mmrec.experiment import run_experiment
 from mmrec.reporting.comparing.diagram import cliques
-from mmrec.reporting.comparing.scores import ModelScores
+from mmrec.reporting.comparing.scores import ModelScores, Scores
 from mmrec.reporting.comparing.verdicts import Verdict
 from mmrec.reporting.results import Results
 from mmrec.runs.finished import FinishedRun
@@ -95,7 +95,7 @@ def test_the_gain_of_a_proposed_model_may_be_negative(runs: dict[str, Results]) 
     baseline = max(found["BPRMF"], found["LightGCN"])
     gain = (found["MostPop"] - baseline) / baseline
     assert comparison.frame["gain"].dropna().tolist() == [pytest.approx(gain)]
-    assert comparison.models[-1] == "MostPop"
+    assert list(comparison.models) == ["BPRMF", "LightGCN", "MostPop"]
     assert f"{gain:+.1%}" in comparison.to_markdown()
 
 
@@ -171,6 +171,10 @@ def test_a_figure_that_a_trial_lacks_has_no_mean(other: dict[str, float]) -> Non
     assert (found.n, found.mean) == (2, 0.5)
     lacking = ModelScores(study, Path(), dict(zip(seeds, trials, strict=True)))
     assert lacking.spread("Recall@5") is None
+    cells = {("d", "whole"): whole, ("d", "lacking"): lacking}
+    scores = Scores(["d", "e"], ["whole", "lacking"], ["Recall@5"], cells)
+    assert scores.means("d", "Recall@5") == {"whole": 0.5}
+    assert scores.means("e", "Recall@5") == {}
 
 
 @pytest.mark.parametrize(
