@@ -27,7 +27,9 @@ from mmrec.errors import DataError
 from mmrec.evaluation import holm
 from mmrec.experiment import run_experiment
 from mmrec.reporting.comparing.diagram import cliques
+from mmrec.reporting.comparing.mean_ranks import MeanRanks
 from mmrec.reporting.comparing.scores import ModelScores, Scores
+from mmrec.reporting.comparing.tables import ranks_table, results_table
 from mmrec.reporting.comparing.verdicts import Verdict
 from mmrec.reporting.results import Results
 from mmrec.runs.finished import FinishedRun
@@ -175,6 +177,22 @@ def test_a_figure_that_a_trial_lacks_has_no_mean(other: dict[str, float]) -> Non
     scores = Scores(["d", "e"], ["whole", "lacking"], ["Recall@5"], cells)
     assert scores.means("d", "Recall@5") == {"whole": 0.5}
     assert scores.means("e", "Recall@5") == {}
+    # A gain over 0 is no number: the table has no row for it.
+    verdict = Verdict(["whole"], [], "whole", "lacking", ["lacking"], False, None)
+    table = results_table(scores, {("d", "Recall@5"): verdict})
+    assert [row[2].text for row in table.rows] == ["0.5000", "\N{EN DASH}"]
+    assert [row[2].spread for row in table.rows] == [pytest.approx(0.125**0.5), None]
+
+
+def test_only_the_best_mean_rank_is_bold() -> None:
+    ranks = MeanRanks("Recall@5", {"a": 1.5, "b": 1.25, "c": 3.0}, 4, None, None)
+    table = ranks_table([ranks], ["a", "b", "c", "d"])
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["a", "1.50"],
+        ["b", "1.25"],
+        ["c", "3.00"],
+    ]
+    assert [row[1].strong for row in table.rows] == [False, True, False]
 
 
 @pytest.mark.parametrize(
