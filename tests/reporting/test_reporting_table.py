@@ -39,6 +39,28 @@ def test_csv_has_all_digits_and_columns_for_marks_and_intervals() -> None:
     ]
 
 
+def test_the_data_frame_has_the_columns_and_the_digits_of_csv() -> None:
+    marked = Cell("0.1235", "0.12345", "number", mark="*", spread=0.25, data="0.12345")
+    rows = [["007", marked, 3, "40, 50"], ["nan", None, 1000, 0]]
+    frame = make_table("T.", ["model", "R", "n", "epochs"], rows).frame
+    assert list(frame) == ["model", "R", "R mark", "R std", "n", "epochs"]
+    assert frame["model"].tolist() == ["007", "nan"]
+    assert frame["R"].isna().tolist() == frame["R std"].isna().tolist() == [False, True]
+    assert (frame["R"][0], frame["R std"][0], frame["R mark"][0]) == (0.12345, 0.25, "*")
+    assert frame["n"].tolist() == [3, 1000]
+    assert frame["epochs"].tolist() == ["40, 50", "0"]
+
+
+def test_a_table_is_printed_as_a_reader_sees_it() -> None:
+    marked = Cell("0.5", kind="number", mark="*", spread=0.25)
+    table = make_table("T < U.", ["model", "R"], [["<a>", marked], ["b", None]])
+    caption, _, *lines = repr(table).splitlines()
+    assert caption == "T < U."
+    assert [" ".join(line.split()) for line in lines[:2]] == ["model R", "<a> 0.5* ± 0.2"]
+    assert table._repr_html_().startswith("<p>T &lt; U.</p>")
+    assert "<td>&lt;a&gt;</td>" in table._repr_html_()
+
+
 def test_latex_escapes_aligns_and_spans() -> None:
     rows = [["a_b & 5 %", Cell("1.5", kind="number", strong=True, mark="*")], [Cell("x", span=2)]]
     lines = make_table(r"50 % of \x.", ["model", "R"], rows).to_latex().splitlines()
