@@ -208,10 +208,9 @@ def significance_table(experiment: Experiment, studies: Sequence[Study]) -> pd.D
 
     Over users, the best points are compared on the first fold, by the mean over the seeds of each
     user. Over folds and seeds, they are compared if two models or more were run on several: with
-    the paired test if all had
-    the same folds and seeds, since equal folds have equal users and equal seeds draw equal
-    samples, else with Welch's test. p-values are corrected over all pairs of models and all
-    metrics of a test. Complex metrics are not tested, as in Elliot.
+    the paired test if all had the same folds and seeds, since equal folds have equal users and
+    equal seeds draw equal samples, else with Welch's test. p-values are corrected over all pairs of
+    models and all metrics of a test. Complex metrics are not tested, as in Elliot.
 
     Returns:
         The column ``over``, then those of :func:`compare_in_full`; no rows without a test.
