@@ -11,17 +11,15 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from mmrec.config import Experiment, Loaded, Source, read_experiment
+from mmrec.config import Loaded, Source, read_experiment
 from mmrec.data import Dataset
-from mmrec.execution.executors import EXECUTORS, Executor, RunContext, check_executor
+from mmrec.execution.executors import Executor, RunContext, check_executor
 from mmrec.execution.observers import JournalObserver, Observers
+from mmrec.execution.resources import Resources
 from mmrec.execution.runner import run_plan
 from mmrec.execution.signals import (
     RunInterrupted,
@@ -30,7 +28,7 @@ from mmrec.execution.signals import (
     stop_on_signals,
 )
 from mmrec.execution.specs import SpecMaker
-from mmrec.execution.workbench import threads_of_trial, unsaved
+from mmrec.execution.workbench import unsaved
 from mmrec.execution.worker import WorkerSetup
 from mmrec.files import write_atomically
 from mmrec.interruption import Interrupted
@@ -114,7 +112,8 @@ def run_experiment(
     with log_to_folder() as log:
         states = FileStates.of(plan)
         datasets = load_datasets(plan, save=True)
-        resources = _Resources.of(plan.experiment, workers, datasets[0])
+        widths = {name: matrix.shape[1] for name, matrix in datasets[0].features.items()}
+        resources = Resources.of(plan.experiment, datasets[0], widths, workers)
         check_examples(plan.experiment, datasets[0], item_info, loaded.problems)
         specs = SpecMaker(plan, datasets)
         origin = Origin.of(loaded, plan, resources.devices, resources.threads, _iso(started))
@@ -140,12 +139,12 @@ def run_experiment(
                         plan, ended, enabled=progress, verbose=verbose, log=logger
                     ) as display,
                 ):
-                    lines = _outline(plan, datasets, resources, folder, ended)
+                    lines = _outline(plan, datasets, widths, resources, folder, ended)
                     _announce(lines, notes, display, shown=progress)
                     observer = Observers(display, JournalObserver(journal), tracking)
-                    setup = resources.setup_of(loaded, folder, inputs)
+                    setup = _setup(loaded, folder, inputs, resources.threads)
                     run = RunContext(
-                        plan.experiment, datasets, setup, resources.number, observer, stop
+                        plan.experiment, datasets, setup, resources.workers, observer, stop
                     )
                     studies = _run(plan, specs, folder, resources.executor(run), stop)
                 warnings = [*restored_notes(plan, studies), *zero_notes(plan, datasets, studies)]
@@ -177,52 +176,25 @@ def check_experiment(config: Source, base_dir: Path | None = None) -> tuple[Load
     return loaded, plan, item_info
 
 
-@dataclass(frozen=True)
-class _Resources:
-    """Where the trials run."""
-
-    executor: type[Executor]
-    number: int
-    devices: list[torch.device]
-    """Of the workers, in turn."""
-    threads: int
-    """Of torch in a trial."""
-    notes: list[str]
-
-    @property
-    def placement(self) -> tuple[list[torch.device], int, int]:
-        """The devices, the number of workers and the threads of a trial."""
-        return self.devices, self.number, self.threads
-
-    @classmethod
-    def of(cls, experiment: Experiment, number: int | None, dataset: Dataset) -> _Resources:
-        execution = experiment.execution
-        number = number or execution.workers
-        executor = EXECUTORS.find(execution.backend)
-        devices, notes = executor.devices(experiment)
-        widths = {loader: x.shape[1] for loader, x in dataset.features.items()}
-        threads = threads_of_trial(execution, number, dataset, widths)
-        return cls(executor, number, devices, threads, notes)
-
-    def setup_of(self, loaded: Loaded, folder: RunFolder, inputs: RunInputs) -> WorkerSetup:
-        """Return what the processes of a run need to start."""
-        assert loaded.experiment is not None
-        document, gpu = loaded.document.data, loaded.experiment.gpu
-        return WorkerSetup(document, loaded.base_dir, folder.path, self.threads, gpu, inputs)
+def _setup(loaded: Loaded, folder: RunFolder, inputs: RunInputs, threads: int) -> WorkerSetup:
+    """Return what the processes of a run need to start."""
+    assert loaded.experiment is not None
+    document, gpu = loaded.document.data, loaded.experiment.gpu
+    return WorkerSetup(document, loaded.base_dir, folder.path, threads, gpu, inputs)
 
 
 def _outline(
     plan: Plan,
     datasets: Sequence[Dataset],
-    resources: _Resources,
+    widths: Mapping[str, int],
+    resources: Resources,
     folder: RunFolder,
     ended: Sequence[TrialRecord],
 ) -> list[str]:
     """Return the lines that describe what the run is about to do."""
-    widths = {name: matrix.shape[1] for name, matrix in datasets[0].features.items()}
     counts = count_trials(plan, datasets)
     outline = Outline(
-        plan, counts, datasets, widths, resources.devices, resources.number, resources.threads
+        plan, counts, datasets, widths, resources.devices, resources.workers, resources.threads
     )
     lines = [*outline.lines(), f"results: {folder.path}"]
     if ended:

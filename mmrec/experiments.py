@@ -96,7 +96,7 @@ def run_experiments(
     documents = documents_of(document)
     if len(documents) == 1:
         results = run(documents[0])
-        name = documents[0].data["experiment"]["dataset"]
+        name = documents[0].experiment["dataset"]
         return ExperimentResults({name: results}, None, None)
     check_all(documents, base_dir)
     performance = _performance(document, base_dir)
@@ -148,7 +148,7 @@ def check_all(
 def _performance(document: Document, base_dir: Path) -> Path:
     """Return the performance folder in which all names replace ``{0}``."""
     names = "+".join(dataset_names(document))
-    written = {**document.data["experiment"], "dataset": names}
+    written = {**document.experiment, "dataset": names}
     loaded = read_experiment(replace(document, data={"experiment": written}), base_dir)
     assert loaded.experiment is not None  # it is valid on each data set
     return loaded.experiment.path_output_rec_performance

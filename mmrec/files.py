@@ -203,13 +203,13 @@ def sha256(*parts: bytes | memoryview) -> str:
 
 
 def sha256_of_file(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file.
+    """Return the hexadecimal SHA-256 of a regular file of any size.
 
     Raises:
         DataError: the file cannot be read.
     """
-    with path_errors(path):
-        return sha256(read_bytes(path))
+    with path_errors(path), open(path, "rb", opener=regular) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_file(path: Path) -> bool:
@@ -220,6 +220,17 @@ def is_file(path: Path) -> bool:
     """
     with path_errors(path):
         return path.is_file()
+
+
+def cache_folder() -> Path | None:
+    """Return the folder of cached files, which may not exist; None without a home folder."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not base.is_absolute():  # unset, or to be ignored as the XDG specification demands
+        try:
+            base = Path.home() / ".cache"
+        except RuntimeError:
+            return None
+    return base / "mmrec"
 
 
 def _ends_with_newline(path: Path) -> bool:

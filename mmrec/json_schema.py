@@ -74,7 +74,9 @@ def experiment_schema() -> Node:
     )
     names = _any_of(_ref("metric"), {"type": "string", "pattern": "^[^@]+$"})
     metrics |= _list_of(names)
-    models = {name: _model(known.Config, definitions) for name, known in MODELS.items()}
+    # Sorted, because models are registered in the order in which they happen to be imported.
+    names_of_models = sorted(MODELS, key=str.casefold)
+    models = {name: _model(MODELS[name].Config, definitions) for name in names_of_models}
     external = f"^{re.escape(PREFIX)}"
     experiment["properties"]["models"] = {
         "description": experiment["properties"]["models"]["description"],

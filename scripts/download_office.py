@@ -16,13 +16,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmrec.errors import DataError
+from mmrec.files import sha256_of_file
 from preparing.archive import unpack
 from preparing.command import exit_code, load_extra
 from preparing.folders import (
     PROVENANCE,
     new_folder,
     refuse_existing,
-    sha256_of_file,
     write_provenance,
 )
 from preparing.layout import OFFICE, Expected, inspect, lines

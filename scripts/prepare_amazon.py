@@ -27,6 +27,7 @@ import numpy as np
 from mmrec import __version__
 from mmrec.features.convert import ConvertReport
 from mmrec.features.formats import SUFFIXES
+from mmrec.files import sha256_of_file
 from preparing.amazon import ItemTexts, read_images, read_reviews
 from preparing.amazon_output import (
     write_images,
@@ -40,7 +41,6 @@ from preparing.folders import (
     PROVENANCE,
     new_folder,
     refuse_existing,
-    sha256_of_file,
     write_provenance,
 )
 from preparing.hold_out import DESCRIPTION

@@ -162,7 +162,7 @@ def _by_files(options: argparse.Namespace) -> FileEvaluation:
 
 
 def _refuse(options: argparse.Namespace, names: tuple[str, ...], reason: str) -> None:
-    """Refuse options that do not fit to others."""
+    """Refuse options that cannot be combined with others."""
     for name in names:
         if getattr(options, name) not in (None, []):
             option = "set" if name == "settings" else name.replace("_", "-")

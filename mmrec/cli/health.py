@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -153,9 +153,9 @@ def _load() -> str:
 
 
 def _cache() -> Finding:
-    from mmrec.planning.inputs import feature_cache
+    from mmrec.files import cache_folder
 
-    folder = feature_cache()
+    folder = cache_folder()
     if folder is None:
         return Finding("cache", "none: there is no home folder; every run reads features anew")
     existing = next(path for path in (folder, *folder.parents) if path.exists())

@@ -65,21 +65,18 @@ def _plan(options: argparse.Namespace) -> int:
 def _report(loaded: Loaded, plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
     """Print the plan for one data set, unless it is to be JSON, and return it as plain data."""
     from mmrec.execution.estimate import PlanEstimate, estimate_model
-    from mmrec.execution.executors import EXECUTORS
-    from mmrec.execution.workbench import threads_of_trial
+    from mmrec.execution.resources import Resources
     from mmrec.planning.counts import count_trials
     from mmrec.planning.datasets import feature_widths, load_splits
     from mmrec.planning.notes import plan_notes
     from mmrec.planning.outline import Outline
 
-    execution = plan.experiment.execution
-    devices, warnings = EXECUTORS.find(execution.backend).devices(plan.experiment)
     datasets = load_splits(plan)
-    warnings += [*loaded.notes, *plan_notes(plan, datasets)]
     counts, widths = count_trials(plan, datasets), feature_widths(plan, datasets[0])
-    workers = execution.workers
-    threads = threads_of_trial(execution, workers, datasets[0], widths)
+    resources = Resources.of(plan.experiment, datasets[0], widths)
+    devices, workers, threads = resources.devices, resources.workers, resources.threads
     outline = Outline(plan, counts, datasets, widths, devices, workers, threads)
+    warnings = [*resources.notes, *loaded.notes, *plan_notes(plan, datasets)]
     content = outline.as_plain()
     if not options.json:
         print("\n".join(outline.lines()), flush=True)

@@ -27,7 +27,7 @@ def _report(options: argparse.Namespace) -> int:
     every file gets the same bytes.
 
     A run that is running or was interrupted gets a report on the trials that have ended, in its
-    folder 'partial', which goes when the run finishes. The run is not disturbed.
+    folder 'partial', which is removed when the run finishes. The run is not disturbed.
     """
     from mmrec.reporting.partial import report_run
 

@@ -117,7 +117,7 @@ def distribution(name: str, arguments: Sequence[object]) -> Distribution:
     """Return the distribution ``name``, any of `NAMES` except ``choice``.
 
     Raises:
-        ValueError: The number or the values of the arguments are invalid.
+        ValueError: the number or the values of the arguments are invalid.
     """
     typed = [
         parse_scalar(value.strip()) if isinstance(value, str) else value for value in arguments

@@ -45,6 +45,12 @@ class Document:
     places: Mapping[KeyPath, str] = field(default_factory=dict)
     """The option that a value comes from."""
 
+    @property
+    def experiment(self) -> Mapping[str, Any]:
+        """What is written below the key ``experiment``; empty if that is no mapping."""
+        written = self.data.get("experiment") if isinstance(self.data, Mapping) else None
+        return written if isinstance(written, Mapping) else {}
+
     @classmethod
     def from_dict(cls, data: Mapping[Any, Any]) -> Document:
         """Wrap an experiment written in Python; numpy values and paths become plain ones."""

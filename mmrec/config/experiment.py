@@ -131,6 +131,11 @@ class Experiment(Section):
     ]
     """By name: ``meta``, ``early_stopping`` and hyper-parameters, as written."""
 
+    @property
+    def gpus(self) -> tuple[int, ...]:
+        """Numbers of the devices of the workers, in turn; -1 for the CPU."""
+        return self.execution.devices or (self.gpu,)
+
     @field_validator("splitting")
     @classmethod
     def _is_there_to_split(cls, value: Splitting | None, info: ValidationInfo) -> Splitting | None:

@@ -137,7 +137,7 @@ def parse_metric_label(text: str) -> MetricLabel:
     MetricLabel(name='Recall', cutoff=20)
 
     Raises:
-        ValueError: The text is not a name, or the cutoff is not a whole number from 1 up.
+        ValueError: the text is not a name, or the cutoff is not a whole number from 1 up.
     """
     match = re.fullmatch(r"([^@\s]+)(?:@0*([1-9][0-9]{0,9}))?", text.strip())
     if match is None:

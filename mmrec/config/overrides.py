@@ -53,7 +53,7 @@ def documents_of(document: Document) -> list[Document]:
         ConfigError: ``dataset`` is a list that is empty, has duplicates, or entries that are not
             names.
     """
-    written = _experiment(document)
+    written = document.experiment
     names = written.get("dataset")
     if not isinstance(names, list | tuple):
         return [document]
@@ -74,14 +74,9 @@ def documents_of(document: Document) -> list[Document]:
 
 def dataset_names(document: Document) -> list[str]:
     """Return the names of the data sets of an experiment; empty if it names none."""
-    names = _experiment(document).get("dataset")
+    names = document.experiment.get("dataset")
     found = names if isinstance(names, list | tuple) else [names]
     return [name for name in found if isinstance(name, str)]
-
-
-def _experiment(document: Document) -> Mapping[str, Any]:
-    written = document.data.get(_ROOT) if isinstance(document.data, Mapping) else None
-    return written if isinstance(written, Mapping) else {}
 
 
 def _with_value(document: Document, text: str) -> Document:
@@ -104,7 +99,7 @@ def _with_value(document: Document, text: str) -> Document:
 
 def _with_models(document: Document, models: Sequence[str]) -> Document:
     option = f"--models {','.join(models)}"
-    written = _experiment(document).get("models")
+    written = document.experiment.get("models")
     known = written if isinstance(written, Mapping) else {}
     for name in models:
         if name not in known:

@@ -44,7 +44,7 @@ def locate(text: str, context: FileContext) -> Path:
     ``..`` is removed by name, as in Elliot; symbolic links are not followed.
 
     Raises:
-        ValueError: The text is empty, contains a brace outside of ``{0}`` or cannot be a path.
+        ValueError: the text is empty, contains a brace outside of ``{0}`` or cannot be a path.
     """
     if not text.strip():
         raise ValueError("found an empty path")

@@ -76,7 +76,7 @@ class Problems:
             unchecked: what has not been checked because of the problems; empty if nothing.
 
         Raises:
-            ConfigError: There is a problem; the message has one line for each.
+            ConfigError: there is a problem; the message has one line for each.
         """
         if self._found:
             lines = [*map(self._document.describe, self)]

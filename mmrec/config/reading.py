@@ -50,8 +50,7 @@ class Loaded:
         """The Python file of external models; known even if another key is invalid."""
         if self.experiment is not None:
             return self.experiment.external_models_path
-        written = _mapping(_mapping(self.document.data).get("experiment"))
-        path = written.get("external_models_path")
+        path = self.document.experiment.get("external_models_path")
         try:
             return self.locate(path) if isinstance(path, str) else None
         except ValueError:
@@ -65,9 +64,8 @@ class Loaded:
     @property
     def notes(self) -> list[str]:
         """What in the file has no effect; a key of several models is noted once, at the first."""
-        written = _mapping(_mapping(self.document.data).get("experiment"))
         sections: list[tuple[KeyPath, Mapping[str, Any], type[Section]]] = [
-            (("experiment",), written, Experiment)
+            (("experiment",), self.document.experiment, Experiment)
         ]
         for name, settings in self.models.items():
             for key, kind in (("meta", ModelMeta), ("early_stopping", EarlyStopping)):
@@ -101,7 +99,7 @@ class Loaded:
         """Return the absolute path of a text of the file.
 
         Raises:
-            ValueError: The text is empty or contains a brace outside of ``{0}``.
+            ValueError: the text is empty or contains a brace outside of ``{0}``.
         """
         return locate(text, self.context)
 
@@ -114,17 +112,17 @@ def read_experiment(source: Source, base_dir: Path | None = None) -> Loaded:
     """Read an experiment and check it, except for the settings of its models.
 
     Args:
-        source: Path of a YAML file, YAML text (a string of more than one line), the experiment as
+        source: path of a YAML file, YAML text (a string of more than one line), the experiment as
             a dict with the one key ``experiment``, or a document.
-        base_dir: Folder that relative paths start from; by default the folder of the file,
+        base_dir: folder that relative paths start from; by default the folder of the file,
             and for text or a dict the working directory.
 
     Raises:
-        ConfigError: The source cannot be read; other errors are in ``problems``.
+        ConfigError: the source cannot be read; other errors are in ``problems``.
     """
     document, folder = open_document(source)
     problems = Problems(document)
-    written = _mapping(_mapping(document.data).get("experiment"))
+    written = document.experiment
     context = _context(written, Path.cwd() / (folder if base_dir is None else base_dir))
     experiment: Experiment | None = None
     data_config: DataConfig | None

@@ -65,7 +65,7 @@ class Space:
         """Yield every point with its constants; the last key of the file changes fastest.
 
         Raises:
-            ValueError: A dimension is a distribution; see ``is_finite``.
+            ValueError: a dimension is a distribution; see ``is_finite``.
         """
         axes: list[tuple[Any, ...]] = []
         for name, dimension in self.dimensions.items():
@@ -97,11 +97,11 @@ def parse_space(
     is a constant.
 
     Args:
-        entry: The settings of the model as written.
-        tuple_fields: The keys whose one value is a tuple. For them a flat list and
+        entry: the settings of the model as written.
+        tuple_fields: the keys whose one value is a tuple. For them a flat list and
             ``"(64, 64)"`` are a single value, and a list of such values is a dimension.
-        problems: Invalid keys are added to it, and left out of the space.
-        path: Key path of the entry in the file.
+        problems: invalid keys are added to it, and left out of the space.
+        path: key path of the entry in the file.
     """
     constants: dict[str, Any] = {}
     dimensions: dict[str, Dimension] = {}

@@ -26,7 +26,7 @@ def parse_tuple(text: str) -> tuple[Scalar, ...]:
     (('visual', 'textual'), (64, 0.01), ('visual',))
 
     Raises:
-        ValueError: A bracket or a quote is not closed, or a member is missing.
+        ValueError: a bracket or a quote is not closed, or a member is missing.
     """
     inner = text.strip()
     if opens_bracket(inner):

@@ -33,7 +33,7 @@ def read_yaml(path: Path) -> Document:
     """Read the YAML file at ``path``.
 
     Raises:
-        ConfigError: The file is missing, a folder, empty, not UTF-8, or not YAML.
+        ConfigError: the file is missing, a folder, empty, not UTF-8, or not YAML.
     """
     if "\0" in str(path):
         raise ConfigError(f"{str(path)!r}: no file has a null character in its name")
@@ -65,7 +65,7 @@ def parse_yaml(text: str, source: str = "<text>") -> Document:
     """Read YAML from ``text``; ``source`` is its name in messages.
 
     Raises:
-        ConfigError: The text is empty or not YAML.
+        ConfigError: the text is empty or not YAML.
     """
     builder = _Builder()
     try:

@@ -74,6 +74,12 @@ class Dataset:
         return len(self.items)
 
     @property
+    def splits(self) -> dict[str, Interactions]:
+        """All splits: ``train``, ``validation`` if it exists, and ``test``."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in splits.items() if split is not None}
+
+    @property
     def held_out(self) -> dict[str, Interactions]:
         """The held-out splits: ``test``, and ``validation`` if it exists."""
         validation = {} if self.validation is None else {"validation": self.validation}
@@ -140,10 +146,8 @@ class Dataset:
         """
         users, items = _digests(self.users.ids), _digests(self.items.ids)
         parts = {"users": sha256(users.data), "items": sha256(items.data)}
-        splits = {"train": self.train, "validation": self.validation, "test": self.test}
-        for name, split in splits.items():
-            if split is not None:
-                parts[name] = _fingerprint_of_split(split, users, items)
+        for name, split in self.splits.items():
+            parts[name] = _fingerprint_of_split(split, users, items)
         for loader, matrix in sorted(self.features.items()):
             parts[loader] = sha256(*_content(matrix))
         if self.cold_items is not None:

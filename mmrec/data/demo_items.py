@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mmrec.errors import DataError
 from mmrec.files import write_atomically
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 
 Matrix = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

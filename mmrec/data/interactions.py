@@ -45,7 +45,8 @@ class Interactions:
         """Sort and check the arrays; ``ratings`` default to 1.
 
         Raises:
-            DataError: lengths differ, a number is out of range, or a pair is a duplicate.
+            DataError: lengths differ, a number is out of range, a rating is not finite, or a pair
+                is a duplicate.
         """
         users, items = np.asarray(users, np.int64), np.asarray(items, np.int64)
         values = np.ones(len(users)) if ratings is None else np.asarray(ratings, np.float64)
@@ -63,6 +64,8 @@ class Interactions:
         ):
             if len(numbers) and not (low <= numbers.min() and numbers.max() < size):
                 raise DataError(f"{name} number is outside of {low}..{size - 1}")
+        if not np.isfinite(self.ratings).all():
+            raise DataError("a rating is NaN or infinite; expected finite numbers")
         is_duplicate = (np.diff(self.users) == 0) & (np.diff(self.items) == 0)
         is_duplicate &= self.items[1:] != COLD
         if is_duplicate.any():

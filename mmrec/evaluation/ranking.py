@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -70,7 +71,8 @@ def rank(
         The lists, copied from ``device`` once per batch.
 
     Raises:
-        ModelError: the scores do not have the shape [B, I], or the score of a candidate is NaN.
+        ModelError: the scores do not have the shape [B, I], the score of a candidate is NaN or
+            infinite, or float64 scores are outside of the range of float32.
     """
     n_users, n_items = train.n_users, train.n_items
     items = np.full((n_users, top_k), NO_ITEM, np.int64)
@@ -85,7 +87,7 @@ def rank(
         known = pairs[train.offsets[start] : train.offsets[stop]] - start * n_items
         buffer.view(-1).index_fill_(0, known, -torch.inf)
         batch = buffer[: stop - start]
-        _refuse_nan(batch, start)
+        _refuse_unordered(batch, start)
         best_scores, best_items = best(batch, min(top_k, n_items))
         best_items.masked_fill_(best_scores == -torch.inf, NO_ITEM)
         width = best_items.shape[1]
@@ -109,15 +111,31 @@ def _score(scorer: Scorer, start: int, train: Interactions, out: Tensor) -> None
             f"expected scores with a row for each of {BLOCK} users and a column for each of the "
             f"{train.n_items} items; found the shape {list(scores.shape)}"
         )
+    if scores.dtype == torch.float64:
+        _refuse_outside_of_float32(scores, start)
     # CUDA's top-k orders floats by their bits, where -0.0 is below 0.0. Adding 0.0 removes -0.0.
     torch.add(scores.float(), 0.0, out=out)
 
 
-def _refuse_nan(scores: Tensor, start: int) -> None:
-    is_nan = scores.amax(dim=1).isnan()  # a maximum with NaN is NaN; one pass instead of two
-    if is_nan.any():
-        user = start + int(is_nan.nonzero()[0])
-        raise ModelError(f"the scores of user number {user} contain NaN")
+def _refuse_outside_of_float32(scores: Tensor, start: int) -> None:
+    ends = [abs(float(x)) for x in scores.aminmax()]
+    size = max((x for x in ends if math.isfinite(x)), default=0.0)
+    limits = torch.finfo(torch.float32)
+    if size > limits.max or 0 < size < limits.tiny:
+        raise ModelError(
+            f"the largest scores of the users from number {start} on are about {size:.0e}, but "
+            f"float32 has {limits.tiny:.0e} to {limits.max:.0e}; change the scale of the ratings "
+            "or features, or a hyper-parameter that is an exponent"
+        )
+
+
+def _refuse_unordered(scores: Tensor, start: int) -> None:
+    largest = scores.amax(dim=1)  # NaN if there is any; one pass
+    wrong = (~(largest < torch.inf)).nonzero()
+    if len(wrong):
+        user = int(wrong[0])
+        what = "NaN" if largest[user].isnan() else "infinity"
+        raise ModelError(f"the scores of user number {start + user} contain {what}")
 
 
 def ranking_from_frame(

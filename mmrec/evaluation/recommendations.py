@@ -20,7 +20,6 @@ from mmrec.data import (
     read_split,
 )
 from mmrec.data.mismatches import TRAINING, unknown_ids
-from mmrec.data.reading.columns import IDS
 from mmrec.evaluation.complex_metrics import ComplexMetric, Ids, read_complex_metrics
 from mmrec.evaluation.evaluator import Evaluator
 from mmrec.evaluation.list_files import read_lists
@@ -71,18 +70,12 @@ class FileEvaluation:
 
     def lines(self) -> list[str]:
         """Return how the lists are ordered and the counts of unusual rows and users, as lines."""
+        rows = {f"ignored, {reason}": number for reason, number in self.ignored_rows.items()}
+        rows |= {f"kept, {reason}": number for reason, number in self.kept_rows.items()}
+        unlisted = "without a list, who count as misses"
         counts = [
-            *(
-                (number, self.n_rows, "row", f"ignored, {r}")
-                for r, number in self.ignored_rows.items()
-            ),
-            *((number, self.n_rows, "row", f"kept, {r}") for r, number in self.kept_rows.items()),
-            (
-                self.n_users_without_list,
-                self.n_users,
-                "user",
-                "without a list, who count as misses",
-            ),
+            *((number, self.n_rows, "row", what) for what, number in rows.items()),
+            (self.n_users_without_list, self.n_users, "user", unlisted),
             (self.ignored_test_rows, self.n_test_rows, "test row", "ignored, user not in training"),
             (self.trained_test_rows, self.n_test_rows, "test row", "kept, also in training"),
         ]
@@ -176,23 +169,11 @@ def evaluate_tables(
     items = trained_items.extended(
         item for part in (held_out, frame) for item in part["item_id"].unique()
     )
-    data_ids = [(key, {*trained[key].unique(), *held_out[key].unique()}) for key in IDS]
-    for path, part in ((recs, frame), (test.path, held_out)):
-        require_known_users(path, part["user_id"].unique(), users, f"{TRAINING} {train.path}")
-    test_items, listed_items = (part["item_id"].unique() for part in (held_out, frame))
-    require_reachable_items(test.path, test_items, listed_items, trained_items)
+    warnings = _check_ids(recs, frame, train, test, users, trained_items)
     if binarize:
         held_out = held_out.assign(rating=1.0)
     training = _interactions(trained, users, items)
     testing = _interactions(held_out, users, items)
-
-    warnings = [
-        unknown_ids(test.path, held_out["user_id"], users, "user", TRAINING),
-        unknown_ids(test.path, held_out["item_id"], trained_items, "item", TRAINING),
-        unknown_ids(recs, frame["user_id"], users, "user", TRAINING),
-        unknown_ids(recs, frame["item_id"], trained_items, "item", TRAINING),
-        *(internal_numbers(recs, frame[key].unique(), known, key[:-3]) for key, known in data_ids),
-    ]
     evaluator = Evaluator(
         training,
         testing,
@@ -236,6 +217,43 @@ def _read_splits(train: Path, test: Path) -> tuple[Table, Table]:
         tables = read_labelled(train, header=None)
         return tables["train"], tables["test"]
     return read_split(train, header=None), read_split(test, header=None)
+
+
+def _check_ids(
+    recs: Path,
+    frame: pd.DataFrame,
+    train: Table,
+    test: Table,
+    users: Vocabulary,
+    items: Vocabulary,
+) -> list[str | None]:
+    """Return warnings about ids that are not in training, or that look like row numbers.
+
+    Args:
+        recs: the file of the lists.
+        frame: the lists.
+        train: the training split.
+        test: the split to evaluate on.
+        users: of the training split.
+        items: of the training split.
+
+    Raises:
+        DataError: no user is in the training split, or no item can be found.
+    """
+    for path, part in ((recs, frame), (test.path, test.frame)):
+        require_known_users(path, part["user_id"].unique(), users, f"{TRAINING} {train.path}")
+    test_items, listed_items = (part["item_id"].unique() for part in (test.frame, frame))
+    require_reachable_items(test.path, test_items, listed_items, items)
+    warnings = [
+        unknown_ids(path, part[f"{what}_id"], known, what, TRAINING)
+        for path, part in ((test.path, test.frame), (recs, frame))
+        for what, known in (("user", users), ("item", items))
+    ]
+    for what in ("user", "item"):
+        key = f"{what}_id"
+        known = {*train.frame[key].unique(), *test.frame[key].unique()}
+        warnings.append(internal_numbers(recs, frame[key].unique(), known, what))
+    return warnings
 
 
 def _interactions(frame: pd.DataFrame, users: Vocabulary, items: Vocabulary) -> Interactions:

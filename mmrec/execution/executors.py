@@ -148,8 +148,7 @@ class Executor(ABC):
     @classmethod
     def devices(cls, experiment: Experiment) -> tuple[list[torch.device], list[str]]:
         """Return the devices that the workers use in turn, and notes about them for the user."""
-        gpus = experiment.execution.devices or (experiment.gpu,)
-        resolved = [resolve_device(gpu) for gpu in gpus]
+        resolved = [resolve_device(gpu) for gpu in experiment.gpus]
         fallbacks = dict.fromkeys(fallback for _, fallback in resolved if fallback)
         return [device for device, _ in resolved], list(fallbacks)
 

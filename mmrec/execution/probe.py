@@ -185,8 +185,7 @@ class _Prober:
         datasets = load_datasets(plan)
         self._number, self._model = model, plan.models[model]
         self._specs = SpecMaker(plan, datasets)
-        gpu, *_ = plan.experiment.execution.devices or (plan.experiment.gpu,)
-        self._device, _ = resolve_device(gpu)
+        self._device, _ = resolve_device(plan.experiment.gpus[0])
         outputs = {"path_output_rec_result": folder}
         if not self._model.meta.restore:  # else the weights are read from there
             outputs["path_output_rec_weight"] = folder

@@ -39,7 +39,7 @@ class ProcessExecutor(Executor):
             (device, *_), _ = self.devices(run.experiment)
             yield from run_serially(run.workbench(device), queue, run.observer, run.stop)
             return
-        gpus = run.experiment.execution.devices or (run.experiment.gpu,)
+        gpus = run.experiment.gpus
         setups = [replace(run.setup, gpu=gpus[n % len(gpus)]) for n in range(run.n_workers)]
         yield from Driver(ProcessPool(setups), run.n_workers, run.observer, run.stop).run(queue)
 

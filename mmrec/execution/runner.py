@@ -83,7 +83,7 @@ class ModelSearch:
 
     def _of_fold(self, fold: int, points: list[PointView]) -> list[ValidationView]:
         """Return the trials of one fold: figures of different folds cannot be compared."""
-        n_seeds = len(self._model.seeds) or 1
+        n_seeds = self._model.n_seeds
         chosen = slice(fold * n_seeds, (fold + 1) * n_seeds)
         return [trial for point in points for trial in point.trials[chosen]]
 

@@ -35,7 +35,6 @@ _HEADERS = {
 _UNNAMED = "arr_0"
 """numpy's name of an array that was saved without a name."""
 
-
 _SAMPLED = 16
 """Members of an archive whose shapes are checked in any case."""
 
@@ -101,11 +100,17 @@ def _sample(archive: zipfile.ZipFile) -> list[str]:
 def _shape(archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:
     """Return the shape in the header of an array."""
     with archive.open(member) as file:
-        read_header = _HEADERS.get(np.lib.format.read_magic(file))
-        if read_header is None:  # read_array names the version
-            return (0,)
-        shape: tuple[int, ...] = read_header(file)[0]
-    return shape
+        header = _header(file)
+    return (0,) if header is None else header[0]
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]] | None:
+    """Return the shape of an array, whether it is in Fortran's order, and its type.
+
+    None for a version that numpy does not have; ``read_array`` names it.
+    """
+    read_header = _HEADERS.get(np.lib.format.read_magic(file))
+    return None if read_header is None else read_header(file)
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> Numbers:
@@ -119,10 +124,10 @@ def _array(archive: zipfile.ZipFile, name: str) -> Numbers:
 
 def refuse_short(file: IO[bytes], n_stored: int) -> None:
     """Refuse an array whose header declares more than it has, before memory is allocated."""
-    read_header = _HEADERS.get(np.lib.format.read_magic(file))
-    if read_header is None:  # read_array names the version
+    header = _header(file)
+    if header is None:
         return
-    shape, _, kind = read_header(file)
+    shape, _, kind = header
     if math.prod(shape) * kind.itemsize > n_stored:
         raise ValueError(
             f"its header declares the shape {shape} of {kind}, but it has only {n_stored:,} bytes"
@@ -132,9 +137,9 @@ def refuse_short(file: IO[bytes], n_stored: int) -> None:
 def _matrix(path: Path, archive: zipfile.ZipFile, name: str) -> Numbers:
     """Read a matrix of numbers in pieces, and any other array at once."""
     with archive.open(f"{name}.npy") as file:
-        read_header = _HEADERS.get(np.lib.format.read_magic(file))
-        if read_header is not None:
-            shape, is_fortran, kind = read_header(file)
+        header = _header(file)
+        if header is not None:
+            shape, is_fortran, kind = header
             if kind.kind in "fiu" and len(shape) == 2 and min(shape) > 0:
                 return _unpacked(path, file, shape, kind, is_fortran=is_fortran)
     return _array(archive, name)

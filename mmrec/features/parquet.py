@@ -20,7 +20,7 @@ from mmrec.features.columns import (
 from mmrec.features.ids import ids_of_values, number_rows
 from mmrec.features.source import MatrixSource, Source, as_float32, block_rows, reading
 from mmrec.features.unpacking import unpack
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 
 _ID_ROWS = 1 << 16
 """Ids that are read at a time."""

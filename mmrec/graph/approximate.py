@@ -7,7 +7,8 @@ from importlib.util import find_spec
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+
+from mmrec.graph.neighbours import directions
 
 _PROBED = 16
 """One cell in 16 is searched for each item."""
@@ -41,8 +42,8 @@ def approximate_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """
     import faiss
 
-    directions = normalize(x).cpu().numpy()
-    n_rows, width = directions.shape
+    unit = directions(x).cpu().numpy()
+    n_rows, width = unit.shape
     k = min(k, n_rows)
     n_cells = math.isqrt(n_rows)
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(width), width, n_cells, faiss.METRIC_INNER_PRODUCT)
@@ -52,9 +53,9 @@ def approximate_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     threads_before = faiss.omp_get_max_threads()
     try:
         faiss.omp_set_num_threads(torch.get_num_threads())
-        index.train(directions)
-        index.add(directions)
-        similarities, neighbours = index.search(directions, k)
+        index.train(unit)
+        index.add(unit)
+        similarities, neighbours = index.search(unit, k)
     finally:
         faiss.omp_set_num_threads(threads_before)
     found, cosines = torch.from_numpy(neighbours), torch.from_numpy(similarities)

@@ -28,10 +28,11 @@ def coordinate_distances(x: Matrix, name: CoordinateDistance) -> DenseRows:
 
     Args:
         x: [N, F].
-        name: the distance; see :func:`mmrec.graph.similarities.similar_rows`.
+        name: the distance; see :func:`mmrec.graph.similarities.similar_rows`. That of rows of
+            zeros may be NaN or infinite.
     """
     if isinstance(x, np.ndarray):
-        return lambda start, stop: np.nan_to_num(cdist(x[start:stop], x, name))
+        return lambda start, stop: cdist(x[start:stop], x, name)
     sparse = _SparseRows(x)
     compute = getattr(sparse, name)
     return lambda start, stop: np.stack([compute(row) for row in range(start, stop)])
@@ -48,11 +49,13 @@ class _SparseRows:
     """
 
     def __init__(self, x: SparseArray) -> None:
+        x = x.copy()
+        x.eliminate_zeros()  # two zeros in the same place would give 0 / 0 in canberra
         self._x, self._columns = x, x.T.tocsr()
         self._n_columns = x.shape[1]
         rows = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
         self._totals = np.bincount(rows, np.abs(x.data), x.shape[0])
-        self._n_non_zero = np.bincount(rows, x.data != 0, x.shape[0])
+        self._n_non_zero = np.diff(x.indptr)
 
     def cityblock(self, row: int) -> DenseArray:
         """Return ``sum |a - b|``."""
@@ -60,9 +63,9 @@ class _SparseRows:
         return np.maximum(self._totals + inner, 0)
 
     def braycurtis(self, row: int) -> DenseArray:
-        """Return ``sum |a - b| / sum |a + b|``."""
+        """Return ``sum |a - b| / sum |a + b|``, infinity of opposite rows and of rows of zeros."""
         sums = self._totals + self._sum(row, lambda a, b: abs(a + b) - abs(a))
-        return np.divide(self.cityblock(row), sums, out=np.zeros_like(sums), where=sums > 0)
+        return np.divide(self.cityblock(row), sums, out=np.full_like(sums, np.inf), where=sums > 0)
 
     def canberra(self, row: int) -> DenseArray:
         """Return ``sum |a - b| / (|a| + |b|)``."""

@@ -35,7 +35,7 @@ def spmm(
         cols: [E] of the same type.
         values: [E].
         x: [M, D].
-        backend: the kernel; by default the one of :func:`default_backend`.
+        backend: the kernel; by default that of :func:`default_backend`.
     """
     backend = backend or default_backend(x.device.type)
     # Inside an autograd function they still require a gradient. torch-sparse would then ask for

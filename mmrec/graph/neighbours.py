@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from mmrec.graph.normalisation import TINY
 from mmrec.graph.top_k import top_k
 
 _BLOCK_VALUES = 1 << 24
@@ -25,18 +26,31 @@ def nearest_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Returns:
         The neighbours [I, k] int64 and their similarities [I, k] float32, largest first.
     """
-    directions = normalize(x)
+    unit = directions(x)
     k = min(k, len(x))
     block = block_rows(len(x))
     indices, similarities = [], []
     # One buffer for all blocks, so that memory is not fragmented.
     buffer = x.new_empty(min(block, len(x)), len(x))
-    for rows in directions.split(block):
-        cosines = torch.mm(rows, directions.T, out=buffer[: len(rows)])
+    for rows in unit.split(block):
+        cosines = torch.mm(rows, unit.T, out=buffer[: len(rows)])
         best, which = top_k(cosines, k)
         indices.append(which)
         similarities.append(best)
     return torch.cat(indices), torch.cat(similarities)
+
+
+def directions(x: Tensor) -> Tensor:
+    """Return rows divided by their norms, [I, F] for ``x`` [I, F]; rows of zeros stay zero.
+
+    Rows whose squares are outside of the range of float32 are scaled first.
+    """
+    norms = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    is_usual = (norms >= TINY) & norms.isfinite()
+    if not is_usual.all():
+        largest = x.abs().amax(1, keepdim=True)
+        x = torch.where(is_usual, x, x / largest.masked_fill(largest == 0, 1.0))
+    return normalize(x)
 
 
 def block_rows(n_items: int) -> int:

@@ -111,9 +111,11 @@ class _MeanOfLayers(Function):
         shared_rows = gradient / (len(matrices) + 1)  # every layer has this share in the mean
         shared = shared_rows if nodes is None else scattered(shared_rows, nodes, ctx.n_nodes)
         dz = shared
+        n_whole = len(matrices)  # the layers that were computed at all nodes
         if ctx.rows is not None:
+            n_whole -= 1
             dz = ctx.rows.transposed_product(_unscaled(shared_rows, *kept[-2:])).add_(shared)
-        for layer in range(len(matrices) - (ctx.rows is not None), 0, -1):
+        for layer in range(n_whole, 0, -1):
             dy = _unscaled(dz, *kept[2 * layer - 2 : 2 * layer])
             matrix = matrices[layer - 1]
             dz = transposed_spmm(matrix.pattern, matrix.values, dy).add_(shared)

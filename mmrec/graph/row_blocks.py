@@ -1,4 +1,4 @@
-"""All pairs of rows of a matrix by blocks, of which each row keeps the largest values.
+"""Matrices of all pairs of rows, computed in blocks, of which each row keeps the largest values.
 
 Shapes: N rows, F columns, B rows of a block.
 """
@@ -52,7 +52,7 @@ def keep_largest(
         rows: returns rows of the whole matrix; in a sparse block what is absent is zero.
         n: N.
         k: from 1 up; W and more keep everything.
-        zeros_compete: zeros take places of the k before they are dropped, so that negative values
+        zeros_compete: zeros count among the k before they are dropped, so that negative values
             are kept only if fewer than k values are positive or zero.
         width: W, the number of columns; N by default.
     """
@@ -111,6 +111,11 @@ def _room(values: DenseArray, k: int, n_zeros: int) -> int:
     return k if n_positive >= k else max(n_positive, k - n_zeros)
 
 
+def rows_of(matrix: SparseArray) -> Rows:
+    """Return a function that returns rows of a matrix that exists already."""
+    return lambda start, stop: matrix[start:stop]
+
+
 def transposed(matrix: SparseArray) -> SparseArray:
     """Return the transposed matrix by rows, with sorted columns."""
     return matrix.T.tocsr()
@@ -154,14 +159,14 @@ def _entries(block: Matrix) -> Iterator[tuple[IntArray, DenseArray]]:
     """Yield the columns, in any order, and the values of each row that are not zero."""
     for row in range(block.shape[0]):
         if isinstance(block, np.ndarray):
-            there = np.flatnonzero(block[row])
-            yield there, block[row][there]
+            places = np.flatnonzero(block[row])
+            yield places, block[row][places]
         else:
             entries = slice(block.indptr[row], block.indptr[row + 1])
             columns, values = block.indices[entries], block.data[entries]
-            is_there = values != 0
-            if not is_there.all():
-                columns, values = columns[is_there], values[is_there]
+            is_non_zero = values != 0
+            if not is_non_zero.all():
+                columns, values = columns[is_non_zero], values[is_non_zero]
             yield columns, values
 
 
@@ -180,5 +185,5 @@ def _lower_bound(values: DenseArray, k: int) -> float:
 def without_noise(values: DenseArray) -> DenseArray:
     """Return the values rounded to 40 bits, so that rounding noise does not order them."""
     half = 1 << (_NOISE_BITS - 1)
-    bits = (values + 0.0).view(np.int64) + half  # -0.0 becomes 0.0
+    bits = values.view(np.int64) + half
     return (bits >> _NOISE_BITS << _NOISE_BITS).view(np.float64)

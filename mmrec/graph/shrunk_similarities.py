@@ -109,7 +109,7 @@ def _of_counts(degrees: DenseArray, name: ShrunkSimilarity, settings: ShrunkSett
 
 
 def _without_noise(products: Rows, norms: DenseArray) -> Rows:
-    """Return the products with zeros in the place of those that cancel out up to rounding."""
+    """Return the products, with 0 for those that cancel out up to rounding."""
 
     def rows(start: int, stop: int) -> Matrix:
         return by_pairs(

@@ -70,15 +70,21 @@ def similar_rows(
 ) -> Rows:
     """Return a function that computes rows of the similarities between all rows, [N, N].
 
-    With c common non-zero columns, n_i and n_j non-zero columns, m = n_i + n_j - 2c:
-    cosine ``x_i.x_j / (|x_i| |x_j| + shrink)``, dot ``x_i.x_j``, and for the distances
-    ``1 / (1 + d)``, over all columns: correlation ``1 - Pearson``, braycurtis
-    ``sum |a - b| / sum |a + b|``, canberra ``sum |a - b| / (|a| + |b|)``, hamming the share of
-    columns that differ, seuclidean with variances of ddof 1 (columns of equal values are left
-    out). On non-zeroness alone: jaccard ``1 - c / (n_i + n_j - c)``, dice
-    ``1 - 2c / (n_i + n_j)``, rogerstanimoto ``2m / (F + m)``, russellrao ``(F - c) / F``,
-    sokalsneath ``2m / (c + 2m)``, yule ``2 t f / (c * ff + t f)`` with
-    ``t f = (n_i - c)(n_j - c)`` and ``ff = F - n_i - n_j + c``.
+    - cosine ``x_i.x_j / (|x_i| |x_j| + shrink)``; dot ``x_i.x_j``
+
+    The others are ``1 / (1 + d)`` of a distance d. For the values a and b of both rows:
+
+    - euclidean, l2, minkowski ``sqrt(sum (a - b)^2)``; sqeuclidean its square; seuclidean with
+      columns divided by their standard deviations (ddof 1), without columns of equal values
+    - manhattan, l1, cityblock ``sum |a - b|``; chebyshev ``max |a - b|``
+    - correlation ``1 - Pearson``; braycurtis ``sum |a - b| / sum |a + b|``; canberra
+      ``sum |a - b| / (|a| + |b|)``; hamming the share of columns that differ
+
+    For rows with n_i and n_j non-zero columns, c of them common, and m = n_i + n_j - 2c:
+
+    - jaccard ``1 - c / (n_i + n_j - c)``; dice ``1 - 2c / (n_i + n_j)``
+    - rogerstanimoto ``2m / (F + m)``; sokalsneath ``2m / (c + 2m)``; russellrao ``(F - c) / F``
+    - yule ``2p / (c (F - n_i - n_j + c) + p)`` with ``p = (n_i - c)(n_j - c)``
 
     A row has the distance 0 to itself. Rows of zeros, and constant rows for correlation, have the
     similarity 0 to all rows.
@@ -100,7 +106,7 @@ def similar_rows(
         return _correlation(x)
     if name in ("euclidean", "sqeuclidean", "seuclidean"):
         scaled = _standardised(x, fitted) if name == "seuclidean" else x
-        return _euclidean(scaled, name == "sqeuclidean")
+        return _from_distances(_euclidean(scaled, name == "sqeuclidean"), squared_norms(x))
     coordinate: CoordinateDistance = name  # type: ignore[assignment]
     return _from_distances(coordinate_distances(x, coordinate), squared_norms(x))
 
@@ -138,7 +144,6 @@ def indicators(x: Matrix) -> SparseArray:
     places = (sparse.indices.copy(), sparse.indptr.copy())
     ones = csr_array((np.where(sparse.data == 0, 0.0, 1.0), *places), shape=sparse.shape)
     ones.eliminate_zeros()
-    ones.sort_indices()
     return ones
 
 
@@ -174,7 +179,7 @@ def _from_distances(distances: DenseRows, norms: DenseArray) -> DenseRows:
     return rows
 
 
-def _euclidean(x: Matrix, is_squared: bool) -> Rows:
+def _euclidean(x: Matrix, is_squared: bool) -> DenseRows:
     products, norms = dots(x), squared_norms(x)
 
     def distances(start: int, stop: int) -> DenseArray:
@@ -184,7 +189,7 @@ def _euclidean(x: Matrix, is_squared: bool) -> Rows:
         squares[first, second] = _squared_differences(x, start + first, second)
         return squares if is_squared else np.sqrt(squares)
 
-    return _from_distances(distances, norms)
+    return distances
 
 
 def _squared_differences(x: Matrix, first: IntArray, second: IntArray) -> DenseArray:
@@ -201,10 +206,14 @@ def _standardised(x: Matrix, fitted: int | None) -> Matrix:
     """Divide each column by its standard deviation; columns of equal values become 0."""
     first: Matrix = x if fitted is None else x[:fitted]
     n = first.shape[0]
-    means, squares = (matrix.T @ np.ones(n) for matrix in (first, squared(first)))
-    means = means / n
-    variances = (squares - n * means**2) / max(1, n - 1)
-    is_constant = variances <= 1e-14 * squares
+    if isinstance(first, np.ndarray):  # sums of squares would cancel out
+        is_constant = (first == first[0]).all(axis=0)
+        variances = first.var(axis=0) * (n / max(1, n - 1))
+    else:
+        means, squares = (matrix.T @ np.ones(n) for matrix in (first, squared(first)))
+        means = means / n
+        variances = (squares - n * means**2) / max(1, n - 1)
+        is_constant = variances <= 1e-14 * squares
     scales = np.where(is_constant, 0, 1 / np.sqrt(np.where(is_constant, 1, variances)))
     if isinstance(x, np.ndarray):
         return x * scales
@@ -213,12 +222,15 @@ def _standardised(x: Matrix, fitted: int | None) -> Matrix:
 
 def _correlation(x: Matrix) -> Rows:
     n_columns = x.shape[1]
-    means = x @ np.ones(n_columns) / n_columns
-    squares = squared_norms(x)
-    variances = squares - n_columns * means**2
-    norms = np.sqrt(np.where(variances <= 1e-14 * squares, 0, variances))
-    products = dots(x - means[:, None] if isinstance(x, np.ndarray) else x)
-    offsets = np.zeros_like(means) if isinstance(x, np.ndarray) else means
+    if isinstance(x, np.ndarray):  # sums of squares would cancel out
+        is_constant = (x == x[:, :1]).all(axis=1)
+        x = x - x.mean(axis=1, keepdims=True)
+        offsets, variances = np.zeros(len(x)), squared_norms(x)
+    else:
+        offsets, squares = x @ np.ones(n_columns) / n_columns, squared_norms(x)
+        variances = squares - n_columns * offsets**2
+        is_constant = variances <= 1e-14 * squares
+    norms, products = np.sqrt(np.where(is_constant, 0, variances)), dots(x)
 
     def distances(start: int, stop: int) -> DenseArray:
         block = dense(products(start, stop))
@@ -249,7 +261,7 @@ _ON_COUNTS: Mapping[str, _OnCounts] = MappingProxyType(
 """Distances by the common columns c [B, N] and the non-zero columns [B, 1] and [N] of rows."""
 
 ON_NON_ZEROS = tuple(_ON_COUNTS)
-"""The similarities that see which values are zero and nothing else."""
+"""The similarities that depend only on which values are zero."""
 
 
 def _on_counts(x: Matrix, distance: _OnCounts) -> Rows:

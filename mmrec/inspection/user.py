@@ -13,8 +13,9 @@ from mmrec.inspection.restoring import restore
 from mmrec.planning.datasets import load_datasets
 from mmrec.planning.plan import Plan
 from mmrec.runs.example_users import held_out_ids, items_of, unknown_user
-from mmrec.runs.finished import FinishedRun, read_plan, read_studies
+from mmrec.runs.finished import FinishedRun, read_plan
 from mmrec.runs.manifest import all_fingerprint
+from mmrec.runs.studies import read_studies
 from mmrec.runs.study import Study
 from mmrec.runs.winner import find_winner
 from mmrec.training.determinism import usual_modes

@@ -65,11 +65,6 @@ class AttributeItemKNN(ClosedForm):
         """Score each cold item as if it were the only one."""
         chosen = self.right if self.config.cut == "row" else None
         weights = weights_of_cold_items(
-            self.config,
-            self._dataset,
-            cold,
-            chosen,
-            zeros_compete=False,
-            with_itself=True,
+            self.config, self._dataset, cold, chosen, zeros_compete=False, with_itself=True
         )
         return product_scorer(self.left, weights)

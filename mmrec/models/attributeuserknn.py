@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from mmrec.data import Dataset
 from mmrec.errors import ModelError
 from mmrec.graph.row_blocks import Matrix, SparseArray, transposed
-from mmrec.graph.similarities import divided, squared_norms
+from mmrec.graph.similarities import divided, indicators, squared_norms
 from mmrec.models import register
 from mmrec.models.closed_form import ClosedForm, training_matrix
 from mmrec.models.content_neighbours import AttributeNeighboursConfig, item_vectors, nearest
@@ -60,7 +60,7 @@ class AttributeUserKNN(ClosedForm):
         if config.profile == "tfidf":
             items = self._weighted(items)
         self.right = training_matrix(dataset.train, implicit=config.implicit)
-        self.vote(self._means(items, dataset))
+        self.vote(self._means(items))
 
     def vote(self, profiles: Matrix) -> None:
         """Choose the neighbours by profiles, [U, F]."""
@@ -68,14 +68,14 @@ class AttributeUserKNN(ClosedForm):
         chosen = nearest(profiles, self.config)
         self.left = chosen if self.config.votes == "own" else transposed(chosen)
 
-    def _means(self, items: Matrix, dataset: Dataset) -> Matrix:
+    def _means(self, items: Matrix) -> Matrix:
         """Return the mean of the vectors of each user's items, [U, F].
 
         Sums are divided, and not shares added up: equal shares of 0 and 1 have equal bits, which
         hamming compares.
         """
-        sums = cast("Matrix", training_matrix(dataset.train, implicit=True) @ items)
-        degrees = dataset.train.user_degrees
+        history = indicators(self.right)
+        sums, degrees = cast("Matrix", history @ items), np.diff(history.indptr)
         if isinstance(sums, np.ndarray):
             return sums / np.maximum(degrees, 1)[:, None]
         sums.data /= np.repeat(degrees, np.diff(sums.indptr))

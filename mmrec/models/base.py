@@ -243,6 +243,7 @@ class Model(nn.Module, Recommender):
         return users, items
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Model:
+        """Apply ``fn`` to sparse matrices, too: this is how torch moves a module to a device."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for module in self.modules():
             for name, value in list(vars(module).items()):

@@ -39,7 +39,7 @@ class RandomConfig(RecommenderConfig):
     """Configuration of :class:`Random`."""
 
     random_seed: Natural | None = None
-    """Elliot's name for ``seed``; it wins where both are given."""
+    """Elliot's name for ``seed``; it takes precedence if both are given."""
 
 
 @register("Random")

@@ -14,10 +14,14 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from mmrec.data import Interactions
+from mmrec.errors import ModelError
 from mmrec.graph.row_blocks import DenseArray, Matrix, SparseArray
 from mmrec.models.base import Recommender
 
 logger = logging.getLogger(__name__)
+
+_LARGEST_RATING = 1e100
+"""Products of three ratings, as in a score, are finite in float64 up to here."""
 
 
 def training_matrix(train: Interactions, *, implicit: bool) -> SparseArray:
@@ -28,9 +32,22 @@ def training_matrix(train: Interactions, *, implicit: bool) -> SparseArray:
     Args:
         train: the training split.
         implicit: every rating becomes 1.
+
+    Raises:
+        ModelError: no rating is above 0, or one is too large to be multiplied.
     """
     kept = train.ratings > 0
     n_absent = len(train) - int(kept.sum())
+    if n_absent == len(train):
+        raise ModelError(
+            f"none of the {len(train)} training ratings is above 0, so none counts; "
+            "'binarize: True' makes every rating 1"
+        )
+    if train.ratings.max() > _LARGEST_RATING and not implicit:
+        raise ModelError(
+            f"found the training rating {train.ratings.max():g}; accepted: at most "
+            f"{_LARGEST_RATING:g}, or 'binarize: True'"
+        )
     if n_absent:
         logger.warning(
             "%d of the %d training ratings are 0 or less; they count as absent",

@@ -48,7 +48,7 @@ def weights_of_cold_items(
         cold: the cold items.
         chosen: the neighbours of each trained item, [I, I], if those of the history choose; None
             if each candidate chooses its own.
-        zeros_compete: whether similarities of 0 take places of neighbours, see
+        zeros_compete: whether similarities of 0 count among the neighbours, see
             :func:`mmrec.graph.row_blocks.keep_largest`.
         with_itself: whether a candidate that chooses can be its own neighbour.
     """
@@ -78,7 +78,7 @@ def _with_own(block: Matrix, n: int, start: int, *, with_itself: bool) -> Matrix
         block: [B, I+C].
         n: I.
         start: the number of the first candidate.
-        with_itself: False for 0 in the place of the own similarity.
+        with_itself: False for 0 instead of the own similarity.
     """
     own = block.diagonal(n + start)[:, None] * with_itself
     if isinstance(block, np.ndarray):

@@ -21,7 +21,7 @@ from mmrec.data import SAMPLERS
 from mmrec.errors import ConfigError, nearest
 from mmrec.features import default_loaders
 from mmrec.graph import NeighbourSearch, has_approximate_neighbours
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 
 
 def _count_or_minus_one(meaning: str) -> AfterValidator:
@@ -117,13 +117,13 @@ class FeaturesConfig(RecommenderConfig):
     modalities: tuple[str, ...] = ("visual", "textual")
     """The modalities, one or more."""
     loaders: tuple[str, ...] = ()
-    """The loader of each modality, position by position; by default the one of its name."""
+    """The loader of each modality, in the same order; by default that of the modality's name."""
     control: Literal["none", "permute"] = "none"
     """``permute`` gives every item the vectors of another item, drawn by the seed. A model that is
     as good with them gains nothing from what the vectors say about the items."""
 
     @model_validator(mode="after")
-    def _check_loaders(self) -> FeaturesConfig:
+    def _check_modality_names(self) -> FeaturesConfig:
         if not self.modalities:
             raise ValueError("modalities: expected at least one")
         if len(set(self.modalities)) < len(self.modalities):
@@ -134,6 +134,10 @@ class FeaturesConfig(RecommenderConfig):
                     f"modalities: found {name!r}; accepted: letters, digits and underscores, "
                     "a letter first"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_loaders(self) -> FeaturesConfig:
         if self.loaders and len(self.loaders) != len(self.modalities):
             raise ValueError(
                 f"loaders: expected one for each of the {len(self.modalities)} modalities "

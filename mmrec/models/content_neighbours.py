@@ -63,7 +63,7 @@ class AttributeNeighboursConfig(ContentNeighboursConfig):
     modalities: tuple[str, ...] = ("attributes",)
     """The modalities, one or more; several are concatenated."""
     loader: str | None = None
-    """Elliot's key for the only loader, in the place of ``modalities`` and ``loaders``."""
+    """Elliot's key for the only loader, instead of ``modalities`` and ``loaders``."""
 
     @model_validator(mode="after")
     def _check_loader(self) -> AttributeNeighboursConfig:
@@ -113,8 +113,9 @@ def _concatenated(
     if config.normalize_features:
         parts = [_normalised(x) for x in parts]
     vectors: DenseArray = np.concatenate(parts, axis=1)
-    if all(x[:n_trained].all() for x in are_attributes):
-        vectors = vectors[:, vectors[:n_trained].any(axis=0)]
+    is_used = vectors[:n_trained].any(axis=0)
+    if is_used.any() and all(x[:n_trained].all() for x in are_attributes):
+        vectors = vectors[:, is_used]
     return csr_array(vectors) if all(x.all() for x in are_attributes) else vectors
 
 

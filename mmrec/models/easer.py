@@ -57,7 +57,7 @@ class EASER(ClosedForm):
 
     On ones, ``n_j`` is the diagonal of ``R^T R``, and this is the model of the paper. On graded
     ratings it is not: the other entries grow with the squared ratings and the diagonal does not.
-    This gives a warning; ``implicit: True`` avoids it. G is inverted in float64, by Cholesky if it
+    A warning says so; ``implicit: True`` avoids it. G is inverted in float64, by Cholesky if it
     is positive definite. ``seed`` has no effect.
 
     Public code: Elliot is followed, also on graded ratings. RecBole always uses ones. Cornac keeps

@@ -140,11 +140,11 @@ class ElasticNet:
         parts = []
         for start in range(0, len(active), n):
             part = slice(start, start + n)
-            is_there = active[part] >= 0
+            is_active = active[part] >= 0
             systems = gram[active[part, :, None], active[part, None, :]]
-            systems *= is_there[:, :, None] & is_there[:, None, :]
-            systems[:, np.arange(size), np.arange(size)] += np.where(is_there, self.l2, 1)
-            right = np.where(is_there, np.take_along_axis(targets[part], active[part], axis=1), 0)
+            systems *= is_active[:, :, None] & is_active[:, None, :]
+            systems[:, np.arange(size), np.arange(size)] += np.where(is_active, self.l2, 1)
+            right = np.where(is_active, np.take_along_axis(targets[part], active[part], axis=1), 0)
             parts.append(descent.minimise(systems, right, weights[part], noise[part]))
         return np.concatenate(parts)
 

@@ -42,23 +42,29 @@ def load_external_module(path: Path) -> ModuleType:
         ElliotCodeError: importing the file fails, and it imports Elliot.
         ModelError: the file is missing, or importing it fails.
     """
-    named = path
+    file, sources = _read(path)
+    facts = json.dumps([str(file.resolve()), sources.digests])
+    name = f"{EXTERNAL_PREFIX}{sha256(facts.encode())[:12]}"
+    activate_external(name)
+    _executed[path.resolve()] = sources.digests
+    with IMPORTING:
+        return sys.modules[name] if name in sys.modules else _import(name, file, sources)
+
+
+def _read(path: Path) -> tuple[Path, Sources]:
+    """Return the file to import, of a folder its ``__init__.py``, and the content of all files."""
     try:
-        path = path / "__init__.py" if path.is_dir() else path
-        if not path.is_file():
-            raise ModelError(f"{path}: no such file")
-        place, sources = path.resolve(), Sources.read(path)
+        file = path / "__init__.py" if path.is_dir() else path
+        if not file.is_file():
+            raise ModelError(f"{file}: no such file")
+        return file, Sources.read(file)
     except OSError as error:
         where = error.filename or path
         raise ModelError(f"{where}: cannot be read: {error.strerror or error}") from error
-    name = f"{EXTERNAL_PREFIX}{sha256(json.dumps([str(place), sources.digests]).encode())[:12]}"
-    activate_external(name)
-    _executed[named.resolve()] = sources.digests
-    with IMPORTING:
-        return sys.modules[name] if name in sys.modules else _import(name, path, sources)
 
 
 def _import(name: str, path: Path, sources: Sources) -> ModuleType:
+    """Import a file as a module; an ``__init__.py`` together with the files next to it."""
     need_libraries()
     spec = sources.spec(name, path)
     if spec is None or spec.loader is None:
@@ -124,34 +130,35 @@ def find_recommender(name: str, external: ModuleType | None) -> type[Recommender
             return MODELS[name]
         known = sorted([*MODELS, *(PREFIX + asked for asked in own)], key=str.casefold)
         named = "" if name in OF_ITS_KIND else f"; known: {listing(known, len(known))}"
-        raise ModelError(f"unknown model {name!r}{_meant(name, known) or _instead(name)}{named}")
+        hint = _suggestion(name, known) or _alternatives(name)
+        raise ModelError(f"unknown model {name!r}{hint}{named}")
     asked = name.removeprefix(PREFIX)
     if asked in own:
-        return _only(asked, own[asked])
+        return _unambiguous(asked, own[asked])
     if asked in MODELS:
         return MODELS[asked]
-    meant = _meant(asked, [*own, *MODELS])
+    suggestion = _suggestion(asked, [*own, *MODELS])
     if external is None:
-        raise ModelError(f"no built-in model is called {asked!r}{meant}{_instead(asked)}")
+        raise ModelError(f"no built-in model is called {asked!r}{suggestion}{_alternatives(asked)}")
     raise ModelError(
-        f"{external.__file__} has no model {asked!r}{meant or _instead(asked)}; "
+        f"{external.__file__} has no model {asked!r}{suggestion or _alternatives(asked)}; "
         f"it has: {listing(own, 20) or 'none'}"
     )
 
 
-def _only(name: str, classes: list[type[Recommender]]) -> type[Recommender]:
+def _unambiguous(name: str, classes: list[type[Recommender]]) -> type[Recommender]:
     if len(classes) > 1:
         places = (kind.__module__.partition(".")[2] + ".py" for kind in classes)
         raise ModelError(f"several files define {name}: {listing(places)}; rename all but one")
     return classes[0]
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def _suggestion(name: str, known: Iterable[str]) -> str:
     """Return the model of ``known`` that a name probably means, as :func:`nearest` does."""
     return "" if name in OF_ITS_KIND else nearest(SAME_MODEL.get(name, name), known)
 
 
-def _instead(name: str) -> str:
+def _alternatives(name: str) -> str:
     """Return what can be used if no model is called ``name``."""
     kind = f"; of the same kind: {OF_ITS_KIND[name]}" if name in OF_ITS_KIND else ""
     return (

@@ -75,8 +75,8 @@ class GraphRefining(nn.Module):
         blocks = block_diagonal(interactions, n_modalities)
         self.blocks = blocks, blocks.transposed()
 
-    def users(self, items: Tensor) -> Tensor:
-        """Return the preferences of users, moved to the items that they attend to, [MU, K].
+    def routed(self, items: Tensor) -> Tensor:
+        """Return the preferences of users, moved towards the items that they attend to, [MU, K].
 
         Args:
             items: features of length 1, [MI, K].

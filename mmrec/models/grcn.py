@@ -142,7 +142,7 @@ class GRCN(Model):
     def propagated(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of some users and items."""
         features = normalise_rows(leaky_relu(torch.cat([*self.features.projected().values()])))
-        preferences = self.refining.users(features)
+        preferences = self.refining.routed(features)
         attention = self.refining.attention(preferences, features)
         weights = self.refining.weighted(attention, pruning=self.config.pruning)
         ids = self.convolved(weights, users, items)
@@ -180,12 +180,12 @@ class GRCN(Model):
         """Return the BPR loss of the batch and the penalties."""
         user, items = self.propagated(batch.users, batch.items)
         ids = self.users(batch.users), *batch.split(self.items(batch.items))
-        tables = dict(zip(self.features, self.refining.preferences, strict=True))
-        squares = [x.index_select(0, batch.users).square().mean() for x in tables.values()]
+        preferences = dict(zip(self.features, self.refining.preferences, strict=True))
+        squares = [x.index_select(0, batch.users).square().mean() for x in preferences.values()]
         weight = 1.0
         if self.config.variant == "mmrec":
             weight = self.config.l_w
-            squares += [x.square().mean() for m, x in tables.items() if m == "visual"]
+            squares += [x.square().mean() for m, x in preferences.items() if m == "visual"]
         return {
             "ranking": bpr_loss(user, *batch.split(items)),
             "penalty": self.config.l_w * l2_penalty(ids[0], *ids) / self.config.factors,

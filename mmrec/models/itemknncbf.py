@@ -26,7 +26,7 @@ class ItemKNNCBFConfig(ContentNeighboursConfig):
     neighbors: Count = 10
     """How many neighbours are kept."""
     knn_k: Count | None = None
-    """MMRec's name for ``neighbors``; it wins where both are given."""
+    """MMRec's name for ``neighbors``; it takes precedence if both are given."""
     shrink: NonNegativeReal = 10.0
     """Added to the denominator of cosine."""
     implicit: Flag = True
@@ -87,11 +87,6 @@ class ItemKNNCBF(ClosedForm):
         """Score each cold item as if it were the only one."""
         chosen = self.right if self.config.cut == "row" else None
         weights = weights_of_cold_items(
-            self.config,
-            self._dataset,
-            cold,
-            chosen,
-            zeros_compete=True,
-            with_itself=False,
+            self.config, self._dataset, cold, chosen, zeros_compete=True, with_itself=False
         )
         return product_scorer(self.left, weights)

@@ -122,8 +122,9 @@ class LATTICE(Model):
 
     def build_raw_graphs(self) -> list[SparseMatrix]:
         """Return the normalised graph [I, I] of each modality's raw features."""
-        how = self.config.top_k, self.config.neighbours
-        return SparseMatrix.aligned([raw_item_graph(x, *how) for x in self.features.raw.values()])
+        top_k, search = self.config.top_k, self.config.neighbours
+        graphs = [raw_item_graph(x, top_k, search) for x in self.features.raw.values()]
+        return SparseMatrix.aligned(graphs)
 
     def item_graph(self, raw_share: float | None = None) -> SparseMatrix:
         """Build the item graph [I, I] from the current parameters (equations 1 to 6).
@@ -132,9 +133,9 @@ class LATTICE(Model):
             raw_share: share of the raw features' graphs; by default ``l_m``.
         """
         share = self.config.l_m if raw_share is None else raw_share
-        weights, how = self.importance.softmax(0), (self.config.top_k, self.config.neighbours)
-        projected = self.projections(self.features.raw).values()  # eq. 1
-        learned = learned_item_graph(list(projected), weights, *how)
+        weights = self.importance.softmax(0)
+        projected = list(self.projections(self.features.raw).values())  # eq. 1
+        learned = learned_item_graph(projected, weights, self.config.top_k, self.config.neighbours)
         raw = SparseMatrix.weighted_sum(self.raw_graphs, weights)
         return (1 - share) * learned + share * raw  # eq. 6
 

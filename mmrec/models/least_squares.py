@@ -77,11 +77,11 @@ class LeastSquares:
         for rows, length in self._blocks(width + wide):
             check_interrupted()
             places = torch.arange(length)
-            is_there = places < self._degrees[rows, None]
-            edges = torch.where(is_there, self._starts[rows, None] + places, -1)
+            is_edge = places < self._degrees[rows, None]
+            edges = torch.where(is_edge, self._starts[rows, None] + places, -1)
             root = pad((scale + self._penalties[rows, None]).rsqrt(), (0, wide))
             v = rotated[self._columns[edges]] * root[:, None, :]
-            ones = is_there.to(v.dtype)[:, None, :]
+            ones = is_edge.to(v.dtype)[:, None, :]
             # torch.bmm rather than @, which treats a batch of one matrix as a special case.
             if length < width:
                 z = torch.bmm(self._solved(torch.bmm(v, v.mT), ones), v)

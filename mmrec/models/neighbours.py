@@ -83,7 +83,7 @@ def similarities(vectors: SparseArray, config: NeighboursConfig) -> Rows:
 def nearest(vectors: SparseArray, config: NeighboursConfig) -> SparseArray:
     """Return the similarities of each vector with its neighbours, [N, N]; row j are those of j.
 
-    In ``standard`` zeros are never neighbours. In ``aiolli`` zeros take places of the k, so that
+    In ``standard`` zeros are never neighbours. In ``aiolli`` zeros count among the k, so that
     negative similarities are kept only if fewer than k are positive or zero.
     """
     is_shrunk = config.implementation == "aiolli"

@@ -84,9 +84,9 @@ def projected_rows(projection: nn.Linear, features: Tensor, items: Tensor) -> Te
         features: [I, F].
         items: [P] int64, in any order and with repetitions.
     """
-    some, places = items.unique(return_inverse=True)
-    is_all = len(some) == len(features)
-    rows = features if is_all else features.index_select(0, padded(some))
+    distinct, places = items.unique(return_inverse=True)
+    is_all = len(distinct) == len(features)
+    rows = features if is_all else features.index_select(0, padded(distinct))
     return wide_linear(rows, projection.weight, projection.bias).index_select(0, places)
 
 

@@ -13,6 +13,7 @@ from mmrec.graph.row_blocks import (
     SparseArray,
     by_pairs,
     keep_largest,
+    rows_of,
     transposed,
     without_diagonal,
 )
@@ -99,9 +100,7 @@ class RP3beta(ClosedForm):
 
     def cut_columns(self, weights: SparseArray) -> SparseArray:
         """Return the largest weights of each column, [I, I]."""
-        columns = transposed(weights)
-        kept = keep_largest(lambda start, stop: columns[start:stop], self.n_items, self._k)
-        return transposed(kept)
+        return transposed(keep_largest(rows_of(transposed(weights)), self.n_items, self._k))
 
 
 def _divided_by_row_sum(matrix: SparseArray) -> SparseArray:

@@ -1,4 +1,4 @@
-"""SimGCL: LightGCN with a contrastive loss between two views of the embeddings with noise."""
+"""SimGCL: LightGCN with a contrastive loss between two views of the embeddings with added noise."""
 
 from __future__ import annotations
 
@@ -101,15 +101,16 @@ class SimGCL(Model):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return BPR, the penalty, and the contrast of the two views."""
-        users, user_rows = batch.users.unique(return_inverse=True)
-        positives, positive_rows = batch.positives.unique(return_inverse=True)
+        users, user_places = batch.users.unique(return_inverse=True)
+        positives, positive_places = batch.positives.unique(return_inverse=True)
         first = self.first_layer()
         contrasted = torch.cat([users, self.n_users + positives])
-        nodes = torch.cat([contrasted, self.n_users + batch.split(batch.items)[1]])
+        _, negatives = batch.split(batch.items)
+        nodes = torch.cat([contrasted, self.n_users + negatives])
         plain, negative = self.plain(first, nodes).split([len(contrasted), len(batch)])
         sizes = len(users), len(positives)
         each_user, each_positive = plain.split(sizes)
-        user, positive = each_user[user_rows], each_positive[positive_rows]
+        user, positive = each_user[user_places], each_positive[positive_places]
         views = [self.view(first, plain, contrasted).split(sizes) for _ in range(2)]
         of_users, of_positives = (info_nce(x, y, TEMPERATURE) for x, y in zip(*views, strict=True))
         return {

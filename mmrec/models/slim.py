@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmrec.config import Flag, NonNegativeReal
 from mmrec.data import Dataset
-from mmrec.graph.row_blocks import SparseArray, keep_largest, transposed
+from mmrec.graph.row_blocks import SparseArray, keep_largest, rows_of, transposed
 from mmrec.models import RecommenderConfig, register
 from mmrec.models.all_pairs import all_pairs, gram_matrix
 from mmrec.models.closed_form import ClosedForm, training_matrix
@@ -78,8 +78,5 @@ class Slim(ClosedForm):
         with all_pairs("Slim", self.n_items, 2):
             columns = net.columns(gram_matrix(ratings))
         if config.neighborhood != -1:
-            all_columns = columns
-            columns = keep_largest(
-                lambda start, stop: all_columns[start:stop], self.n_items, config.neighborhood
-            )
+            columns = keep_largest(rows_of(columns), self.n_items, config.neighborhood)
         self.left, self.right = ratings, transposed(columns)

@@ -27,7 +27,7 @@ class UserKNN(ClosedForm):
     """User-based nearest neighbours (Resnick et al., CSCW 1994), as in Elliot.
 
     Each user v chooses the ``neighbors`` most similar users by their rows of the training ratings
-    R. The similarities are those of ItemKNN with users in the place of items; the choosing user has
+    R. The similarities are those of ItemKNN with users instead of items; the choosing user has
     the exponent 2a of asymmetric and the weight ``tversky_alpha``. A score is a sum over users v,
     neither centred nor divided by the sum of similarities:
 

@@ -115,7 +115,11 @@ class VBPR(Model):
         return UniformUsers if config.variant == "formal" else EachInteraction
 
     def embed_items(self, items: Tensor | None = None) -> Tensor:
-        """Return ``[q_i, e_i]`` of some items, [P, 2D], without ``items`` of all."""
+        """Return ``[q_i, e_i]`` of some items, [P, 2D].
+
+        Args:
+            items: [P] int64; without them all items.
+        """
         collaborative, features = self.items.weight, self.features
         if items is not None:
             collaborative, features = self.items(items), features.index_select(0, items)
@@ -129,8 +133,8 @@ class VBPR(Model):
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the BPR loss of the batch plus the weighted penalty on its embeddings."""
-        some, places = batch.items.unique(return_inverse=True)
-        items = self.embed_items(padded(some)).index_select(0, places)
+        distinct, places = batch.items.unique(return_inverse=True)
+        items = self.embed_items(padded(distinct)).index_select(0, places)
         rows = self.users(batch.users), *batch.split(items)
         if self.is_formal:
             return bpr_loss(*rows, l_w=self.config.l_w)

@@ -130,7 +130,7 @@ def _count_model(model: ModelPlan, datasets: Sequence[Dataset]) -> ModelCounts:
     return ModelCounts(
         name=model.name,
         n_points=model.n_points,
-        n_seeds=len(model.seeds) or 1,
+        n_seeds=model.n_seeds,
         n_folds=model.n_folds,
         points=tuple(
             PointCounts(values, tuple(count(values, fold) for fold in range(len(datasets))))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mmrec.config import DataConfig, Experiment, Problems, SideInformation, path_problem
 from mmrec.data import FoldFiles, TableForm, find_folds, name_folds
 from mmrec.errors import DataError, listing, nearest
-from mmrec.features import LOADERS, FolderLoader, Loader, default_loaders
+from mmrec.features import LOADERS, FolderLoader, Loader
+from mmrec.files import cache_folder
+from mmrec.planning.modality_subsets import declared_modalities
 
 _DATA = ("experiment", "data_config")
 
@@ -112,7 +113,7 @@ def plan_loaders(
         skip_unknown: leave out loaders that are not known, instead of reporting them.
     """
     loaders = []
-    cache_dir = feature_cache() if use_cache else None
+    cache_dir = cache_folder() if use_cache else None
     for place, entry in enumerate(data.side_information):
         path = (*_DATA, "side_information", place)
         if entry.dataloader not in LOADERS:
@@ -137,17 +138,6 @@ def _unknown_loader(name: str) -> str:
             f"data: remove the entry; {known}"
         )
     return f"unknown loader {name!r}{nearest(name, LOADERS)}; {known}"
-
-
-def feature_cache() -> Path | None:
-    """Return the folder of packed features, which may not exist; None without a home folder."""
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not base.is_absolute():  # unset, or to be ignored as the XDG specification demands
-        try:
-            base = Path.home() / ".cache"
-        except RuntimeError:
-            return None
-    return base / "mmrec"
 
 
 def _loader_path(
@@ -183,8 +173,7 @@ def missing_loaders(sources: Mapping[str, str], declared: Sequence[str]) -> Iter
 
     A loader that may be a misspelt one of ``declared`` is already reported there.
     """
-    modality_of = {loader: modality for modality, loader in default_loaders().items()}
-    usable = ", ".join(modality_of[name] for name in declared if name in modality_of)
+    usable = ", ".join(declared_modalities(declared))
     instead = f", or write modalities: [{usable}] in the model" if usable else ""
     for modality, loader in sources.items():
         is_reported = nearest(loader, [name for name in declared if name not in LOADERS])

@@ -38,6 +38,11 @@ class ModelSettings:
     """The figures, without cutoffs, that are not better for being higher or lower."""
 
     @property
+    def n_seeds(self) -> int:
+        """How many trials a point has on each fold."""
+        return len(self.seeds) or 1
+
+    @property
     def objective(self) -> Objective:
         """What epochs, trials and points are selected by."""
         return self.objective_of(self.select_by)
@@ -81,7 +86,7 @@ class ModelPlan(ModelSettings):
     @property
     def n_trials(self) -> int:
         """The number of trials, at most."""
-        return self.n_points * self.n_folds * (len(self.seeds) or 1)
+        return self.n_points * self.n_folds * self.n_seeds
 
     def repetitions(self, point: Values) -> list[tuple[int, Values]]:
         """Return the fold and the hyper-parameters of each trial of a point, fold by fold."""

@@ -21,6 +21,7 @@ from mmrec.data import (
 )
 from mmrec.data import prefiltering as filters
 from mmrec.data import splitting as strategies
+from mmrec.data.reading.form import DUPLICATES
 from mmrec.data.reading.times import is_date, parse_date
 from mmrec.data.rows import runs_of, timestamps_of
 from mmrec.errors import DataError
@@ -29,12 +30,6 @@ from mmrec.planning.checks import check_features
 from mmrec.planning.inputs import table_form
 from mmrec.seeding import rng_for
 
-REPEATED = {
-    "last": "of which the last counts",
-    "first": "of which the first counts",
-    "mean": "whose mean rating counts",
-    "latest": "of which the latest counts",
-}
 _Part = Literal["test", "validation"]
 
 
@@ -75,7 +70,7 @@ class SplitFile:
         frame = sort_rows(table.frame)
         steps = []
         if table.n_duplicates:
-            step = FilterStep.of(f"repeated rows, {REPEATED[data.duplicates]}", frame, frame)
+            step = FilterStep.of(f"duplicate rows ({DUPLICATES[data.duplicates]})", frame, frame)
             steps.append(replace(step, rows=(len(frame) + table.n_duplicates, len(frame))))
         tables = {"": replace(table, frame=frame)}
         warnings = check_features(loaders, tables)
@@ -182,23 +177,14 @@ class SplitFile:
                 test_ratio=split.test_ratio,
                 leave_n_out=split.leave_n_out,
             ), ()
-        table = replace(self.table, frame=frame)
-        times = timestamps_of(table, name)
+        times = timestamps_of(replace(self.table, frame=frame), name)
         if split.strategy == "temporal_hold_out":
             return strategies.temporal_hold_out(
                 users, times, test_ratio=split.test_ratio, leave_n_out=split.leave_n_out
             ), ()
         has_dates = is_date(str(frame["timestamp"].iloc[0]))
         if split.timestamp != "best":
-            limit = split.timestamp
-            assert limit is not None
-            if isinstance(limit, str) != has_dates:
-                found, wanted = ("dates", "a date") if has_dates else ("numbers", "a number")
-                raise DataError(
-                    f"{self.table.path}: {name}: the timestamps are {found}, and the timestamp of "
-                    f"the experiment is {limit!r}; write {wanted}"
-                )
-            limit = parse_date(limit) if isinstance(limit, str) else limit
+            limit = self._limit(split, name, has_dates=has_dates)
             return strategies.fixed_timestamp(times, limit), ()
         try:
             best = strategies.best_timestamp(
@@ -208,6 +194,18 @@ class SplitFile:
             raise DataError(f"{self.table.path}: {name}: {error}") from None
         shown = pd.Timestamp(best, unit="ns").isoformat() if has_dates else best
         return strategies.fixed_timestamp(times, best), (f"{name}: the best timestamp is {shown}",)
+
+    def _limit(self, split: Split, name: str, *, has_dates: bool) -> int | float:
+        """Return the timestamp of the experiment, which must be of the kind of the file's."""
+        limit = split.timestamp
+        assert limit is not None
+        if isinstance(limit, str) != has_dates:
+            found, wanted = ("dates", "a date") if has_dates else ("numbers", "a number")
+            raise DataError(
+                f"{self.table.path}: {name}: the timestamps are {found}, and the timestamp of "
+                f"the experiment is {limit!r}; write {wanted}"
+            )
+        return parse_date(limit) if isinstance(limit, str) else limit
 
 
 def _name(entry: Prefilter) -> str:

@@ -64,7 +64,7 @@ class Outline:
                     "fold": dataset.fold,
                     "users": dataset.n_users,
                     "items": dataset.n_items,
-                    "interactions": {name: len(split) for name, split in _splits(dataset).items()},
+                    "interactions": {name: len(split) for name, split in dataset.splits.items()},
                     **_plain_cold_items(dataset),
                 }
                 for dataset in self.datasets
@@ -132,10 +132,5 @@ def _data(datasets: Sequence[Dataset], widths: Mapping[str, int]) -> list[str]:
 
 
 def _sizes(dataset: Dataset) -> str:
-    sizes = ", ".join(f"{len(split):,} {name}" for name, split in _splits(dataset).items())
+    sizes = ", ".join(f"{len(split):,} {name}" for name, split in dataset.splits.items())
     return f"{dataset.n_users:,} users, {dataset.n_items:,} items; interactions: {sizes}"
-
-
-def _splits(dataset: Dataset) -> dict[str, Any]:
-    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    return {name: split for name, split in splits.items() if split is not None}

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from mmrec.config import Choice, Dimension, ModelMeta, Space
+from mmrec.installation import install_hint
 from mmrec.planning.entry import Entry
 from mmrec.seeding import rng_for
-from mmrec.text import install_hint
 
 Values = Mapping[str, Any]
 """The hyper-parameters of one point, before the configuration of the model reads them."""

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrec.errors import DataError, listing, nearest
+from mmrec.installation import install_hint
 from mmrec.reporting.plots.style import draw
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import FIGURES
-from mmrec.text import install_hint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mmrec.files import encoded
+from mmrec.installation import install_hint
 from mmrec.reporting.plots.style import draw, is_available
 from mmrec.reporting.plots.svg import to_uri
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Plot, sections_of
 from mmrec.reporting.table import number
-from mmrec.text import duration, install_hint, moment
+from mmrec.text import duration, moment
 
 if TYPE_CHECKING:
     from jinja2 import Environment

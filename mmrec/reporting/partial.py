@@ -11,8 +11,9 @@ from mmrec.reporting.page import report_html
 from mmrec.reporting.report import rebuild_report
 from mmrec.reporting.report_data import ReportData, activate_own_file
 from mmrec.reporting.run_tables import RunTables
-from mmrec.runs.finished import is_unfinished, read_settings, read_unfinished_studies
+from mmrec.runs.finished import is_unfinished, read_settings
 from mmrec.runs.folder import PARTIAL
+from mmrec.runs.studies import read_unfinished_studies
 from mmrec.runs.unfinished import UnfinishedRun
 from mmrec.training.determinism import usual_modes
 
@@ -20,8 +21,8 @@ from mmrec.training.determinism import usual_modes
 def report_run(path: str | Path) -> tuple[Path, str | None]:
     """Write tables and report of a run again, or those of an unfinished run so far.
 
-    An unfinished run gets them in its folder ``partial``, which goes when it finishes. It may be
-    running: nothing is locked, and no file of the run is changed.
+    An unfinished run gets them in its folder ``partial``, which is removed when it finishes. It
+    may be running: nothing is locked, and no file of the run is changed.
 
     Returns:
         The report, and what an unfinished run is doing; None for a finished one.

@@ -14,7 +14,8 @@ from mmrec.reporting.page import report_html
 from mmrec.reporting.report_data import ReportData, activate_own_file
 from mmrec.reporting.results import Results
 from mmrec.reporting.run_tables import RunTables, best_table, trials_table
-from mmrec.runs.finished import FinishedRun, read_settings, read_studies
+from mmrec.runs.finished import FinishedRun, read_settings
+from mmrec.runs.studies import read_studies
 from mmrec.runs.study import Study
 from mmrec.training.determinism import usual_modes
 

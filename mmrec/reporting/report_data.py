@@ -19,7 +19,8 @@ from mmrec.reporting.examples.collect import read_examples
 from mmrec.reporting.importance import Importance, importance_of
 from mmrec.reporting.run_tables import significance_table
 from mmrec.reporting.verdicts import Lead, Verdicts
-from mmrec.runs.finished import FinishedRun, read_settings, read_studies
+from mmrec.runs.finished import FinishedRun, read_settings
+from mmrec.runs.studies import read_studies
 from mmrec.runs.study import Study
 from mmrec.runs.trust import is_trusted
 from mmrec.runs.unfinished import UnfinishedRun

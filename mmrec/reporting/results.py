@@ -47,7 +47,7 @@ class Results:
 
     @cached_property
     def tables(self) -> dict[str, ReportTable]:
-        """The tables of the report by name, each with ``to_latex()`` and ``to_csv()``.
+        """The tables of the report by name, each with ``frame``, ``to_latex()`` and ``to_csv()``.
 
         For example ``best``, ``costs``, ``splits``, ``trials MODEL``, and where the run has them
         ``seeds``, ``users`` and ``paired_ttest over users``.

@@ -14,7 +14,7 @@ from mmrec.config import Evaluation, Experiment
 from mmrec.data import FloatArray
 from mmrec.evaluation import SignificanceTest, compare_in_full
 from mmrec.files import encoded
-from mmrec.reporting.table import Cell, are_counts, make_table
+from mmrec.reporting.table import are_counts, make_table
 from mmrec.runs.repetitions import spreads
 from mmrec.runs.study import Study
 
@@ -175,16 +175,10 @@ def readable(best: pd.DataFrame) -> pd.DataFrame:
     rows = [[known[name] for name in shown] for known in values]
     cells = make_table("", shown, rows).rows
     texts = [
-        [_with_spread(cell, known.get(f"{x} std")) for cell, x in zip(line, shown, strict=True)]
+        [replace(c, spread=known.get(f"{x} std")).shown for c, x in zip(line, shown, strict=True)]
         for line, known in zip(cells, values, strict=True)
     ]
     return pd.DataFrame(texts, columns=shown)
-
-
-def _with_spread(cell: Cell, deviation: float | None) -> str:
-    if deviation is None:
-        return cell.text
-    return f"{cell.text} ± {replace(cell, spread=deviation).spread_text}"
 
 
 def one_cell(value: object) -> object:
@@ -209,8 +203,8 @@ def significance_table(experiment: Experiment, studies: Sequence[Study]) -> pd.D
     Over users, the best points are compared on the first fold, by the mean over the seeds of each
     user. Over folds and seeds, they are compared if two models or more were run on several: with
     the paired test if all had the same folds and seeds, since equal folds have equal users and
-    equal seeds draw equal samples, else with Welch's test. p-values are corrected over all pairs of
-    models and all metrics of a test. Complex metrics are not tested, as in Elliot.
+    equal seeds draw equal samples, else with Welch's test. p-values are corrected over all pairs
+    of models and all metrics of a test. Complex metrics are not tested, as in Elliot.
 
     Returns:
         The column ``over``, then those of :func:`compare_in_full`; no rows without a test.

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import html
 import io
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Literal, SupportsFloat, TypeVar
+from typing import Any, Literal, SupportsFloat, TypeVar
 
+import pandas as pd
+
+from mmrec.reporting.latex import escaped, table_environment
 from mmrec.text import is_number, value_text
 
 P_VALUE = 0.05
 """Smaller p-values count as significant."""
 _MAX_WHOLE = 2**53
 """From here on, not every whole number is a float."""
-_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-_LATEX |= {"<": "$<$", ">": "$>$", "†": r"\textdagger{}"}
 _T = TypeVar("_T")
 
 
@@ -48,6 +50,12 @@ class Cell:
         decimals = len(self.text.partition(".")[2]) or 1
         return "" if self.spread is None else f"{self.spread:,.{decimals}f}"
 
+    @property
+    def shown(self) -> str:
+        """The text with the mark and the spread."""
+        spread = "" if self.spread is None else f" ± {self.spread_text}"
+        return f"{self.text}{self.mark}{spread}"
+
 
 @dataclass(frozen=True)
 class ReportTable:
@@ -71,19 +79,43 @@ class ReportTable:
 
     def to_csv(self) -> str:
         """Return the table as CSV with all digits; marks and intervals get their own columns."""
-        rows = [_unfold(row) for row in self.rows]
-        columns: list[list[str]] = []
-        for place, head in enumerate(self.header):
-            cells = [row[place] for row in rows]
-            columns.append([_csv_text(cell) for cell in (head, *cells)])
-            if any(cell.mark for cell in cells):
-                columns.append([f"{head.text} mark", *(cell.mark for cell in cells)])
-            if any(cell.spread is not None for cell in cells):
-                spreads = ("" if c.spread is None else repr(c.spread) for c in cells)
-                columns.append([f"{head.text} {self.spread_name}", *spreads])
         written = io.StringIO()
+        columns = [values for _, values in self._columns()]
         csv.writer(written, lineterminator="\n").writerows(zip(*columns, strict=True))
         return written.getvalue()
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The columns of :meth:`to_csv` as a data frame, NaN where there is no number."""
+        columns = [
+            _series(values, is_number=kind == "number") for kind, (_, *values) in self._columns()
+        ]
+        return pd.concat(columns, axis=1, keys=[name for _, (name, *_) in self._columns()])
+
+    def _columns(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield the kind of each column of the CSV, and its texts from the header on."""
+        rows = [_unfold(row) for row in self.rows]
+        for place, head in enumerate(_unfold(self.header)):
+            cells = [row[place] for row in rows]
+            yield head.kind, [_csv_text(cell) for cell in (head, *cells)]
+            if any(cell.mark for cell in cells):
+                yield "text", [f"{head.text} mark", *(cell.mark for cell in cells)]
+            if any(cell.spread is not None for cell in cells):
+                spreads = ("" if c.spread is None else repr(c.spread) for c in cells)
+                yield "number", [f"{head.text} {self.spread_name}", *spreads]
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n\n{self._shown().to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        table: str = self._shown().to_html(index=False)
+        return f"<p>{html.escape(self.caption)}</p>{table}"
+
+    def _shown(self) -> pd.DataFrame:
+        """Return what a reader of the page sees."""
+        rows = [[cell.shown for cell in _unfold(row)] for row in (self.header, *self.rows)]
+        return pd.DataFrame(rows[1:], columns=rows[0])
 
     def to_latex(self, *, complete: bool = False) -> str:
         """Return the table as a ``table`` environment for the LaTeX package booktabs.
@@ -94,24 +126,14 @@ class ReportTable:
         """
         left_out = frozenset[str]() if complete else self.unprinted
         places = [n for n, head in enumerate(self.header) if head.text not in left_out]
-        heads = [self.header[n] for n in places[1:]]
-        sides = "".join("r" if head.kind == "number" else "l" for head in heads)
-        unfolded = [_unfold(row) for row in (self.header, *self.rows)]
-        head, *rows = (" & ".join(_latex_text(row[n]) for n in places) + r" \\" for row in unfolded)
-        # LaTeX would read a bracket or a star after the end of a row as an argument of it.
-        rows = [f"{{}}{row}" if row.startswith(("[", "*")) else row for row in rows]
-        rows = [f"\\midrule\n{row}" if n in self.rules else row for n, row in enumerate(rows)]
-        lines = [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_escaped(self.caption)}}}",
-            *([rf"\label{{tab:{_label(self.label)}}}"] if self.label else []),
-            rf"\begin{{tabular}}{{l{sides}}}",
-            *(r"\toprule", head, r"\midrule", *rows, r"\bottomrule"),
-            r"\end{tabular}",
-            r"\end{table}",
-        ]
-        return "\n".join(lines) + "\n"
+        rows = [_unfold(row) for row in (self.header, *self.rows)]
+        return table_environment(
+            [[_latex_text(row[n]) for n in places] for row in rows],
+            caption=self.caption,
+            label=self.label,
+            are_numbers=[n > 0 and self.header[n].kind == "number" for n in places],
+            rules=self.rules,
+        )
 
 
 def make_table(
@@ -252,27 +274,25 @@ def _unfold(row: Sequence[Cell]) -> list[Cell]:
     return [x for cell in row for x in (cell, *[Cell("")] * (cell.span - 1))]
 
 
+def _series(texts: Sequence[str], *, is_number: bool) -> pd.Series[Any]:
+    """Return a column; one of numbers and texts, such as the epochs of several seeds, has texts."""
+    with contextlib.suppress(ValueError):
+        if is_number:
+            return pd.to_numeric(pd.Series([text or None for text in texts], dtype=object))
+    return pd.Series(texts, dtype=object)
+
+
 def _csv_text(cell: Cell) -> str:
     """Return the value with all digits. Lines end in one way: a lone CR would not be quoted."""
     text = cell.text if cell.data is None else cell.data
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _escaped(text: str) -> str:
-    text = re.sub(r"\s+", " ", text)
-    return re.sub(r"[&%$#_{}~^<>†\\]", lambda found: _LATEX.get(found[0], f"\\{found[0]}"), text)
-
-
-def _label(name: str) -> str:
-    """Return a name without characters that LaTeX may read as commands."""
-    return re.sub(r"[^0-9A-Za-z]+", "-", name).strip("-")
-
-
 def _latex_text(cell: Cell) -> str:
-    text = _escaped(cell.text)
+    text = escaped(cell.text)
     text = rf"\textbf{{{text}}}" if cell.strong else text
     text = rf"\underline{{{text}}}" if cell.underlined else text
-    mark = rf"\textsuperscript{{{_escaped(cell.mark)}}}" if cell.mark else ""
+    mark = rf"\textsuperscript{{{escaped(cell.mark)}}}" if cell.mark else ""
     if mark and cell.kind == "number" and cell.spread is None:
         mark = rf"\rlap{{{mark}}}"  # takes no space, so that the digits of a column are aligned
     text += mark

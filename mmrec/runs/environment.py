@@ -19,6 +19,7 @@ from mmrec.files import sha256
 from mmrec.graph import default_backend
 from mmrec.models import executed_digests, source_digests
 from mmrec.models.external import PREFIX
+from mmrec.runs.differences import Change
 from mmrec.training.determinism import deterministic
 
 PACKAGES = (
@@ -131,6 +132,11 @@ def _driver(path: Path) -> str | None:
     except OSError:
         return None
     return match[0] if match else None
+
+
+def is_of_commit(change: Change) -> bool:
+    """Return whether a change is of the commit, which says less than the digests of the code."""
+    return f"{change.key}.".startswith("code.git.")
 
 
 def source_versions(external_models: Path | None, *, reread: bool = False) -> dict[str, str]:

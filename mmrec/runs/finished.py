@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mmrec.config import (
-    Document,
-    EarlyStopping,
-    Experiment,
-    Loaded,
-    ModelMeta,
-    read_experiment,
-)
+from mmrec.config import Document, Experiment, Loaded, read_experiment
 from mmrec.errors import ConfigError, DataError, listing, nearest
 from mmrec.files import parse_json, path_errors, read_bytes, sha256_of_file
-from mmrec.planning.model_plan import ModelSettings
 from mmrec.planning.plan import Plan, make_plan
-from mmrec.runs.folder import RunFolder
 from mmrec.runs.manifest import SCHEMA_VERSION, from_json
 from mmrec.runs.manifest_shape import check_shape
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.runs.sealed import KEY, unsealed
-from mmrec.runs.selection import PointView, choose
-from mmrec.runs.study import Study
 from mmrec.runs.trust import check_trust
 from mmrec.runs.unfinished import UnfinishedRun
 
@@ -187,9 +175,8 @@ def _manifest(path: Path) -> Mapping[str, Any]:
 
 def _json(path: Path) -> Mapping[str, Any]:
     try:
-        content = parse_json(read_bytes(path))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        with path_errors(path):
+            content = parse_json(read_bytes(path))
     except ValueError as error:
         raise DataError(f"{path}: not JSON: {error}") from error
     if not isinstance(content, Mapping):
@@ -210,80 +197,3 @@ def read_settings(run: FinishedRun | UnfinishedRun) -> Experiment:
         raise DataError(f"the experiment of the run is not valid any more: {error}") from error
     assert loaded.experiment is not None
     return loaded.experiment
-
-
-def read_studies(run: FinishedRun) -> list[Study]:
-    """Return the trials of every model of a run.
-
-    Raises:
-        DataError: the folder is damaged.
-    """
-    folder, studies, first = RunFolder(run.path), [], 0
-    for name, facts in run.manifest["models"].items():
-        records = list(run.trials[first : first + facts["n_trials"]])
-        first += facts["n_trials"]
-        settings = settings_of(name, run.manifest)
-        studies.append(_study(settings, records, facts["best_trial"], folder))
-    return studies
-
-
-def settings_of(name: str, manifest: Mapping[str, Any]) -> ModelSettings:
-    """Read an entry of a manifest's ``models``."""
-    facts, seeds = manifest["models"][name], manifest["seeds"]["models"][name]
-    stopping = facts["early_stopping"]
-    return ModelSettings(
-        name=name,
-        key=facts["key"],
-        searched=tuple(facts["searched"]),
-        seeds=tuple(seeds) if len(seeds) > 1 and "seed" not in facts["searched"] else (),
-        meta=ModelMeta.model_validate(facts["meta"]),
-        early_stopping=None if stopping is None else EarlyStopping.model_validate(stopping),
-        select_by=facts["select_by"],
-        monitor=facts["monitor"],
-        lower_is_better=frozenset(manifest["protocol"]["lower_is_better"]),
-        neither_is_better=frozenset(manifest["protocol"].get("neither_is_better", ())),
-    )
-
-
-def _study(
-    settings: ModelSettings, records: list[TrialRecord], best_id: str | None, folder: RunFolder
-) -> Study:
-    n_folds = len({record.fold for record in records})
-    size = (len(settings.seeds) or 1) * max(1, n_folds)
-    points = [records[start : start + size] for start in range(0, len(records), size)]
-    places = [place for place, trials in enumerate(points) if trials[0].trial_id == best_id]
-    if not places:
-        return Study(settings, records, points=points)
-    best = points[places[0]]
-    return Study(settings, records, best[0], folder.means_per_user(best), points, places[0])
-
-
-def read_unfinished_studies(run: UnfinishedRun) -> list[Study]:
-    """Return the ended trials of every model of a run that has not finished.
-
-    A point on several folds or seeds is only compared with others if all its trials have ended.
-
-    Raises:
-        DataError: the folder is damaged.
-    """
-    folder, studies = RunFolder(run.path), []
-    n_folds = len(run.manifest["data"]["folds"]) or 1
-    for name, facts in run.manifest["models"].items():
-        settings = settings_of(name, run.manifest)
-        size = (len(settings.seeds) or 1) * n_folds
-        records = sorted(
-            (record for record in run.records if record.model == facts["key"]),
-            key=lambda record: record.index,
-        )
-        by_point = defaultdict(list)
-        for record in records:
-            by_point[record.index // size].append(record)
-        points = [trials for trials in by_point.values() if len(trials) == size]
-        chosen = choose([PointView.of(trials) for trials in points], settings.objective)
-        if chosen is None:
-            studies.append(Study(settings, records, points=points))
-        else:
-            best = points[chosen]
-            per_user = folder.means_per_user(best)
-            studies.append(Study(settings, records, best[0], per_user, points, chosen))
-    return studies

@@ -143,10 +143,8 @@ class InputCheck:
 
     def _compare(self, now: FileStates) -> None:
         """Read again what looks different."""
-        code, data = (
-            _differing(self._states.code, now.code),
-            _differing(self._states.data, now.data),
-        )
+        code = _differing(self._states.code, now.code)
+        data = _differing(self._states.data, now.data)
         try:
             if code:
                 self._compare_code(code)

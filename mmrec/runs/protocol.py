@@ -22,7 +22,6 @@ def describe_protocol(plan: Plan, dataset: Dataset, studies: Sequence[Study]) ->
         studies: the trials of every model.
     """
     threshold = plan.experiment.evaluation.relevance_threshold
-    held_out = {"validation": dataset.validation, "test": dataset.test}
     return {
         "candidates": "all items of the training split that the user has not trained on",
         "cold_items": "held-out items that are not in the training split count as relevant, and "
@@ -32,8 +31,8 @@ def describe_protocol(plan: Plan, dataset: Dataset, studies: Sequence[Study]) ->
         "averaged_over": "users with at least one relevant held-out item",
         "users_averaged": {
             name: len(np.unique(split.users[split.ratings >= threshold]))
-            for name, split in held_out.items()
-            if split is not None
+            for name, split in dataset.splits.items()
+            if name != "train"
         },
         "selected_on": dataset.selected_on,
         "selected_by": {study.name: study.settings.select_by for study in studies},

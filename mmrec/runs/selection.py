@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Literal
 
 from mmrec.runs.records import TrialRecord
@@ -85,9 +85,22 @@ class PointView:
 
     def value(self, objective: Objective) -> float | None:
         """Return the mean value of its trials; None if a trial has none."""
+        values = self._values(objective)
+        return fmean(values) if values else None
+
+    def deviation(self, objective: Objective) -> float | None:
+        """Return the standard deviation of the values of its trials.
+
+        None for a single trial, and if a trial has no value.
+        """
+        values = self._values(objective)
+        return stdev(values) if len(values) > 1 else None
+
+    def _values(self, objective: Objective) -> list[float]:
+        """Return the value of each trial; empty if one has none."""
         values = [trial.value(objective) for trial in self.trials]
         known = [value for value in values if value is not None]
-        return fmean(known) if known and len(known) == len(values) else None
+        return known if len(known) == len(values) else []
 
 
 def choose(points: Sequence[PointView], objective: Objective) -> int | None:

@@ -8,12 +8,11 @@ from typing import Any
 
 from mmrec.files import append_line
 from mmrec.runs.differences import Change, as_text, changes
+from mmrec.runs.environment import is_of_commit
 from mmrec.runs.manifest import Origin
 from mmrec.runs.sealed import read_sealed, sealed_line
 
 _FILE = "sessions.jsonl"
-_HARMLESS = "code.git."
-"""The commit does not count: the digests of the code show whether it changed."""
 
 
 def begin_session(folder: Path, origin: Origin) -> tuple[list[dict[str, Any]], list[str]]:
@@ -52,7 +51,7 @@ def begin_session(folder: Path, origin: Origin) -> tuple[list[dict[str, Any]], l
 
 def _differing(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     then = {key: value for key, value in earlier.items() if key != "started"}
-    return [x for x in changes(then, now) if not f"{x.key}.".startswith(_HARMLESS)]
+    return [x for x in changes(then, now) if not is_of_commit(x)]
 
 
 def _plain(value: object) -> object:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from statistics import stdev
 from typing import Any
 
 from mmrec.data import FloatArray
@@ -64,8 +63,7 @@ class Study:
 
         None for a single trial, and if a trial has no value.
         """
-        values = [x for x in map(self.value, trials) if x is not None]
-        return stdev(values) if len(values) == len(trials) > 1 else None
+        return PointView.of(trials).deviation(self.objective)
 
     def mean_value(self, trials: Sequence[TrialRecord]) -> float | None:
         """Return the mean of the selected value over the trials of a point, pruned or finished.

@@ -12,9 +12,8 @@ import logging
 from pathlib import Path
 
 from mmrec.errors import TrustError, WriteError
-from mmrec.files import path_errors, sha256, write_atomically
+from mmrec.files import cache_folder, path_errors, sha256, write_atomically
 from mmrec.models import source_digests
-from mmrec.planning.inputs import feature_cache
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ def _digest(code: Path) -> str:
 
 def _mark(code: Path) -> Path | None:
     """Return the file that says that a file is trusted; None without a home folder."""
-    cache = feature_cache()
+    cache = cache_folder()
     if cache is None or not code.exists():
         return None
     facts = json.dumps([str(code.resolve()), _digest(code)])

@@ -94,7 +94,7 @@ def _weights_name(trial: str, code: Mapping[str, str]) -> str:
 
 
 def find_weights(experiment: Experiment, model: str, name: str) -> Path:
-    """Return the file of weights of a trial that fits the code as it is now best.
+    """Return the file of a trial's weights for the code as it is now.
 
     It is the one that this code has written, else the only one of another version of mmrec.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
 from mmrec.runs.repetitions import repetitions_text
-from mmrec.runs.selection import PointView, ValidationView
+from mmrec.runs.selection import PointView
 from mmrec.runs.study import Study
 from mmrec.training.objective import LOSS, Objective
 
@@ -59,7 +59,7 @@ def find_winner(studies: Sequence[Study], split: str) -> Winner | None:
         by=objective.title(split) + over,
         label=objective.label,
         value=best_value,
-        deviation=_deviation([ValidationView.of(x).value(objective) for x in trials]),
+        deviation=PointView.of(trials).deviation(objective),
         test={
             label: fmean(trial.test[label] for trial in trials)
             for label in (same_cutoff or labels)[:_MOST_FIGURES]
@@ -76,8 +76,3 @@ def _common_objective(finished: Sequence[Study]) -> Objective:
             next(iter(finished[0].best_trials[0].validation), LOSS)
         )
     return objective
-
-
-def _deviation(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return stdev(known) if len(known) == len(values) > 1 else None

@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmrec.installation import install_hint
 from mmrec.runs.journal import StartedTrial
-from mmrec.text import install_hint
 from mmrec.tracking.environment import environment
 from mmrec.tracking.run import Point, StartedRun, TrackedRun, TrackedTrial
 from mmrec.tracking.tracker import LiveTracker, live_tracker

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mmrec.files import path_errors, write_atomically
+from mmrec.installation import install_hint
 from mmrec.runs.journal import StartedTrial
-from mmrec.text import install_hint
 from mmrec.tracking.run import Point, StartedRun, TrackedTrial
 from mmrec.tracking.tracker import LiveTracker, live_tracker
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrec.files import append_line, path_errors
+from mmrec.installation import install_hint
 from mmrec.runs.journal import StartedTrial
-from mmrec.text import install_hint
 from mmrec.tracking.environment import environment
 from mmrec.tracking.run import Point, StartedRun, TrackedTrial
 from mmrec.tracking.tracker import LiveTracker, live_tracker

@@ -14,6 +14,7 @@ import torch
 import torch.utils.deterministic as deterministic_settings
 
 from mmrec.models.threads import torch_threads
+from mmrec.text import counted
 
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
@@ -172,11 +173,8 @@ def resolve_device(gpu: int) -> tuple[torch.device, str | None]:
     """
     if gpu < 0:
         return torch.device("cpu"), None
-    if not torch.cuda.is_available():
-        return torch.device(
-            "cpu"
-        ), f"gpu: {gpu} is not there (torch sees no CUDA device): using CPU"
-    if gpu >= torch.cuda.device_count():
-        count = torch.cuda.device_count()
-        return torch.device("cpu"), f"gpu: {gpu} is not there (torch sees {count}): using CPU"
-    return torch.device("cuda", gpu), None
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if gpu < count:
+        return torch.device("cuda", gpu), None
+    seen = counted(count, "CUDA device") if count else "no CUDA device"
+    return torch.device("cpu"), f"gpu: {gpu} is not available (torch sees {seen}): using the CPU"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrec.runs.differences import Change, as_text, changes
+from mmrec.runs.environment import is_of_commit
 from mmrec.runs.finished import FinishedRun
 from mmrec.runs.records import TrialRecord
 from mmrec.verify.data import DataDifference, DataFacts, data_differences, short_path
@@ -23,8 +24,6 @@ _FREE = (
     "tracking",
 )
 """Where results go is not part of the experiment."""
-_COMMIT = "code.git."
-"""The commit is listed but does not count: the digests of the code show whether it differs."""
 _MOST = 6
 """The number of figures of a trial that are written out."""
 
@@ -76,7 +75,7 @@ class RunDiff:
     @property
     def is_equal(self) -> bool:
         """Whether nothing differs except the time, the place and the commit of the runs."""
-        environment = [x for x in self.environment if not f"{x.key}.".startswith(_COMMIT)]
+        environment = [x for x in self.environment if not is_of_commit(x)]
         return not (self.config or self.data or environment or self.protocol or self.trials)
 
     def __str__(self) -> str:

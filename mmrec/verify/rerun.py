@@ -17,6 +17,7 @@ from mmrec.interruption import Interrupted
 from mmrec.models import RecommendationFile
 from mmrec.planning.plan import Plan
 from mmrec.progress.display import Progress
+from mmrec.runs.manifest_shape import first_problem
 from mmrec.runs.records import TrialRecord
 from mmrec.training.protocol import EpochRecord
 from mmrec.verify.trials import Difference, entry_of, epoch_difference, first_difference, loss_of
@@ -84,9 +85,7 @@ class Rerun:
         try:
             spec = maker.make(TrialRequest(indices[0], record.index, values, fold=fold))
         except ValidationError as error:
-            first = error.errors()[0]
-            refused = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            return Difference(None, "parameters", "", "accepted", refused)
+            return Difference(None, "parameters", "", "accepted", first_problem(error))
         if spec.trial_id != record.trial_id and values is record.parameters:
             return Difference(None, "parameters", "trial_id", record.trial_id, spec.trial_id)
         return spec

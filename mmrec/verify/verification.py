@@ -108,8 +108,7 @@ def verify_run(
     loaded, plan = read_plan(run, base_dir, use_cache=False, trust=trust)
     datasets = load_datasets(plan)
     threads = run.manifest["environment"]["threads"]
-    gpus = plan.experiment.execution.devices or (plan.experiment.gpu,)
-    devices = [resolve_device(gpu)[0] for gpu in gpus]
+    devices = [resolve_device(gpu)[0] for gpu in plan.experiment.gpus]
     now = describe_environment(devices, threads, plan.experiment.external_models_path)
     data = [*_compare_data(run, plan, datasets), *_compare_metric_files(run, plan)]
     differences: dict[str, Difference] = {}

@@ -19,6 +19,7 @@ from mmrec.data.vocabulary import FloatArray, IntArray
 from mmrec.errors import DataError
 from mmrec.features.source import rows_not_finite
 from mmrec.features.store import write_matrix_header
+from mmrec.files import path_errors
 from preparing.records import BrokenLines, read_records
 
 WIDTH = 4096
@@ -226,19 +227,16 @@ def read_images(source: Path, asins: Sequence[str], target: Path) -> Images:
 def _blocks(source: Path, n_bytes: int) -> Iterator[bytes]:
     """Yield whole records."""
     start = 0
-    try:
-        with source.open("rb") as file:
-            while block := file.read(n_bytes):
-                if len(block) % _IMAGE.itemsize:
-                    record = (start + len(block)) // _IMAGE.itemsize
-                    raise DataError(
-                        f"{source}: truncated in record {record} (at byte "
-                        f"{start + len(block)}); download it again"
-                    )
-                start += len(block)
-                yield block
-    except OSError as error:
-        raise DataError(f"{source}: cannot be read: {error.strerror or error}") from error
+    with path_errors(source), source.open("rb") as file:
+        while block := file.read(n_bytes):
+            if len(block) % _IMAGE.itemsize:
+                record = (start + len(block)) // _IMAGE.itemsize
+                raise DataError(
+                    f"{source}: truncated in record {record} (at byte {start + len(block)}); "
+                    "download it again"
+                )
+            start += len(block)
+            yield block
 
 
 def _cut(path: Path, n_rows: int) -> None:

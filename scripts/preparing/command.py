@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from mmrec.errors import DataError, MmrecError
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 
 
 def exit_code(action: Callable[[], None]) -> int:

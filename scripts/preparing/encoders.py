@@ -15,9 +15,9 @@ from torch import Tensor
 
 from mmrec.data import Features
 from mmrec.errors import DataError, nearest
+from mmrec.files import sha256_of_file
 from mmrec.training.determinism import deterministic
 from preparing.command import load_extra
-from preparing.folders import sha256_of_file
 
 DEFAULT_TEXT_MODEL = "sentence-transformers/stsb-roberta-large"
 """The text encoder of the authors of LATTICE; vectors have 1024 numbers."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,19 +37,6 @@ def new_folder(target: Path) -> Iterator[Path]:
             yield temporary
     except OSError as error:
         raise DataError(f"{target}: cannot be written: {error.strerror or error}") from error
-
-
-def sha256_of_file(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file of any size.
-
-    Raises:
-        DataError: the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def write_provenance(path: Path, facts: Mapping[str, object]) -> None:

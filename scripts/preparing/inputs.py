@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmrec.errors import DataError, listing
+from mmrec.files import path_errors
 from preparing.extraction import Inputs
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -18,10 +19,8 @@ def find_files(folder: Path, suffixes: Sequence[str]) -> Inputs:
     Raises:
         DataError: the folder is missing or empty, or an item has two files.
     """
-    try:
+    with path_errors(folder):
         entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
     files: dict[str, Path] = {}
     for path in entries:
         if path.suffix.lower() not in suffixes or path.name.startswith(".") or path.is_dir():
@@ -48,18 +47,15 @@ def find_texts(path: Path) -> Inputs:
     if path.is_dir():
         return find_files(path, TEXT_SUFFIXES)
     places: dict[str, tuple[int, int]] = {}
-    try:
-        with path.open("rb") as file:
-            start = 0
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    item_id, before = _split(path, number, line)
-                    if item_id in places:
-                        raise DataError(f"{path}:{number}: duplicate id {item_id!r}")
-                    places[item_id] = (start + before, len(line) - before)
-                start += len(line)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    with path_errors(path), path.open("rb") as file:
+        start = 0
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                item_id, before = _split(path, number, line)
+                if item_id in places:
+                    raise DataError(f"{path}:{number}: duplicate id {item_id!r}")
+                places[item_id] = (start + before, len(line) - before)
+            start += len(line)
     if not places:
         raise DataError(f"{path}: expected lines of id<TAB>text, found none")
     return {item_id: _reader(path, *place) for item_id, place in places.items()}

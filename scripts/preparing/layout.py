@@ -12,7 +12,7 @@ from mmrec.data.vocabulary import sort_ids
 from mmrec.errors import DataError, listing
 from mmrec.features.formats import open_source
 from mmrec.features.source import block_rows, rows_not_finite
-from preparing.folders import sha256_of_file
+from mmrec.files import sha256_of_file
 
 
 @dataclass(frozen=True)

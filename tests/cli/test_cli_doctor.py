@@ -14,7 +14,7 @@ import torch
 from helpers import ROOT
 
 from mmrec.cli import health, main
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 
 
 def diagnosis(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:

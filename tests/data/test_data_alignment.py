@@ -54,6 +54,22 @@ def triples(split: Interactions) -> list[tuple[int, int, float]]:
     return list(zip(*(array.tolist() for array in arrays), strict=True))
 
 
+@pytest.mark.parametrize(
+    ("test", "facts"),
+    [
+        ("1\tx\n1\t11\n1\t12\n1\t13\n1\t14\n", []),
+        ("1\tx\n1\t11\n1\t12\n1\t13\n", ["(test)", "1 of 4 rows (25%)", "an item", "'x'", "'11'"]),
+        ("01\t11\n1\t11\n1\t12\n1\t13\n1\t14\n", ["1 of 5 rows (20%)", "a user", "'01' and '1'"]),
+    ],
+)
+def test_ids_that_training_lacks_are_a_warning(test: str, facts: list[str], tmp_path: Path) -> None:
+    contents = {"train": "1\t11\n1\t12\n1\t13\n1\t14\n", "test": test}
+    read = {name: read_split(write_text(tmp_path / name, text)) for name, text in contents.items()}
+    warnings = align(read, {}).report.warnings
+    assert len(warnings) == bool(facts)
+    assert_contains(" ".join(warnings), facts)
+
+
 def test_numbers_follow_ids_and_rows_follow_the_rules(tables: dict[str, Table]) -> None:
     aligned = align(tables, KNOWN)
     assert aligned.users.ids == ["7", "300"]

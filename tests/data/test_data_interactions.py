@@ -59,6 +59,8 @@ def test_the_pairs_that_a_split_contains() -> None:
         ([0, 1], [0, 4], None, ["item", "number"]),
         ([0, 1], [0, -2], None, ["item", "number"]),
         ([1, 0, 1], [2, 2, 2], None, ["user", "item"]),
+        ([0, 1], [0, 1], [1.0, np.nan], ["rating", "NaN"]),
+        ([0, 1], [0, 1], [np.inf, 1.0], ["rating", "infinite"]),
     ],
 )
 def test_refusals(

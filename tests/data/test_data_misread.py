@@ -138,12 +138,16 @@ def test_timestamps_that_cannot_order_rows_are_a_warning(
         timestamps_of(table, "temporal_hold_out")
         [message] = warnings_of(caplog)
         assert_contains(message, [name, *facts])
-    caplog.clear()
-    path = write_text(tmp_path / "r.tsv", "u\ta\t1\t1400000000\nu\tb\t1\t1500000000\n")
-    np.testing.assert_array_equal(
-        timestamps_of(read_split(path, timestamps=True), ""), [1_400_000_000, 1_500_000_000]
-    )
-    assert not warnings_of(caplog)
+    for rows, expected in (
+        ("u\ta\t1\t1400000000\nu\tb\t1\t1500000000\n", [1_400_000_000, 1_500_000_000]),
+        ("u\ta\t1\t1400000000000\nu\tb\t1\t1500000000000\n", [14 * 10**11, 15 * 10**11]),
+        ("u\ta\t1\t5\nu\tb\t1\t1500000000\nu\tc\t1\t1500000000000\n", [5, 15 * 10**8, 15 * 10**11]),
+        ("u\ta\t1\t7\n", [7]),
+    ):
+        caplog.clear()
+        table = read_split(write_text(tmp_path / "r.tsv", rows), timestamps=True)
+        np.testing.assert_array_equal(timestamps_of(table, ""), expected)
+        assert not warnings_of(caplog)
 
 
 def zipped(content: bytes) -> bytes:

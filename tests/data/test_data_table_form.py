@@ -160,6 +160,13 @@ def test_duplicates(rule: Any, rating: float, timestamps: bool, tmp_path: Path) 
     assert sorted(rows(tables["train"])) == sorted(rows(table))
 
 
+def test_of_equal_times_the_last_row_is_the_latest(tmp_path: Path) -> None:
+    text = "".join(f"u\t{'ij'[n % 2]}\t{n}\t{n % 2}\n" for n in range(120))
+    path = write_text(tmp_path / "r.tsv", text)
+    table = read_split(path, form=TableForm(duplicates="latest"))
+    assert rows(table) == [("u", "i", 118), ("u", "j", 119)]
+
+
 def test_the_mean_does_not_depend_on_the_order(tmp_path: Path) -> None:
     ratings = ["0.1", "0.2", "0.3", "1e16", "-1e16"]
     form = TableForm(duplicates="mean")
@@ -196,6 +203,11 @@ def test_nanoseconds_are_compared_as_integers(tmp_path: Path) -> None:
         found = times(tmp_path, texts)
         assert found.dtype == np.int64
         assert found.tolist() == moments
+    # A small number among them, and the first two that are equal as float64.
+    found = times(tmp_path, ["5", f"{2**53}.0", f"{2**53 + 1}"])
+    assert found.tolist() == [5, 2**53, 2**53 + 1]
+    for texts in (["5.5", f"{2**53 + 1}"], ["5.0", f"{2**63}"]):  # not whole; beyond int64
+        assert times(tmp_path, texts).tolist() == list(map(float, texts))
 
 
 @pytest.mark.parametrize(

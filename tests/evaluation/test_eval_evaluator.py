@@ -49,6 +49,7 @@ def test_figures_are_ordered_by_metric_then_by_cutoff_without_repetition() -> No
     ]
     assert list(evaluation.per_user) == ["nDCG@1", "nDCG@2", "Recall@1", "Recall@2"]
     assert {type(value) for value in evaluation.figures.values()} == {float}
+    assert Evaluator(TRAIN, HELD_OUT, ["Recall"], [16, 1, 8]).cutoffs == (1, 8, 16)
 
 
 def test_equal_rankings_get_equal_bits() -> None:
@@ -115,6 +116,13 @@ def test_a_catalogue_without_tail_has_no_parity() -> None:
     assert isnan(figures["Gini@1"])
 
 
+def test_an_item_without_training_rows_completes_no_list() -> None:
+    evaluator = Evaluator(split((0, 0), (1, 1), (2, 2)), split((0, 1)), ["GAUC"], [1])
+    assert evaluator.evaluate(lists([1, 2], [0, 2], [0, 1])).figures["GAUC@1"] == 1
+    with pytest.raises(ModelError, match="user number 0 has 1 of 2"):
+        evaluator.evaluate(lists([1, 3], [0, 2], [0, 1]))
+
+
 def test_users_are_those_with_a_relevant_item() -> None:
     assert Evaluator(TRAIN, split((0, 1, 5), (1, 0, 2)), ["HR"], [1], 3).n_users == 1
 
@@ -130,7 +138,7 @@ def test_splits_of_different_numbering_are_an_error() -> None:
 
 
 def test_ratings_too_large_for_ndcg_are_an_error_only_there() -> None:
-    plays = split((0, 1, 20_000))
+    plays = split((0, 1, 20_000), (1, 2, 1))
     assert Evaluator(TRAIN, plays, ["Recall", "nDCGRendle2020"], [1]).evaluate(LISTS).figures == {
         "Recall@1": 1,
         "nDCGRendle2020@1": 1,

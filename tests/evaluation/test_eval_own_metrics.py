@@ -16,7 +16,8 @@ from mmrec.errors import ConfigError, ModelError
 from mmrec.evaluation import METRICS, Evaluator, JudgedLists, Ranking, find_metric, metric
 from mmrec.planning.plan import make_plan
 from mmrec.registry import activate_external
-from mmrec.runs.finished import FinishedRun, read_studies
+from mmrec.runs.finished import FinishedRun
+from mmrec.runs.studies import read_studies
 from mmrec.training.objective import Objective
 
 OWN = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from helpers import assert_contains, refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
@@ -48,7 +49,7 @@ def assert_same(found: Ranking, expected: Ranking) -> None:
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
     shape = draw(st.tuples(st.integers(1, 8), st.integers(1, 12)))
-    values = st.sampled_from([-2.0, -1.0, -0.0, 0.0, 0.5, 1.0, np.inf, -np.inf])
+    values = st.sampled_from([-2.0, -1.0, -0.0, 0.0, 0.5, 1.0, -np.inf])
     scores = draw(st_numpy.arrays(np.float32, shape, elements=values))
     mask = draw(st_numpy.arrays(np.bool_, shape))
     return scores, mask, draw(st.integers(1, 15))
@@ -143,6 +144,23 @@ def test_nan_is_an_error_that_names_the_user(user: int, item: int, batch_size: i
     train = interactions(np.eye(300, 5, k=5, dtype=bool))  # nobody has trained on the item
     with pytest.raises(ModelError, match=rf"user number {user} .*NaN"):
         rank(table_scorer(scores), train, 2, batch_size=batch_size)
+
+
+@pytest.mark.parametrize(
+    ("scores", "facts"),
+    [
+        (np.array([[0, 1], [0, np.inf]], np.float32), ["user number 1", "infinity"]),
+        (np.array([[0, 1], [0, 1e40]]), ["1e+40", "float32"]),
+        (np.array([[0, -1], [0, -1e40]]), ["1e+40", "float32"]),
+        (np.array([[0, 1e-40], [0, 1e-60]]), ["1e-40", "float32"]),
+    ],
+)
+def test_scores_outside_of_float32_are_not_ranked(scores: np.ndarray, facts: list[str]) -> None:
+    def scorer(users: Tensor) -> Tensor:
+        return torch.from_numpy(scores)[users]
+
+    message = refusal(ModelError, rank, scorer, interactions(np.zeros((2, 2), bool)), 1)
+    assert_contains(message, facts)
 
 
 def test_scores_of_another_shape_are_an_error() -> None:

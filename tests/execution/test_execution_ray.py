@@ -369,7 +369,7 @@ def test_a_node_without_the_folder_of_the_run_is_refused(tmp_path):
 
 
 def test_a_node_whose_torch_sees_no_gpu_is_refused(experiment_file, tmp_path, monkeypatch):
-    cpu = (torch.device("cpu"), "gpu: 0 is not there")
+    cpu = (torch.device("cpu"), "gpu: 0 is not available")
     monkeypatch.setattr("mmrec.execution.worker.resolve_device", lambda gpu: cpu)
     path = experiment_file()
     StopFlag(tmp_path).create()

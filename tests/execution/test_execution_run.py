@@ -73,6 +73,14 @@ def test_files_of_a_run(experiment_file):
     best = pd.read_csv(out / "performance" / f"rec_cutoff_3_relthreshold_1_{stamp}.tsv", sep="\t")
     assert list(best.columns) == ["model", "Recall", "nDCG"]
     assert best["Recall"].tolist() == results.best["Recall@3"].tolist()
+    triplets = (
+        out / "performance" / f"triplets_rec_cutoff_3_relthreshold_1_{stamp}.tsv"
+    ).read_text()
+    assert [line.split("\t") for line in triplets.splitlines()] == [
+        [row["model"], metric, str(row[metric])]
+        for row in sorted(best.to_dict("records"), key=lambda row: row["model"])
+        for metric in ("Recall", "nDCG")
+    ]
     every = f"rec_LightGCNM_cutoff_5_relthreshold_1_{stamp}.tsv"
     search = pd.read_csv(out / "performance" / every, sep="\t")
     assert search["lr"].tolist() == [0.01, 0.02]

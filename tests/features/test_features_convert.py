@@ -18,7 +18,7 @@ from mmrec.errors import DataError
 from mmrec.features import VisualAttribute
 from mmrec.features.convert import convert, fingerprint
 from mmrec.features.formats import SUFFIXES, open_source
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 
 IDS = ["7", "9", "10", "007", "B00-x.y", "Zoë", "a b", 'say "x", or y']
 ORDER = ["007", "10", "7", "9", "B00-x.y", "Zoë", "a b", 'say "x", or y']

@@ -21,7 +21,7 @@ from mmrec.errors import DataError
 from mmrec.features import VisualAttribute, load_features
 from mmrec.features.convert import convert, fingerprint
 from mmrec.features.formats import open_source
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 
 IDS = ["1000", "7", "007", "42", "B00-x.y", "Zoë", "a b"]
 MATRIX = np.random.default_rng(0).normal(size=(len(IDS), 5)).astype(np.float32)

@@ -70,6 +70,14 @@ def test_the_mean_is_over_the_items_asked_for(tmp_path: Path) -> None:
     assert found.tolist() == [[50, 3], [30, 2], [10, 1]]
 
 
+def test_the_mean_does_not_lose_small_values(tmp_path: Path) -> None:
+    vectors: dict[str, list[float]] = {"a": [2**24], "b": [1], "c": [1], "d": [1], "e": [1]}
+    visual = loader(VisualAttribute, tmp_path, vectors, "mean")
+    # In float32, 2 ** 24 + 1 is 2 ** 24.
+    found = load_features([visual], [*vectors, "f"])["VisualAttribute"]
+    assert found[-1].tolist() == [(2**24 + 4) / 5]
+
+
 @pytest.fixture(autouse=True)
 def _folders(tmp_path: Path) -> None:
     for name in "123":

@@ -55,6 +55,12 @@ def test_rows_of_length_one(n: int, width: int, seed: int) -> None:
     assert quick(normalise_rows, (x,))
 
 
+def test_rows_are_divided_by_a_norm_of_at_least_a_trillionth() -> None:
+    x = torch.tensor([[3e-13, 0], [0, -4e-12]], dtype=torch.float64)
+    expected = torch.tensor([[0.3, 0], [0, -1]], dtype=torch.float64)
+    torch.testing.assert_close(normalise_rows(x), expected)
+
+
 def test_a_row_of_zeros_stays_zero() -> None:
     x = torch.zeros(2, 3, requires_grad=True)
     normalised = normalise_rows(x)

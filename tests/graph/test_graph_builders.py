@@ -47,6 +47,14 @@ def test_knn(k: int, values: str, diagonal: str) -> None:
     torch.testing.assert_close(found.to_dense(), expected)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-20, 1e20, 1e30])
+def test_the_scale_of_vectors_does_not_change_their_neighbours(scale: float) -> None:
+    x = vectors().float()
+    x[3] = 0
+    some = x * torch.where(torch.arange(12) % 2 == 0, scale, 1.0)[:, None]
+    torch.testing.assert_close(knn_graph(some, 4).to_dense(), knn_graph(x, 4).to_dense())
+
+
 def test_knn_is_constant_and_has_no_edge_of_a_removed_diagonal() -> None:
     graph = knn_graph(vectors().requires_grad_(), 3, diagonal="zero")
     assert not graph.values.requires_grad

@@ -282,11 +282,35 @@ def test_normalising_a_zero_row_leaves_zeros(n_columns: int) -> None:
     assert cancelled.by_row().to_dense().tolist() == [[0, 0], [0, 1]]
 
 
+def test_a_row_whose_sum_is_zero_has_no_gradient() -> None:
+    values = torch.tensor([1.0, -1.0, 3.0, 1.0], requires_grad=True)
+    rows, cols = torch.tensor([[0, 0, 1, 1], [0, 1, 0, 1]])
+    SparseMatrix.from_edges(rows, cols, (2, 2), values).by_row().values[::2].sum().backward()
+    assert values.grad is not None
+    assert values.grad.tolist() == [0, 0, 1 / 16, -3 / 16]
+
+
+def test_a_copy_of_trained_values_is_made_anew() -> None:
+    values = torch.ones(2, requires_grad=True)
+    matrix = SparseMatrix.from_edges(torch.arange(2), torch.arange(2), (2, 2))
+    matrix = SparseMatrix(matrix.pattern, values)
+    assert matrix.to(matrix.device, torch.float64).values.tolist() == [1, 1]
+    with torch.no_grad():
+        values.mul_(3)
+    assert matrix.to(matrix.device, torch.float64).values.tolist() == [3, 3]
+
+
 @pytest.mark.parametrize("how", ["symmetric", "by_row", "by_row_and_column"])
 def test_a_negative_row_sum_is_refused(how: str) -> None:
     negative = sparse(torch.tensor([[1.0, 1.0], [0.5, -2.0]]))
     with pytest.raises(ValueError, match="row 1"):
         getattr(negative, how)()
+
+
+def test_a_negative_column_sum_is_refused() -> None:
+    negative = sparse(torch.tensor([[2.0, -1.0], [1.0, 0.5]]))
+    with pytest.raises(ValueError, match="negative"):
+        negative.by_row_and_column()
 
 
 def test_symmetric_expects_a_square_matrix() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
@@ -24,18 +24,20 @@ def kept_by_sorting(matrix: np.ndarray, k: int, zeros_compete: bool) -> np.ndarr
 
 @given(
     st.integers(1, 40),
+    st.integers(1, 40),
     st.integers(1, 45),
     st.booleans(),
     st.booleans(),
     st.integers(0, 2**32 - 1),
 )
+@example(3, 9, 8, True, True, 0)
 def test_keeps_what_sorting_keeps(
-    n: int, k: int, is_sparse: bool, zeros_compete: bool, seed: int
+    n: int, width: int, k: int, is_sparse: bool, zeros_compete: bool, seed: int
 ) -> None:
     # Few different values, so that most rows have ties.
-    matrix = np.random.default_rng(seed).integers(-2, 4, (n, n)) / 2.0
+    matrix = np.random.default_rng(seed).integers(-2, 4, (n, width)) / 2.0
     whole = csr_array(matrix) if is_sparse else matrix
-    kept = keep_largest(lambda a, b: whole[a:b], n, k, zeros_compete=zeros_compete)
+    kept = keep_largest(lambda a, b: whole[a:b], n, k, zeros_compete=zeros_compete, width=width)
     assert np.array_equal(kept.toarray(), kept_by_sorting(matrix, k, zeros_compete))
 
 
@@ -61,6 +63,14 @@ def test_columns_in_any_order() -> None:
     kept = largest(np.repeat([1.0, 2.0, 0.5], 20), 27, columns)
     expected = np.concatenate([columns[20:40], np.sort(columns[:20])[:7]])
     assert columns[kept].tolist() == sorted(expected)
+
+
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_kept_columns_ascend_whatever_the_order_of_the_block(k: int) -> None:
+    block = csr_array((np.array([1.0, 2, 3, 4]), np.array([3, 1, 0, 2]), np.array([0, 4])), (1, 4))
+    kept = keep_largest(lambda start, stop: block[start:stop], 1, k, width=4)
+    assert kept.indices.tolist() == sorted([2, 0, 1, 3][:k])
+    assert kept.toarray().tolist() == [[3, 2 if k > 2 else 0, 4, 1 if k > 3 else 0]]
 
 
 @pytest.mark.parametrize("size", [4, 5000])

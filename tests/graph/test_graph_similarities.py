@@ -84,6 +84,16 @@ def test_equal_rows_have_bitwise_equal_similarities(name: Similarity) -> None:
             assert rows[0, 1] == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.parametrize("name", get_args(Similarity))
+def test_zeros_that_are_stored_are_zeros(name: Similarity) -> None:
+    stored = csr_array(ratings())
+    stored.data[::3] = 0
+    removed = stored.copy()
+    removed.eliminate_zeros()
+    one, other = (whole(similar_rows(x, name), x.shape[0]) for x in (stored, removed))
+    assert np.allclose(one, other, rtol=1e-12, atol=0)
+
+
 def test_close_rows_keep_their_distance() -> None:
     # The squared distance 1e-16 is lost in |a|^2 + |b|^2 - 2 a.b.
     x = np.array([[3.3, 1e4], [3.3 + 1e-8, 1e4], [0, 1]])
@@ -100,6 +110,13 @@ def test_cosine_and_dot() -> None:
             for shrink in (0, 10):
                 cosine = dot / (np.outer(norms, norms) + shrink)
                 assert np.allclose(whole(similar_rows(rows, "cosine", shrink), len(x)), cosine)
+
+
+def test_opposite_rows_are_infinitely_far_apart_in_braycurtis() -> None:
+    x = np.array([[1, -2.5], [-1, 2.5], [1, 0]])
+    for rows in (x, csr_array(x)):
+        similarity = whole(similar_rows(rows, "braycurtis"), 3)
+        assert similarity[0].tolist() == [1, 0, pytest.approx(1 / (1 + 2.5 / 4.5))]
 
 
 @pytest.mark.parametrize("name", get_args(Similarity))
@@ -128,6 +145,31 @@ def test_columns_of_equal_values_do_not_count_in_seuclidean() -> None:
     expected = oracle(np.delete(x, 3, axis=1), "seuclidean")
     for rows in (x, csr_array(x)):
         assert np.allclose(whole(similar_rows(rows, "seuclidean"), len(x)), expected, rtol=1e-9)
+
+
+def test_rows_without_other_columns_are_close_in_seuclidean() -> None:
+    x = np.array([[2.0, 0, 0], [2, 1, 0], [2, 0, 4]])
+    expected = 1 / (1 + cdist(x[:, 1:], x[:, 1:], "seuclidean", V=x[:, 1:].var(axis=0, ddof=1)))
+    for rows in (x, csr_array(x)):
+        assert np.allclose(whole(similar_rows(rows, "seuclidean"), 3), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["correlation", "seuclidean"])
+def test_an_offset_of_all_values_costs_no_digits(name: Similarity) -> None:
+    x = 1e4 + 1e-3 * features()
+    assert np.allclose(whole(similar_rows(x, name), len(x)), oracle(x, name), rtol=1e-9)
+
+
+@pytest.mark.parametrize("value", [0.7, 9.1])
+def test_columns_of_equal_values_do_not_count_for_later_rows_either(value: float) -> None:
+    x = ratings()
+    x[:25, 3], x[25:, 3] = value, 2.5
+    others = np.delete(x, 3, axis=1)
+    variances = np.var(others[:25], axis=0, ddof=1)
+    expected = 1 / (1 + cdist(others, others, "seuclidean", V=variances))
+    for rows in (x, csr_array(x)):
+        ours = whole(similar_rows(rows, "seuclidean", fitted=25), len(x))
+        assert np.allclose(ours, expected, rtol=1e-9)
 
 
 def pair_by_pair(x: np.ndarray, formula: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:

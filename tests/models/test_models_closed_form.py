@@ -7,9 +7,11 @@ import logging
 import numpy as np
 import pytest
 import torch
-from helpers import dataset_of, rated
+from helpers import assert_contains, dataset_of, rated, refusal
 from scipy.sparse import csr_array
 
+from mmrec.data import Interactions
+from mmrec.errors import ModelError
 from mmrec.graph.row_blocks import Matrix
 from mmrec.models import MODELS, Model, RecommenderConfig
 from mmrec.models.closed_form import ClosedForm, training_matrix
@@ -48,10 +50,31 @@ def test_an_implicit_matrix_has_ones(caplog: pytest.LogCaptureFixture) -> None:
     assert "1 of the 6 training ratings" in caplog.text
 
 
+@pytest.mark.parametrize("implicit", [False, True])
+def test_a_rating_of_zero_counts_as_absent(
+    implicit: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    train = Interactions.from_arrays(
+        np.array([0, 0, 1]), np.array([0, 1, 1]), 2, 2, np.array([0.0, 1.0, 1.0])
+    )
+    matrix = training_matrix(train, implicit=implicit)
+    assert (matrix.nnz, matrix.toarray().tolist()) == (2, [[0, 1], [0, 1]])
+    assert "1 of the 3 training ratings" in caplog.text
+
+
 def test_positive_ratings_give_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         training_matrix(rated(np.abs(RATINGS)), implicit=False)
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("ratings", "facts"),
+    [(-np.ones((2, 3)), ["none of the 6", "binarize"]), (1e200 * np.eye(2), ["1e+200", "1e+100"])],
+)
+def test_ratings_that_cannot_be_used(ratings: np.ndarray, facts: list[str]) -> None:
+    message = refusal(ModelError, lambda: training_matrix(rated(ratings), implicit=False))
+    assert_contains(message, facts)
 
 
 def test_each_call_returns_a_new_matrix() -> None:

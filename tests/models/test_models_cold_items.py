@@ -108,6 +108,15 @@ def test_attributes_that_no_trained_item_has_do_not_count() -> None:
     assert torch.equal(*scores)
 
 
+def test_values_of_attributes_that_no_trained_item_has_do_not_count_either() -> None:
+    vectors = some_cold_vectors(2)
+    others = vectors | {"ItemAttributes": vectors["ItemAttributes"].copy()}
+    others["ItemAttributes"][:, 7] = 0.5
+    model = built("AttributeItemKNN", similarity="cosine")
+    scores = [model.cold_scorer(cold_items(x))(USERS) for x in (vectors, others)]
+    assert torch.allclose(*scores)
+
+
 def test_features_that_are_no_sets_are_refused_by_similarities_of_sets() -> None:
     vectors = some_cold_vectors(2)
     vectors["ItemAttributes"] = vectors["ItemAttributes"] / 2
@@ -135,6 +144,17 @@ def test_by_hand() -> None:
     new = {"VisualAttribute": np.array([[0.6, 0.8]], np.float32)}
     scores = model.cold_scorer(ColdItems(Vocabulary(["new"]), rows, new))(torch.arange(2))
     assert scores.tolist() == [[pytest.approx(0.3)], [pytest.approx(0.4)]]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("ItemKNNCBF", 0.0), ("AttributeItemKNN", -1.0)])
+def test_zeros_take_places_of_neighbours_in_itemknncbf_alone(name: str, expected: float) -> None:
+    # The first item has the cosines 1 with itself, 0 with the second and -1 with the new one.
+    dataset = dataset_of(np.eye(2), {"VisualAttribute": np.array([[2, 0], [0, 0]], np.float32)})
+    config = {"modalities": ("visual",), "shrink": 0, "neighbors": 2, "cut": "row"}
+    model = MODELS[name](MODELS[name].Config.model_validate(config), dataset)
+    new = {"VisualAttribute": np.array([[-3, 0]], np.float32)}
+    scores = model.cold_scorer(ColdItems(Vocabulary(["new"]), rated(np.eye(2, 3)), new))
+    assert scores(torch.arange(2)).tolist() == [[pytest.approx(expected)], [0.0]]
 
 
 @pytest.mark.parametrize("name", ["Random", "ItemKNNCBF", "AttributeItemKNN"])

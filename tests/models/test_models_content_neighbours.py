@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from tiny_experiment import SPLITS_AND_FEATURES, Write
 from mmrec import run_experiment
 from mmrec.cli import main
 from mmrec.errors import ModelError
+from mmrec.graph.similarities import Similarity
 from mmrec.models import MODELS, Recommender
 
 RATINGS = some_ratings()
@@ -124,6 +125,28 @@ def test_attributeuserknn_on_dense_features() -> None:
     weights = chosen(cosine(profiles(joint(VISUAL, TEXTUAL))), 6, zeros_compete=False)
     ours = scores("AttributeUserKNN", neighbors=6, modalities=("visual", "textual"))
     assert np.allclose(ours, weights @ RATINGS)
+
+
+def test_profiles_have_items_with_positive_ratings_alone() -> None:
+    ratings = RATINGS.copy()
+    ratings[0, np.flatnonzero(ratings[0])[:2]] = -1
+    kind, features = MODELS["AttributeUserKNN"], {"ItemAttributes": GENRES}
+    config = kind.Config.model_validate({"similarity": "dot"})
+    with_absent, without = (
+        kind(config, dataset_of(x, features)).scorer()(torch.arange(N_USERS))
+        for x in (ratings, np.maximum(ratings, 0))
+    )
+    assert torch.equal(with_absent, without)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("similarity", get_args(Similarity))
+@pytest.mark.parametrize("name", ["AttributeItemKNN", "AttributeUserKNN"])
+def test_items_without_attributes_are_similar_to_nothing(name: str, similarity: str) -> None:
+    dataset = dataset_of(RATINGS, {"ItemAttributes": np.zeros((N_ITEMS, 2), np.float32)})
+    kind = MODELS[name]
+    model = kind(kind.Config.model_validate({"similarity": similarity}), dataset)
+    assert not model.scorer()(torch.arange(N_USERS)).any()
 
 
 def test_equal_shares_of_an_attribute_are_equal_to_the_last_bit() -> None:

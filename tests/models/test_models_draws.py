@@ -44,3 +44,12 @@ def test_dropout_factors(rate: float, dtype: torch.dtype) -> None:
     assert torch.equal(factors[kept], torch.full_like(factors[kept], 1 / (1 - rate)))
     n_kept = int(kept.sum())
     assert stats.binomtest(n_kept, kept.numel(), max(1 - rate, 2**-16)).pvalue > 1e-4
+
+
+def test_a_factor_is_not_zero_where_a_uniform_number_is_above_the_rounded_rate() -> None:
+    like = torch.empty(2**19)
+    torch.manual_seed(5)
+    numbers = uniform(like)
+    assert (numbers.min(), numbers.max()) == (2**-17, 1 - 2**-17)
+    torch.manual_seed(5)
+    assert torch.equal(dropout_factors(like, 0.1) != 0, numbers > round(0.1 * 2**16) / 2**16)

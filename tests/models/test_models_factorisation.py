@@ -147,6 +147,12 @@ def test_singular_equations_name_reg() -> None:
         ials(binary(20, 12), objective="ials2022", factors=15, reg=0)
 
 
+def test_a_small_penalty_suffices() -> None:
+    matrix = binary(20, 12)
+    model = ials(matrix, factors=15, reg=1e-9, epochs=5)
+    assert np.allclose(model.left @ model.right, matrix, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("settings", "names"),
     [

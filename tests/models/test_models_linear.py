@@ -132,6 +132,14 @@ def test_many_columns_in_several_blocks(is_positive: bool) -> None:
     assert is_optimum(gram, net.columns(gram).toarray().T, net)
 
 
+@pytest.mark.parametrize("is_positive", [True, False])
+def test_without_an_l2_penalty_it_is_a_lasso(is_positive: bool) -> None:
+    ratings = ratings_of(60, 20)
+    gram = ratings.T @ ratings
+    net = ElasticNet(5.0, 0.0, is_positive)
+    assert is_optimum(gram, net.columns(gram).toarray().T, net)
+
+
 def test_without_an_l1_penalty_it_is_a_non_negative_least_squares_problem() -> None:
     ratings = ratings_of(50, 20)
     weights = slim(ratings, alpha=0.1, l1_ratio=0, neighborhood=-1)

@@ -23,6 +23,7 @@ from mmrec.models.losses import (
     kl_to_normal,
     l2_penalty,
     norm_penalty,
+    total_loss,
     uniformity_loss,
 )
 
@@ -243,3 +244,8 @@ def test_norm_penalty_by_hand() -> None:
 def test_norm_penalty_of_zeros_has_a_finite_gradient() -> None:
     x = torch.zeros(2, 2, requires_grad=True)
     assert finite_gradients(norm_penalty(x), x)
+
+
+def test_terms_are_added_in_their_order() -> None:
+    terms = {"first": torch.tensor(1e8), "second": torch.tensor(-1e8), "third": torch.tensor(1.0)}
+    assert total_loss(terms) == 1  # 1e8 + 1 is 1e8 in float32

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from mmrec.data import Dataset
 from mmrec.graph import SparseMatrix
-from mmrec.models import Batch, Model, MultimodalConfig
+from mmrec.models import MODELS, Batch, Model, MultimodalConfig
 from mmrec.models.losses import bpr_loss
 from mmrec.models.parts import ItemFeatures, embeddings, interactions
 from mmrec.testing.data import tiny_dataset
+from mmrec.training.build import build as build_trial
 
 META = torch.device("meta")
 
@@ -142,3 +143,26 @@ def test_a_model_in_float64_has_matrices_in_float64() -> None:
     assert model.plain.values.dtype == model.graphs["visual"].values.dtype == torch.float64
     assert (model.plain @ model.items.weight).dtype == torch.float64
     assert model.plain.pattern.cols.dtype == torch.int64
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("FREEDOM", {"mw": (0.7, 0.3)}),
+        ("FREEDOM", {"top_k": 3}),
+        ("LATTICE", {"top_k": 3}),
+        pytest.param(*("LATTICE", {"neighbours": "approximate"}), marks=pytest.mark.needs("faiss")),
+        ("MGCN", {"top_k": 3}),
+    ],
+)
+def test_what_the_graphs_of_a_model_depend_on_is_part_of_their_key(
+    name: str, settings: dict[str, object]
+) -> None:
+    data, kind = tiny_dataset(), MODELS[name]
+    kind(kind.Config.model_validate({"top_k": 5, "factors": 4}), data)  # shares its graphs
+    config = kind.Config.model_validate({"top_k": 5, "factors": 4, **settings})
+    after, alone = (build_trial(kind, config, x) for x in (data, tiny_dataset()))
+    assert isinstance(after, Model)
+    assert isinstance(alone, Model)
+    for one, other in zip(after.eval().embed(), alone.eval().embed(), strict=True):
+        assert torch.equal(one, other)

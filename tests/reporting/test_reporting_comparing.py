@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -24,9 +25,11 @@ from mmrec.errors import DataError
 from mmrec.evaluation import holm
 from mmrec.experiment import run_experiment
 from mmrec.reporting.comparing.diagram import cliques
+from mmrec.reporting.comparing.verdicts import Verdict
 from mmrec.reporting.results import Results
-from mmrec.runs.finished import FinishedRun, read_studies
+from mmrec.runs.finished import FinishedRun
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.studies import read_studies
 
 SEEDS = {"repeat": 3}
 MODELS: dict[str, Any] = {
@@ -117,6 +120,58 @@ def test_p_values_over_users_and_seeds_are_those_of_scipy(runs: dict[str, Result
         corrected = dict(zip(order, holm([raw[key] for key in order]), strict=True))
         assert frame[column].dropna().to_dict() == pytest.approx(corrected)
         assert corrected
+
+
+def test_models_on_different_seeds_are_compared_by_welch(write: Write) -> None:
+    models = {
+        "BPRMF": settings(seed={"repeat": 2}),
+        "LightGCN": settings(seed={"repeat": 3}, epochs=8, lr=0.05),
+    }
+    run = run_experiment(write(models), progress=False)
+    trials = run.trials.groupby("model")["nDCG@5"]
+    one, other = (trials.get_group(model) for model in models)
+    frame = compare([run], metrics=["nDCG@5"]).frame
+    expected = stats.ttest_ind(one, other, equal_var=False).pvalue
+    assert frame["p_seeds"].dropna().tolist() == [pytest.approx(expected)]
+
+
+def test_the_best_proposed_model_is_compared_with_the_others_alone(
+    write: Write, runs: dict[str, Results]
+) -> None:
+    label, proposed = "Recall@5", ["BPRMF", "LightGCN"]
+    frame = compare([runs["tiny"]], proposed=proposed, metrics=[label]).frame.set_index("model")
+    found = means(runs["tiny"], label)
+    leader = max(proposed, key=found.__getitem__)
+    gain = found[leader] / found["MostPop"] - 1
+    assert frame["gain"].dropna().to_dict() == {leader: pytest.approx(gain)}
+    assert list(frame["p_users"].dropna().index) == ["MostPop"]
+    # There is nothing to compare if all models are proposed, or none that a data set has.
+    frame = compare([runs["tiny"]], proposed=list(MODELS), metrics=[label]).frame
+    assert frame["gain"].isna().all()
+    other = run_experiment(write({"MostPop": {}, "Random": {}}, dataset="second"), progress=False)
+    frame = compare([runs["tiny"], other], proposed=["BPRMF"], metrics=[label]).frame
+    assert frame[frame["gain"].notna()]["dataset"].tolist() == ["tiny"]
+
+
+@pytest.mark.parametrize(
+    ("best", "p_values", "expected"),
+    [
+        ("A", {"B": 0.01, "C": 0.049}, True),
+        ("B", {"B": 0.01, "C": 0.01}, False),  # the leader is the best proposed model, but worse
+        ("AB", {"B": 0.01, "C": 0.01}, False),
+        ("A", {"B": 0.01, "C": 0.05}, False),
+        ("A", {"B": 0.2, "C": 0.01}, False),
+        ("A", {"C": 0.01}, False),
+        ("A", {}, False),
+    ],
+)
+def test_a_leader_is_marked_if_it_is_best_and_every_test_is_significant(
+    best: str, p_values: dict[str, float], expected: bool
+) -> None:
+    verdict = Verdict(list(best), [], "A", "B", ["B", "C"], True, None)
+    users, seeds = replace(verdict, over_users=p_values), replace(verdict, over_seeds=p_values)
+    assert (users.is_significant_over_users, users.is_significant_over_seeds) == (expected, False)
+    assert (seeds.is_significant_over_users, seeds.is_significant_over_seeds) == (False, expected)
 
 
 def test_the_best_is_bold_and_the_second_underlined(runs: dict[str, Results]) -> None:

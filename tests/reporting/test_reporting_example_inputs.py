@@ -61,6 +61,10 @@ def test_users_are_spread_by_their_training_items(users: int, expected: list[int
     assert example_users(asked(users), data) == expected
 
 
+def test_equally_active_users_are_ordered_by_number() -> None:
+    assert example_users(asked(2), dataset([1, 2] * 60, cold=120)) == [60, 61]
+
+
 def test_listed_users_keep_their_order() -> None:
     assert example_users(asked(["6", 0]), dataset([5, 1, 3, 8, 2, 7, 7], cold=5)) == [6, 0]
 

@@ -24,7 +24,7 @@ MANIFEST: dict[str, Any] = {
     "started": "2026-01-02T10:00:00+01:00",
     "ended": "2026-01-02T10:02:05+01:00",
     "written": {"source": "office.yml", "base_dir": "/", "document": {}},
-    "notes": ["gpu 0 is not there: running on the CPU"],
+    "notes": ["gpu 0 is not available: using the CPU"],
     "experiment": {
         "dataset": "office",
         "top_k": 20,
@@ -231,7 +231,7 @@ def test_the_summary_of_the_run() -> None:
     assert says(page, "4 trials")
     assert says(page, "3 finished", "1 failed")
     assert "2 min 5 s" in page.words
-    assert "gpu 0 is not there: running on the CPU" in page.words
+    assert "gpu 0 is not available: using the CPU" in page.words
     assert "mmrec run office.yml" in page.words
 
 

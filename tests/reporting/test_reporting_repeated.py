@@ -16,6 +16,7 @@ from mmrec.reporting.plots.style import draw
 from mmrec.reporting.sections.comparison import best_models
 from mmrec.reporting.sections.learning import learning_curves
 from mmrec.reporting.sections.popularity import popularity
+from mmrec.reporting.sections.repetitions import mean_table
 from mmrec.reporting.sections.search import search_heatmap, search_scatter
 from mmrec.reporting.sections.trials import points_table
 from mmrec.runs.records import TrialRecord
@@ -102,6 +103,14 @@ def test_a_better_first_seed_does_not_win() -> None:
     assert [row[0].text for row in table.rows if row[2].strong] == ["Steady"]
     words = Page(render(studies)).words
     assert re.search(r"Steady is the best of 2 models, [^.]*0\.4667 ± 0\.0577", words)
+
+
+def test_the_table_of_means_has_all_digits() -> None:
+    one = repeated()
+    values = [trial.test["Recall@20"] for trial in one.best_trials]
+    (row,) = mean_table(make_data([one])).frame.to_dict("records")
+    assert row["test Recall@20"] == pytest.approx(fmean(values), rel=1e-15)
+    assert row["test Recall@20 std"] == pytest.approx(stdev(values), rel=1e-15)
 
 
 def test_the_page_names_single_trials_and_all_trials_of_the_best_point() -> None:

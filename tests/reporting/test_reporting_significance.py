@@ -29,8 +29,9 @@ from mmrec.evaluation import (
 )
 from mmrec.experiment import run_experiment
 from mmrec.reporting.results import Results
-from mmrec.runs.finished import FinishedRun, read_studies
+from mmrec.runs.finished import FinishedRun
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.studies import read_studies
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 VALUES = st.lists(st.integers(-5, 5).map(float), min_size=2, max_size=12)

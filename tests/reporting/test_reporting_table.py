@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,18 @@ from hypothesis import strategies as st
 from mmrec.reporting.comparing.tables import markdown
 from mmrec.reporting.run_tables import make_frame, readable
 from mmrec.reporting.sections.users import share_at_most, value_grid
-from mmrec.reporting.table import Cell, digest, make_table, seconds
+from mmrec.reporting.table import (
+    Cell,
+    count,
+    decimal,
+    digest,
+    make_table,
+    p_value,
+    parameter,
+    seconds,
+    share,
+    tenths,
+)
 
 
 def test_csv_has_all_digits_and_columns_for_marks_and_intervals() -> None:
@@ -27,6 +39,28 @@ def test_csv_has_all_digits_and_columns_for_marks_and_intervals() -> None:
     ]
 
 
+def test_the_data_frame_has_the_columns_and_the_digits_of_csv() -> None:
+    marked = Cell("0.1235", "0.12345", "number", mark="*", spread=0.25, data="0.12345")
+    rows = [["007", marked, 3, "40, 50"], ["nan", None, 1000, 0]]
+    frame = make_table("T.", ["model", "R", "n", "epochs"], rows).frame
+    assert list(frame) == ["model", "R", "R mark", "R std", "n", "epochs"]
+    assert frame["model"].tolist() == ["007", "nan"]
+    assert frame["R"].isna().tolist() == frame["R std"].isna().tolist() == [False, True]
+    assert (frame["R"][0], frame["R std"][0], frame["R mark"][0]) == (0.12345, 0.25, "*")
+    assert frame["n"].tolist() == [3, 1000]
+    assert frame["epochs"].tolist() == ["40, 50", "0"]
+
+
+def test_a_table_is_printed_as_a_reader_sees_it() -> None:
+    marked = Cell("0.5", kind="number", mark="*", spread=0.25)
+    table = make_table("T < U.", ["model", "R"], [["<a>", marked], ["b", None]])
+    caption, _, *lines = repr(table).splitlines()
+    assert caption == "T < U."
+    assert [" ".join(line.split()) for line in lines[:2]] == ["model R", "<a> 0.5* ± 0.2"]
+    assert table._repr_html_().startswith("<p>T &lt; U.</p>")
+    assert "<td>&lt;a&gt;</td>" in table._repr_html_()
+
+
 def test_latex_escapes_aligns_and_spans() -> None:
     rows = [["a_b & 5 %", Cell("1.5", kind="number", strong=True, mark="*")], [Cell("x", span=2)]]
     lines = make_table(r"50 % of \x.", ["model", "R"], rows).to_latex().splitlines()
@@ -34,12 +68,28 @@ def test_latex_escapes_aligns_and_spans() -> None:
     assert lines[3] == r"\begin{tabular}{lr}"
     assert lines[7] == r"a\_b \& 5 \% & \textbf{1.5}\rlap{\textsuperscript{*}} \\"
     assert lines[8] == r"x &  \\"
+    row = make_table("T.", ["p"], [["< 0.1 > † ~ ^ { } # $ %"]]).to_latex().splitlines()[7]
+    signs = r"\textdagger{} \textasciitilde{} \textasciicircum{} \{ \} \# \$ \%"
+    assert row == rf"$<$ 0.1 $>$ {signs} \\"
+
+
+def test_only_the_mark_of_a_number_takes_no_space_in_latex() -> None:
+    marked = [Cell("a", mark="*"), Cell("0.50", kind="number", mark="*", spread=0.25)]
+    row = make_table("T.", ["model", "R"], [marked]).to_latex().splitlines()[7]
+    mark = r"\textsuperscript{*}"
+    assert row == rf"a{mark} & 0.50{mark} {{\scriptsize$\pm$0.25}} \\"
+
+
+def test_a_parameter_has_all_digits_on_hover() -> None:
+    assert parameter(0.1) == Cell("0.1", kind="number")
+    assert parameter(1 / 3) == Cell("0.333333", str(1 / 3), "number")
+    assert parameter((64, 32)) == Cell("64, 32", "(64, 32)")
 
 
 def test_latex_has_a_label_without_special_characters() -> None:
     table = make_table("T.", ["model"], [["a"]])
     assert "label" not in table.to_latex()
-    lines = replace(table, label="my_data paired_ttest over users").to_latex().splitlines()
+    lines = replace(table, label="my_data paired_ttest (over users)").to_latex().splitlines()
     assert lines[2:4] == [r"\caption{T.}", r"\label{tab:my-data-paired-ttest-over-users}"]
 
 
@@ -79,7 +129,9 @@ def texts(*column: object) -> list[str]:
         ([3.0, 465.0, float("nan")], ["3", "465", "\N{EN DASH}"]),
         ([0.0, 1.0], ["0.0000", "1.0000"]),
         ([36.0, 292.5], ["36.0", "292.5"]),
+        ([10.0, 292.5], ["10.0", "292.5"]),
         ([9.0, 292.5], ["9.0000", "292.5000"]),
+        ([True, 36.0, 292.5], ["True", "36.0", "292.5"]),
         ([36.25, 292.5], ["36.2500", "292.5000"]),
         ([12345, np.int64(2), None], ["12,345", "2", "\N{EN DASH}"]),
         ([float("nan"), float("inf")], ["\N{EN DASH}", "inf"]),
@@ -89,6 +141,25 @@ def texts(*column: object) -> list[str]:
 )
 def test_the_column_decides_the_format_of_numbers(column: list[object], expected: list[str]):
     assert texts(*column) == expected
+
+
+@pytest.mark.parametrize("form", [count, decimal, tenths, share])
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_no_value_is_a_dash_and_an_empty_field(form: Callable[..., Cell], value: float | None):
+    assert (form(value).text, form(value).data) == ("\N{EN DASH}", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "strong"),
+    [
+        (9e-5, "< 0.0001", True),
+        (1e-4, "0.0001", True),
+        (0.0499, "0.0499", True),
+        (0.05, "0.0500", False),
+    ],
+)
+def test_a_p_value_is_strong_below_5_percent(value: float, text: str, strong: bool):
+    assert (p_value(value).text, p_value(value).strong) == (text, strong)
 
 
 def test_data_has_all_digits_of_numbers():

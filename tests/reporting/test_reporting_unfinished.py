@@ -25,11 +25,11 @@ from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.results import Results
 from mmrec.reporting.sections.base import sections_of
 from mmrec.runs import process
-from mmrec.runs.finished import read_unfinished_studies
 from mmrec.runs.journal import JournalWriter, read_journal
 from mmrec.runs.process import is_running, this_process
 from mmrec.runs.records import TrialStore
 from mmrec.runs.sealed import sealed_line
+from mmrec.runs.studies import read_unfinished_studies
 from mmrec.runs.unfinished import UnfinishedRun
 from mmrec.verify.verification import verify_run
 

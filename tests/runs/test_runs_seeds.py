@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -190,7 +191,8 @@ def test_tables_of_a_run_on_several_seeds(experiment_file):
     (facts,) = results.folder.parent.glob("bestmodelparams_*.json")
     assert json.loads(facts.read_text())[1]["configuration"]["seeds"] == [1, 2, 3]
 
-    page = " ".join(re.sub(r"<[^>]+>", " ", results.report.read_text()).split())
+    text = html.unescape(re.sub(r"<[^>]+>", " ", results.report.read_text()))
+    page = " ".join(text.split())
     mean, std = row["Recall@3 mean"], row["Recall@3 std"]
     assert f"LightGCNM 3 {mean:.4f} ± {std:.4f}" in page
     assert "(mean over 3 seeds)" in page

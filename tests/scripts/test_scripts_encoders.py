@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import extract_features
 from mmrec.errors import DataError
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 from preparing.encoders import ImageEncoder, SentenceEncoder
 
 

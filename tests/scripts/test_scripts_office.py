@@ -19,7 +19,7 @@ import download_office
 from download_office import DRIVE_ID, PAGE, fetch_with_gdown, prepare_office
 from mmrec.data import read_split
 from mmrec.errors import DataError
-from mmrec.text import install_hint
+from mmrec.installation import install_hint
 from preparing.layout import OFFICE, Expected
 
 SPLITS = {

@@ -22,10 +22,10 @@ from mmrec.cli import main
 from mmrec.cli.health import PURPOSES
 from mmrec.errors import ConfigError, DataError
 from mmrec.experiment import run_experiment
+from mmrec.installation import install_hint
 from mmrec.reporting.report import rebuild_report
 from mmrec.reporting.results import Results
 from mmrec.runs.records import TrialRecord, TrialStore
-from mmrec.text import install_hint
 from mmrec.tracking.csv_table import COLUMNS
 from mmrec.tracking.run import TrackedRun, tracked_trial
 from mmrec.tracking.tracker import TRACKERS, tracker
@@ -305,7 +305,8 @@ def test_events_are_the_same_in_every_process(experiment_file: Write, tmp_path: 
     code = (
         "import sys; from pathlib import Path\n"
         "from mmrec.reporting.report import read_results\n"
-        "from mmrec.runs.finished import FinishedRun, read_studies\n"
+        "from mmrec.runs.finished import FinishedRun\n"
+        "from mmrec.runs.studies import read_studies\n"
         "from mmrec.runs.journal import Journal\n"
         "from mmrec.tracking.tracking import Tracking\n"
         "run = FinishedRun.open(Path(sys.argv[1]))\n"

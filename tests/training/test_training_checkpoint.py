@@ -246,15 +246,38 @@ def test_a_damaged_file_is_ignored(
     assert reported == [1, 2, 3]
 
 
-def test_another_format_is_ignored(tmp_path: Path) -> None:
+def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt")
+    checkpoint.save({"x": torch.full((100,), 1.5)})
+    content = bytearray(checkpoint.path.read_bytes())
+    content[content.index(torch.full((100,), 1.5).numpy().tobytes())] ^= 1
+    checkpoint.path.write_bytes(content)
+    assert checkpoint.load() is None
+
+
+def test_another_format_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = Checkpoint(tmp_path / "trial.ckpt")
     checkpoint.save({"x": torch.ones(2)})
     content = checkpoint.load()
     assert content is not None
     assert content["x"].tolist() == [1, 1]
-    for other in ({"format": 999}, {}, [1, 2]):
-        torch.save(other, checkpoint.path)
-        assert checkpoint.load() is None
+    monkeypatch.setattr("mmrec.training.checkpoint.FORMAT", content["format"] + 1)
+    assert checkpoint.load() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["trial.ckpt"]  # it is not damaged
+
+
+def test_the_state_of_another_trial_is_set_aside(tmp_path: Path) -> None:
+    own, other = (Checkpoint(tmp_path / "trial.ckpt", owner=name) for name in ("own", "other"))
+    other.save({"x": 1})
+    assert own.load() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["trial.ckpt.damaged"]
+
+
+@pytest.mark.parametrize("other", [{"format": 999}, {}, [1, 2]])
+def test_a_file_of_torch_without_a_digest_is_ignored(tmp_path: Path, other: object) -> None:
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt")
+    torch.save(other, checkpoint.path)
+    assert checkpoint.load() is None
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:

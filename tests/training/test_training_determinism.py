@@ -241,9 +241,10 @@ def test_an_index_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert resolve_device(0) == (
         CPU,
-        "gpu: 0 is not there (torch sees no CUDA device): using CPU",
+        "gpu: 0 is not available (torch sees no CUDA device): using the CPU",
     )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert resolve_device(2) == (CPU, "gpu: 2 is not there (torch sees 2): using CPU")
+    message = "gpu: 2 is not available (torch sees 2 CUDA devices): using the CPU"
+    assert resolve_device(2) == (CPU, message)
     assert resolve_device(1) == (torch.device("cuda", 1), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import pytest
@@ -78,6 +79,12 @@ def test_rule(
     stops: bool,
 ) -> None:
     assert EarlyStopping(patience, OBJECTIVES[mode], **fields).should_stop(observations) is stops
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_not_finite_is_missing(value: float) -> None:
+    assert OBJECTIVES["max"].value(0.5, {"Recall@5": value}) is None
+    assert OBJECTIVES["min"].value(value, {"Recall@5": 0.5}) is None
 
 
 _values = st.lists(st.integers(-3, 3).map(float), max_size=8)

@@ -90,6 +90,11 @@ def test_the_state_kept_is_that_of_the_best_epoch() -> None:
     assert torch.equal(model.weight.detach(), states[2])  # the model itself is at the end
 
 
+def test_the_mean_loss_keeps_the_digits_of_large_losses() -> None:
+    outcome, _ = run([Epoch((2.0**24, 1.0))])
+    assert outcome.losses == [2**23 + 0.5]  # float32 has no such number
+
+
 @pytest.mark.parametrize(("losses", "best"), [([3, 1, 2, 1], 2), ([1, 2, 3], 1), ([3, 2, 1], 3)])
 def test_selection_by_the_loss(losses: list[float], best: int) -> None:
     script = [Epoch((loss,), validation=len(losses) - n) for n, loss in enumerate(losses)]
@@ -145,10 +150,10 @@ def test_without_early_stopping_training_goes_to_the_end() -> None:
 @pytest.mark.parametrize(
     ("script", "facts"),
     [
-        ([Epoch(), Epoch((1.0, nan))], ["epoch 2, batch 2 of 2", " nan"]),
-        ([Epoch((nan,))], ["epoch 1, batch 1 of 2", " nan"]),
-        ([Epoch(), Epoch(), Epoch((inf, 0.0))], ["epoch 3, batch 1 of 2", " inf"]),
-        ([Epoch((1.0, -inf))], ["epoch 1, batch 2 of 2", " -inf"]),
+        ([Epoch(), Epoch((1.0, nan))], ["epoch 2, batch 2 of 2", " nan", "lr"]),
+        ([Epoch((nan,))], ["epoch 1, batch 1 of 2", " nan", "nothing has been trained"]),
+        ([Epoch(), Epoch(), Epoch((inf, 0.0))], ["epoch 3, batch 1 of 2", " inf", "lr"]),
+        ([Epoch((1.0, -inf))], ["epoch 1, batch 2 of 2", " -inf", "lr"]),
     ],
 )
 def test_a_loss_that_is_not_finite(script: list[Epoch], facts: list[str]) -> None:

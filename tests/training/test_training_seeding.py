@@ -6,11 +6,19 @@ import hashlib
 
 import numpy as np
 import pytest
+import torch
 from helpers import assert_repeated_elsewhere
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted import CPU, DATA, Epoch, Scripted, protocol
+from torch import Tensor
 
+from mmrec.data import Dataset
+from mmrec.models import Batch, ModelConfig
 from mmrec.seeding import rng_for, seed_for
+from mmrec.training.build import build
+from mmrec.training.determinism import deterministic
+from mmrec.training.trainer import Trainer
 
 
 @pytest.mark.parametrize(
@@ -76,3 +84,42 @@ print(outcome.losses, state.hexdigest(), outcome.best.ranking.items.tolist())
 
 def test_another_process_with_other_hashes_gives_the_same_bits() -> None:
     assert_repeated_elsewhere(TRAINING)
+
+
+class Drawing(Scripted):
+    """Records what it draws at its start, at the start of an epoch, and in a step."""
+
+    script = [Epoch(), Epoch()]  # noqa: RUF012
+
+    def __init__(self, config: ModelConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.drawn: list[object] = [torch.rand(2).tolist()]
+
+    def begin_epoch(self, epoch: int, rng: np.random.Generator) -> None:
+        super().begin_epoch(epoch, rng)
+        self.drawn.append(rng.random(2).tolist())
+
+    def loss(self, batch: Batch) -> Tensor:
+        self.drawn += [torch.rand(2).tolist(), batch.users.tolist(), batch.items.tolist()]
+        return super().loss(batch)
+
+
+def of_torch(seed: int) -> list[float]:
+    numbers: list[float] = torch.rand(2, generator=torch.Generator().manual_seed(seed)).tolist()
+    return numbers
+
+
+def test_every_draw_of_a_trial_has_a_seed_of_its_own() -> None:
+    config = ModelConfig(seed=9, epochs=2, batch_size=4)
+    with deterministic(CPU):
+        model = build(Drawing, config, DATA)
+        assert isinstance(model, Drawing)
+        Trainer(model, config, DATA, protocol(), CPU).run()
+    expected: list[object] = [of_torch(seed_for(9, "init"))]
+    sampler = model.make_sampler(config, DATA.train)
+    for epoch in (1, 2):
+        (batch,) = Batch.of_epoch(sampler, rng_for(9, "triplets", epoch), CPU)
+        expected += [rng_for(9, "begin_epoch", epoch).random(2).tolist()]
+        expected += [of_torch(seed_for(9, "epoch", epoch))]
+        expected += [batch.users.tolist(), batch.items.tolist()]
+    assert model.drawn == expected

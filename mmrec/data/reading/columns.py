@@ -40,16 +40,8 @@ _LIKE_RATINGS = frozenset(
         *("stars", "star", "label", "score", "rate", "rates", "ratings", "userrating", "grade"),
         *("reviewrating", "reviewscore", "ratingscore", "ratingvalue", "vote", "votes", "points"),
         *("preference", "pref", "value", "weight", "feedback", "reward", "target", "relevance"),
-        *(
-            "plays",
-            "playcount",
-            "listencount",
-            "playcounts",
-            "count",
-            "counts",
-            "freq",
-            "frequency",
-        ),
+        *("plays", "playcount", "listencount", "playcounts"),
+        *("count", "counts", "freq", "frequency"),
         *("like", "likes", "liked", "click", "isclick", "islike", "watchratio"),
     )
 )
@@ -108,19 +100,9 @@ def named_columns(
     Raises:
         DataError: the user or the item is missing, or a role has several columns.
     """
-    by_role: dict[str, list[int]] = {}
-    for place, name in enumerate(fields):
-        role = role_of(name)
-        if role is not None and role not in columns:
-            by_role.setdefault(role, []).append(place)
+    by_role = _places(fields, columns)
     found = listing(map(repr, fields), 20)
     for role, name in columns.items():
-        plain_name = name.strip().casefold()
-        by_role[role] = [
-            place
-            for place, other in enumerate(fields)
-            if plain_name in (other.strip().casefold(), other.rpartition(":")[0].strip().casefold())
-        ]
         if not by_role[role]:
             raise DataError(
                 f"{path}:{line}: the header has no column {name!r}{nearest(name, fields)}, which "
@@ -153,6 +135,23 @@ def named_columns(
         ignored=ignored,
         names=fields,
     )
+
+
+def _places(fields: Sequence[str], columns: Mapping[str, str]) -> dict[str, list[int]]:
+    """Return the columns that can have each role; of ``columns``, also roles without one."""
+    by_role: dict[str, list[int]] = {}
+    for place, name in enumerate(fields):
+        role = role_of(name)
+        if role is not None and role not in columns:
+            by_role.setdefault(role, []).append(place)
+    for role, name in columns.items():
+        plain_name = name.strip().casefold()
+        by_role[role] = [
+            place
+            for place, other in enumerate(fields)
+            if plain_name in (other.strip().casefold(), other.rpartition(":")[0].strip().casefold())
+        ]
+    return by_role
 
 
 def is_rating_name(name: str) -> bool:

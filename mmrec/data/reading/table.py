@@ -79,7 +79,8 @@ def make_table(
     if has_ratings and (frame["rating"] < 0).any():
         logger.warning(
             "%s: %d of %d ratings are negative, such as %g; they are not relevant at a "
-            "relevance_threshold of 0",
+            "relevance_threshold of 0, but models that are trained by gradient do not read the "
+            "ratings of training rows",
             path,
             (frame["rating"] < 0).sum(),
             len(frame),

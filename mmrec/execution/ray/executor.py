@@ -28,8 +28,8 @@ from mmrec.execution.ray.cluster import Share, connected
 from mmrec.execution.ray.worker import Epochs, RunSetup, StopFlag, versions, work
 from mmrec.execution.specs import TrialRequest
 from mmrec.execution.worker import WorkerSetup
+from mmrec.installation import install_hint
 from mmrec.runs.records import TrialRecord
-from mmrec.text import install_hint
 from mmrec.training.determinism import resolve_device
 from mmrec.training.protocol import EpochRecord
 

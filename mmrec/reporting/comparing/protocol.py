@@ -42,14 +42,14 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
 def notes_on(runs: Sequence[FinishedRun]) -> list[str]:
     """Return what differs between data sets without making them incomparable."""
     notes = []
-    for key, what in (("splitting", "splitting"), ("prefiltering", "prefiltering")):
+    for key in ("splitting", "prefiltering"):
         found: dict[str, list[str]] = {}
         for run in runs:
             written = as_text(run.manifest["experiment"].get(key) or "none")
             found.setdefault(written, []).append(dataset_of(run))
         if len(found) > 1:
             parts = (f"{', '.join(dict.fromkeys(names))}: {how}" for how, names in found.items())
-            notes.append(f"The data sets differ in {what}: {'; '.join(parts)}.")
+            notes.append(f"The data sets differ in {key}: {'; '.join(parts)}.")
     return notes
 
 

@@ -12,8 +12,9 @@ from mmrec.errors import DataError, listing, nearest
 from mmrec.evaluation import Spread, spread
 from mmrec.reporting.comparing.protocol import dataset_of
 from mmrec.reporting.run_tables import tested
-from mmrec.runs.finished import FinishedRun, read_settings, read_studies
+from mmrec.runs.finished import FinishedRun, read_settings
 from mmrec.runs.records import TrialRecord
+from mmrec.runs.studies import read_studies
 from mmrec.runs.study import Repetition, Study
 
 
@@ -43,10 +44,6 @@ class Scores:
     labels: Sequence[str]
     cells: Mapping[tuple[str, str], ModelScores]
     """By data set and model; a model without a finished trial on a data set has no entry."""
-
-    def has_best(self, label: str) -> bool:
-        """Return whether one of two values of a figure is better."""
-        return self._first.settings.has_best(label)
 
     def sign(self, label: str) -> int:
         """Return 1 if higher values are better, else -1."""

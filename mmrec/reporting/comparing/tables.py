@@ -66,20 +66,16 @@ def _gain(verdict: Verdict | None) -> Cell:
 
 def _caption(scores: Scores, verdicts: Mapping[Place, Verdict]) -> str:
     """Explain the table; it is also the caption in a paper."""
+    gain, better = "the first over the second", "better than every other model"
+    if any(verdict.proposed for verdict in verdicts.values()):
+        gain = "the best proposed model over the best of the others"
+        better = "better than every baseline"
     parts = ["Test metrics."]
     if any(len(cell.trials) > 1 for cell in scores.cells.values()):
         parts.append("Mean and standard deviation of models that were run several times.")
     if verdicts:
-        parts.append("The best value is bold, the second underlined; gain: of the")
-        parts[-1] += (
-            " first over the second."
-            if _is_plain(verdicts)
-            else (" best proposed model over the best of the others.")
-        )
+        parts.append(f"The best value is bold, the second underlined; gain: of {gain}.")
     found = list(verdicts.values())
-    better = (
-        "better than every other model" if _is_plain(verdicts) else "better than every baseline"
-    )
     tested = "p < 0.05 after Holm's correction"
     if any(v.is_significant_over_users for v in found):
         parts.append(f"{OVER_USERS} {better}: {tested}, paired t-test over users.")
@@ -88,11 +84,6 @@ def _caption(scores: Scores, verdicts: Mapping[Place, Verdict]) -> str:
             f"{OVER_SEEDS} {better} that was run several times: {tested}, t-test over them."
         )
     return " ".join(parts)
-
-
-def _is_plain(verdicts: Mapping[Place, Verdict]) -> bool:
-    """Return whether no proposed models were named."""
-    return not any(verdict.proposed for verdict in verdicts.values())
 
 
 def ranks_table(found: Sequence[MeanRanks], models: Sequence[str]) -> ReportTable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -61,8 +61,6 @@ def _all_small(p_values: Mapping[str, float], baseline: str) -> bool:
 def judge(scores: Scores, proposed: Sequence[str]) -> dict[Place, Verdict]:
     """Return the verdict of each data set and metric that has at least two values.
 
-    Metrics that are not better for being higher or lower have none.
-
     Args:
         scores: of all models.
         proposed: the models whose best is compared with the best of the others; if empty, the
@@ -72,18 +70,13 @@ def judge(scores: Scores, proposed: Sequence[str]) -> dict[Place, Verdict]:
         (dataset, label): verdict
         for dataset in scores.datasets
         for label in scores.labels
-        if scores.has_best(label)
         for verdict in _ranking(scores, dataset, label, proposed)
     }
     users = _corrected(scores, found, _p_over_users)
     seeds = _corrected(scores, found, _p_over_seeds)
     return {
-        place: Verdict(
-            *(v.best, v.second, v.leader, v.baseline, v.others, v.proposed, v.gain),
-            over_users=users.get(place, {}),
-            over_seeds=seeds.get(place, {}),
-        )
-        for place, v in found.items()
+        place: replace(verdict, over_users=users.get(place, {}), over_seeds=seeds.get(place, {}))
+        for place, verdict in found.items()
     }
 
 

@@ -19,10 +19,10 @@ from mmrec.config import Experiment, Loaded, Problems, path_problem
 from mmrec.data import COLD, Dataset, find_pictures, read_titles
 from mmrec.errors import DataError, listing
 from mmrec.files import parse_json, read_bytes, write_atomically
+from mmrec.installation import install_hint
 from mmrec.reporting.examples.thumbnails import Thumbnail, thumbnail
 from mmrec.runs.example_users import check_example_users, example_users, held_out_ids, items_of
 from mmrec.runs.study import Study
-from mmrec.text import install_hint
 
 logger = logging.getLogger(__name__)
 

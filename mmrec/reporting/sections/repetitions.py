@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Section, section
-from mmrec.reporting.table import Cell, ReportTable, make_table
+from mmrec.reporting.table import Cell, ReportTable, make_table, number_format
 from mmrec.runs.repetitions import spreads
 
 
@@ -25,11 +26,15 @@ def mean_table(data: ReportData) -> ReportTable:
     found = {study.name: spreads(study.best_trials) for study in repeated}
     names = dict.fromkeys(name for values in found.values() for name in values)
     labels = [name.removesuffix(" mean") for name in names if name.endswith(" mean")]
+    formats = {
+        label: number_format([values.get(f"{label} mean") for values in found.values()])
+        for label in labels
+    }
     rows = [
         [
             study.name,
             *(study.repetitions.get(x) for x in over),
-            *(_mean(found[study.name], label) for label in labels),
+            *(_mean(found[study.name], label, formats[label]) for label in labels),
         ]
         for study in repeated
     ]
@@ -37,8 +42,11 @@ def mean_table(data: ReportData) -> ReportTable:
     return make_table("Mean and standard deviation over the trials of the best point.", head, rows)
 
 
-def _mean(found: dict[str, float], label: str) -> Cell | None:
+def _mean(
+    found: Mapping[str, float], label: str, number: Callable[[float | None], Cell]
+) -> Cell | None:
     if f"{label} mean" not in found:
         return None
     mean, std, low, high = (found[f"{label} {x}"] for x in ("mean", "std", "low", "high"))
-    return Cell(f"{mean:.4f} ± {std:.4f}", f"95 % interval: {low:.4f} to {high:.4f}")
+    title = f"95 % interval: {number(low).text} to {number(high).text}"
+    return replace(number(mean), title=title, spread=std)
