@@ -284,5 +284,6 @@ def rows_not_finite(matrix: Features) -> npt.NDArray[np.int64]:
 def not_finite(path: Path, item_ids: Sequence[str]) -> DataError:
     """Return the error about vectors with NaN or infinity."""
     return DataError(
-        f"{path}: the vectors of these items contain NaN or infinity: {listing(item_ids)}"
+        f"{path}: the vectors of these items contain NaN, infinity or numbers above "
+        f"3e+38, the largest of float32: {listing(item_ids)}"
     )

@@ -255,7 +255,7 @@ def test_damaged_files_of_other_items_do_no_harm(folder: Path, cache: Path) -> N
         ("0", np.ones(8), ["0.npy", "vectors", "lengths"]),
         ("6", np.ones((7, 1)), ["6.npy:", "vector", "shape"]),
         ("6", np.full(7, np.nan), ["NaN", "vectors", "items"]),
-        ("6", np.full(7, 1e300), ["NaN", "vectors", "items"]),
+        ("6", np.full(7, 1e300), ["NaN", "float32", "vectors", "items"]),
         ("6", np.array([None]), ["6.npy:", "vector", "pickled", "object"]),
     ],
 )
@@ -311,6 +311,8 @@ DAMAGES: dict[str, Callable[[Path, Path], object]] = {
     "matrix flipped": lambda _, matrix: flip(matrix, -1),
     "matrix header flipped": lambda _, matrix: flip(matrix, 30),
     "matrix of doubles": lambda _, matrix: replace_matrix(matrix),
+    "matrix of the same bytes as one row": lambda _, x: np.save(x, np.load(x).reshape(1, -1)),
+    "matrix of the same bytes as numbers": lambda _, x: np.save(x, np.load(x).view(np.int32)),
     "matrix gone": lambda _, matrix: matrix.unlink(),
 }
 
