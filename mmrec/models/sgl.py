@@ -1,4 +1,4 @@
-"""SGL: LightGCN with a contrastive loss between two views of the graph without some edges."""
+"""SGL: LightGCN with a contrastive loss between two views of the graph that drop random edges."""
 
 from __future__ import annotations
 

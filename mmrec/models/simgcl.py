@@ -1,4 +1,4 @@
-"""SimGCL: LightGCN with a contrastive loss between two views of the embeddings with noise."""
+"""SimGCL: LightGCN with a contrastive loss between two views of the embeddings with added noise."""
 
 from __future__ import annotations
 

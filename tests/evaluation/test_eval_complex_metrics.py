@@ -254,6 +254,10 @@ def test_groups_without_values(files: Path) -> None:
             {"metric": "BiasDisparityBD", "item_clustering_name": "c"},
             ["item_clustering_file", "item_clustering_name"],
         ),
+        (
+            {"metric": "BiasDisparityBD", **ITEMS, "item_clustering_name": "c@1"},
+            ["item_clustering_name", "'c@1'"],
+        ),
         ({"beta": 1}, ["complex_metrics[0].metric", "required"]),
     ],
 )
@@ -319,18 +323,33 @@ def test_a_file_of_other_ids_is_refused(files: Path) -> None:
     assert_contains(message, [files / "items", "i0", "u0"])
 
 
-def test_gains_that_are_infinite_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("entry", "is_graded"),
+    [
+        ({"metric": "DSC", "metric_0": "nDCG"}, True),
+        ({"metric": "DSC"}, False),
+        ({"metric": "ExtendedEPC", "relevance": "discounted"}, True),
+        ({"metric": "ExtendedEPC"}, False),
+        ({"metric": "UserMADranking", "clustering_name": "g", "clustering_file": "users"}, True),
+        ({"metric": "ItemMADranking", "clustering_name": "c", "clustering_file": "items"}, True),
+        ({"metric": "clustered_nDCG", **USERS}, True),
+        ({"metric": "clustered_Recall", **USERS}, False),
+    ],
+)
+@pytest.mark.usefixtures("files")
+def test_gains_that_are_infinite_are_refused(entry: dict[str, str], is_graded: bool) -> None:
     held_out = Interactions.from_arrays(
         HELD_OUT.users, HELD_OUT.items, 4, 5, np.full(len(HELD_OUT), 2000.0)
     )
-    (graded,) = read_complex_metrics([{"metric": "DSC", "metric_0": "nDCG"}])
-    (binary,) = read_complex_metrics([{"metric": "DSC"}])
+    (metric,) = read_complex_metrics([entry])
 
-    def make(metric: ComplexMetric) -> Evaluator:
+    def make() -> Evaluator:
         return Evaluator(TRAIN, held_out, ["Recall"], [3], complex_metrics=[metric], ids=IDS)
 
-    assert_contains(refusal(DataError, make, graded), ["2000", "DSC"])
-    make(binary)
+    if is_graded:
+        assert_contains(refusal(DataError, make), ["2000", entry["metric"]])
+    else:
+        make()
 
 
 def test_complex_metrics_need_ids() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from torch import Tensor
@@ -34,6 +34,7 @@ each_type = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 @each_type
 @given(case=scores_and_k())
+@example(case=(np.array([[-0.0, 0.0]], np.float32), 2))
 def test_top_k_against_a_full_sort(case: tuple[np.ndarray, int], dtype: type) -> None:
     scores, k = case[0].astype(dtype), case[1]
     best, columns = top_k(torch.from_numpy(scores), k)

@@ -122,6 +122,37 @@ def test_p_values_over_users_and_seeds_are_those_of_scipy(runs: dict[str, Result
         assert corrected
 
 
+def test_models_on_different_seeds_are_compared_by_welch(write: Write) -> None:
+    models = {
+        "BPRMF": settings(seed={"repeat": 2}),
+        "LightGCN": settings(seed={"repeat": 3}, epochs=8, lr=0.05),
+    }
+    run = run_experiment(write(models), progress=False)
+    trials = run.trials.groupby("model")["nDCG@5"]
+    one, other = (trials.get_group(model) for model in models)
+    frame = compare([run], metrics=["nDCG@5"]).frame
+    expected = stats.ttest_ind(one, other, equal_var=False).pvalue
+    assert frame["p_seeds"].dropna().tolist() == [pytest.approx(expected)]
+
+
+def test_the_best_proposed_model_is_compared_with_the_others_alone(
+    write: Write, runs: dict[str, Results]
+) -> None:
+    label, proposed = "Recall@5", ["BPRMF", "LightGCN"]
+    frame = compare([runs["tiny"]], proposed=proposed, metrics=[label]).frame.set_index("model")
+    found = means(runs["tiny"], label)
+    leader = max(proposed, key=found.__getitem__)
+    gain = found[leader] / found["MostPop"] - 1
+    assert frame["gain"].dropna().to_dict() == {leader: pytest.approx(gain)}
+    assert list(frame["p_users"].dropna().index) == ["MostPop"]
+    # There is nothing to compare if all models are proposed, or none that a data set has.
+    frame = compare([runs["tiny"]], proposed=list(MODELS), metrics=[label]).frame
+    assert frame["gain"].isna().all()
+    other = run_experiment(write({"MostPop": {}, "Random": {}}, dataset="second"), progress=False)
+    frame = compare([runs["tiny"], other], proposed=["BPRMF"], metrics=[label]).frame
+    assert frame[frame["gain"].notna()]["dataset"].tolist() == ["tiny"]
+
+
 @pytest.mark.parametrize(
     ("best", "p_values", "expected"),
     [

@@ -246,6 +246,15 @@ def test_a_damaged_file_is_ignored(
     assert reported == [1, 2, 3]
 
 
+def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt")
+    checkpoint.save({"x": torch.full((100,), 1.5)})
+    content = bytearray(checkpoint.path.read_bytes())
+    content[content.index(torch.full((100,), 1.5).numpy().tobytes())] ^= 1
+    checkpoint.path.write_bytes(content)
+    assert checkpoint.load() is None
+
+
 def test_another_format_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = Checkpoint(tmp_path / "trial.ckpt")
     checkpoint.save({"x": torch.ones(2)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from tiny_experiment import Write, experiment_writer, settings
 from mmrec import __version__
 from mmrec.errors import ConfigError, DataError, TrialError
 from mmrec.inspection.user import view_user
+from mmrec.runs.records import TrialRecord
 from mmrec.runs.sealed import sealed_line
-from mmrec.verify.trials import Difference
+from mmrec.verify.trials import Difference, first_difference
 from mmrec.verify.verification import verify_run
 
 
@@ -109,6 +111,29 @@ def test_a_changed_record_is_located(
     assert (difference.epoch, difference.quantity) == (expected, quantity)
     assert difference.detail == detail
     assert difference.one != difference.other
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "expected"),
+    [
+        ("finished", None, (2, "loss")),
+        ("pruned", None, (2, "loss")),
+        ("failed", "e", (None, "status")),
+    ],
+)
+def test_a_trial_that_ends_in_another_way_differs_from_its_first_epoch_unless_it_fails(
+    status: Any, error: str | None, expected: tuple[int | None, str]
+) -> None:
+    facts = {"trial_id": "1", "name": "a", "model": "a", "index": 0, "parameters": {}}
+    one = TrialRecord(**facts, status="finished", losses=[1.0, 2.0])
+    other = TrialRecord(**facts, status=status, error=error, losses=[1.0, 3.0])
+    difference = first_difference(one, other)
+    assert difference is not None
+    assert (difference.epoch, difference.quantity) == expected
+    # Two trials that fail alike are compared by their epochs, too.
+    alike = first_difference(*(replace(x, status="failed", error="e") for x in (one, other)))
+    assert alike is not None
+    assert (alike.epoch, alike.quantity) == (2, "loss")
 
 
 def test_the_first_of_several_differences_counts(

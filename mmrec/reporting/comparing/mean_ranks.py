@@ -38,7 +38,7 @@ def mean_ranks(scores: Scores) -> list[MeanRanks]:
 
 
 def _mean_ranks(scores: Scores) -> Iterator[MeanRanks]:
-    for label in filter(scores.has_best, scores.labels):
+    for label in scores.labels:
         means = [scores.means(dataset, label) for dataset in scores.datasets]
         models = [model for model in scores.models if all(model in x for x in means)]
         if len(models) > 1:

@@ -45,10 +45,6 @@ class Scores:
     cells: Mapping[tuple[str, str], ModelScores]
     """By data set and model; a model without a finished trial on a data set has no entry."""
 
-    def has_best(self, label: str) -> bool:
-        """Return whether one of two values of a figure is better."""
-        return self._first.settings.has_best(label)
-
     def sign(self, label: str) -> int:
         """Return 1 if higher values are better, else -1."""
         return 1 if self._first.settings.objective_of(label).higher_is_better else -1

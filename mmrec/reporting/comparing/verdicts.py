@@ -61,8 +61,6 @@ def _all_small(p_values: Mapping[str, float], baseline: str) -> bool:
 def judge(scores: Scores, proposed: Sequence[str]) -> dict[Place, Verdict]:
     """Return the verdict of each data set and metric that has at least two values.
 
-    Metrics that are not better for being higher or lower have none.
-
     Args:
         scores: of all models.
         proposed: the models whose best is compared with the best of the others; if empty, the
@@ -72,7 +70,6 @@ def judge(scores: Scores, proposed: Sequence[str]) -> dict[Place, Verdict]:
         (dataset, label): verdict
         for dataset in scores.datasets
         for label in scores.labels
-        if scores.has_best(label)
         for verdict in _ranking(scores, dataset, label, proposed)
     }
     users = _corrected(scores, found, _p_over_users)
