@@ -56,6 +56,7 @@ from mmrec.runs.inputs import FileStates, RunInputs
 from mmrec.runs.journal import JournalWriter
 from mmrec.runs.log import SHOWN, log_to_folder
 from mmrec.runs.manifest import Origin, item_digests, make_manifest
+from mmrec.runs.names import FEATURES
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.recovery import recover
 from mmrec.runs.sessions import begin_session
@@ -246,7 +247,7 @@ def _write(
     for name, content in tables.items():
         write_atomically(plan.experiment.path_output_rec_performance / name, content)
     digests = item_digests(datasets, plan.loaders)
-    write_atomically(folder.path / "features.json", json.dumps(digests) + "\n")
+    write_atomically(folder.path / FEATURES, json.dumps(digests) + "\n")
     on_test = datasets[0].validation is None
     run_tables = RunTables.of(plan.experiment, studies, on_test=on_test)
     manifest = make_manifest(

@@ -25,6 +25,7 @@ Node = dict[str, Any]
 """A JSON Schema, or a part of one."""
 
 _REF = "#/$defs/"
+_EXTERNAL = f"^{re.escape(PREFIX)}"
 _NUMBER_TEXT = r"^\s*[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\s*$"
 _QUOTED = {
     "integer": {"type": "string", "pattern": _NUMBER_TEXT},
@@ -42,52 +43,73 @@ def schema_text() -> str:
 
 
 def experiment_schema() -> Node:
-    """Return the schema: every key with its description, its default and what it accepts."""
+    """Return the schema: every key with its description, its default and what it accepts.
+
+    Models, loaders and metrics are sorted: the order of a registry is that of imports.
+    """
     definitions: dict[str, Node] = {}
     root = _section(ExperimentFile, definitions)
-    experiment, data = definitions["Experiment"], definitions["DataConfig"]
-    evaluation = definitions["Evaluation"]["properties"]
-    metrics, complex_metrics = evaluation["simple_metrics"], evaluation["complex_metrics"]
-    name = experiment["properties"]["dataset"]
-    one = {"type": "string", "minLength": 1}
-    several = {"type": "array", "items": one, "minItems": 1, "uniqueItems": True}
-    experiment["properties"]["dataset"] = _about(name) | _any_of(one, several)
-    entries = data["properties"]["side_information"]
     definitions |= {
         "meta": _section(ModelMeta, definitions),
         "early_stopping": _section(EarlyStopping, definitions),
         "seed_repeat": _section(SeedRepeat, definitions),
         "distribution": _distribution(),
-        "loader": {"anyOf": [_loader(name) for name in LOADERS]},
-        "other_loader": {"properties": {"dataloader": {"not": {"enum": list(LOADERS)}}}},
-        "metric": {"enum": list(METRICS)},
-        "complex_metric": {"anyOf": [_complex(kind) for kind in COMPLEX_METRICS.values()]},
+        "loader": {"anyOf": [_loader(name) for name in sorted(LOADERS)]},
+        "other_loader": {"properties": {"dataloader": {"not": {"enum": sorted(LOADERS)}}}},
+        "metric": {"enum": sorted(METRICS)},
+        "complex_metric": {
+            "anyOf": [_complex(COMPLEX_METRICS[x]) for x in sorted(COMPLEX_METRICS)]
+        },
         "other_complex_metric": {
-            "properties": {"metric": {"not": {"enum": list(COMPLEX_METRICS)}}}
+            "properties": {"metric": {"not": {"enum": sorted(COMPLEX_METRICS)}}}
         },
     }
-    entry = _any_of(_ref("loader"), {"allOf": [_ref("SideInformation"), _ref("other_loader")]})
-    data["properties"]["side_information"] = _about(entries) | _list_of(entry)
+    experiment = definitions["Experiment"]
+    keys = experiment["properties"]
+    one = {"type": "string", "minLength": 1}
+    several = {"type": "array", "items": one, "minItems": 1, "uniqueItems": True}
+    keys["dataset"] = _about(keys["dataset"]) | _any_of(one, several)
+    keys["models"] = _models(keys["models"]["description"], definitions)
+    _accept_names(definitions["DataConfig"]["properties"], definitions["Evaluation"]["properties"])
+    experiment["if"] = {"not": {"required": ["external_models_path"]}}
+    experiment["then"] = _known_names()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "An experiment of mmrec",
+        **root,
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _accept_names(data: Node, evaluation: Node) -> None:
+    """Let loaders and metrics be those of mmrec, with their options, or others."""
+    loader = _any_of(_ref("loader"), {"allOf": [_ref("SideInformation"), _ref("other_loader")]})
+    data["side_information"] = _about(data["side_information"]) | _list_of(loader)
     other = {"allOf": [_ref("ComplexMetricEntry"), _ref("other_complex_metric")]}
-    evaluation["complex_metrics"] = _about(complex_metrics) | _list_of(
+    evaluation["complex_metrics"] = _about(evaluation["complex_metrics"]) | _list_of(
         _any_of(_ref("complex_metric"), other)
     )
     names = _any_of(_ref("metric"), {"type": "string", "pattern": "^[^@]+$"})
-    metrics |= _list_of(names)
-    # Sorted, because models are registered in the order in which they happen to be imported.
-    names_of_models = sorted(MODELS, key=str.casefold)
-    models = {name: _model(MODELS[name].Config, definitions) for name in names_of_models}
-    external = f"^{re.escape(PREFIX)}"
-    experiment["properties"]["models"] = {
-        "description": experiment["properties"]["models"]["description"],
+    evaluation["simple_metrics"] |= _list_of(names)
+
+
+def _models(description: str, definitions: dict[str, Node]) -> Node:
+    """Return the schema of ``models``."""
+    names = sorted(MODELS, key=str.casefold)
+    models = {name: _model(MODELS[name].Config, definitions) for name in names}
+    return {
+        "description": description,
         "type": "object",
         "minProperties": 1,
         "properties": models | {FOLDER: _folder()},
-        "patternProperties": {external: _model(None, definitions)},
+        "patternProperties": {_EXTERNAL: _model(None, definitions)},
         "additionalProperties": False,
     }
-    experiment["if"] = {"not": {"required": ["external_models_path"]}}
-    experiment["then"] = {
+
+
+def _known_names() -> Node:
+    """Return the schema of an experiment without ``external_models_path``."""
+    return {
         "properties": {
             "data_config": {"properties": {"side_information": _list_of(_ref("loader"))}},
             "evaluation": {
@@ -96,14 +118,8 @@ def experiment_schema() -> Node:
                     "complex_metrics": _list_of(_ref("complex_metric")),
                 }
             },
-            "models": {"propertyNames": {"not": {"pattern": external}}},
+            "models": {"propertyNames": {"not": {"pattern": _EXTERNAL}}},
         }
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "An experiment of mmrec",
-        **root,
-        "$defs": dict(sorted(definitions.items())),
     }
 
 

@@ -60,21 +60,18 @@ class Sources:
 
 @dataclass(frozen=True)
 class Choices:
-    """Options of the preparation.
-
-    Attributes:
-        fill_images: items without an image get the mean of the others.
-        skip_broken: skip invalid lines.
-        batch_size: number of texts per batch.
-        features: format of the vectors, a key of ``mmrec.features.formats.SUFFIXES``.
-        seed: seed of the split.
-    """
+    """Options of the preparation."""
 
     fill_images: bool = True
+    """Items without an image get the mean of the others."""
     skip_broken: bool = False
+    """Skip invalid lines."""
     batch_size: int = 32
+    """Number of texts per batch."""
     features: str = "folder"
+    """Format of the vectors, a key of ``mmrec.features.formats.SUFFIXES``."""
     seed: int = 123
+    """Seed of the split."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

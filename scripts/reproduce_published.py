@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not data.is_dir():
         parser.exit(
             2,
-            f"{data}: no such folder; put the data of Formal-MultiMod-Rec there, or name their "
-            "folder by --data\n",
+            f"{data}: no such folder; put the data of Formal-MultiMod-Rec there, or name another "
+            "folder with --data\n",
         )
     models = {name: settings(runs[name], options) for name in options.models}
     content = experiment(data, models, ["Recall", "nDCG"], options.output)

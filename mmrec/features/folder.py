@@ -81,17 +81,14 @@ class FolderSource(Source):
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """The files of a folder, without their contents.
-
-    Attributes:
-        folder: the folder that contains the files.
-        ids: the ids with a file.
-        states: name, size and times of the last change (of content and status) of each file.
-    """
+    """The files of a folder, without their contents."""
 
     folder: Path
+    """The folder that contains the files."""
     ids: Set[str]
+    """The ids with a file."""
     states: Sequence[str]
+    """Name, size and times of the last change (of content and status) of each file."""
 
     @cached_property
     def key(self) -> str:

@@ -139,12 +139,10 @@ def squared(x: Matrix) -> Matrix:
 
 
 def indicators(x: Matrix) -> SparseArray:
-    """Return ones where ``x`` is not zero, [N, F]."""
+    """Return ones where ``x`` is not zero, [N, F]; zeros may be stored."""
     sparse = csr_array(x)
-    places = (sparse.indices.copy(), sparse.indptr.copy())
-    ones = csr_array((np.where(sparse.data == 0, 0.0, 1.0), *places), shape=sparse.shape)
-    ones.eliminate_zeros()
-    return ones
+    ones = (sparse.data != 0).astype(np.float64)
+    return csr_array((ones, sparse.indices, sparse.indptr), shape=sparse.shape)
 
 
 def divided(values: DenseArray, by: DenseArray) -> DenseArray:

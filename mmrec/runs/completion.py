@@ -10,6 +10,7 @@ from mmrec.config import Experiment
 from mmrec.errors import DataError, listing
 from mmrec.planning.model_plan import ModelPlan
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.names import MANIFEST
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.recovery import missing_files
 from mmrec.runs.sealed import write_sealed
@@ -62,5 +63,5 @@ def finish(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
             f"{folder.path}: its files were changed while the report was written; run the same "
             "experiment again to complete the run"
         )
-    write_sealed(folder.path / "manifest.json", manifest)
+    write_sealed(folder.path / MANIFEST, manifest)
     folder.remove_unfinished()

@@ -14,6 +14,7 @@ from mmrec.files import parse_json, path_errors, read_bytes, sha256_of_file
 from mmrec.planning.plan import Plan, make_plan
 from mmrec.runs.manifest import SCHEMA_VERSION, from_json
 from mmrec.runs.manifest_shape import check_shape
+from mmrec.runs.names import FEATURES, IDENTITY, MANIFEST, TRIALS
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.runs.sealed import KEY, unsealed
 from mmrec.runs.trust import check_trust
@@ -21,7 +22,6 @@ from mmrec.runs.unfinished import UnfinishedRun
 
 logger = logging.getLogger(__name__)
 
-_MANIFEST = "manifest.json"
 _FILES = "files_sha256"
 
 
@@ -43,7 +43,7 @@ class FinishedRun:
         Raises:
             DataError: the folder is not that of a finished run, or it is damaged.
         """
-        path = path.parent if path.name == _MANIFEST else path
+        path = path.parent if path.name == MANIFEST else path
         with path_errors(path):
             manifest = _manifest(path)
         digests = manifest.get(_FILES)
@@ -53,9 +53,9 @@ class FinishedRun:
                 "cannot be noticed",
                 path,
             )
-        features = _json(path / "features.json")
+        features = _json(path / FEATURES)
         try:
-            store = TrialStore(path / "trials.jsonl").read(digests=digests is not None)
+            store = TrialStore(path / TRIALS).read(digests=digests is not None)
             records = {record.trial_id: record for record in store}
             trials = tuple(records[trial["trial_id"]] for trial in manifest["trials"])
             loaders = features["loaders"]
@@ -140,28 +140,28 @@ def read_written(run: FinishedRun | UnfinishedRun, base_dir: Path | None = None)
 def is_unfinished(path: Path) -> bool:
     """Return whether a folder is that of a run that has not finished."""
     with path_errors(path):
-        return (path / "identity.json").exists() and not (path / _MANIFEST).exists()
+        return (path / IDENTITY).exists() and not (path / MANIFEST).exists()
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:
     if not path.is_dir():
         what = "a file, not the folder of a run" if path.exists() else "no such folder"
         raise DataError(f"{path}: {what}")
-    if not (path / _MANIFEST).exists():
+    if not (path / MANIFEST).exists():
         if is_unfinished(path):
             run = UnfinishedRun.open(path)
             then = "" if run.state == "running" else "run its experiment again to resume it, or "
             raise DataError(
                 f"{path}: the run {run.summary}; {then}see its trials so far with 'mmrec report'"
             )
-        inner = sorted((p.parent.name for p in path.glob(f"run_*/{_MANIFEST}")), reverse=True)
+        inner = sorted((p.parent.name for p in path.glob(f"run_*/{MANIFEST}")), reverse=True)
         hint = f"; it contains {listing(inner, limit=3)}" if inner else ""
-        raise DataError(f"{path}: not the folder of a run: it has no {_MANIFEST}{hint}")
-    manifest = _json(path / _MANIFEST)
+        raise DataError(f"{path}: not the folder of a run: it has no {MANIFEST}{hint}")
+    manifest = _json(path / MANIFEST)
     version = manifest.get("schema_version")
     if version != SCHEMA_VERSION:
         raise DataError(
-            f"{path / _MANIFEST}: schema_version is {version}, this version of mmrec reads "
+            f"{path / MANIFEST}: schema_version is {version}, this version of mmrec reads "
             f"{SCHEMA_VERSION}; use the version that made the run: "
             f"{manifest.get('environment', {}).get('packages', {}).get('mmrec', 'unknown')}"
         )
@@ -170,7 +170,7 @@ def _manifest(path: Path) -> Mapping[str, Any]:
         check_shape(facts)
         return facts
     except ValueError as error:
-        raise DataError(f"{path / _MANIFEST}: the run is damaged: {error}") from error
+        raise DataError(f"{path / MANIFEST}: the run is damaged: {error}") from error
 
 
 def _json(path: Path) -> Mapping[str, Any]:

@@ -29,6 +29,7 @@ from mmrec.files import (
 from mmrec.runs.environment import code_digest
 from mmrec.runs.identity import RunIdentity
 from mmrec.runs.lists import lists_name, lists_path
+from mmrec.runs.names import EXAMPLES, FEATURES, IDENTITY, JOURNAL, MANIFEST, TRIALS, UNFINISHED
 from mmrec.runs.new_folder import make_folder
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.runs.weights import save_weights
@@ -37,12 +38,8 @@ from mmrec.training.trainer import Outcome
 
 logger = logging.getLogger(__name__)
 
-_IDENTITY = "identity.json"
-_REPORTED = ("features.json", "examples.json")
-_UNFINISHED = ("unfinished.json", "journal.jsonl")
 PARTIAL = "partial"
 """The folder of the report on an unfinished run."""
-_MANIFEST = "manifest.json"
 
 
 class RunFolder:
@@ -53,7 +50,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.trials = TrialStore(path / "trials.jsonl")
+        self.trials = TrialStore(path / TRIALS)
         self.damaged = path / "damaged"
         """Where damaged files are kept."""
         self._lock = FileLock(path / "run.lock")
@@ -104,7 +101,7 @@ class RunFolder:
         folder = cls(make_folder(performance, started))
         folder._acquire()
         try:
-            write_atomically(folder.path / _IDENTITY, identity.to_json() + "\n")
+            write_atomically(folder.path / IDENTITY, identity.to_json() + "\n")
         except WriteError:  # nothing to resume
             folder.release()
             shutil.rmtree(folder.path, ignore_errors=True)
@@ -152,7 +149,7 @@ class RunFolder:
 
     def remove_unfinished(self) -> None:
         """Remove what only an unfinished run has, once the manifest is written."""
-        for name in _UNFINISHED:
+        for name in (UNFINISHED, JOURNAL):
             with contextlib.suppress(OSError):
                 (self.path / name).unlink()
         shutil.rmtree(self.path / PARTIAL, ignore_errors=True)
@@ -165,7 +162,7 @@ class RunFolder:
     @property
     def is_finished(self) -> bool:
         """Whether the run has ended."""
-        return (self.path / _MANIFEST).exists()
+        return (self.path / MANIFEST).exists()
 
     @property
     def identity(self) -> RunIdentity | None:
@@ -178,9 +175,9 @@ class RunFolder:
         Raises:
             DataError: it was deleted or moved.
         """
-        if not is_file(self.path / _IDENTITY):
+        if not is_file(self.path / IDENTITY):
             raise DataError(
-                f"{self.path / _IDENTITY}: deleted or moved while the run was going on, so its "
+                f"{self.path / IDENTITY}: deleted or moved while the run was going on, so its "
                 "results cannot be completed; the same experiment starts a new run"
             )
 
@@ -273,7 +270,7 @@ class RunFolder:
 
     def digests(self) -> dict[str, str]:
         """Return the SHA-256 of the files of the run that its report is made from, by name."""
-        paths = [self.path / name for name in (self.trials.path.name, *_REPORTED)]
+        paths = [self.path / name for name in (TRIALS, FEATURES, EXAMPLES)]
         return {path.name: sha256_of_file(path) for path in paths if is_file(path)}
 
 
@@ -281,16 +278,16 @@ def _unfinished(performance: Path) -> list[tuple[Path, RunIdentity]]:
     """Return the unfinished runs in a folder and their identities, the latest first."""
     with path_errors(performance):
         paths = sorted(performance.glob("run_*"), reverse=True)
-        found = [(p, _identity_of(p)) for p in paths if not (p / _MANIFEST).exists()]
+        found = [(p, _identity_of(p)) for p in paths if not (p / MANIFEST).exists()]
     return [(path, identity) for path, identity in found if identity is not None]
 
 
 def _identity_of(path: Path) -> RunIdentity | None:
     try:
-        text = read_bytes(path / _IDENTITY).decode(errors="replace")
+        text = read_bytes(path / IDENTITY).decode(errors="replace")
     except OSError:
         return None  # not the folder of a run
     identity = RunIdentity.parse(text)
     if identity is None:
-        logger.warning("%s is damaged, so its run is not resumed", path / _IDENTITY)
+        logger.warning("%s is damaged, so its run is not resumed", path / IDENTITY)
     return identity

@@ -17,12 +17,11 @@ from typing import Any, TextIO
 from pydantic import TypeAdapter
 
 from mmrec.files import regular
+from mmrec.runs.names import JOURNAL
 from mmrec.runs.process import Process, this_process
 from mmrec.runs.sealed import read_sealed, sealed_line
 
 logger = logging.getLogger(__name__)
-
-NAME = "journal.jsonl"
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def read_journal(folder: Path) -> Journal:
         DataError: the file cannot be read.
     """
     journal = Journal()
-    for line in read_sealed(folder / NAME):
+    for line in read_sealed(folder / JOURNAL):
         if line.facts is not None:
             with contextlib.suppress(ValueError):  # another version wrote it
                 journal.add(line.facts)
@@ -115,7 +114,7 @@ class JournalWriter:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / NAME
+        self._path = folder / JOURNAL
         self._file: TextIO | None = None
 
     def __enter__(self) -> JournalWriter:

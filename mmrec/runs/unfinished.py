@@ -18,13 +18,13 @@ from mmrec.planning.plan import Plan
 from mmrec.runs.journal import EndedEpoch, Journal, StartedTrial, read_journal
 from mmrec.runs.manifest import Origin, make_manifest
 from mmrec.runs.manifest_shape import check_shape
+from mmrec.runs.names import TRIALS, UNFINISHED
 from mmrec.runs.process import is_running
 from mmrec.runs.records import TrialRecord, TrialStore
 from mmrec.runs.sealed import unsealed, write_sealed
 from mmrec.runs.study import Study
 from mmrec.text import counted
 
-NAME = "unfinished.json"
 State = Literal["running", "interrupted", "unknown"]
 
 
@@ -63,7 +63,7 @@ def write_unfinished(
     for model in plan.models:
         manifest["models"][model.name]["n_trials"] = model.n_trials
         manifest["seeds"]["models"][model.name] = list(model.seeds)
-    write_sealed(folder / NAME, manifest)
+    write_sealed(folder / UNFINISHED, manifest)
 
 
 @dataclass(frozen=True)
@@ -94,18 +94,18 @@ class UnfinishedRun:
             DataError: it is not the folder of such a run, or it is damaged.
         """
         with path_errors(path):
-            exists = (path / NAME).exists()
+            exists = (path / UNFINISHED).exists()
         if not exists:
             raise DataError(
-                f"{path}: the run has not finished, and it has no {NAME}; run its experiment again "
-                "to resume it"
+                f"{path}: the run has not finished, and it has no {UNFINISHED}; run its experiment "
+                "again to resume it"
             )
         try:
-            manifest = unsealed(parse_json(read_bytes(path / NAME)))
+            manifest = unsealed(parse_json(read_bytes(path / UNFINISHED)))
             check_shape(manifest)
         except (ValueError, OSError) as error:
-            raise DataError(f"{path / NAME}: the run is damaged: {error}") from error
-        return cls(path, manifest, TrialStore(path / "trials.jsonl").read(), read_journal(path))
+            raise DataError(f"{path / UNFINISHED}: the run is damaged: {error}") from error
+        return cls(path, manifest, TrialStore(path / TRIALS).read(), read_journal(path))
 
     @cached_property
     def state(self) -> State:

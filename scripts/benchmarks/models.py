@@ -10,15 +10,15 @@ over the whole graph and Adam without fused or multi-tensor kernels. Its batches
 of mmrec includes their sampling.
 
 Each model has a process in which both, and an epoch of mmrec's LATTICE, run in turn; medians are
-given. A few steps stand for those of an epoch: the first one, with all that an epoch begins with,
-counts once, the mean of the others for the rest. ``units`` are multiples of the epoch of LATTICE in
-the same process; ``toolbox`` is the same multiple of a public toolbox, whose seconds on two cores
-were measured when mmrec's LATTICE took 0.22. It is compared with ``alike``, the units of mmrec's
-model where it computes the same as the toolbox (``TOOLBOX`` in ``published.py``). With which
-hyper-parameters the toolbox ran is not known: where they can be chosen, they are taken to be the
-published ones. ``products`` is the time of the matrix products of mmrec's epoch alone, and what an
-epoch takes compared with it. The peaks of memory are those of two more processes, each with one of
-both.
+given. The time of an epoch is computed from a few steps: the first one, with all that an epoch
+begins with, counts once, the mean of the others for the rest. ``units`` are multiples of the epoch
+of LATTICE in the same process; ``toolbox`` is the same multiple of a public toolbox, whose seconds
+on two cores were measured when mmrec's LATTICE took 0.22. It is compared with ``alike``, the units
+of mmrec's model where it computes the same as the toolbox (``TOOLBOX`` in ``published.py``). With
+which hyper-parameters the toolbox ran is not known: where they can be chosen, they are taken to be
+the published ones. ``products`` is the time of the matrix products of mmrec's epoch alone, and what
+an epoch takes compared with it. The peaks of memory are those of two more processes, each with one
+of both.
 """
 
 from __future__ import annotations

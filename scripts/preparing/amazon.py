@@ -31,24 +31,22 @@ _ASIN = re.compile(rb"[0-9A-Za-z]{10}")
 
 @dataclass(frozen=True, eq=False)
 class Reviews:
-    """Reviews by distinct pairs of user and item; the last review of a pair counts.
-
-    Attributes:
-        users: reviewer ids, in the order of their first review.
-        items: ASINs, in the order of their first review.
-        user, item: [N] indices in ``users`` and ``items``, in the order of the file.
-        rating: [N].
-        time: [N] seconds since 1970.
-        n_repeated: number of dropped earlier reviews of the same pair.
-    """
+    """Reviews by distinct pairs of user and item; the last review of a pair counts."""
 
     users: Sequence[str]
+    """Reviewer ids, in the order of their first review."""
     items: Sequence[str]
+    """ASINs, in the order of their first review."""
     user: IntArray
+    """[N] indices in ``users``, in the order of the file."""
     item: IntArray
+    """[N] indices in ``items``, in the same order."""
     rating: FloatArray
+    """[N]."""
     time: IntArray
+    """[N] seconds since 1970."""
     n_repeated: int
+    """Number of dropped earlier reviews of the same pair."""
 
 
 def read_reviews(path: Path, broken: BrokenLines) -> Reviews:
@@ -164,21 +162,18 @@ def _in_one_line(value: object) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """The image features of items, as a matrix on disk.
-
-    Attributes:
-        path: a ``.npy`` file, [P, 4096] float32.
-        asins: items of the rows, in the order of their first record.
-        sha256: SHA-256 of the source.
-        n_records: number of records of the source.
-        not_finite: items whose vector contains NaN or infinity; they count as missing.
-    """
+    """The image features of items, as a matrix on disk."""
 
     path: Path
+    """A ``.npy`` file, [P, 4096] float32."""
     asins: Sequence[str]
+    """Items of the rows, in the order of their first record."""
     sha256: str
+    """SHA-256 of the source."""
     n_records: int
+    """Number of records of the source."""
     not_finite: Sequence[str]
+    """Items whose vector contains NaN or infinity; they count as missing."""
 
 
 def read_images(source: Path, asins: Sequence[str], target: Path) -> Images:

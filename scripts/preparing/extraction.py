@@ -37,17 +37,14 @@ _LOG_EVERY = 50
 
 @dataclass(frozen=True, eq=False)
 class Extraction:
-    """The vectors of all inputs, on disk.
-
-    Attributes:
-        ids: inputs with a vector, ascending.
-        unreadable: reasons of the others, by id.
-        n_found: number of batches of an earlier extraction.
-    """
+    """The vectors of all inputs, on disk."""
 
     ids: Sequence[str]
+    """Inputs with a vector, ascending."""
     unreadable: Mapping[str, str]
+    """Reasons of the others, by id."""
     n_found: int
+    """Number of batches of an earlier extraction."""
     _files: Sequence[Path]
 
     def blocks(self) -> Iterator[Features]:

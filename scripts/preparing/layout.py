@@ -17,21 +17,18 @@ from mmrec.files import sha256_of_file
 
 @dataclass(frozen=True)
 class Expected:
-    """Expected properties of a data set.
-
-    Attributes:
-        splits: SHA-256 of every split file, by name.
-        rows: number of rows of every split file.
-        n_users: number of users in all splits.
-        n_items: number of items in all splits.
-        widths: length of the vectors of every folder, by name.
-    """
+    """Expected properties of a data set."""
 
     splits: Mapping[str, str]
+    """SHA-256 of every split file, by name."""
     rows: Mapping[str, int]
+    """Number of rows of every split file."""
     n_users: int
+    """Number of users in all splits."""
     n_items: int
+    """Number of items in all splits."""
     widths: Mapping[str, int]
+    """Length of the vectors of every folder, by name."""
 
 
 OFFICE = Expected(

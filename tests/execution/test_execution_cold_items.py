@@ -58,9 +58,10 @@ class Tower(Model):
         super().__init__(config, dataset)
         self.users = embedding(self.n_users, 8)
         self.features = ItemFeatures(config, dataset, 8)
+        self.dropout = nn.Dropout(0.5)
 
     def embed(self):
-        return self.users.weight, sum(self.features.projected().values())
+        return self.users.weight, self.dropout(sum(self.features.projected().values()))
 
     def loss(self, batch):
         users, items = self.embed()
@@ -70,7 +71,7 @@ class Tower(Model):
     def cold_scorer(self, cold):
         users = self.users.weight
         vectors = {m: torch.tensor(cold.features[x]) for m, x in self.config.sources.items()}
-        items = sum(self.features.projections(vectors).values())
+        items = self.dropout(sum(self.features.projections(vectors).values()))
         return lambda batch: users[batch] @ items.T
 '''
 
@@ -226,15 +227,16 @@ def test_workers_resumed_runs_and_verify_give_the_same_bits(
 
 def test_the_best_epoch_is_evaluated_and_restored(write: Write, tmp_path: Path) -> None:
     (tmp_path / "tower.py").write_text(TOWER)
-    model = {"epochs": 6, "batch_size": 8, "lr": 0.3, "seed": 5}
+    # The last epoch is trained and not evaluated, which leaves the model in training mode.
+    model = {"epochs": 9, "batch_size": 8, "lr": 0.3, "seed": 5}
 
     def run(**meta: Any) -> dict[str, Any]:
-        models = {"external.Tower": model | {"meta": meta}}
+        models = {"external.Tower": model | {"meta": meta | {"validation_rate": 2}}}
         path = write(models, external_models_path="../tower.py")
         return records(run_experiment(path))["external.Tower 0"]
 
     trained = run(save_weights=True)
-    assert trained["best_epoch"] < 6
+    assert trained["best_epoch"] < 8
     restored = run(restore=True)
     assert restored["cold"] == trained["cold"]
     assert restored["lists_sha256"] == trained["lists_sha256"]

@@ -281,7 +281,7 @@ def test_the_journal_of_a_resumed_run_has_each_epoch_once(experiment_file: Write
 def test_a_journal_that_cannot_be_written_does_not_stop_the_run(
     experiment_file: Write, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("mmrec.runs.journal.NAME", "no/such/folder")
+    monkeypatch.setattr("mmrec.runs.journal.JOURNAL", "no/such/folder")
     results = run(experiment_file({"LightGCNM": settings(epochs=2)}))
     assert results.n_failed == 0
     assert "cannot be written" in caplog.text

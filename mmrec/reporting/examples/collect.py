@@ -22,11 +22,11 @@ from mmrec.files import parse_json, read_bytes, write_atomically
 from mmrec.installation import install_hint
 from mmrec.reporting.examples.thumbnails import Thumbnail, thumbnail
 from mmrec.runs.example_users import check_example_users, example_users, held_out_ids, items_of
+from mmrec.runs.names import EXAMPLES
 from mmrec.runs.study import Study
 
 logger = logging.getLogger(__name__)
 
-FILE = "examples.json"
 MAX_HISTORY = 10
 """Items of a split that the report shows for a user."""
 _MAX_TITLE = 160
@@ -131,7 +131,7 @@ def write_examples(
         "picture_of": picture_of,
         "pictures": pictures,
     }
-    write_atomically(folder / FILE, json.dumps(content, ensure_ascii=False) + "\n")
+    write_atomically(folder / EXAMPLES, json.dumps(content, ensure_ascii=False) + "\n")
     if not broken:
         return []
     what = "a picture" if len(broken) == 1 else f"{len(broken)} pictures"
@@ -149,9 +149,11 @@ def read_examples(folder: Path, experiment: Experiment) -> Mapping[str, Any] | N
     if experiment.report is None:
         return None
     try:
-        examples: Mapping[str, Any] = parse_json(read_bytes(folder / FILE))
+        examples: Mapping[str, Any] = parse_json(read_bytes(folder / EXAMPLES))
     except (OSError, ValueError) as error:
-        raise DataError(f"{folder}: the run is damaged: {FILE} cannot be read: {error}") from error
+        raise DataError(
+            f"{folder}: the run is damaged: {EXAMPLES} cannot be read: {error}"
+        ) from error
     return examples
 
 

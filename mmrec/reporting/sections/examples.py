@@ -11,6 +11,7 @@ from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.sections.base import Section, section
 from mmrec.reporting.table import number_format
 from mmrec.runs.study import Study
+from mmrec.text import counted
 
 _SPLITS = {"train": "training", "validation": "validation", "test": "test"}
 
@@ -128,9 +129,8 @@ def _recommended(study: Study, user: Mapping[str, Any], kept: Mapping[str, Any])
     items = [_item(kept, x, text(score).text, _hit(x, history)) for x, score in listed]
     n_hits = sum(item.hit == "test" for item in items)
     n_test = len(history["test"]["items"]) + history["test"]["new"]
-    nouns = "test item" if n_test == 1 else "test items"
     single = "; the first trial of the best point" if study.is_repeated else ""
-    note = f"{n_hits} of {n_test} {nouns} among the first {len(items)}{single}"
+    note = f"{n_hits} of {counted(n_test, 'test item')} among the first {len(items)}{single}"
     return ItemRow(study.name, note, items, is_ranked=True)
 
 
