@@ -107,7 +107,7 @@ def _report_other_files(path: Path) -> None:
         lowered = name.casefold()
         rest = lowered.removeprefix(stem) if lowered.startswith(stem) else ""
         rest = rest.removeprefix(path.suffix.casefold())
-        if rest and (
+        if (
             _LIKE_IDS.fullmatch(rest)
             or rest in ID_SUFFIXES
             or (rest == ".csv" and _is_narrow(path.with_name(name)))

@@ -311,6 +311,8 @@ DAMAGES: dict[str, Callable[[Path, Path], object]] = {
     "matrix flipped": lambda _, matrix: flip(matrix, -1),
     "matrix header flipped": lambda _, matrix: flip(matrix, 30),
     "matrix of doubles": lambda _, matrix: replace_matrix(matrix),
+    "matrix of the same bytes as one row": lambda _, x: np.save(x, np.load(x).reshape(1, -1)),
+    "matrix of the same bytes as numbers": lambda _, x: np.save(x, np.load(x).view(np.int32)),
     "matrix gone": lambda _, matrix: matrix.unlink(),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from studies import make_study
@@ -87,3 +88,40 @@ def test_best_value_of_each_pair() -> None:
         ("0.1", "'mf'"): 0.2,
         ("0.1", "'ngcf'"): None,
     }
+
+
+def repeated(index: int, values: list[float], *, pruned: bool = False) -> list[TrialRecord]:
+    """The trials of a point on the seeds 1, 2, ..., of which the last may have been pruned."""
+    trials = [trial(10 * index + n, [x], [1.0], lr=index, seed=n) for n, x in enumerate(values, 1)]
+    return [*trials[:-1], replace(trials[-1], status="pruned")] if pruned else trials
+
+
+def test_points_are_ranked_by_their_means_those_that_finished_first() -> None:
+    points = [
+        repeated(0, [0.0, 0.0]),
+        repeated(1, [0.2, 0.4]),
+        repeated(2, [0.9, 0.9], pruned=True),
+        repeated(3, [math.nan, 0.9]),
+        repeated(4, [0.1, 0.7]),
+    ]
+    study = make_study([record for trials in points for record in trials], points=points)
+    means = [0.0, pytest.approx(0.3), None, None, pytest.approx(0.4)]
+    assert [study.point_value(trials) for trials in points] == means
+    assert study.mean_value(points[2]) == pytest.approx(0.9)
+    assert [points.index(trials) for trials in study.ranked_points] == [4, 1, 0, 2, 3]
+    assert study.best is points[4][0]
+    deviations = [study.point_deviation(trials) for trials in points]
+    assert deviations == pytest.approx([0, 0.2 / 2**0.5, 0, None, 0.6 / 2**0.5])
+    assert study.point_deviation(points[0][:1]) is None
+
+
+def test_seeds_that_were_repeated_are_no_hyper_parameter() -> None:
+    points = [repeated(n, [0.1, 0.2]) for n in range(2)]
+    study = make_study([record for trials in points for record in trials], points=points)
+    assert study.searched == ["lr", "seed"]
+    assert study.tried == ["lr"]
+    assert study.is_repeated
+    assert study.repetitions == {"seeds": 2}
+    single = make_study(points[0][:1], points=[points[0][:1]])
+    assert not single.is_repeated
+    assert single.repetitions == {}
