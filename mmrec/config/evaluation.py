@@ -43,7 +43,7 @@ class ComplexMetricEntry(Section):
     __pydantic_extra__: dict[str, Any]
 
     metric: str
-    """Name of the metric, in any case."""
+    """Name of the metric, in upper or lower case."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class Evaluation(Section):
         BeforeValidator(as_list),
         Accepts("the name of a metric, or a list of names"),
     ]
-    """Names of the metrics, in any case; duplicates have no effect."""
+    """Names of the metrics, in upper or lower case; duplicates have no effect."""
     complex_metrics: Annotated[
         tuple[_Complex, ...],
         BeforeValidator(as_list),

@@ -44,7 +44,7 @@ class ModelMeta(Section):
     hyper_opt_alg: Annotated[
         _Algorithm, BeforeValidator(_algorithm), Accepts("'grid', 'rand' or 'tpe'")
     ] = "grid"
-    """Search algorithm, in any case."""
+    """Search algorithm, in upper or lower case."""
     hyper_max_evals: Annotated[Count, Field(le=1_000_000)] | None = None
     """Number of points; by default, all combinations of the listed values."""
     hyper_batch: Count = 4

@@ -168,6 +168,8 @@ class Driver:
         if isinstance(event, WorkerRefused):
             raise DataError(f"{event.message}{_hint()}")
         if isinstance(event, TrialEnded):
+            for warning in event.record.warnings:  # they were logged in another process
+                logger.warning("%s", warning)
             return event.record
         spec = trial.task.spec
         if self._tries[event.trial_id] < TRIES:

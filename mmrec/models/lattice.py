@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import torch
 from pydantic import model_validator
@@ -17,6 +19,8 @@ from mmrec.models.configs import BatchSize, Dropout, InstalledSearch, Share
 from mmrec.models.learned_graph import learned_item_graph, raw_item_graph
 from mmrec.models.losses import bpr_loss, l2_penalty
 from mmrec.models.parts import ItemFeatures, Projections, embeddings, interactions
+
+logger = logging.getLogger(__name__)
 
 
 class LATTICEConfig(MultimodalConfig):
@@ -119,12 +123,24 @@ class LATTICE(Model):
         self.importance = nn.Parameter(torch.full((len(self.features),), 1 / len(self.features)))
         self.raw_graphs = self.shared(self.build_raw_graphs, config.top_k, config.neighbours)
         self.graph_of_epoch: SparseMatrix | None = None
+        self._warn_of_isolated_items()
 
     def build_raw_graphs(self) -> list[SparseMatrix]:
         """Return the normalised graph [I, I] of each modality's raw features."""
         top_k, search = self.config.top_k, self.config.neighbours
         graphs = [raw_item_graph(x, top_k, search) for x in self.features.raw.values()]
         return SparseMatrix.aligned(graphs)
+
+    def _warn_of_isolated_items(self) -> None:
+        for modality, graph in zip(self.features, self.raw_graphs, strict=True):
+            n_isolated = int((graph.row_sums == 0).sum())
+            if n_isolated:
+                logger.warning(
+                    "LATTICE: %d of %d items have no neighbours in the graph of the %s features, "
+                    "because the cosines of their %d nearest (top_k) have no positive sum; a "
+                    "smaller top_k keeps positive cosines only",
+                    *(n_isolated, self.n_items, modality, self.config.top_k),
+                )
 
     def item_graph(self, raw_share: float | None = None) -> SparseMatrix:
         """Build the item graph [I, I] from the current parameters (equations 1 to 6).

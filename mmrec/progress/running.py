@@ -114,11 +114,13 @@ class RunningTrial:
                 f"{_settings(record.fold, values)}"
             )
         label = self.spec.protocol.objective.label
-        pruned = "" if record.pruned_at is None else f"pruned after epoch {record.pruned_at}, "
-        value = record.validation.get(label)
-        figure = "" if value is None else f", validation {label} {value:.4f}"
+        facts = [] if record.pruned_at is None else [f"pruned after epoch {record.pruned_at}"]
+        if record.best_epoch:  # 0 if the model is not trained in epochs
+            facts.append(f"best epoch {record.best_epoch}")
+        if label in record.validation:
+            facts.append(f"validation {label} {record.validation[label]:.4f}")
         settings = _settings(record.fold, {key: values[key] for key in shown if key in values})
-        outcome = f"{pruned}best epoch {record.best_epoch}{figure} ({record.seconds:.1f} s)"
+        outcome = f"{', '.join(facts) or 'finished'} ({record.seconds:.1f} s)"
         return f"{self.title}: {settings}{'; ' if settings else ''}{outcome}"
 
 

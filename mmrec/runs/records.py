@@ -44,8 +44,7 @@ class TrialRecord:
     test: dict[str, float] = field(default_factory=dict)
     """Figures of the best epoch, by label; nothing is selected by them."""
     history: list[dict[str, Any]] = field(default_factory=list)
-    """Every evaluated epoch: epoch, loss, validation, test, weights_sha256, lists_sha256,
-    diagnostics."""
+    """Every evaluated epoch: epoch, loss, validation, weights_sha256, lists_sha256, diagnostics."""
     losses: list[float] = field(default_factory=list)
     """Mean training loss of every epoch."""
     seconds: float = 0.0

@@ -37,7 +37,7 @@ class TrackedTrial:
     """Loss and validation metrics by epoch, in their order."""
     best: tuple[Point, ...]
     """Validation and test metrics of the best epoch, then those of cold items. Test metrics of
-    other epochs are not tracked, so that nothing is selected by them."""
+    other epochs are not computed."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def test_the_plan_comes_first_then_a_line_for_each_trial(
     ):
         assert fact in printed.err
     ended = [line for line in lines if line.startswith("[")]
-    assert re.fullmatch(r"\[1/3\] MostPop_\w+: best epoch 0, .*", ended[0])
+    assert re.fullmatch(r"\[1/3\] MostPop_\w+: validation Recall@3 .*", ended[0])
     assert re.fullmatch(
         r"\[3/3\] LightGCNM_\w+: lr 0.02; best epoch \d, validation Recall@3 0\.\d{4} "
         r"\(\d+\.\d s\)",
@@ -177,7 +177,7 @@ def check_bars(terminal: Terminal, second: str) -> None:
     assert any(re.match(second, bar) for bar in bars), bars[-20:]
     ended = [bar.rstrip() for bar in bars if bar.startswith("[")]
     assert len(ended) == 3
-    assert all(re.fullmatch(r"\[\d/3\] \w+: .*best epoch \d+.* \(\d+\.\d s\)", x) for x in ended)
+    assert all(re.fullmatch(r"\[\d/3\] \w+: .*validation .* \(\d+\.\d s\)", x) for x in ended)
 
 
 OWN = """

@@ -132,7 +132,10 @@ def _only_parsing() -> Iterator[None]:
         original(self, *args, **kwargs)
         raise Parsed
 
-    with mock.patch.object(argparse.ArgumentParser, "parse_args", parse):
+    with (
+        mock.patch.object(argparse.ArgumentParser, "parse_args", parse),
+        mock.patch("mmrec.cli.log_to_terminal", side_effect=Parsed),  # follows the parsing there
+    ):
         yield
 
 

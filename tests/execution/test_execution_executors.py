@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -153,12 +154,14 @@ class ScriptedPool:
         self.most_running = 0
         self.starts: list[str] = []
         self.is_stopping = self.is_killed = False
+        self.warnings: list[str] = []
+        """What each trial warns of."""
 
     def start(self, task: Task) -> None:
         name = task.spec.trial_id
         kind = self.script.pop(0) if self.script else "ends"
         ends: dict[str, Event] = {
-            "ends": TrialEnded(name, record_of(task)),
+            "ends": TrialEnded(name, replace(record_of(task), warnings=self.warnings)),
             "dies": WorkerEnded(name, "exit code 1"),
             "refuses": WorkerRefused(name, "no such data"),
         }
@@ -238,6 +241,15 @@ def test_every_trial_ends_once_whatever_its_workers_do(
     for name in names:  # an epoch is reported once per start
         tries = pool.starts.count(name)
         assert [e for n, e in observer.epochs if n == name] == [1, 2, 3] * tries
+
+
+def test_warnings_of_models_in_other_processes_are_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pool = ScriptedPool([], [])
+    pool.warnings.append("no effect")
+    list(Driver(pool, 2, Recorder(), lambda: False).run(queue_of(2)))
+    assert caplog.messages == ["no effect"] * 2
 
 
 def test_a_run_that_is_asked_to_stop_lets_its_trials_end() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from helpers import assert_contains
 
 from mmrec.data import Dataset
 from mmrec.errors import DataError
@@ -45,6 +46,15 @@ def test_the_graph_has_a_gradient_in_the_first_batch_of_an_epoch_only() -> None:
             model.loss(BATCH).backward()
             expected = graph_parameters(model) if batch_number else set()
             assert without_gradient(model) == expected
+
+
+def test_items_whose_cosines_have_no_positive_sum_are_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    built()
+    assert not caplog.records
+    built(top_k=DATA.n_items)
+    assert_contains(caplog.text, ["visual", f"of {DATA.n_items} items", f"{DATA.n_items} nearest"])
 
 
 def test_later_batches_use_the_graph_of_the_first_and_embed_the_current_one() -> None:

@@ -218,6 +218,16 @@ def test_when_a_checkpoint_is_due(rate: int | None, due: list[int]) -> None:
     assert [e for e in epochs if checkpoint.is_due(e, evaluated=e % 2 == 0)] == due
 
 
+def test_half_a_minute_lies_between_checkpoints(tmp_path: Path) -> None:
+    seconds, saved = 0.0, []
+    checkpoint = Checkpoint(tmp_path / "trial.ckpt", now=lambda: seconds)
+    for epoch, seconds in enumerate((29.0, 30.0, 59.0, 61.0, 90.0), start=1):
+        if checkpoint.is_due(epoch, evaluated=True):
+            checkpoint.save({})
+            saved.append(seconds)
+    assert saved == [30, 61]
+
+
 def test_without_a_place_nothing_is_saved(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         train(stop_after=3)

@@ -34,7 +34,7 @@ class _Combined(ComplexMetric):
     """A harmonic mean of two metrics."""
 
     metric_0: UserMetric
-    """A metric of ``simple_metrics`` that is a mean over users, in any case."""
+    """A metric of ``simple_metrics`` that is a mean over users, in upper or lower case."""
     metric_1: UserMetric
     """Another one."""
 
@@ -70,7 +70,7 @@ class Dice(_Combined):
     beta: PositiveReal = 1.0
     """Weight of the second metric; 1 weighs both the same."""
     metric_0: UserMetric = "Precision"
-    """A metric of ``simple_metrics`` that is a mean over users, in any case."""
+    """A metric of ``simple_metrics`` that is a mean over users, in upper or lower case."""
     metric_1: UserMetric = "Recall"
     """Another one."""
 

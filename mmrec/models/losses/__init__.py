@@ -2,6 +2,8 @@
 
 None of them overflows, divides by zero or loses digits where embeddings are large or zero. Where a
 gradient is written by hand, it can be taken once.
+
+Shapes: B rows of a batch, K negatives of each, N nodes, D width of the embeddings.
 """
 
 from mmrec.models.losses.contrastive import (
