@@ -162,6 +162,10 @@ def test_a_p_value_is_strong_below_5_percent(value: float, text: str, strong: bo
     assert (p_value(value).text, p_value(value).strong) == (text, strong)
 
 
+def test_a_share_is_in_percent_and_its_data_a_number():
+    assert (share(1 / 3).text, share(1 / 3).data) == ("33.3%", str(1 / 3))
+
+
 def test_data_has_all_digits_of_numbers():
     table = make_table("T.", ["x", "n"], [[465.0, 12345], [1 / 3, None]])
     assert table.to_csv() == f"x,n\n465.0,12345\n{1 / 3!r},\n"
