@@ -6,6 +6,8 @@
 #   make exhaustive-test  the other tests: repeated kills, Ray clusters, the notebook
 #   make torch-sparse     builds the extra torch-sparse and runs the tests of what it is for
 #   make docs             the site
+#   make bench            how fast it is, against the usual way to write the same models
+#   make clean            removes .venv, the results and the site
 #
 # All tests of some files: .venv/bin/python -m pytest -m "" FILE...
 PYTHON ?= python3
@@ -50,7 +52,7 @@ torch-sparse: $(READY)
 	$(INSTALL) --no-build-isolation --no-deps --cache-dir "$(WHEELS)/$$($(KIND))" torch-scatter torch-sparse
 	$(PYTEST) -m "not slow and not exhaustive" tests/graph tests/models tests/cli/test_cli_doctor.py
 
-# How fast it is, against the usual way to write the same models: a few minutes on a quiet machine.
+# A few minutes on a quiet machine.
 bench: $(READY)
 	$(BIN)/python scripts/benchmarks/bench.py
 

@@ -28,7 +28,7 @@ from mmrec.files import (
 )
 from mmrec.runs.environment import code_digest
 from mmrec.runs.identity import RunIdentity
-from mmrec.runs.lists import lists_name, lists_path
+from mmrec.runs.lists import save_lists
 from mmrec.runs.names import EXAMPLES, FEATURES, IDENTITY, JOURNAL, MANIFEST, TRIALS, UNFINISHED
 from mmrec.runs.new_folder import make_folder
 from mmrec.runs.records import TrialRecord, TrialStore
@@ -216,8 +216,7 @@ class RunFolder:
         if meta.save_weights and outcome.best_state is not None and not meta.restore:
             record = save_weights(experiment, record, outcome.best_state, code)
         if lists is not None:
-            record = replace(record, lists_file=lists_name(record, code_digest(code)))
-            write_atomically(lists_path(experiment, record), lists)
+            record = save_lists(experiment, record, lists, code)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **outcome.test_per_user)
         content = buffer.getvalue()

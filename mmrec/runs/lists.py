@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,9 @@ import numpy as np
 from mmrec.config import Experiment
 from mmrec.data import Dataset
 from mmrec.evaluation import Ranking
+from mmrec.files import encoded
+from mmrec.runs.environment import code_digest
+from mmrec.runs.kept_files import write_beside
 from mmrec.runs.records import TrialRecord
 
 
@@ -22,14 +27,26 @@ def lists_path(experiment: Experiment, record: TrialRecord) -> Path:
     return experiment.path_output_rec_result / name
 
 
-def lists_name(record: TrialRecord, code: str) -> str:
-    """Return the name of the file of the recommendation lists of a trial.
+def save_lists(
+    experiment: Experiment, record: TrialRecord, lists: str, code: Mapping[str, str]
+) -> TrialRecord:
+    """Write the recommendation lists of a trial.
 
     Args:
-        record: of the trial.
-        code: digest of the code that ran it, see :func:`~mmrec.runs.environment.code_digest`.
+        experiment: has the folder.
+        record: the trial.
+        lists: the text of the file.
+        code: the versions of the sources that ran the trial, by name.
+
+    Returns:
+        The record with the name of the file.
+
+    Raises:
+        WriteError: the file cannot be written.
     """
-    return f"{record.name}_it={record.best_epoch}_code={code}.tsv"
+    name = f"{record.name}_it={record.best_epoch}_code={code_digest(code)}.tsv"
+    path = write_beside(experiment.path_output_rec_result / name, encoded(lists))
+    return replace(record, lists_file=path.name)
 
 
 def lists_as_tsv(ranking: Ranking, dataset: Dataset) -> str:

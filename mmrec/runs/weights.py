@@ -16,9 +16,10 @@ from torch import Tensor
 
 from mmrec.config import Experiment
 from mmrec.errors import DataError, TrialError, listing
-from mmrec.files import parse_json, path_errors, write_atomically
+from mmrec.files import parse_json, path_errors
 from mmrec.planning.plan import Plan
 from mmrec.runs.environment import code_digest, source_versions, versions_of
+from mmrec.runs.kept_files import write_beside
 from mmrec.runs.records import TrialRecord
 from mmrec.runs.sealed import KEY, SealError, sealed, unsealed
 from mmrec.runs.study import Study
@@ -84,9 +85,9 @@ def save_weights(
         {name: tensor.contiguous() for name, tensor in state.items()},
         metadata={_OWN: json.dumps(sealed(facts))},
     )
-    record = replace(record, weights_file=_weights_name(record.name, code))
-    write_atomically(weights_path(experiment, record), content)
-    return record
+    folder = experiment.path_output_rec_weight / record.name
+    path = write_beside(folder / _weights_name(record.name, code), content)
+    return replace(record, weights_file=path.name)
 
 
 def _weights_name(trial: str, code: Mapping[str, str]) -> str:
@@ -104,19 +105,17 @@ def find_weights(experiment: Experiment, model: str, name: str) -> Path:
         name: of the trial.
 
     Raises:
-        TrialError: there is no such file, or there are several of other versions.
+        TrialError: there is no such file, or there are several of this code or of other versions.
     """
     folder = experiment.path_output_rec_weight / name
     own = folder / _weights_name(name, _code(experiment, model))
     try:
         with path_errors(folder):
-            found = (
-                [own]
-                if own.is_file()
-                else sorted(filter(Path.is_file, folder.glob("best-weights-*.safetensors")))
-            )
+            kept = sorted(folder.iterdir()) if folder.is_dir() else []
+            found = [x for x in kept if x.match("best-weights-*.safetensors") and x.is_file()]
     except DataError as error:
         raise TrialError(str(error)) from error
+    found = [x for x in found if x.stem.startswith(own.stem)] or found
     if not found:
         raise TrialError(f"no weights at {own}; train the trial once with save_weights: True")
     if len(found) > 1:  # the external models that trained one of them may be those of now
@@ -124,7 +123,7 @@ def find_weights(experiment: Experiment, model: str, name: str) -> Path:
         found = fitting or found[:1]
     if len(found) > 1:
         raise TrialError(
-            f"{folder} has weights of several other versions of mmrec: "
+            f"{folder} has several weights, of other versions of mmrec or other environments: "
             f"{listing(path.name for path in found)}; remove all but those to restore"
         )
     return found[0]

@@ -107,6 +107,10 @@ def test_a_header_says_that_ascending_numbers_are_scores(
         "u\ta\t1\nv\ta\t1\n",  # one item each
         "u\ta\t0.1\nu\tb\t0.2\n",
         "u\ta\t7\nu\tb\t9\nu\tc\t1\n",
+        # The items count from 1, but the numbers cannot be items.
+        "u\t1\t0.9\nu\t2\t0.2\n",
+        "u\t1\t-1\nu\t2\t-5\n",
+        "u\t1\t5\nu\t2\t5\nu\t3\t4\n",
     ],
 )
 def test_whole_scores_are_read_as_scores(rows: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import shutil
 from dataclasses import replace
@@ -17,6 +18,7 @@ import pytest
 from helpers import assert_contains, refusal
 from resealing import reseal
 from scipy import stats
+from studies import make_study
 from tiny_experiment import Write, experiment_writer, settings, write_tiny_data
 
 from mmrec import compare
@@ -25,10 +27,14 @@ from mmrec.errors import DataError
 from mmrec.evaluation import holm
 from mmrec.experiment import run_experiment
 from mmrec.reporting.comparing.diagram import cliques
+from mmrec.reporting.comparing.mean_ranks import MeanRanks
+from mmrec.reporting.comparing.scores import ModelScores, Scores
+from mmrec.reporting.comparing.tables import ranks_table, results_table
 from mmrec.reporting.comparing.verdicts import Verdict
 from mmrec.reporting.results import Results
 from mmrec.runs.finished import FinishedRun
 from mmrec.runs.folder import RunFolder
+from mmrec.runs.records import TrialRecord
 from mmrec.runs.studies import read_studies
 
 SEEDS = {"repeat": 3}
@@ -91,7 +97,7 @@ def test_the_gain_of_a_proposed_model_may_be_negative(runs: dict[str, Results]) 
     baseline = max(found["BPRMF"], found["LightGCN"])
     gain = (found["MostPop"] - baseline) / baseline
     assert comparison.frame["gain"].dropna().tolist() == [pytest.approx(gain)]
-    assert comparison.models[-1] == "MostPop"
+    assert list(comparison.models) == ["BPRMF", "LightGCN", "MostPop"]
     assert f"{gain:+.1%}" in comparison.to_markdown()
 
 
@@ -151,6 +157,42 @@ def test_the_best_proposed_model_is_compared_with_the_others_alone(
     other = run_experiment(write({"MostPop": {}, "Random": {}}, dataset="second"), progress=False)
     frame = compare([runs["tiny"], other], proposed=["BPRMF"], metrics=[label]).frame
     assert frame[frame["gain"].notna()]["dataset"].tolist() == ["tiny"]
+
+
+@pytest.mark.parametrize("other", [{}, {"Recall@5": math.nan}, {"nDCG@5": 0.5}])
+def test_a_figure_that_a_trial_lacks_has_no_mean(other: dict[str, float]) -> None:
+    trials = [
+        TrialRecord("1", "a", "M", 0, {}, "finished", test=figures)
+        for figures in ({"Recall@5": 0.25}, {"Recall@5": 0.75}, other)
+    ]
+    seeds = [("", seed) for seed in range(3)]
+    study = make_study(trials)
+    whole = ModelScores(study, Path(), dict(zip(seeds[:2], trials, strict=False)))
+    found = whole.spread("Recall@5")
+    assert found is not None
+    assert (found.n, found.mean) == (2, 0.5)
+    lacking = ModelScores(study, Path(), dict(zip(seeds, trials, strict=True)))
+    assert lacking.spread("Recall@5") is None
+    cells = {("d", "whole"): whole, ("d", "lacking"): lacking}
+    scores = Scores(["d", "e"], ["whole", "lacking"], ["Recall@5"], cells)
+    assert scores.means("d", "Recall@5") == {"whole": 0.5}
+    assert scores.means("e", "Recall@5") == {}
+    # A gain over 0 is no number: the table has no row for it.
+    verdict = Verdict(["whole"], [], "whole", "lacking", ["lacking"], False, None)
+    table = results_table(scores, {("d", "Recall@5"): verdict})
+    assert [row[2].text for row in table.rows] == ["0.5000", "\N{EN DASH}"]
+    assert [row[2].spread for row in table.rows] == [pytest.approx(0.125**0.5), None]
+
+
+def test_only_the_best_mean_rank_is_bold() -> None:
+    ranks = MeanRanks("Recall@5", {"a": 1.5, "b": 1.25, "c": 3.0}, 4, None, None)
+    table = ranks_table([ranks], ["a", "b", "c", "d"])
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["a", "1.50"],
+        ["b", "1.25"],
+        ["c", "3.00"],
+    ]
+    assert [row[1].strong for row in table.rows] == [False, True, False]
 
 
 @pytest.mark.parametrize(
