@@ -1,4 +1,4 @@
-"""The distributions that initial values are drawn from, where a model does not keep torch's."""
+"""The state of a new model: what it has, and the distributions that values are drawn from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmrec.models import MODELS
+from mmrec.models import MODELS, Model
 from mmrec.testing.data import tiny_dataset
 from mmrec.training.build import build
 
@@ -21,6 +21,16 @@ def parameters(name: str, settings: Mapping[str, Any]) -> dict[str, Tensor]:
     model = build(MODELS[name], config, tiny_dataset(n_users=40, n_items=50, n_features=30))
     assert isinstance(model, torch.nn.Module)
     return {key: x.detach() for key, x in model.named_parameters()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n for n, k in MODELS.items() if issubclass(k, Model) and k.__module__.startswith("mmrec.")],
+)
+def test_the_state_has_parameters_and_no_constant_features(name: str) -> None:
+    model = build(MODELS[name], MODELS[name].Config(), tiny_dataset())
+    assert isinstance(model, Model)
+    assert list(model.state_dict()) == [key for key, _ in model.named_parameters()]
 
 
 def assert_uniform(x: Tensor, bound: float) -> None:
