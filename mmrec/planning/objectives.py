@@ -44,24 +44,14 @@ class ComputedFigures:
         return self._label(entry.problems, stopping.monitor, path)
 
     def _label(self, problems: Problems, written: str | None, path: KeyPath) -> str | None:
-        """Return the canonical label of a figure; None, and a problem, if it is not computed.
-
-        The metric defaults to the first one, and the cutoff to the first one.
-        """
+        """Return the canonical label of a figure; None, and a problem, if it is not computed."""
         if not self.cutoffs or not self.metrics:
             return None
-        name, cutoff = self.metrics[0], self.cutoffs[0]
-        if written is not None:
-            try:
-                metric, own_cutoff = parse_metric_label(written)
-                if metric in COMPLEX_METRICS:
-                    raise ConfigError(
-                        f"found {written!r}, a complex metric; accepted: one of simple_metrics"
-                    )
-                name, cutoff = find_metric(metric).name, own_cutoff or cutoff
-            except ConfigError as error:
-                problems.add(path, str(error))
-                return None
+        try:
+            name, cutoff = metric_and_cutoff(written, self.metrics, self.cutoffs)
+        except ConfigError as error:
+            problems.add(path, str(error))
+            return None
         if name in self.metrics and cutoff in self.cutoffs:
             return figure_name(find_metric(name), cutoff)
         computed = [figure_name(find_metric(m), k) for m in self.metrics for k in self.cutoffs]
@@ -71,3 +61,21 @@ class ComputedFigures:
             f"accepted: {listing(computed, 20)} (see simple_metrics and cutoffs)",
         )
         return None
+
+
+def metric_and_cutoff(
+    written: str | None, metrics: Sequence[str], cutoffs: Sequence[int]
+) -> tuple[str, int]:
+    """Return the canonical metric and the cutoff of a written label.
+
+    The metric defaults to the first one, and the cutoff to the first one.
+
+    Raises:
+        ConfigError: the metric is unknown or complex.
+    """
+    if written is None:
+        return metrics[0], cutoffs[0]
+    metric, cutoff = parse_metric_label(written)
+    if metric in COMPLEX_METRICS:
+        raise ConfigError(f"found {written!r}, a complex metric; accepted: one of simple_metrics")
+    return find_metric(metric).name, cutoff or cutoffs[0]

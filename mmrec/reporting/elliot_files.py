@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from mmrec.config import parse_metric_label
-from mmrec.evaluation import compare, find_metric
+from mmrec.evaluation import compare
+from mmrec.planning.objectives import metric_and_cutoff
 from mmrec.planning.plan import Plan
 from mmrec.reporting.run_tables import make_frame, one_cell, tested, user_tests
 from mmrec.runs.records import TrialRecord
@@ -114,10 +114,10 @@ def _points(study: Study, cutoff: int) -> pd.DataFrame:
 
 def _best_parameters(plan: Plan, studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
     evaluation, selecting = plan.experiment.evaluation, plan.experiment.validation_metric
-    metric, cutoff = (plan.metrics[0], None) if selecting is None else parse_metric_label(selecting)
+    metric, cutoff = metric_and_cutoff(selecting, plan.metrics, evaluation.cutoffs)
     yield {
-        "default_validation_metric": find_metric(metric).name,
-        "default_validation_cutoff": cutoff or evaluation.cutoffs[0],
+        "default_validation_metric": metric,
+        "default_validation_cutoff": cutoff,
         "rel_threshold": evaluation.relevance_threshold,
     }
     for study in studies:
