@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from mmrec.models import MODELS
+from mmrec.models import MODELS, RecommendationFile
 from mmrec.planning.candidates import FOLDER
 from mmrec.reporting.report_data import ReportData
 from mmrec.reporting.verdicts import Lead
@@ -75,10 +75,11 @@ def _unequal_repetitions(data: ReportData) -> Iterator[str]:
 
 def _uses_seed(study: Study) -> bool:
     """Return whether trials of other seeds may have other results."""
-    key = study.settings.key
     if study.best_trials[0].parameters.get("control") == "permute":
         return True
-    return key != FOLDER and (key not in MODELS or MODELS[key].uses_seed)
+    key = study.settings.key
+    kind = RecommendationFile if key == FOLDER else MODELS.get(key)
+    return kind is None or kind.uses_seed
 
 
 def _spread_over_lead(data: ReportData, winner: str, lead: Lead) -> Iterator[str]:

@@ -87,10 +87,11 @@ class ReportTable:
     @property
     def frame(self) -> pd.DataFrame:
         """The columns of :meth:`to_csv` as a data frame, NaN where there is no number."""
-        columns = [
-            _series(values, is_number=kind == "number") for kind, (_, *values) in self._columns()
-        ]
-        return pd.concat(columns, axis=1, keys=[name for _, (name, *_) in self._columns()])
+        names, columns = [], []
+        for kind, (name, *values) in self._columns():
+            names.append(name)
+            columns.append(_series(values, is_number=kind == "number"))
+        return pd.concat(columns, axis=1, keys=names)
 
     def _columns(self) -> Iterator[tuple[str, list[str]]]:
         """Yield the kind of each column of the CSV, and its texts from the header on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 from mmrec.files import read_bytes, write_atomically
@@ -17,14 +16,13 @@ def write_beside(path: Path, content: bytes) -> Path:
     Raises:
         WriteError: it cannot be written.
     """
-    for number in itertools.count(1):
-        free = path if number == 1 else path.with_name(f"{path.stem}_{number}{path.suffix}")
-        kept = _content(free)
-        if kept is None:
-            write_atomically(free, content)
-        if kept in (None, content):
-            return free
-    raise AssertionError("unreachable")
+    place, number = path, 1
+    while (kept := _content(place)) not in (None, content):
+        number += 1
+        place = path.with_name(f"{path.stem}_{number}{path.suffix}")
+    if kept is None:
+        write_atomically(place, content)
+    return place
 
 
 def _content(path: Path) -> bytes | None:

@@ -199,15 +199,13 @@ class Trainer:
             return
         step = int(wrong[0])
         named = [name for name, steps in terms.items() if not steps[step].isfinite()]
-        is_first = self.state.epoch == 1 and step == 0
+        hint = "a lower lr may help"
+        if self.state.epoch == 1 and step == 0:
+            extreme = "features or hyper-parameters have an extreme value"
+            hint = f"nothing has been trained yet: {extreme}"
         raise TrialError(
             f"the loss of epoch {self.state.epoch}, batch {step + 1} of {len(values)}, is "
-            f"{values[step].item()}{f' ({named[0]})' if named else ''}; "
-            + (
-                "nothing has been trained yet: features or hyper-parameters have an extreme value"
-                if is_first
-                else "a lower lr may help"
-            )
+            f"{values[step].item()}{f' ({named[0]})' if named else ''}; {hint}"
         )
 
     @torch.no_grad()
